@@ -1,0 +1,108 @@
+"""Codes: texts that can be claimed."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from tortoise.expressions import Case, F, Q, When
+from tortoise.queryset import QuerySet
+
+from db import sql
+from db.models import Code
+
+BATCH = 2_000
+"""Texts a statement inserts: two values each, beside those that are the same for all; SQLite takes 32,766."""
+
+
+async def by_text(organization_id: int, text_key: str) -> Code | None:
+    return await Code.get_or_none(organization_id=organization_id, text_key=text_key)
+
+
+async def by_id(organization_id: int, code_id: int) -> Code | None:
+    return await Code.get_or_none(organization_id=organization_id, id=code_id)
+
+
+async def by_ids(ids: Iterable[int]) -> dict[int, Code]:
+    return await Code.in_bulk(ids, "id")
+
+
+async def count(organization_id: int) -> int:
+    return await Code.filter(organization_id=organization_id).count()
+
+
+async def taken(organization_id: int, text_keys: Sequence[str]) -> set[str]:
+    """Those of the keys that are codes already."""
+    found = Code.filter(organization_id=organization_id, text_key__in=text_keys)
+    return set(await found.values_list("text_key", flat=True))  # type: ignore[arg-type]
+
+
+async def insert(
+    organization_id: int,
+    promotion_id: int,
+    texts: Sequence[tuple[str, str]],
+    *,
+    starts_at: datetime | None,
+    ends_at: datetime | None,
+    allowed_claims: int | None,
+    reserved_for_id: int | None,
+    needs_activation: bool,
+    metadata: dict[str, Any],
+    now: datetime,
+) -> list[int]:
+    """Insert (text, key) pairs, at most BATCH, skipping those that exist; the ids of the new ones."""
+    shared: list[Any] = [
+        organization_id, promotion_id, starts_at, ends_at, allowed_claims, reserved_for_id, needs_activation,
+        Code._meta.fields_map["metadata"].to_db_value(metadata, Code), now,
+    ]  # fmt: skip
+    places = range(len(shared) + 1, len(shared) + 2 * len(texts), 2)
+    inserted = await sql.rows(
+        f"""
+        INSERT INTO code (organization_id, promotion_id, starts_at, ends_at, allowed_claims, reserved_for_id,
+            needs_activation, metadata, created_at, updated_at, is_enabled, off_peak, claim_count, text, text_key)
+        VALUES {",".join(f"($1,$2,$3,$4,$5,$6,$7,$8,$9,$9,true,false,0,${at},${at + 1})" for at in places)}
+        ON CONFLICT (organization_id, text_key) DO NOTHING
+        RETURNING id
+        """,  # noqa: S608 (numbers of placeholders, nothing that was said)
+        *shared,
+        *(part for pair in texts for part in pair),
+    )
+    return [row["id"] for row in inserted]
+
+
+async def save(code: Code, fields: list[str]) -> None:
+    await code.save(update_fields=fields)
+
+
+async def hold(organization_id: int, text_key: str) -> Code | None:
+    """The code with its row locked."""
+    found = Code.filter(organization_id=organization_id, text_key=text_key)
+    return await found.select_for_update(no_key=True).first()
+
+
+async def count_claim(code_id: int, change: int) -> None:
+    """One claim more (+1) or less (-1)."""
+    await Code.filter(id=code_id).update(claim_count=F("claim_count") + change)
+
+
+async def delete(code_id: int) -> None:
+    """The code with its claims and deliveries."""
+    await Code.filter(id=code_id).delete()
+
+
+def all_of(organization_id: int) -> QuerySet[Code]:
+    return Code.filter(organization_id=organization_id)
+
+
+def with_status(found: QuerySet[Code], statuses: Sequence[str], now: datetime) -> QuerySet[Code]:
+    """Those with one of these statuses; the same order of questions as `rules.code_status`."""
+    spent = Q(promotion__per_promotion__not_isnull=True, promotion__claim_count__gte=F("promotion__per_promotion"))
+    full = Q(allowed_claims__not_isnull=True, claim_count__gte=F("allowed_claims"))
+    status = Case(
+        When(Q(is_enabled=False) | Q(promotion__is_enabled=False), then="DISABLED"),
+        When(Q(needs_activation=True, activated_at__isnull=True), then="NOT_ACTIVATED"),
+        When(Q(starts_at__gt=now) | Q(promotion__starts_at__gt=now), then="SCHEDULED"),
+        When(Q(ends_at__lte=now) | Q(promotion__ends_at__lte=now), then="EXPIRED"),
+        When(full | spent, then="EXHAUSTED"),
+        default="CLAIMABLE",
+    )
+    return found.annotate(status=status).filter(status__in=list(statuses))

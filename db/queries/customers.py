@@ -1,0 +1,98 @@
+"""Customers: persons, one e-mail an organization."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
+
+from db import sql
+from db.models import Claim, Code, Customer
+
+
+async def by_email(organization_id: int, email_key: str) -> Customer | None:
+    return await Customer.get_or_none(organization_id=organization_id, email_key=email_key)
+
+
+async def by_ids(ids: Iterable[int]) -> dict[int, Customer]:
+    return await Customer.in_bulk(ids, "id")
+
+
+async def ensure(
+    organization_id: int,
+    email: str,
+    email_key: str,
+    first_name: str | None,
+    last_name: str | None,
+    joined_at: datetime | None,
+    now: datetime,
+) -> Customer:
+    """The customer with this address, made if new; names and the day of joining are filled in where missing."""
+    await sql.rows(
+        """
+        INSERT INTO customer (organization_id, email, email_key, first_name, last_name, joined_at,
+                              particulars, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, '{}', $7, $7)
+        ON CONFLICT (organization_id, email_key) DO UPDATE SET
+            first_name = COALESCE(customer.first_name, excluded.first_name),
+            last_name = COALESCE(customer.last_name, excluded.last_name),
+            joined_at = COALESCE(customer.joined_at, excluded.joined_at)
+        RETURNING id
+        """,
+        organization_id,
+        email,
+        email_key,
+        first_name,
+        last_name,
+        joined_at,
+        now,
+    )
+    return await Customer.get(organization_id=organization_id, email_key=email_key)
+
+
+async def keep_particulars(customer: Customer, particulars: dict[str, Any], now: datetime) -> None:
+    """What a single vendor has told of a customer."""
+    customer.particulars = particulars
+    customer.updated_at = now
+    await customer.save(update_fields=["particulars", "updated_at"])
+
+
+async def hold(organization_id: int, email_key: str) -> Customer | None:
+    """The customer with its row locked."""
+    found = Customer.filter(organization_id=organization_id, email_key=email_key)
+    return await found.select_for_update(no_key=True).first()
+
+
+async def is_referred_to(customer_id: int) -> bool:
+    """Whether claims, reservations or activations tell of the customer."""
+    return await Claim.exists(customer_id=customer_id) or await Code.exists(
+        Q(reserved_for_id=customer_id) | Q(activated_by_id=customer_id)
+    )
+
+
+async def make_nameless(customer: Customer, now: datetime) -> None:
+    """Forget who the customer is, and keep the row that claims point to."""
+    await Customer.filter(id=customer.id).update(
+        email=None, email_key=None, first_name=None, last_name=None, particulars={}, updated_at=now
+    )
+
+
+async def delete(customer_id: int) -> None:
+    await Customer.filter(id=customer_id).delete()
+
+
+def all_of(organization_id: int, search: str | None) -> QuerySet[Customer]:
+    """The organization's customers that have a name, or those with these letters in address or names."""
+    found = Customer.filter(organization_id=organization_id, email_key__not_isnull=True)
+    if search is None:
+        return found
+    return found.filter(
+        Q(email__icontains=search) | Q(first_name__icontains=search) | Q(last_name__icontains=search)
+    )
+
+
+async def joined(organization_id: int) -> list[Customer]:
+    """Everybody who has acted themselves, in the order they joined."""
+    found = Customer.filter(organization_id=organization_id, joined_at__not_isnull=True, email_key__not_isnull=True)
+    return await found.order_by("joined_at", "id")

@@ -1,0 +1,66 @@
+"""Locations, and which promotions are linked to them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from db.models import Location, PromotionLocation
+
+
+async def by_number(organization_id: int, number: int) -> Location | None:
+    return await Location.get_or_none(organization_id=organization_id, number=number)
+
+
+async def by_numbers(organization_id: int, numbers: Iterable[int]) -> list[Location]:
+    return await Location.filter(organization_id=organization_id, number__in=list(numbers)).order_by("number")
+
+
+async def by_ids(ids: Iterable[int]) -> dict[int, Location]:
+    return await Location.in_bulk(ids, "id")
+
+
+async def of_organization(organization_id: int) -> list[Location]:
+    return await Location.filter(organization_id=organization_id).order_by("number")
+
+
+async def default(organization_id: int) -> Location | None:
+    """The location that is meant where none is named."""
+    return await Location.filter(organization_id=organization_id, is_default=True).first()
+
+
+async def highest_number(organization_id: int) -> int:
+    last = await Location.filter(organization_id=organization_id).order_by("-number").first()
+    return last.number if last else 0
+
+
+async def add(organization_id: int, number: int, name: str, is_default: bool, now: datetime) -> Location:
+    """A new location; a default takes that place from whichever had it."""
+    if is_default:
+        await Location.filter(organization_id=organization_id, is_default=True).update(is_default=False)
+    return await Location.create(
+        organization_id=organization_id, number=number, name=name, is_default=is_default, created_at=now
+    )
+
+
+async def link(organization_id: int, promotion_id: int, locations: Sequence[Location]) -> None:
+    """Link a promotion to exactly these locations."""
+    await PromotionLocation.filter(promotion_id=promotion_id).delete()
+    await PromotionLocation.bulk_create(
+        PromotionLocation(organization_id=organization_id, promotion_id=promotion_id, location_id=location.id)
+        for location in locations
+    )
+
+
+async def ids_of_promotion(promotion_id: int) -> set[int]:
+    """The ids of the locations that a promotion is linked to; empty: it holds everywhere."""
+    links = PromotionLocation.filter(promotion_id=promotion_id)
+    return set(await links.values_list("location_id", flat=True))
+
+
+async def of_promotions(promotion_ids: Sequence[int]) -> dict[int, list[Location]]:
+    """The linked locations of each of several promotions."""
+    links = PromotionLocation.filter(promotion_id__in=promotion_ids).select_related("location")
+    found: dict[int, list[Location]] = defaultdict(list)
+    for link_row in await links.order_by("location__number"):
+        found[link_row.promotion_id].append(link_row.location)
+    return found

@@ -1,0 +1,65 @@
+"""Organizations: where codes live."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from db.models import Account, Organization
+
+
+async def by_id(organization_id: int) -> Organization | None:
+    return await Organization.get_or_none(id=organization_id)
+
+
+async def by_identifier(identifier: str) -> Organization | None:
+    return await Organization.get_or_none(identifier=identifier)
+
+
+async def of_account(account_id: int) -> list[Organization]:
+    return await Organization.filter(account_id=account_id).order_by("number")
+
+
+async def exists() -> bool:
+    """Whether there is any organization: an empty database is a first start."""
+    return await Organization.exists()
+
+
+async def taken(number: int, identifier: str) -> Organization | None:
+    """An organization that has this number or identifier already."""
+    return await Organization.filter(number=number).first() or await by_identifier(identifier)
+
+
+async def highest_number() -> int:
+    """The highest number given out so far; 0 when there is none."""
+    last = await Organization.all().order_by("-number").first()
+    return last.number if last else 0
+
+
+async def hold(organization_id: int) -> None:
+    """Lock the organization's row: texts and numbers are given out one after another."""
+    await Organization.select_for_update(no_key=True).get(id=organization_id)
+
+
+async def add(
+    account: Account,
+    number: int,
+    identifier: str,
+    name: str,
+    time_zone: str,
+    currency: str,
+    page_secret: str,
+    now: datetime,
+) -> Organization:
+    return await Organization.create(
+        account=account,
+        number=number,
+        identifier=identifier,
+        name=name,
+        time_zone=time_zone,
+        currency=currency,
+        page_secret=page_secret,
+        created_at=now,
+    )
+
+
+async def by_ids(ids: Iterable[int]) -> dict[int, Organization]:
+    return await Organization.in_bulk(ids, "id")

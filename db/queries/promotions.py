@@ -1,0 +1,98 @@
+"""Promotions: the rules that codes belong to."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from tortoise.expressions import Case, F, Q, Subquery, When
+from tortoise.queryset import QuerySet
+
+from db.models import DEFAULT_REFERENCE, Claim, Code, Promotion
+
+
+async def by_id(organization_id: int, promotion_id: int) -> Promotion | None:
+    return await Promotion.get_or_none(organization_id=organization_id, id=promotion_id)
+
+
+async def by_reference(organization_id: int, reference: str) -> Promotion | None:
+    return await Promotion.get_or_none(organization_id=organization_id, reference=reference)
+
+
+async def by_identifier(organization_id: int, identifier: str) -> Promotion | None:
+    return await Promotion.get_or_none(organization_id=organization_id, identifier=identifier)
+
+
+async def default(organization_id: int) -> Promotion:
+    """The promotion that each organization is made with."""
+    return await Promotion.get(organization_id=organization_id, reference=DEFAULT_REFERENCE)
+
+
+async def by_ids(ids: Iterable[int]) -> dict[int, Promotion]:
+    return await Promotion.in_bulk(ids, "id")
+
+
+async def hold(promotion_id: int) -> Promotion | None:
+    """The promotion with its row locked: nobody else changes its codes' claims now."""
+    return await Promotion.filter(id=promotion_id).select_for_update(no_key=True).first()
+
+
+async def hold_of_code(organization_id: int, text_key: str) -> Promotion | None:
+    """The promotion that a code belongs to, with its row locked."""
+    of_code = Code.filter(organization_id=organization_id, text_key=text_key).values("promotion_id")
+    found = Promotion.filter(id=Subquery(of_code))
+    return await found.select_for_update(no_key=True).first()
+
+
+async def hold_of_claim(organization_id: int, claim_id: int) -> Promotion | None:
+    """The promotion that a claim belongs to, with its row locked."""
+    of_claim = Claim.filter(organization_id=organization_id, id=claim_id).values("promotion_id")
+    found = Promotion.filter(id=Subquery(of_claim))
+    return await found.select_for_update(no_key=True).first()
+
+
+async def number_is_taken(account_id: int, number: int) -> bool:
+    """Whether any organization of the account has a promotion with this number."""
+    return await Promotion.exists(organization__account_id=account_id, number=number)
+
+
+async def add(values: dict[str, Any]) -> Promotion:
+    return await Promotion.create(**values)
+
+
+async def save(promotion: Promotion, fields: Iterable[str]) -> None:
+    await promotion.save(update_fields=list(fields))
+
+
+async def count_claim(promotion_id: int, change: int) -> None:
+    """One claim more (+1) or less (-1)."""
+    await Promotion.filter(id=promotion_id).update(claim_count=F("claim_count") + change)
+
+
+async def keep_deleted_share(promotion_id: int, claims: int) -> None:
+    """Remember how many of the counted claims have no row any more."""
+    await Promotion.filter(id=promotion_id).update(deleted_claim_count=F("deleted_claim_count") + claims)
+
+
+async def delete(promotion_id: int) -> None:
+    """The promotion with its codes, their claims and deliveries."""
+    await Promotion.filter(id=promotion_id).delete()
+
+
+def all_of(organization_id: int, search: str | None) -> QuerySet[Promotion]:
+    """The organization's promotions, or those with these letters in name or reference."""
+    found = Promotion.filter(organization_id=organization_id)
+    return found if search is None else found.filter(Q(name__icontains=search) | Q(reference__icontains=search))
+
+
+def with_status(
+    found: QuerySet[Promotion], statuses: Sequence[str], now: datetime
+) -> QuerySet[Promotion]:
+    """Those with one of these statuses; the same order of questions as `rules.promotion_status`."""
+    status = Case(
+        When(is_enabled=False, then="DISABLED"),
+        When(starts_at__gt=now, then="SCHEDULED"),
+        When(ends_at__lte=now, then="ENDED"),
+        When(Q(per_promotion__not_isnull=True, claim_count__gte=F("per_promotion")), then="SPENT"),
+        default="ACTIVE",
+    )
+    return found.annotate(status=status).filter(status__in=list(statuses))

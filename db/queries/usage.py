@@ -1,0 +1,150 @@
+"""Usage: what claims amount to, kept as sums by the hour and by the day."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from tortoise.expressions import Q
+
+from db import sql
+from db.models import RefusalStat, UsageLevel, UsageStat
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one claim, or many, put into a bucket; amounts in minor units."""
+
+    claims: int
+    order_total: int
+    order_quantity: int
+    discount_total: int
+
+    def __add__(self, other: "Share") -> "Share":
+        return Share(
+            self.claims + other.claims,
+            self.order_total + other.order_total,
+            self.order_quantity + other.order_quantity,
+            self.discount_total + other.discount_total,
+        )
+
+    def __neg__(self) -> "Share":
+        return Share(-self.claims, -self.order_total, -self.order_quantity, -self.discount_total)
+
+
+NOTHING = Share(0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Whose sums: a promotion's, in one currency ('' for none), in the hour or day that starts then."""
+
+    organization_id: int
+    promotion_id: int
+    level: UsageLevel
+    starts_at: datetime
+    currency: str
+
+
+async def add(buckets: Iterable[Bucket], share: Share) -> None:
+    """Add a share to each of the buckets; a negative share takes it back out."""
+    values: list[object] = [share.claims, share.order_total, share.order_quantity, share.discount_total]
+    places = []
+    for bucket in buckets:
+        at = len(values)
+        places.append(f"(${at + 1},${at + 2},${at + 3},${at + 4},${at + 5},$1,$2,$3,$4,0,0,0,0)")
+        values += [bucket.organization_id, bucket.promotion_id, bucket.level.value, bucket.starts_at, bucket.currency]
+    await sql.rows(
+        f"""
+        INSERT INTO usagestat (organization_id, promotion_id, level, starts_at, currency, claims, order_total,
+            order_quantity, discount_total, deleted_claims, deleted_order_total, deleted_order_quantity,
+            deleted_discount_total)
+        VALUES {",".join(places)}
+        ON CONFLICT (organization_id, promotion_id, level, starts_at, currency) DO UPDATE SET
+            claims = usagestat.claims + excluded.claims,
+            order_total = usagestat.order_total + excluded.order_total,
+            order_quantity = usagestat.order_quantity + excluded.order_quantity,
+            discount_total = usagestat.discount_total + excluded.discount_total
+        """,  # noqa: S608 (numbers of placeholders, nothing that was said)
+        *values,
+    )
+
+
+async def keep_deleted_share(bucket: Bucket, share: Share) -> None:
+    """Remember how much of a bucket's sums has no rows any more."""
+    await sql.rows(
+        """
+        UPDATE usagestat SET
+            deleted_claims = deleted_claims + $6,
+            deleted_order_total = deleted_order_total + $7,
+            deleted_order_quantity = deleted_order_quantity + $8,
+            deleted_discount_total = deleted_discount_total + $9
+        WHERE organization_id = $1 AND promotion_id = $2 AND level = $3 AND starts_at = $4 AND currency = $5
+        """,
+        bucket.organization_id,
+        bucket.promotion_id,
+        bucket.level.value,
+        bucket.starts_at,
+        bucket.currency,
+        share.claims,
+        share.order_total,
+        share.order_quantity,
+        share.discount_total,
+    )
+
+
+async def count_refusals(refusals: Iterable[tuple[Bucket, str, int]]) -> None:
+    """Add to the refusals counted in buckets, by reason."""
+    values: list[object] = []
+    places = []
+    for bucket, reason, count in refusals:
+        at = len(values)
+        places.append("(" + ",".join(f"${at + number}" for number in range(1, 8)) + ")")
+        values += [bucket.organization_id, bucket.promotion_id, bucket.level.value, bucket.starts_at]
+        values += [bucket.currency, reason, count]
+    await sql.rows(
+        f"""
+        INSERT INTO refusalstat (organization_id, promotion_id, level, starts_at, currency, reason, count)
+        VALUES {",".join(places)}
+        ON CONFLICT (organization_id, promotion_id, level, starts_at, currency, reason)
+        DO UPDATE SET count = refusalstat.count + excluded.count
+        """,  # noqa: S608 (numbers of placeholders, nothing that was said)
+        *values,
+    )
+
+
+def _range(
+    organization_id: int, promotion_id: int | None, level: UsageLevel, start: datetime, end: datetime
+) -> Q:
+    found = Q(organization_id=organization_id, level=level, starts_at__gte=start, starts_at__lt=end)
+    return found if promotion_id is None else found & Q(promotion_id=promotion_id)
+
+
+async def between(
+    organization_id: int, promotion_id: int | None, level: UsageLevel, start: datetime, end: datetime
+) -> list[UsageStat]:
+    """The sums of the hours or days that start in that time, of one promotion or of all."""
+    return await UsageStat.filter(_range(organization_id, promotion_id, level, start, end))
+
+
+async def refusals_between(
+    organization_id: int, promotion_id: int | None, level: UsageLevel, start: datetime, end: datetime
+) -> list[RefusalStat]:
+    """The counted refusals of the hours or days that start in that time, of one promotion or of all."""
+    return await RefusalStat.filter(_range(organization_id, promotion_id, level, start, end))
+
+
+async def first_hour(organization_id: int, promotion_id: int | None) -> datetime | None:
+    """When the first counted use or refusal was, to the hour."""
+    earliest = []
+    for table in (UsageStat, RefusalStat):
+        found = table.filter(organization_id=organization_id, level=UsageLevel.HOUR)
+        if promotion_id is not None:
+            found = found.filter(promotion_id=promotion_id)
+        first = await found.order_by("starts_at").first()
+        if first is not None:
+            earliest.append(first.starts_at)
+    return min(earliest, default=None)
+
+
+async def all_of(organization_id: int) -> list[UsageStat]:
+    return await UsageStat.filter(organization_id=organization_id).order_by("id")

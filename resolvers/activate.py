@@ -1,0 +1,97 @@
+"""Activates a code: gives it to a named person and starts its life. It happens once."""
+
+from datetime import datetime, timedelta
+
+from tortoise.transactions import in_transaction
+
+from db.models import Code, Location, Organization, Product, Promotion
+from db.queries import codes, customers, products, promotions
+from resolvers import claim, find, rules, terms, update
+from resolvers.refusals import AlreadyActivated, Disabled, Ended, InvalidInput, UnknownCode, UnknownPromotion
+
+
+async def code(
+    organization: Organization,
+    text: str,
+    promotion: terms.PromotionRef | None,
+    customer: terms.Person,
+    location_number: int | None,
+    product_number: int | None,
+    off_peak: bool,
+    now: datetime,
+) -> Code:
+    """Activate a code that was made non-activated, and reserve it for that person.
+
+    A promotion, if named, must be the code's. Raises UnknownCode, UnknownPromotion, AlreadyActivated, Ended,
+    Disabled, InvalidInput.
+    """
+    rules.email(customer.email, "customer", "email")
+    location = await claim.place(organization, location_number)
+    product = await thing(organization, product_number)
+    async with in_transaction():
+        if promotion is not None:
+            named = await find.promotion(organization.id, promotion)
+            found = await update.hold_code(organization.id, text)
+            if found.promotion_id != named.id:
+                raise UnknownCode(text)
+        else:
+            found = await update.hold_code(organization.id, text)
+        return await start(organization, found, customer, location, product, off_peak, now)
+
+
+async def thing(organization: Organization, number: int | None) -> Product | None:
+    """The product that a caller named by its number, if any."""
+    if number is None:
+        return None
+    found = await products.by_number(organization.id, rules.whole(number, "product_number"))
+    if found is None:
+        raise InvalidInput(f"There is no product {number}.", "product_number")
+    return found
+
+
+async def start(
+    organization: Organization,
+    found: Code,
+    customer: terms.Person,
+    location: Location | None,
+    product: Product | None,
+    off_peak: bool,
+    now: datetime,
+) -> Code:
+    """Start a code's life in the present transaction, which holds its promotion."""
+    promotion = await promotions.by_id(organization.id, found.promotion_id)
+    if promotion is None:
+        raise UnknownPromotion
+    if not found.needs_activation or found.activated_at is not None:
+        raise AlreadyActivated(found.activated_at or found.created_at)
+    for refusal in rules.switches(found, promotion, now):
+        if isinstance(refusal, Disabled | Ended):
+            raise refusal
+    email, email_key = rules.email(customer.email, "customer", "email")
+    named = rules.person(customer, "customer")
+    person = await customers.ensure(
+        organization.id, email, email_key, named.first_name, named.last_name, now, now
+    )
+    if found.reserved_for_id not in (None, person.id):
+        raise InvalidInput("This code is reserved for somebody else.", "customer", "email")
+    columns = {
+        "activated_at": now,
+        "activated_by_id": person.id,
+        "activated_location_id": location.id if location else None,
+        "activated_product_id": product.id if product else None,
+        "off_peak": off_peak,
+        "reserved_for_id": person.id,
+        "ends_at": lifetime_end(found.ends_at, promotion, now),
+        "updated_at": now,
+    }
+    found.update_from_dict(columns)
+    await codes.save(found, list(columns))
+    return found
+
+
+def lifetime_end(ends_at: datetime | None, promotion: Promotion, now: datetime) -> datetime | None:
+    """When a code that is activated now ends: its own end, or its lifetime's, whichever is earlier."""
+    if promotion.code_lifetime_days is None:
+        return ends_at
+    over = now + timedelta(days=promotion.code_lifetime_days)
+    return over if ends_at is None else min(over, ends_at)

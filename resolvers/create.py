@@ -1,0 +1,240 @@
+"""Creates things: promotions, locations, products, customers, organizations and keys."""
+
+import secrets
+import string
+import uuid
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from tortoise.transactions import in_transaction
+
+from db.models import DEFAULT_REFERENCE, Customer, KeyKind, Location, Organization, Product, Promotion
+from db.queries import accounts, codes, customers, keys, locations, organizations, products, promotions
+from resolvers import admit, generate, remember, rules, terms
+from resolvers.refusals import (
+    CodeTaken,
+    EmailTaken,
+    IdempotencyMismatch,
+    InvalidInput,
+    ReferenceTaken,
+    UnknownLocation,
+)
+from resolvers.rules import CheckedDiscount, CheckedLimits
+
+MOST_TEXTS = 1_000
+"""Texts that a promotion may be created with; more of them are generated or imported."""
+
+
+@dataclass(frozen=True)
+class NewPromotion:
+    name: str
+    reference: str | None = None
+    number: int | None = None
+    identifier: str | None = None
+    is_enabled: bool = True
+    position: int = 0
+    discount: terms.Discount = terms.Discount()
+    window: terms.Window = terms.Window()
+    limits: terms.Limits = terms.Limits()
+    location_numbers: tuple[int, ...] = ()
+    metadata: dict[str, Any] | None = None
+    codes: tuple[str, ...] = ()
+
+
+async def promotion(
+    organization: Organization, new: NewPromotion, idempotency_key: str | None, now: datetime
+) -> Promotion:
+    """Make a promotion, with its codes if texts are given.
+
+    Raises InvalidInput, ReferenceTaken, CodeTaken, UnknownLocation, IdempotencyMismatch.
+    """
+    values = _checked(organization, new)
+    texts = _texts(new.codes)
+    async with in_transaction():
+        earlier = await remember.call(organization.id, idempotency_key, ("create.promotion", new), now)
+        if earlier is not None:
+            return await _again(organization.id, earlier)
+        values["number"] = await _promotion_number(organization, new.number)
+        values["reference"] = await _reference(organization.id, new.reference, values["number"])
+        if await promotions.by_identifier(organization.id, values["identifier"]):
+            raise InvalidInput("Another promotion has this identifier.", "identifier")
+        made = await promotions.add({**values, "created_at": now, "updated_at": now})
+        await link(organization.id, made.id, new.location_numbers)
+        await _insert(organization, made, texts, now)
+        await remember.answer(organization.id, idempotency_key, made.id)
+        return made
+
+
+def _checked(organization: Organization, new: NewPromotion) -> dict[str, Any]:
+    starts_at, ends_at = rules.window(new.window, None, None, organization.time_zone)
+    return {
+        "organization_id": organization.id,
+        "name": rules.text(new.name, "name"),
+        "identifier": rules.optional_text(new.identifier, "identifier", longest=64) or str(uuid.uuid4()),
+        "is_enabled": new.is_enabled,
+        "position": rules.whole(new.position, "position", least=-rules.HIGHEST_INT),
+        **asdict(rules.discount(new.discount, CheckedDiscount(), organization.currency)),
+        "starts_at": starts_at,
+        "ends_at": ends_at,
+        **asdict(rules.limits(new.limits, CheckedLimits())),
+        "metadata": rules.metadata(new.metadata or {}, "metadata"),
+    }
+
+
+def _texts(said: tuple[str, ...]) -> dict[str, str]:
+    """The texts by their keys."""
+    if len(said) > MOST_TEXTS:
+        raise InvalidInput(f"At most {MOST_TEXTS} texts, please; generate or import more.", "codes")
+    texts: dict[str, str] = {}
+    for place, (text, key) in enumerate(rules.code_text(text, "codes") for text in said):
+        if key in texts:
+            raise InvalidInput(f"{text!r} and {texts[key]!r} are one code.", "codes", str(place))
+        texts[key] = text
+    return texts
+
+
+async def _promotion_number(organization: Organization, chosen: int | None) -> int:
+    """The chosen number, or the next; unambiguous over the account, as LP Motor's paths name no site."""
+    account = await accounts.hold(organization.account_id)
+    if chosen is not None:
+        if await promotions.number_is_taken(account.id, rules.whole(chosen, "number")):
+            raise InvalidInput(f"Another promotion of this account has the number {chosen}.", "number")
+        return chosen
+    number = account.last_promotion_number + 1
+    while await promotions.number_is_taken(account.id, number):
+        number += 1
+    await accounts.keep_last_promotion_number(account, number)
+    return number
+
+
+async def _reference(organization_id: int, chosen: str | None, number: int) -> str:
+    checked = rules.optional_text(chosen, "reference")
+    reference = checked or f"promotion-{number}"
+    if await promotions.by_reference(organization_id, reference):
+        if checked:
+            raise ReferenceTaken(reference)
+        return f"{reference}-{secrets.token_hex(4)}"
+    return reference
+
+
+async def link(organization_id: int, promotion_id: int, numbers: tuple[int, ...]) -> None:
+    """Link a promotion to exactly the locations with these numbers. Raises UnknownLocation."""
+    wanted = {rules.whole(number, "location_numbers") for number in numbers}
+    found = await locations.by_numbers(organization_id, wanted)
+    for number in sorted(wanted - {location.number for location in found}):
+        raise UnknownLocation(number)
+    await locations.link(organization_id, promotion_id, found)
+
+
+async def _insert(organization: Organization, made: Promotion, texts: dict[str, str], now: datetime) -> None:
+    if not texts:
+        return
+    await organizations.hold(organization.id)
+    for key in sorted(await codes.taken(organization.id, list(texts))):
+        raise CodeTaken(texts[key])
+    pairs = [(text, key) for key, text in texts.items()]
+    await generate.insert(organization, made, pairs, generate.Making(), None, now)
+
+
+async def _again(organization_id: int, promotion_id: int) -> Promotion:
+    made = await promotions.by_id(organization_id, promotion_id)
+    if made is None:
+        raise IdempotencyMismatch("The promotion that this key was used for has been deleted.")
+    return made
+
+
+async def location(
+    organization: Organization, number: int | None, name: str, is_default: bool, now: datetime
+) -> Location:
+    """Make a location, with the next number unless one is chosen. Raises InvalidInput."""
+    checked = rules.text(name, "name")
+    rules.optional_whole(number, "number")
+    async with in_transaction():
+        await organizations.hold(organization.id)
+        if number is not None and await locations.by_number(organization.id, number):
+            raise InvalidInput(f"There is a location {number} already.", "number")
+        drawn = number or rules.whole(await locations.highest_number(organization.id) + 1, "number")
+        return await locations.add(organization.id, drawn, checked, is_default, now)
+
+
+async def product(organization: Organization, number: int | None, title: str, now: datetime) -> Product:
+    """Make a product, with the next number unless one is chosen. Raises InvalidInput."""
+    checked = rules.text(title, "title")
+    rules.optional_whole(number, "number")
+    async with in_transaction():
+        await organizations.hold(organization.id)
+        if number is not None and await products.by_number(organization.id, number):
+            raise InvalidInput(f"There is a product {number} already.", "number")
+        drawn = number or rules.whole(await products.highest_number(organization.id) + 1, "number")
+        return await products.add(organization.id, drawn, checked, now)
+
+
+async def customer(
+    organization: Organization, person: terms.Person, particulars: dict[str, Any], now: datetime
+) -> Customer:
+    """A customer signs up; somebody who was only spoken of before may. Raises InvalidInput, EmailTaken."""
+    email, email_key = rules.email(person.email, "email")
+    named = rules.person(person)
+    async with in_transaction():
+        known = await customers.hold(organization.id, email_key)
+        if known is not None and known.joined_at is not None:
+            raise EmailTaken
+        made = await customers.ensure(
+            organization.id, email, email_key, named.first_name, named.last_name, now, now
+        )
+        await customers.keep_particulars(made, particulars, now)
+        return made
+
+
+async def organization(
+    name: str,
+    number: int | None,
+    identifier: str | None,
+    account_number: int | None,
+    currency: str,
+    time_zone: str,
+    now: datetime,
+) -> Organization:
+    """Make an organization with its default promotion; its account is made as well if it is new.
+
+    Without an account number it gets an account of its own. Raises InvalidInput.
+    """
+    checked_name, checked_zone = rules.text(name, "name"), rules.time_zone(time_zone, "time_zone")
+    checked_currency = rules.currency(currency, "currency")
+    async with in_transaction():
+        owner = rules.whole(account_number or await accounts.highest_number() + 1, "account")
+        account = await accounts.by_number(owner) or await accounts.add(owner, now)
+        drawn = rules.whole(number or await organizations.highest_number() + 1, "number")
+        called = rules.optional_text(identifier, "identifier", longest=64) or _identifier()
+        taken = await organizations.taken(drawn, called)
+        if taken is not None:
+            field = "number" if taken.number == drawn else "identifier"
+            raise InvalidInput(f"{taken.identifier!r} is organization {taken.number} already.", field)
+        made = await organizations.add(
+            account, drawn, called, checked_name, checked_zone, checked_currency, secrets.token_hex(32), now
+        )
+        default = NewPromotion(name="Default", reference=DEFAULT_REFERENCE)
+        values = {**_checked(made, default), "reference": DEFAULT_REFERENCE}
+        values["number"] = await _promotion_number(made, None)
+        await promotions.add({**values, "created_at": now, "updated_at": now})
+        return made
+
+
+def _identifier() -> str:
+    """26 letters and digits, the shape of WalletApp's organization identifiers."""
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(26))
+
+
+async def key(
+    kind: KeyKind, account_id: int, organization_id: int | None, value: str | None, now: datetime
+) -> str:
+    """Give out a key, or take over one that a vendor has issued; only here is it told. Raises InvalidInput."""
+    given = value if value is not None else admit.new_key(kind)
+    if not given or given != given.strip() or not given.isascii() or not given.isprintable() or " " in given:
+        raise InvalidInput("A key is printable ASCII without spaces.", "value")
+    async with in_transaction():
+        if await keys.is_known(admit.key_hash(given)):
+            raise InvalidInput("This key is known already.", "value")
+        await keys.add(kind, admit.key_hash(given), given[-4:], account_id, organization_id, now)
+    return given

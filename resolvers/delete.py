@@ -1,0 +1,92 @@
+"""Deletes for good: a code goes with its claims, a promotion with its codes.
+
+Nothing is given back: counters and usage keep the share of the deleted claims, and remember how much of them
+that is, so that `verify.counters` still balances.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+
+from tortoise.queryset import QuerySet
+from tortoise.transactions import in_transaction
+
+from db.models import DEFAULT_REFERENCE, Claim, Customer, Organization
+from db.queries import claims, codes, customers, promotions, usage
+from db.queries.usage import Bucket, Share
+from resolvers import buckets, find, rules, terms, update
+from resolvers import claim as claiming
+from resolvers.refusals import InvalidInput, UnknownCustomer, UnknownPromotion
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """What went, or would go in a dry run: `name` is the code's text or the promotion's reference."""
+
+    name: str
+    codes: int
+    claims: int
+    dry_run: bool
+
+
+async def code(organization: Organization, text: str, dry_run: bool) -> Deleted:
+    """Delete a code with its claims and deliveries. Raises UnknownCode."""
+    if dry_run:
+        found = await find.code(organization.id, text)
+        return Deleted(found.text, 1, await claims.all_of(organization.id).filter(code_id=found.id).count(), True)
+    async with in_transaction():
+        found = await update.hold_code(organization.id, text)
+        gone = claims.all_of(organization.id).filter(code_id=found.id)
+        count = await gone.count()
+        await _keep_share(organization, found.promotion_id, gone)
+        await codes.delete(found.id)
+        return Deleted(found.text, 1, count, False)
+
+
+async def promotion(organization: Organization, ref: terms.PromotionRef, dry_run: bool) -> Deleted:
+    """Delete a promotion with its codes and their claims. Raises UnknownPromotion, InvalidInput."""
+    found = await find.promotion(organization.id, ref)
+    if found.reference == DEFAULT_REFERENCE:
+        raise InvalidInput("The organization's own promotion can't be deleted.", "promotion")
+    async with in_transaction():
+        if await promotions.hold(found.id) is None:
+            raise UnknownPromotion
+        gone = claims.all_of(organization.id).filter(promotion_id=found.id)
+        its_codes = await codes.all_of(organization.id).filter(promotion_id=found.id).count()
+        deleted = Deleted(found.reference, its_codes, await gone.count(), dry_run)
+        if not dry_run:
+            await _keep_share(organization, found.id, gone)
+            await promotions.delete(found.id)
+        return deleted
+
+
+async def customer(organization: Organization, email: str, now: datetime) -> Customer:
+    """Forget a customer: what was known of them is given back a last time.
+
+    Their claims, reservations and activations stay, under a row without a name. Raises UnknownCustomer.
+    """
+    _, email_key = rules.email(email, "email")
+    async with in_transaction():
+        found = await customers.hold(organization.id, email_key)
+        if found is None or found.joined_at is None:
+            raise UnknownCustomer
+        if await customers.is_referred_to(found.id):
+            await customers.make_nameless(found, now)
+        else:
+            await customers.delete(found.id)
+        return found
+
+
+async def _keep_share(organization: Organization, promotion_id: int, gone: QuerySet[Claim]) -> None:
+    """Remember in counter and buckets what the standing ones of these claims had contributed."""
+    shares: dict[Bucket, Share] = defaultdict(lambda: usage.NOTHING)
+    count = 0
+    async for claim in claims.walk(gone.filter(released_at=None)):
+        count += 1
+        for bucket in buckets.of(
+            organization.id, promotion_id, claim.currency, claim.created_at, organization.time_zone
+        ):
+            shares[bucket] += claiming.share(claim)
+    await promotions.keep_deleted_share(promotion_id, count)
+    for bucket, share in shares.items():
+        await usage.keep_deleted_share(bucket, share)

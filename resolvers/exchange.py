@@ -1,0 +1,22 @@
+"""Exchanges a claim's token for the claim, once."""
+
+from datetime import datetime
+
+from tortoise.transactions import in_transaction
+
+from db.models import Claim, Organization
+from db.queries import claims
+from resolvers.claim import token_hash
+from resolvers.refusals import UnknownToken
+
+
+async def token(organization: Organization, value: str, now: datetime) -> Claim:
+    """The claim that a token was given for, with its code and customer, if the token is good and unused.
+
+    Raises UnknownToken.
+    """
+    async with in_transaction():
+        claim_id = await claims.exchange(organization.id, token_hash(value), now)
+        if claim_id is None:
+            raise UnknownToken
+        return await claims.with_code_and_customer(claim_id)

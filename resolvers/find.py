@@ -1,0 +1,190 @@
+"""Finds things: what there is, a page or a batch at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tortoise.queryset import QuerySet
+
+from db import paging
+from db.models import Claim, Code, Customer, Delivery, DeliveryStatus, Location, Organization, Product, Promotion
+from db.paging import Place
+from db.queries import claims, codes, customers, deliveries, locations, organizations, products, promotions
+from resolvers import rules, terms, wording
+from resolvers.refusals import UnknownCode, UnknownCustomer, UnknownPromotion
+
+BATCHES: dict[type[Any], Any] = {
+    Organization: organizations.by_ids,
+    Promotion: promotions.by_ids,
+    Code: codes.by_ids,
+    Customer: customers.by_ids,
+    Claim: claims.by_ids,
+    Location: locations.by_ids,
+    Product: products.by_ids,
+    Delivery: deliveries.by_ids,
+}
+
+
+# ------------------------------------------------------------------ one thing
+
+
+async def promotion(organization_id: int, ref: terms.PromotionRef | None) -> Promotion:
+    """A promotion by what it is called; without a name the organization's default one."""
+    if ref is None:
+        return await promotions.default(organization_id)
+    if ref.id is not None:
+        found = await promotions.by_id(organization_id, ref.id)
+    else:
+        found = await promotions.by_reference(organization_id, rules.storable(ref.reference or "", "promotion"))
+    if found is None:
+        raise UnknownPromotion
+    return found
+
+
+async def code(organization_id: int, text: str) -> Code:
+    """A code by its text, as people type it. Raises UnknownCode."""
+    key = wording.key(text)
+    found = await codes.by_text(organization_id, key) if _is_possible(key) else None
+    if found is None:
+        raise UnknownCode(text[: wording.LONGEST_TEXT])
+    return found
+
+
+def _is_possible(key: str) -> bool:
+    return "\x00" not in key and 0 < len(key) <= wording.LONGEST_KEY
+
+
+async def customer(organization_id: int, email: str) -> Customer:
+    """A customer by address. Raises InvalidInput, UnknownCustomer."""
+    _, email_key = rules.email(email, "email")
+    found = await customers.by_email(organization_id, email_key)
+    if found is None or found.joined_at is None:
+        raise UnknownCustomer
+    return found
+
+
+async def nodes(model: type[Any], ids: Sequence[int]) -> dict[int, Any]:
+    """Rows of one kind by their ids; ids of nothing are left out."""
+    return dict(await BATCHES[model](ids))
+
+
+# ------------------------------------------------------------------ pages
+
+
+@dataclass(frozen=True)
+class CodeFilter:
+    status: tuple[str, ...] | None = None
+    text_prefix: str | None = None
+    reserved_for_email: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ClaimFilter:
+    email: str | None = None
+    order_reference: str | None = None
+    status: tuple[str, ...] | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True)
+class PromotionFilter:
+    status: tuple[str, ...] | None = None
+    search: str | None = None
+
+
+def all_promotions(organization_id: int, asked: PromotionFilter, now: datetime) -> QuerySet[Promotion]:
+    found = promotions.all_of(organization_id, _searched(asked.search))
+    return found if asked.status is None else promotions.with_status(found, asked.status, now)
+
+
+def all_codes(organization_id: int, asked: CodeFilter, now: datetime) -> QuerySet[Code]:
+    found = _made_between(codes.all_of(organization_id), asked.created_after, asked.created_before)
+    if asked.text_prefix is not None:
+        rules.storable(asked.text_prefix, "filter", "text_prefix")
+        found = found.filter(text_key__startswith=wording.key(asked.text_prefix))
+    if asked.reserved_for_email is not None:
+        _, email_key = rules.email(asked.reserved_for_email, "filter", "reserved_for_email")
+        found = found.filter(reserved_for__email_key=email_key)
+    return found if asked.status is None else codes.with_status(found, asked.status, now)
+
+
+def all_claims(organization_id: int, asked: ClaimFilter) -> QuerySet[Claim]:
+    found = _made_between(claims.all_of(organization_id), asked.created_after, asked.created_before)
+    if asked.email is not None:
+        found = found.filter(customer__email_key=rules.email(asked.email, "filter", "email")[1])
+    if asked.order_reference is not None:
+        reference = rules.storable(asked.order_reference, "filter", "order_reference").strip()
+        found = found.filter(order_reference=reference)
+    if asked.status is not None and len(set(asked.status)) == 1:
+        found = found.filter(released_at__isnull=asked.status[0] == "CLAIMED")
+    elif asked.status is not None and not asked.status:
+        found = found.filter(id__in=[])
+    return found
+
+
+def all_customers(organization_id: int, search: str | None) -> QuerySet[Customer]:
+    return customers.all_of(organization_id, _searched(search))
+
+
+def all_deliveries(organization_id: int, status: Sequence[DeliveryStatus] | None) -> QuerySet[Delivery]:
+    found = deliveries.all_of(organization_id)
+    return found if status is None else found.filter(status__in=list(status))
+
+
+def _made_between(
+    found: QuerySet[Any], created_after: datetime | None, created_before: datetime | None
+) -> QuerySet[Any]:
+    if created_after is not None:
+        found = found.filter(created_at__gte=rules.in_range(created_after, "filter", "created_after"))
+    if created_before is not None:
+        found = found.filter(created_at__lt=rules.in_range(created_before, "filter", "created_before"))
+    return found
+
+
+def _searched(search: str | None) -> str | None:
+    return rules.optional_text(search, "search")
+
+
+async def page(found: QuerySet[Any], after: Place | None, size: int) -> list[Any]:
+    """The rows after a place, one more than `size` if there are more."""
+    return await paging.page(found, after, size + 1)
+
+
+async def pages(
+    found: QuerySet[Any], parent: str, parent_ids: Sequence[int], after: Place | None, size: int
+) -> dict[int, list[Any]]:
+    """The same page below each of several parents, one row more than `size` where there are more."""
+    return await paging.pages(found, parent, parent_ids, after, size + 1)
+
+
+async def counts(found: QuerySet[Any], parent: str, parent_ids: Sequence[int]) -> dict[int, int]:
+    """How many rows there are below each of several parents."""
+    return await paging.counts(found, parent, parent_ids)
+
+
+# ------------------------------------------------------------------ short lists
+
+
+async def locations_of_organization(organization_id: int) -> list[Location]:
+    return await locations.of_organization(organization_id)
+
+
+async def products_of_organization(organization_id: int) -> list[Product]:
+    return await products.of_organization(organization_id)
+
+
+async def locations_of_promotions(promotion_ids: Sequence[int]) -> dict[int, list[Location]]:
+    return await locations.of_promotions(promotion_ids)
+
+
+async def joined_customers(organization_id: int) -> list[Customer]:
+    return await customers.joined(organization_id)
+
+
+async def claimants(customer_ids: list[int]) -> set[int]:
+    """Those of the customers that have a standing claim."""
+    return await claims.customers_with_claims(customer_ids)

@@ -1,0 +1,23 @@
+"""Founds what an empty database begins with."""
+
+from datetime import datetime
+
+from tortoise.transactions import in_transaction
+
+from db.models import KeyKind, Organization
+from db.queries import organizations
+from resolvers import create
+
+
+async def demo(now: datetime) -> dict[KeyKind, str]:
+    """The organization `demo`, in EUR and UTC, with a key of each kind; nothing where there is one already."""
+    if await organizations.exists():
+        return {}
+    async with in_transaction():
+        made: Organization = await create.organization("Demo", 1, "demo", 1, "EUR", "UTC", now)
+        return {
+            kind: await create.key(
+                kind, made.account_id, None if kind is KeyKind.ACCOUNT else made.id, None, now
+            )
+            for kind in KeyKind
+        }

@@ -1,0 +1,63 @@
+"""Issues a code: generates one and activates it, as one deed."""
+
+from datetime import datetime
+
+from tortoise.transactions import in_transaction
+
+from db.models import Code, Organization
+from db.queries import codes, promotions
+from resolvers import activate, claim, find, generate, remember, rules, terms
+from resolvers.refusals import Disabled, Ended, IdempotencyMismatch, PromotionSpent, UnknownPromotion
+from resolvers.wording import Format
+
+
+async def code(
+    organization: Organization,
+    ref: terms.PromotionRef,
+    customer: terms.Person,
+    location_number: int | None,
+    product_number: int | None,
+    off_peak: bool,
+    idempotency_key: str | None,
+    now: datetime,
+) -> Code:
+    """Make one code for a named person, activated.
+
+    Raises UnknownPromotion, Disabled, Ended, PromotionSpent, CodeSpaceTooSmall, InvalidInput,
+    IdempotencyMismatch.
+    """
+    said = ("issue.code", ref, customer, location_number, product_number, off_peak)
+    rules.email(customer.email, "customer", "email")
+    location = await claim.place(organization, location_number)
+    product = await activate.thing(organization, product_number)
+    async with in_transaction():
+        earlier = await remember.call(organization.id, idempotency_key, said, now)
+        if earlier is not None:
+            return await _again(organization.id, earlier)
+        promotion = await promotions.hold((await find.promotion(organization.id, ref)).id)
+        if promotion is None:
+            raise UnknownPromotion
+        _check(rules.promotion_status(promotion, now), promotion.ends_at or now, promotion.per_promotion or 0)
+        making = generate.Making(activated=False)
+        [code_id] = await generate.make(organization, promotion, 1, Format(), making, now)
+        made = (await codes.by_ids([code_id]))[code_id]
+        started = await activate.start(organization, made, customer, location, product, off_peak, now)
+        await remember.answer(organization.id, idempotency_key, code_id)
+        return started
+
+
+def _check(status: str, ended_at: datetime, limit: int) -> None:
+    """Raises what keeps a promotion from giving out codes; one that starts later may."""
+    if status == "DISABLED":
+        raise Disabled
+    if status == "ENDED":
+        raise Ended(ended_at)
+    if status == "SPENT":
+        raise PromotionSpent(limit)
+
+
+async def _again(organization_id: int, code_id: int) -> Code:
+    made = await codes.by_id(organization_id, code_id)
+    if made is None:
+        raise IdempotencyMismatch("The code that this key was used for has been deleted.")
+    return made

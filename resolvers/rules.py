@@ -1,0 +1,401 @@
+"""Pure checks: may this be said, and may this code be claimed? They take the time, never ask it.
+
+Whatever a caller says passes here before anything is written, so that a verb works on what makes sense:
+texts that both databases can store, numbers within what they hold, windows that are not empty.
+"""
+
+import json
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from email_validator import EmailNotValidError, validate_email
+
+from db.models import Claim, Code, DiscountKind, Promotion
+from resolvers import money, refusals, terms, wording
+from resolvers.money import Money
+from resolvers.refusals import InvalidInput
+from resolvers.terms import said
+
+HIGHEST_INT = 2**31 - 1
+HIGHEST_AMOUNT = 10**15  # minor units of one order; sums of many still fit a big integer
+LONGEST_METADATA = 20_000
+EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+
+
+# ------------------------------------------------------------------ what may be said
+
+
+def text(value: str, *path: str, longest: int = 200) -> str:
+    """A text that is there, without the spaces around it."""
+    stripped = storable(value, *path).strip()
+    if not stripped:
+        raise InvalidInput("This may not be empty.", *path)
+    if len(stripped) > longest:
+        raise InvalidInput(f"At most {longest} characters, please; these are {len(stripped)}.", *path)
+    return stripped
+
+
+def optional_text(value: str | None, *path: str, longest: int = 200) -> str | None:
+    """A text that may be left out; an empty one is as good as none."""
+    return text(value, *path, longest=longest) if value is not None and value.strip() else None
+
+
+def storable(value: str, *path: str) -> str:
+    """A text that every database can hold: no NUL, no half of a surrogate pair."""
+    if "\x00" in value or not value.isprintable() and any(unicodedata.category(c) == "Cs" for c in value):
+        raise InvalidInput("A NUL or half a character can't be stored.", *path)
+    return value
+
+
+def code_text(value: str, *path: str) -> tuple[str, str]:
+    """A code's text as issued, and the key it is matched by."""
+    stripped = text(value, *path, longest=wording.LONGEST_TEXT)
+    key = wording.key(stripped)
+    if not key:
+        raise InvalidInput("A code needs more than spaces and dashes.", *path)
+    if len(key) > wording.LONGEST_KEY:
+        raise InvalidInput("This code is too long once its ligatures are spelled out.", *path)
+    return stripped, key
+
+
+def email(value: str, *path: str) -> tuple[str, str]:
+    """An address as it is written, and the key by which it is one customer."""
+    stripped = text(value, *path, longest=254)
+    try:
+        valid = validate_email(stripped, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise InvalidInput(str(error), *path) from None
+    return valid.normalized, unicodedata.normalize("NFC", valid.normalized.casefold())
+
+
+def person(value: terms.Person, *path: str) -> terms.Person:
+    """A person whose names can be stored; the address is checked by `email`."""
+    return terms.Person(
+        email=value.email,
+        first_name=optional_text(value.first_name, *path, "first_name"),
+        last_name=optional_text(value.last_name, *path, "last_name"),
+    )
+
+
+def whole(value: int, *path: str, least: int = 1, most: int = HIGHEST_INT) -> int:
+    """A whole number within bounds."""
+    if not least <= value <= most:
+        raise InvalidInput(f"A whole number from {least} to {most}, please.", *path)
+    return value
+
+
+def optional_whole(value: int | None, *path: str, least: int = 1, most: int = HIGHEST_INT) -> int | None:
+    """A whole number within bounds, or none."""
+    return None if value is None else whole(value, *path, least=least, most=most)
+
+
+def currency(value: str, *path: str) -> str:
+    """An ISO 4217 code in capitals."""
+    code = value.strip().upper()
+    if money.digits(code) is None:
+        raise InvalidInput(f"{value[:20]!r} is no currency of ISO 4217.", *path)
+    return code
+
+
+def minor(value: Money, *path: str) -> int:
+    """An amount as whole minor units of its currency; finer amounts are refused, not rounded."""
+    digits = money.digits(currency(value.currency, *path, "currency")) or 0
+    if not value.amount.is_finite() or not 0 <= value.amount <= HIGHEST_AMOUNT:
+        raise InvalidInput("An amount from 0 up, and not that much, please.", *path, "amount")
+    scaled = value.amount.scaleb(digits)
+    if scaled != int(scaled) or scaled > HIGHEST_AMOUNT:
+        raise InvalidInput(f"{value.currency} has {digits} decimals.", *path, "amount")
+    return int(scaled)
+
+
+def time_zone(value: str, *path: str) -> str:
+    """An IANA name such as Europe/Amsterdam."""
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise InvalidInput(f"{value[:80]!r} is no time zone; Europe/Amsterdam is one.", *path) from None
+    return value
+
+
+def metadata(value: Any, *path: str) -> dict[str, Any]:
+    """A JSON object of bearable size."""
+    if not isinstance(value, dict):
+        raise InvalidInput("Metadata is a JSON object.", *path)
+    written = json.dumps(value, ensure_ascii=False)
+    if len(written) > LONGEST_METADATA:
+        raise InvalidInput(f"At most {LONGEST_METADATA} characters of metadata, please.", *path)
+    if "\\u0000" in written:
+        raise InvalidInput("A NUL can't be stored.", *path)
+    storable(written, *path)
+    return value
+
+
+def order(value: terms.Order | None, *path: str) -> "CheckedOrder":
+    """An order's facts, checked, its total in minor units."""
+    if value is None:
+        return CheckedOrder(None, None, None, None)
+    return CheckedOrder(
+        reference=optional_text(value.reference, *path, "reference"),
+        total=None if value.total is None else minor(value.total, *path, "total"),
+        currency=None if value.total is None else currency(value.total.currency, *path, "total", "currency"),
+        quantity=optional_whole(value.quantity, *path, "quantity", least=0),
+    )
+
+
+@dataclass(frozen=True)
+class CheckedOrder:
+    reference: str | None
+    total: int | None
+    currency: str | None
+    quantity: int | None
+
+
+# ------------------------------------------------------------------ windows
+
+
+def window(
+    said_window: terms.Window, starts_at: datetime | None, ends_at: datetime | None, zone: str
+) -> tuple[datetime | None, datetime | None]:
+    """The window after a change of the present one; refused when it would be empty."""
+    starts_at = _bound(said_window.starts_at, said_window.starts_on, starts_at, zone, "starts", 0)
+    ends_at = _bound(said_window.ends_at, said_window.ends_on, ends_at, zone, "ends", 1)
+    if starts_at is not None and ends_at is not None and ends_at <= starts_at:
+        said_on = said(said_window.ends_on, None) is not None
+        raise InvalidInput("A window must end after it starts.", "window", "ends_on" if said_on else "ends_at")
+    return starts_at, ends_at
+
+
+def _bound(
+    at: terms.Maybe[datetime | None],
+    on: terms.Maybe[date | None],
+    present: datetime | None,
+    zone: str,
+    name: str,
+    days_later: int,
+) -> datetime | None:
+    day, instant = said(on, None), said(at, None)
+    if day is not None and instant is not None:
+        raise InvalidInput(f"Say {name}At or {name}On, not both.", "window", f"{name}_on")
+    if day is not None:
+        if not EARLIEST.date() <= day < LATEST.date():
+            raise InvalidInput("This day is out of range.", "window", f"{name}_on")
+        return start_of_day(day + timedelta(days=days_later), zone)
+    if isinstance(at, terms.Absent) and isinstance(on, terms.Absent):
+        return present
+    return None if instant is None else in_range(instant, "window", f"{name}_at")
+
+
+def in_range(instant: datetime, *path: str) -> datetime:
+    """An instant that both databases can hold."""
+    if not EARLIEST <= instant <= LATEST:
+        raise InvalidInput("This instant is out of range.", *path)
+    return instant
+
+
+def start_of_day(day: date, zone: str) -> datetime:
+    """The first instant of a day somewhere; where midnight is skipped, the instant of the jump."""
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+
+
+def is_open(starts_at: datetime | None, ends_at: datetime | None, at: datetime) -> bool:
+    """Whether an instant is in a half-open window."""
+    return (starts_at is None or starts_at <= at) and (ends_at is None or at < ends_at)
+
+
+# ------------------------------------------------------------------ discounts and limits
+
+
+@dataclass(frozen=True)
+class CheckedDiscount:
+    """A discount as a promotion's columns hold it."""
+
+    discount_kind: DiscountKind = DiscountKind.NONE
+    discount_value: int = 0
+    currency: str | None = None
+    minimum_order: int | None = None
+    maximum_discount: int | None = None
+
+
+def discount(change: terms.Discount, present: CheckedDiscount, home: str) -> CheckedDiscount:
+    """The discount after a change; all its amounts are in one currency, the organization's unless said."""
+    kind = said(change.kind, present.discount_kind) or DiscountKind.NONE
+    minimum, maximum = said(change.minimum_order, None), said(change.maximum_discount, None)
+    unit = said(change.currency, present.currency)
+    if unit is None and kind is DiscountKind.FIXED_AMOUNT:
+        unit = next((amount.currency for amount in (minimum, maximum) if amount), home)
+    value = said(change.value, discount_amount(present.discount_kind, present.discount_value, present.currency))
+    named = {currency(amount.currency, "discount", "currency") for amount in (minimum, maximum) if amount}
+    named |= {currency(unit, "discount", "currency")} if unit is not None else set()
+    kept = [present.minimum_order, present.maximum_discount]
+    if len(named) > 1 or (present.currency and any(kept) and named - {present.currency}):
+        raise InvalidInput("All amounts of a promotion are in one currency.", "discount", "currency")
+    unit = next(iter(named), None)
+    return CheckedDiscount(
+        discount_kind=kind,
+        discount_value=discount_value(kind, value or Decimal(0), unit, "discount", "value"),
+        currency=unit,
+        minimum_order=_amount(change.minimum_order, present.minimum_order, "minimum_order"),
+        maximum_discount=_amount(change.maximum_discount, present.maximum_discount, "maximum_discount"),
+    )
+
+
+def _amount(change: terms.Maybe[Money | None], present: int | None, name: str) -> int | None:
+    if isinstance(change, terms.Absent):
+        return present
+    return None if change is None else minor(change, "discount", name)
+
+
+@dataclass(frozen=True)
+class CheckedLimits:
+    """A promotion's limits, as its columns hold them; these are those of a new one."""
+
+    per_promotion: int | None = None
+    per_code: int | None = 1
+    per_customer: int | None = None
+    per_customer_and_code: int | None = 1
+    code_lifetime_days: int | None = 91
+
+
+def limits(change: terms.Limits, present: CheckedLimits) -> CheckedLimits:
+    """The limits after a change; none may be below 1."""
+    changed = {name: said(getattr(change, name), value) for name, value in vars(present).items()}
+    for name, value in changed.items():
+        most = 36_500 if name == "code_lifetime_days" else HIGHEST_INT
+        optional_whole(value, "limits", name, most=most)
+    return CheckedLimits(**changed)
+
+
+def discount_value(kind: DiscountKind, value: Decimal, unit: str | None, *path: str) -> int:
+    """A discount's size in its unit: ten-thousandths of a percent, or minor units of the currency."""
+    if kind is DiscountKind.FIXED_AMOUNT:
+        return minor(Money(value, unit or ""), *path)
+    if not value.is_finite() or not 0 <= value <= 100:
+        raise InvalidInput("A percentage from 0 to 100, please.", *path)
+    scaled = value * money.PERCENT
+    if scaled != int(scaled):
+        raise InvalidInput("A percentage has at most four decimals.", *path)
+    return int(scaled)
+
+
+def discount_amount(kind: DiscountKind, value: int, unit: str | None) -> Decimal:
+    """The size of a discount as it was said: 15 for 15 %, 4.50 for an amount."""
+    if kind is DiscountKind.FIXED_AMOUNT:
+        return money.of_minor(value, unit or "").amount
+    percent = Decimal(value) / money.PERCENT
+    return percent.quantize(Decimal(1)) if percent == int(percent) else percent.normalize()
+
+
+# ------------------------------------------------------------------ how things stand
+
+
+def promotion_status(promotion: Promotion, now: datetime) -> str:
+    """DISABLED, SCHEDULED, ENDED or SPENT, the first that holds; else ACTIVE."""
+    if not promotion.is_enabled:
+        return "DISABLED"
+    if promotion.starts_at is not None and now < promotion.starts_at:
+        return "SCHEDULED"
+    if promotion.ends_at is not None and promotion.ends_at <= now:
+        return "ENDED"
+    spent = promotion.per_promotion is not None and promotion.claim_count >= promotion.per_promotion
+    return "SPENT" if spent else "ACTIVE"
+
+
+_STATUS_OF = {
+    refusals.Disabled: "DISABLED",
+    refusals.NotActivated: "NOT_ACTIVATED",
+    refusals.NotStarted: "SCHEDULED",
+    refusals.Ended: "EXPIRED",
+}
+
+
+def code_status(code: Code, promotion: Promotion, now: datetime) -> str:
+    """DISABLED, NOT_ACTIVATED, SCHEDULED, EXPIRED or EXHAUSTED, the first that holds; else CLAIMABLE."""
+    for refusal in switches(code, promotion, now):
+        return _STATUS_OF[type(refusal)]
+    return "EXHAUSTED" if any(_places(code, promotion)) else "CLAIMABLE"
+
+
+# ------------------------------------------------------------------ may this code be claimed?
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A claim as far as its rules go: who asks, about which order, where, and what they hold already.
+
+    `is_anonymous` asks what holds for anybody; a customer without an id is one we have never seen.
+    """
+
+    is_anonymous: bool
+    customer_id: int | None
+    order: CheckedOrder
+    location_id: int | None
+    claims_of_code: int
+    claims_of_promotion: int
+    standing: Claim | None
+
+
+def objections(
+    code: Code, promotion: Promotion, location_ids: set[int], asked: Asked, now: datetime
+) -> Iterator[refusals.Rule]:
+    """Every rule that says no, in the one documented order; nothing when the code may be claimed."""
+    for refusal in _objections(code, promotion, location_ids, asked, now):
+        refusal.promotion_id = promotion.id
+        yield refusal
+
+
+def _objections(
+    code: Code, promotion: Promotion, location_ids: set[int], asked: Asked, now: datetime
+) -> Iterator[refusals.Rule]:
+    yield from switches(code, promotion, now)
+    reserved = code.reserved_for_id is not None and code.reserved_for_id != asked.customer_id
+    if reserved and not asked.is_anonymous:
+        yield refusals.ReservedForAnother()
+    if location_ids and asked.location_id is not None and asked.location_id not in location_ids:
+        yield refusals.WrongLocation()
+    yield from _money(promotion, asked.order)
+    yield from _limits(code, promotion, asked)
+
+
+def switches(code: Code, promotion: Promotion, now: datetime) -> Iterator[refusals.Rule]:
+    """What code and promotion themselves say, whoever asks."""
+    if not (code.is_enabled and promotion.is_enabled):
+        yield refusals.Disabled()
+    if code.needs_activation and code.activated_at is None:
+        yield refusals.NotActivated()
+    starts = [at for at in (code.starts_at, promotion.starts_at) if at is not None]
+    if starts and now < max(starts):
+        yield refusals.NotStarted(max(starts))
+    ends = [at for at in (code.ends_at, promotion.ends_at) if at is not None]
+    if ends and min(ends) <= now:
+        yield refusals.Ended(min(ends))
+
+
+def _money(promotion: Promotion, order: CheckedOrder) -> Iterator[refusals.Rule]:
+    if promotion.currency and order.currency and order.currency != promotion.currency:
+        yield refusals.WrongCurrency(promotion.currency)
+    elif promotion.minimum_order and (order.total is None or order.total < promotion.minimum_order):
+        yield refusals.OrderTooSmall(money.of_minor(promotion.minimum_order, promotion.currency or ""))
+
+
+def _limits(code: Code, promotion: Promotion, asked: Asked) -> Iterator[refusals.Rule]:
+    per_code = promotion.per_customer_and_code
+    if per_code is not None and asked.claims_of_code >= per_code:
+        if per_code == 1 and asked.standing is not None:
+            yield refusals.AlreadyClaimed(asked.standing)
+        else:
+            yield refusals.CustomerLimitReached(per_code)
+    if promotion.per_customer is not None and asked.claims_of_promotion >= promotion.per_customer:
+        yield refusals.CustomerLimitReached(promotion.per_customer)
+    yield from _places(code, promotion)
+
+
+def _places(code: Code, promotion: Promotion) -> Iterator[refusals.Rule]:
+    if code.allowed_claims is not None and code.claim_count >= code.allowed_claims:
+        yield refusals.FullyClaimed(code.allowed_claims)
+    if promotion.per_promotion is not None and promotion.claim_count >= promotion.per_promotion:
+        yield refusals.PromotionSpent(promotion.per_promotion)

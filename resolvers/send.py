@@ -1,0 +1,103 @@
+"""Sends a code: queues one letter a recipient, which the sender takes from there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from tortoise.transactions import in_transaction
+
+from db.models import Code, Delivery, Organization
+from db.queries import codes, deliveries
+from resolvers import find, remember, rules, terms, update
+from resolvers.refusals import IdempotencyMismatch, InvalidInput
+
+MOST_RECIPIENTS = 10_000
+
+
+@dataclass(frozen=True)
+class Sent:
+    """`received` are the different recipients; each is `queued`, or had been sent the code already."""
+
+    deliveries: list[Delivery]
+    received: int
+    queued: int
+    already_sent: int
+    dry_run: bool = False
+
+
+async def code(
+    organization: Organization,
+    text: str,
+    recipients: Sequence[terms.Person],
+    message: str | None,
+    resend: bool,
+    dry_run: bool,
+    idempotency_key: str | None,
+    now: datetime,
+) -> Sent:
+    """Queue letters about a code; nobody is written to twice about it unless `resend`.
+
+    A dry run says who would be written to. Raises UnknownCode, InvalidInput, IdempotencyMismatch.
+    """
+    said = ("send.code", text, tuple(recipients), message, resend)
+    people = _different(recipients)
+    note = rules.optional_text(message, "message", longest=10_000)
+    if dry_run:
+        found = await find.code(organization.id, text)
+        return replace(await _write(found, people, note, resend, now), dry_run=True)
+    async with in_transaction():
+        earlier = await remember.call(organization.id, idempotency_key, said, now)
+        if earlier is not None:
+            return await _again(earlier)
+        found = await update.hold_code(organization.id, text)
+        sent = await _write(found, people, note, resend, now)
+        await deliveries.add(sent.deliveries)
+        queued = await deliveries.queued_at(found.id, now, [letter.recipient_key for letter in sent.deliveries])
+        await remember.answer(
+            organization.id, idempotency_key, [found.id, [row.id for row in queued], sent.received]
+        )
+        return replace(sent, deliveries=queued)
+
+
+def _different(recipients: Sequence[terms.Person]) -> dict[str, terms.Person]:
+    """The recipients by their address's key; whoever is named twice counts once."""
+    if not recipients:
+        raise InvalidInput("At least one recipient, please.", "recipients")
+    if len(recipients) > MOST_RECIPIENTS:
+        raise InvalidInput(f"At most {MOST_RECIPIENTS} recipients a call, please.", "recipients")
+    people: dict[str, terms.Person] = {}
+    for place, person in enumerate(recipients):
+        email, key = rules.email(person.email, "recipients", str(place), "email")
+        named = rules.person(person, "recipients", str(place))
+        people.setdefault(key, replace(named, email=email))
+    return people
+
+
+async def _write(
+    found: Code, people: dict[str, terms.Person], message: str | None, resend: bool, now: datetime
+) -> Sent:
+    """The letters that these people are to get, not stored yet."""
+    known = set() if resend else await deliveries.recipients_of(found.id, list(people))
+    letters = [
+        Delivery(
+            organization_id=found.organization_id,
+            code_id=found.id,
+            recipient=person.email,
+            recipient_key=key,
+            first_name=person.first_name,
+            last_name=person.last_name,
+            message=message,
+            created_at=now,
+        )
+        for key, person in people.items()
+        if key not in known
+    ]
+    return Sent(letters, len(people), len(letters), len(known))
+
+
+async def _again(answer: tuple[int, list[int], int]) -> Sent:
+    code_id, ids, received = answer
+    if not await codes.by_ids([code_id]):
+        raise IdempotencyMismatch("The code that this key was used for has been deleted.")
+    letters = list((await deliveries.by_ids(ids)).values())
+    return Sent(letters, received, len(ids), received - len(ids))

@@ -1,0 +1,136 @@
+"""Updates promotions and codes: what was not said stays as it is."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from tortoise.transactions import in_transaction
+
+from db.models import DEFAULT_REFERENCE, Code, Organization, Promotion
+from db.queries import codes, promotions
+from resolvers import create, find, generate, rules, terms
+from resolvers.refusals import CodeTaken, InvalidInput, ReferenceTaken, UnknownCode, UnknownPromotion, VersionConflict
+from resolvers.rules import CheckedDiscount, CheckedLimits
+from resolvers.terms import ABSENT, Absent, Maybe, said
+
+
+@dataclass(frozen=True)
+class PromotionChange:
+    reference: Maybe[str | None] = ABSENT
+    name: Maybe[str | None] = ABSENT
+    is_enabled: Maybe[bool | None] = ABSENT
+    position: Maybe[int | None] = ABSENT
+    discount: terms.Discount = terms.Discount()
+    window: terms.Window = terms.Window()
+    limits: terms.Limits = terms.Limits()
+    location_numbers: Maybe[tuple[int, ...]] = ABSENT
+    metadata: Maybe[dict[str, Any] | None] = ABSENT
+
+
+async def promotion(
+    organization: Organization,
+    ref: terms.PromotionRef,
+    expected_version: int | None,
+    change: PromotionChange,
+    now: datetime,
+) -> Promotion:
+    """Change a promotion, if it is still at the expected version.
+
+    Raises UnknownPromotion, VersionConflict, ReferenceTaken, UnknownLocation, InvalidInput.
+    """
+    async with in_transaction():
+        found = await promotions.hold((await find.promotion(organization.id, ref)).id)
+        if found is None:
+            raise UnknownPromotion
+        if expected_version is not None and expected_version != found.version:
+            raise VersionConflict(found.version)
+        columns = _changed(organization, found, change)
+        if columns["reference"] != found.reference:
+            await _check_reference(organization.id, found, columns["reference"])
+        if not isinstance(change.location_numbers, Absent):
+            await create.link(organization.id, found.id, change.location_numbers)
+        found.update_from_dict({**columns, "version": found.version + 1, "updated_at": now})
+        await promotions.save(found, [*columns, "version", "updated_at"])
+        return found
+
+
+def _changed(organization: Organization, found: Promotion, change: PromotionChange) -> dict[str, Any]:
+    present_discount = CheckedDiscount(
+        found.discount_kind, found.discount_value, found.currency, found.minimum_order, found.maximum_discount
+    )
+    present_limits = CheckedLimits(**{name: getattr(found, name) for name in asdict(CheckedLimits())})
+    starts_at, ends_at = rules.window(change.window, found.starts_at, found.ends_at, organization.time_zone)
+    return {
+        "reference": _text(change.reference, found.reference, "reference"),
+        "name": _text(change.name, found.name, "name"),
+        "is_enabled": said(change.is_enabled, found.is_enabled) is not False,
+        "position": rules.whole(said(change.position, found.position) or 0, "position", least=-rules.HIGHEST_INT),
+        **asdict(rules.discount(change.discount, present_discount, organization.currency)),
+        "starts_at": starts_at,
+        "ends_at": ends_at,
+        **asdict(rules.limits(change.limits, present_limits)),
+        "metadata": rules.metadata(said(change.metadata, found.metadata) or {}, "metadata"),
+    }
+
+
+def _text(change: Maybe[str | None], present: str, field: str) -> str:
+    """A text that can be changed and not cleared."""
+    return present if isinstance(change, Absent) else rules.text(change or "", field)
+
+
+async def _check_reference(organization_id: int, found: Promotion, reference: str) -> None:
+    if found.reference == DEFAULT_REFERENCE:
+        raise InvalidInput("The organization's own promotion keeps its reference.", "reference")
+    if await promotions.by_reference(organization_id, reference):
+        raise ReferenceTaken(reference)
+
+
+@dataclass(frozen=True)
+class CodeChange:
+    new_text: Maybe[str | None] = ABSENT
+    is_enabled: Maybe[bool | None] = ABSENT
+    window: terms.Window = terms.Window()
+    allowed_claims: Maybe[int | None] = ABSENT
+    reserved_for: Maybe[terms.Person | None] = ABSENT
+    metadata: Maybe[dict[str, Any] | None] = ABSENT
+
+
+async def code(organization: Organization, text: str, change: CodeChange, now: datetime) -> Code:
+    """Change a code in place; renamed, it keeps its claims. Raises UnknownCode, CodeTaken, InvalidInput."""
+    async with in_transaction():
+        found = await hold_code(organization.id, text)
+        columns = await _code_columns(organization, found, change, now)
+        found.update_from_dict({**columns, "updated_at": now})
+        await codes.save(found, [*columns, "updated_at"])
+        return found
+
+
+async def hold_code(organization_id: int, text: str) -> Code:
+    """The code, with its promotion's row locked. Raises UnknownCode."""
+    found = await find.code(organization_id, text)
+    if await promotions.hold(found.promotion_id) is None:
+        raise UnknownCode(text)
+    return await find.code(organization_id, text)
+
+
+async def _code_columns(
+    organization: Organization, found: Code, change: CodeChange, now: datetime
+) -> dict[str, Any]:
+    starts_at, ends_at = rules.window(change.window, found.starts_at, found.ends_at, organization.time_zone)
+    columns: dict[str, Any] = {
+        "is_enabled": said(change.is_enabled, found.is_enabled) is not False,
+        "starts_at": starts_at,
+        "ends_at": ends_at,
+        "allowed_claims": rules.optional_whole(
+            said(change.allowed_claims, found.allowed_claims), "allowed_claims"
+        ),
+        "metadata": rules.metadata(said(change.metadata, found.metadata) or {}, "metadata"),
+    }
+    if not isinstance(change.reserved_for, Absent):
+        customer = await generate.reserve(organization, change.reserved_for, now)
+        columns["reserved_for_id"] = customer.id if customer else None
+    if not isinstance(change.new_text, Absent):
+        columns["text"], columns["text_key"] = rules.code_text(change.new_text or "", "new_text")
+        if columns["text_key"] != found.text_key and await codes.by_text(organization.id, columns["text_key"]):
+            raise CodeTaken(columns["text"])
+    return columns

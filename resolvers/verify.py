@@ -1,0 +1,65 @@
+"""Verifies that what is counted is what there is: every counter is recounted from the claims."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator
+
+from tortoise.transactions import in_transaction
+
+from db import sql
+from db.models import Organization
+from db.queries import claims, usage
+from db.queries.usage import NOTHING, Bucket, Share
+from resolvers import buckets
+from resolvers import claim as claiming
+
+
+async def counters(organization: Organization) -> list[str]:
+    """Where an organization's counters and claims disagree, a sentence each; empty when all is well.
+
+    What deleted claims had contributed is taken off first. Refusals are left out: they have no rows.
+    """
+    async with in_transaction():
+        await sql.see_one_moment()
+        return [drift async for drift in _drifts(organization)]
+
+
+async def _drifts(organization: Organization) -> AsyncIterator[str]:
+    for row in await claims.miscounted_codes(organization.id):
+        yield f"code {row['name']}: counts {row['counter']} claims, has {row['claims']}"
+    for row in await claims.miscounted_promotions(organization.id):
+        yield f"promotion {row['name']}: counts {row['counter']} claims, has {row['claims']}"
+    recounted = await _recount(organization)
+    for bucket, kept in (await _kept(organization)).items():
+        found = recounted.pop(bucket, NOTHING)
+        if kept != found:
+            yield f"{_named(bucket)}: keeps {kept}, claims amount to {found}"
+    for bucket, found in recounted.items():
+        yield f"{_named(bucket)}: keeps nothing, claims amount to {found}"
+
+
+async def _recount(organization: Organization) -> dict[Bucket, Share]:
+    shares: dict[Bucket, Share] = defaultdict(lambda: NOTHING)
+    async for claim in claims.walk(claims.all_of(organization.id).filter(released_at=None)):
+        for bucket in buckets.of(
+            organization.id, claim.promotion_id, claim.currency, claim.created_at, organization.time_zone
+        ):
+            shares[bucket] += claiming.share(claim)
+    return shares
+
+
+async def _kept(organization: Organization) -> dict[Bucket, Share]:
+    """The kept sums without the share of what has been deleted."""
+    return {
+        Bucket(organization.id, row.promotion_id, row.level, row.starts_at, row.currency): Share(
+            row.claims - row.deleted_claims,
+            row.order_total - row.deleted_order_total,
+            row.order_quantity - row.deleted_order_quantity,
+            row.discount_total - row.deleted_discount_total,
+        )
+        for row in await usage.all_of(organization.id)
+    }
+
+
+def _named(bucket: Bucket) -> str:
+    unit = bucket.currency or "no currency"
+    return f"usage of promotion {bucket.promotion_id}, {bucket.level} from {bucket.starts_at}, {unit}"

@@ -1,0 +1,1 @@
+"""Who is speaking, and in what words: doors translate, they decide nothing."""

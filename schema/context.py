@@ -1,0 +1,74 @@
+"""What a request carries in: who calls, for which organization, and what the process lends them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from db.models import KeyKind, Organization
+from resolvers import admit
+from resolvers.admit import Holder, Right
+from resolvers.tally import Refusals
+from resolvers.throttle import Attempts, Guard
+
+
+@dataclass(frozen=True)
+class Services:
+    """What lives as long as the process."""
+
+    clock: Callable[[], datetime]
+    public_url: str
+    tally: Refusals
+    attempts: Attempts
+
+
+class NotAdmitted(Exception):
+    """Raised when a request has no key, one that does not work, or one that opens other doors."""
+
+
+@dataclass
+class Caller:
+    """What lives as long as a request: the key's holder, whom they speak for, from where, and the time."""
+
+    holder: Holder
+    organization: Organization
+    origin: str
+    services: Services
+
+    @cached_property
+    def now(self) -> datetime:
+        """One instant for the whole request."""
+        return self.services.clock()
+
+    @property
+    def is_public(self) -> bool:
+        """Whether everybody may hold this key: its holder is told little and may guess little."""
+        return self.holder.kind is KeyKind.PUBLIC
+
+    @property
+    def guard(self) -> Guard | None:
+        """What counts this caller's failed claims, for callers who might be guessing."""
+        return Guard(self.services.attempts, self.organization.id, self.origin) if self.is_public else None
+
+
+def bearer(headers: Mapping[str, str]) -> str | None:
+    """The key in `Authorization: Bearer <key>`, or None."""
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    return value.strip() or None if scheme.lower() == "bearer" else None
+
+
+async def holder(headers: Mapping[str, str]) -> Holder:
+    """Who holds the request's key. Raises NotAdmitted."""
+    value = bearer(headers)
+    if value is None:
+        raise NotAdmitted("Send a key: `Authorization: Bearer <key>`.")
+    found = await admit.holder(value)
+    if found is None:
+        raise NotAdmitted("This key does not work.")
+    return found
+
+
+def demand(found: Holder, right: Right) -> None:
+    """Raises NotAdmitted when a key is not good for that."""
+    if not found.may(right):
+        raise NotAdmitted(f"A {found.kind} key may not {right.value}.")

@@ -1,0 +1,74 @@
+"""What REST doors share: lenient JSON, and saying no in a vendor's own words."""
+
+import json
+import logging
+import re
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+
+from resolvers.refusals import Refusal
+from schema.context import NotAdmitted
+
+log = logging.getLogger("tessera")
+
+_STRING_OR_TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])')
+
+Words = Callable[[Exception], Response]
+
+
+class NotUnderstood(Exception):
+    """Raised when a request makes no sense before any verb has seen it; its text says why."""
+
+
+class NoSuchRoute(Exception):
+    """Raised for an address that a vendor's door does not have."""
+
+
+def router(words: Words) -> APIRouter:
+    """A vendor's router: every no, and every bug, is answered by `words`, in the vendor's shape."""
+
+    class Route(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
+
+            async def answer(request: Request) -> Response:
+                try:
+                    return await handle(request)
+                except (Refusal, NotAdmitted, NotUnderstood, NoSuchRoute) as no:
+                    return words(no)
+                except Exception as bug:
+                    log.exception("%s %s failed", request.method, request.url.path)
+                    return words(bug)
+
+            return answer
+
+    return APIRouter(route_class=Route, include_in_schema=False)
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    """The request's JSON object; no body is an empty one, and trailing commas are forgiven.
+
+    Vendors' documented samples have them (lancero `POST /codes/delete`, WalletApp throughout). Raises
+    NotUnderstood.
+    """
+    body = await request.body()
+    if not body.strip():
+        return {}
+    try:
+        value = lenient_json(body.decode())
+    except (ValueError, RecursionError):
+        raise NotUnderstood("The body is not valid JSON.") from None
+    if not isinstance(value, dict):
+        raise NotUnderstood("The body is not a JSON object.")
+    return value
+
+
+def lenient_json(text: str) -> Any:
+    """JSON that may have a comma after its last member. Raises ValueError."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return json.loads(_STRING_OR_TRAILING_COMMA.sub(lambda found: found[1] or "", text))

@@ -1,0 +1,57 @@
+"""Builders: what a test needs to be there before it begins, made by the verbs themselves."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from db.models import Code, DiscountKind, KeyKind, Organization, Promotion
+from resolvers import claim, create, find, terms
+from resolvers.claim import Claimed
+from resolvers.money import Money
+from resolvers.tally import Refusals
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+async def organization(
+    identifier: str = "demo", account: int = 1, time_zone: str = "Europe/Amsterdam", currency: str = "EUR"
+) -> Organization:
+    return await create.organization(identifier, None, identifier, account, currency, time_zone, NOW)
+
+
+async def key(organization: Organization, kind: KeyKind = KeyKind.SECRET) -> str:
+    owner = None if kind is KeyKind.ACCOUNT else organization.id
+    return await create.key(kind, organization.account_id, owner, None, NOW)
+
+
+async def promotion(organization: Organization, *codes: str, **said: Any) -> Promotion:
+    """A promotion with these texts as its codes; 15 % off unless said otherwise."""
+    said.setdefault("discount", terms.Discount(kind=DiscountKind.PERCENTAGE, value=Decimal(15)))
+    said.setdefault("name", "Spring sale")
+    return await create.promotion(organization, create.NewPromotion(codes=codes, **said), None, NOW)
+
+
+async def code(organization: Organization, text: str = "HELLO-15", **limits: int | None) -> Code:
+    """A code in a promotion of its own, with these limits."""
+    await promotion(organization, text, limits=terms.Limits(**limits))
+    return await find.code(organization.id, text)
+
+
+def order(reference: str | None = None, total: str | None = None, currency: str = "EUR") -> terms.Order:
+    return terms.Order(reference, Money(Decimal(total), currency) if total else None, None)
+
+
+async def claimed(
+    organization: Organization,
+    text: str = "HELLO-15",
+    email: str = "ada@example.com",
+    order: terms.Order | None = None,
+    now: datetime = NOW,
+    tally: Refusals | None = None,
+    **more: Any,
+) -> Claimed:
+    """A claim, or the refusal it is answered with."""
+    said = {"location_number": None, "idempotency_key": None, "guard": None, **more}
+    return await claim.code(
+        organization, text, terms.Person(email), order, tally=tally or Refusals(), now=now, **said
+    )
