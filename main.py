@@ -1,16 +1,17 @@
-"""The front door: reads the settings, opens the database, hangs all doors. `python main.py --help`."""
+"""The front door: reads the settings, opens the database, hangs all doors. `python main.py --help` tells how."""
 
 import asyncio
-import contextlib
 import logging
+import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import uvicorn
 from fastapi import FastAPI
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from tortoise import Tortoise
 
 import db
 from resolvers import sweep
@@ -24,13 +25,75 @@ log = logging.getLogger("tessera")
 
 
 class Settings(BaseSettings):
-    """Read from the environment, each with the prefix TESSERA_; the README lists them."""
+    """What the environment says, each name with the prefix TESSERA_; the README lists them."""
 
     model_config = SettingsConfigDict(env_prefix="TESSERA_")
 
     database_url: str = f"sqlite://{HERE / 'tessera.db'}"
-    public_url: str = ""
+    public_url: str = "http://127.0.0.1:8000"
     failed_attempts_per_minute: int = 60
 
 
-async def _every(seconds: float, work: "contextlib.AbstractAsyncContextManager[None]") -> None: ...
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def app() -> FastAPI:
+    """The application of one process, as uvicorn starts it."""
+    settings = Settings()
+    services = Services(
+        clock=utc_now,
+        public_url=settings.public_url.rstrip("/"),
+        tally=Refusals(),
+        attempts=Attempts(settings.failed_attempts_per_minute),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as life:
+            await life.enter_async_context(db.opened(settings.database_url))
+            life.push_async_callback(services.tally.write)
+            await life.enter_async_context(every(1, services.tally.write))
+            await life.enter_async_context(every(3600, lambda: sweep.leftovers(utc_now())))
+            yield
+
+    return doors.hang(services, lifespan)
+
+
+@asynccontextmanager
+async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Do some work again and again while the block lasts; what fails once is tried the next time."""
+
+    async def go_on() -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except Exception:
+                log.exception("this will be tried again in %s seconds", seconds)
+
+    task = asyncio.create_task(go_on())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+def serve(host: str, port: int, workers: int) -> None:
+    """Listen until told to stop."""
+    uvicorn.run(
+        "main:app",
+        factory=True,
+        app_dir=str(HERE),
+        host=host,
+        port=port,
+        workers=workers,
+        access_log=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("tortoise").setLevel(logging.WARNING)
+    cli.run(database_url=Settings().database_url, clock=utc_now, serve=serve, environment=os.environ)

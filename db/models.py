@@ -33,7 +33,7 @@ class JsonText(fields.TextField):
 
 
 class KeyKind(StrEnum):
-    SECRET = "SECRET"
+    SECRET = "SECRET"  # noqa: S105 (a kind of key, not one)
     PUBLIC = "PUBLIC"
     DEVICE = "DEVICE"
     ACCOUNT = "ACCOUNT"
@@ -277,9 +277,7 @@ class Claim(Model):
     promotion_id: int
     code: fields.ForeignKeyRelation[Code] = fields.ForeignKeyField("models.Code")
     code_id: int
-    customer: fields.ForeignKeyRelation[Customer] = fields.ForeignKeyField(
-        "models.Customer", on_delete=NO_ACTION
-    )
+    customer: fields.ForeignKeyRelation[Customer] = fields.ForeignKeyField("models.Customer", on_delete=NO_ACTION)
     customer_id: int
     location: fields.ForeignKeyNullableRelation[Location] = fields.ForeignKeyField(
         "models.Location", null=True, on_delete=NO_ACTION

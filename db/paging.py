@@ -25,9 +25,9 @@ class Place(NamedTuple):
 def _after(queryset: QuerySet[M], after: Place | None) -> QuerySet[M]:
     if after is None:
         return queryset
-    return queryset.filter(
-        Q(created_at__gt=after.created_at) | Q(created_at=after.created_at, id__gt=after.id)
-    ).filter(created_at__gte=after.created_at)  # said twice, so that the index is entered at the right place
+    return queryset.filter(Q(created_at__gt=after.created_at) | Q(created_at=after.created_at, id__gt=after.id)).filter(
+        created_at__gte=after.created_at
+    )  # said twice, so that the index is entered at the right place
 
 
 async def page(queryset: QuerySet[M], after: Place | None, size: int) -> list[M]:
@@ -47,7 +47,8 @@ async def pages(
     statement, values = numbered.query.get_parameterized_sql()
     found: dict[int, list[M]] = defaultdict(list)
     for row in await sql.statement(
-        f"SELECT * FROM ({statement}) AS numbered WHERE place <= {size} ORDER BY created_at, id", values
+        f"SELECT * FROM ({statement}) AS numbered WHERE place <= {size} ORDER BY created_at, id",  # noqa: S608
+        values,
     ):
         record: Any = queryset.model._init_from_db(**row)
         found[getattr(record, parent)].append(record)
@@ -57,4 +58,4 @@ async def pages(
 async def counts(queryset: QuerySet[M], parent: str, parent_ids: Sequence[int]) -> dict[int, int]:
     """How many rows there are below each of several parents."""
     counted = queryset.filter(**{f"{parent}__in": parent_ids}).annotate(number=Count("id")).group_by(parent)
-    return dict(await counted.values_list(parent, "number"))  # type: ignore[arg-type]
+    return dict(await counted.values_list(parent, "number"))

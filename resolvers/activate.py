@@ -69,9 +69,7 @@ async def start(
             raise refusal
     email, email_key = rules.email(customer.email, "customer", "email")
     named = rules.person(customer, "customer")
-    person = await customers.ensure(
-        organization.id, email, email_key, named.first_name, named.last_name, now, now
-    )
+    person = await customers.ensure(organization.id, email, email_key, named.first_name, named.last_name, now, now)
     if found.reserved_for_id not in (None, person.id):
         raise InvalidInput("This code is reserved for somebody else.", "customer", "email")
     columns = {

@@ -25,7 +25,9 @@ def start(size: Size, at: datetime, zone: str) -> datetime:
     """When the bucket began that an instant is in; TOTAL is cut to the hour."""
     local = at.astimezone(ZoneInfo(zone))
     if size in (Size.HOUR, Size.TOTAL):
-        return (at - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)).astimezone(UTC)
+        return (at - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)).astimezone(
+            UTC
+        )
     day = local.date()
     if size is Size.WEEK:
         day -= timedelta(days=day.weekday())

@@ -113,9 +113,7 @@ def taken_off(promotion: Promotion, order: CheckedOrder) -> int | None:
     """What the promotion takes off an order, in minor units; None when its total was not told."""
     if order.total is None:
         return None
-    return money.discount(
-        promotion.discount_kind, promotion.discount_value, order.total, promotion.maximum_discount
-    )
+    return money.discount(promotion.discount_kind, promotion.discount_value, order.total, promotion.maximum_discount)
 
 
 def share(claim: Claim) -> Share:
@@ -158,9 +156,7 @@ async def _write(
     now: datetime,
 ) -> Claimed:
     email, email_key = rules.email(person.email)
-    customer = await customers.ensure(
-        organization.id, email, email_key, person.first_name, person.last_name, now, now
-    )
+    customer = await customers.ensure(organization.id, email, email_key, person.first_name, person.last_name, now, now)
     token = secrets.token_hex(12)
     claim = await claims.add(
         {

@@ -180,9 +180,7 @@ async def customer(
         known = await customers.hold(organization.id, email_key)
         if known is not None and known.joined_at is not None:
             raise EmailTaken
-        made = await customers.ensure(
-            organization.id, email, email_key, named.first_name, named.last_name, now, now
-        )
+        made = await customers.ensure(organization.id, email, email_key, named.first_name, named.last_name, now, now)
         await customers.keep_particulars(made, particulars, now)
         return made
 
@@ -226,10 +224,10 @@ def _identifier() -> str:
     return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(26))
 
 
-async def key(
-    kind: KeyKind, account_id: int, organization_id: int | None, value: str | None, now: datetime
-) -> str:
+async def key(kind: KeyKind, account_id: int, organization_id: int | None, value: str | None, now: datetime) -> str:
     """Give out a key, or take over one that a vendor has issued; only here is it told. Raises InvalidInput."""
+    if (kind is KeyKind.ACCOUNT) != (organization_id is None):
+        raise InvalidInput("A key of the kind account belongs to an account, any other to an organization.", "kind")
     given = value if value is not None else admit.new_key(kind)
     if not given or given != given.strip() or not given.isascii() or not given.isprintable() or " " in given:
         raise InvalidInput("A key is printable ASCII without spaces.", "value")

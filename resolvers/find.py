@@ -8,11 +8,33 @@ from typing import Any
 from tortoise.queryset import QuerySet
 
 from db import paging
-from db.models import Claim, Code, Customer, Delivery, DeliveryStatus, Location, Organization, Product, Promotion
-from db.paging import Place
-from db.queries import claims, codes, customers, deliveries, locations, organizations, products, promotions
+from db.models import (
+    ApiKey,
+    Claim,
+    Code,
+    Customer,
+    Delivery,
+    DeliveryStatus,
+    Location,
+    Organization,
+    Product,
+    Promotion,
+)
+from db.paging import Place as Place  # what a page begins after, for the doors
+from db.queries import (
+    accounts,
+    claims,
+    codes,
+    customers,
+    deliveries,
+    locations,
+    organizations,
+    products,
+    promotions,
+)
+from db.queries import keys as api_keys
 from resolvers import rules, terms, wording
-from resolvers.refusals import UnknownCode, UnknownCustomer, UnknownPromotion
+from resolvers.refusals import InvalidInput, UnknownCode, UnknownCustomer, UnknownPromotion
 
 BATCHES: dict[type[Any], Any] = {
     Organization: organizations.by_ids,
@@ -44,15 +66,14 @@ async def promotion(organization_id: int, ref: terms.PromotionRef | None) -> Pro
 
 async def code(organization_id: int, text: str) -> Code:
     """A code by its text, as people type it. Raises UnknownCode."""
-    key = wording.key(text)
-    found = await codes.by_text(organization_id, key) if _is_possible(key) else None
+    try:
+        _, key = rules.code_text(text, "text")
+    except InvalidInput:
+        raise UnknownCode(text[: wording.LONGEST_TEXT]) from None
+    found = await codes.by_text(organization_id, key)
     if found is None:
-        raise UnknownCode(text[: wording.LONGEST_TEXT])
+        raise UnknownCode(text)
     return found
-
-
-def _is_possible(key: str) -> bool:
-    return "\x00" not in key and 0 < len(key) <= wording.LONGEST_KEY
 
 
 async def customer(organization_id: int, email: str) -> Customer:
@@ -188,3 +209,36 @@ async def joined_customers(organization_id: int) -> list[Customer]:
 async def claimants(customer_ids: list[int]) -> set[int]:
     """Those of the customers that have a standing claim."""
     return await claims.customers_with_claims(customer_ids)
+
+
+async def any_organization() -> bool:
+    """Whether there is any organization; a question that a working database answers."""
+    return await organizations.exists()
+
+
+async def customers_of_whom_is_told(organization_id: int, written: str) -> list[Customer]:
+    """Those of whom a vendor has told something that is written so, in the order they joined."""
+    return await customers.of_whom_is_told(organization_id, written)
+
+
+async def every_organization() -> list[Organization]:
+    """All organizations, each with its account."""
+    return await organizations.every()
+
+
+async def owner(identifier: str | None, account_number: int | None) -> tuple[int, int | None]:
+    """Account and organization of a new key: an organization's, or an account's. Raises InvalidInput."""
+    if identifier is not None:
+        organization = await organizations.by_identifier(identifier)
+        if organization is None:
+            raise InvalidInput(f"There is no organization {identifier!r}.", "organization")
+        return organization.account_id, organization.id
+    account = await accounts.by_number(account_number or 0)
+    if account is None:
+        raise InvalidInput(f"There is no account {account_number}.", "account")
+    return account.id, None
+
+
+async def keys(identifier: str | None) -> list[ApiKey]:
+    """All keys, or those of one organization. Raises InvalidInput."""
+    return await api_keys.all_of((await owner(identifier, None))[1] if identifier else None)

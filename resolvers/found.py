@@ -16,8 +16,6 @@ async def demo(now: datetime) -> dict[KeyKind, str]:
     async with in_transaction():
         made: Organization = await create.organization("Demo", 1, "demo", 1, "EUR", "UTC", now)
         return {
-            kind: await create.key(
-                kind, made.account_id, None if kind is KeyKind.ACCOUNT else made.id, None, now
-            )
+            kind: await create.key(kind, made.account_id, None if kind is KeyKind.ACCOUNT else made.id, None, now)
             for kind in KeyKind
         }

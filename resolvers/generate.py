@@ -139,14 +139,10 @@ async def reserve(organization: Organization, person: terms.Person | None, now: 
         return None
     email, email_key = rules.email(person.email, "reserved_for", "email")
     names = rules.person(person, "reserved_for")
-    return await customers.ensure(
-        organization.id, email, email_key, names.first_name, names.last_name, None, now
-    )
+    return await customers.ensure(organization.id, email, email_key, names.first_name, names.last_name, None, now)
 
 
-async def free_texts(
-    organization: Organization, amount: int, format: Format
-) -> AsyncIterator[list[tuple[str, str]]]:
+async def free_texts(organization: Organization, amount: int, format: Format) -> AsyncIterator[list[tuple[str, str]]]:
     """Batches of (text, key) pairs, few or none of which are codes already; take as many as you need.
 
     They are drawn blindly from a space that is at most half full when all are made. A fuller one is counted

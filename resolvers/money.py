@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 
 import iso4217
 
@@ -18,7 +18,7 @@ class Money:
     currency: str
 
 
-@cache
+@lru_cache(maxsize=512)  # of what was said, so it may not grow
 def digits(currency: str) -> int | None:
     """How many decimals a currency has by ISO 4217; None for what is no currency with a minor unit."""
     try:

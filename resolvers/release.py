@@ -34,7 +34,5 @@ async def _give_back(organization: Organization, found: Claim, reason: str, now:
     await claims.save(found, ["released_at", "release_reason", "order_key", "exchange_key"])
     await codes.count_claim(found.code_id, -1)
     await promotions.count_claim(found.promotion_id, -1)
-    counted = buckets.of(
-        organization.id, found.promotion_id, found.currency, found.created_at, organization.time_zone
-    )
+    counted = buckets.of(organization.id, found.promotion_id, found.currency, found.created_at, organization.time_zone)
     await usage.add(counted, -claiming.share(found))

@@ -47,7 +47,7 @@ def optional_text(value: str | None, *path: str, longest: int = 200) -> str | No
 
 def storable(value: str, *path: str) -> str:
     """A text that every database can hold: no NUL, no half of a surrogate pair."""
-    if "\x00" in value or not value.isprintable() and any(unicodedata.category(c) == "Cs" for c in value):
+    if "\x00" in value or (not value.isprintable() and any(unicodedata.category(c) == "Cs" for c in value)):
         raise InvalidInput("A NUL or half a character can't be stored.", *path)
     return value
 
@@ -126,7 +126,10 @@ def metadata(value: Any, *path: str) -> dict[str, Any]:
     """A JSON object of bearable size."""
     if not isinstance(value, dict):
         raise InvalidInput("Metadata is a JSON object.", *path)
-    written = json.dumps(value, ensure_ascii=False)
+    try:
+        written = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (ValueError, RecursionError):
+        raise InvalidInput("Metadata is JSON: no NaN or infinity, and not nested that deep.", *path) from None
     if len(written) > LONGEST_METADATA:
         raise InvalidInput(f"At most {LONGEST_METADATA} characters of metadata, please.", *path)
     if "\\u0000" in written:

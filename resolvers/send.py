@@ -53,9 +53,7 @@ async def code(
         sent = await _write(found, people, note, resend, now)
         await deliveries.add(sent.deliveries)
         queued = await deliveries.queued_at(found.id, now, [letter.recipient_key for letter in sent.deliveries])
-        await remember.answer(
-            organization.id, idempotency_key, [found.id, [row.id for row in queued], sent.received]
-        )
+        await remember.answer(organization.id, idempotency_key, [found.id, [row.id for row in queued], sent.received])
         return replace(sent, deliveries=queued)
 
 

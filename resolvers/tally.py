@@ -23,7 +23,12 @@ class Refusals:
         self._gathered: Counter[tuple[Bucket, str]] = Counter()
 
     def note(
-        self, organization: Organization, refusal: Refusal, promotion_id: int, currency: str | None, now: datetime
+        self,
+        organization: Organization,
+        refusal: Refusal,
+        promotion_id: int,
+        currency: str | None,
+        now: datetime,
     ) -> None:
         """One claim was refused; `promotion_id` is 0 when its promotion is not known."""
         for bucket in buckets.of(organization.id, promotion_id, currency, now, organization.time_zone):

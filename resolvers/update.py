@@ -9,7 +9,14 @@ from tortoise.transactions import in_transaction
 from db.models import DEFAULT_REFERENCE, Code, Organization, Promotion
 from db.queries import codes, promotions
 from resolvers import create, find, generate, rules, terms
-from resolvers.refusals import CodeTaken, InvalidInput, ReferenceTaken, UnknownCode, UnknownPromotion, VersionConflict
+from resolvers.refusals import (
+    CodeTaken,
+    InvalidInput,
+    ReferenceTaken,
+    UnknownCode,
+    UnknownPromotion,
+    VersionConflict,
+)
 from resolvers.rules import CheckedDiscount, CheckedLimits
 from resolvers.terms import ABSENT, Absent, Maybe, said
 
@@ -113,17 +120,13 @@ async def hold_code(organization_id: int, text: str) -> Code:
     return await find.code(organization_id, text)
 
 
-async def _code_columns(
-    organization: Organization, found: Code, change: CodeChange, now: datetime
-) -> dict[str, Any]:
+async def _code_columns(organization: Organization, found: Code, change: CodeChange, now: datetime) -> dict[str, Any]:
     starts_at, ends_at = rules.window(change.window, found.starts_at, found.ends_at, organization.time_zone)
     columns: dict[str, Any] = {
         "is_enabled": said(change.is_enabled, found.is_enabled) is not False,
         "starts_at": starts_at,
         "ends_at": ends_at,
-        "allowed_claims": rules.optional_whole(
-            said(change.allowed_claims, found.allowed_claims), "allowed_claims"
-        ),
+        "allowed_claims": rules.optional_whole(said(change.allowed_claims, found.allowed_claims), "allowed_claims"),
         "metadata": rules.metadata(said(change.metadata, found.metadata) or {}, "metadata"),
     }
     if not isinstance(change.reserved_for, Absent):

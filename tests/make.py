@@ -52,6 +52,4 @@ async def claimed(
 ) -> Claimed:
     """A claim, or the refusal it is answered with."""
     said = {"location_number": None, "idempotency_key": None, "guard": None, **more}
-    return await claim.code(
-        organization, text, terms.Person(email), order, tally=tally or Refusals(), now=now, **said
-    )
+    return await claim.code(organization, text, terms.Person(email), order, tally=tally or Refusals(), now=now, **said)

@@ -53,8 +53,7 @@ async def ensure(
 
 async def keep_particulars(customer: Customer, particulars: dict[str, Any], now: datetime) -> None:
     """What a single vendor has told of a customer."""
-    customer.particulars = particulars
-    customer.updated_at = now
+    customer.update_from_dict({"particulars": particulars, "updated_at": now})
     await customer.save(update_fields=["particulars", "updated_at"])
 
 
@@ -87,12 +86,16 @@ def all_of(organization_id: int, search: str | None) -> QuerySet[Customer]:
     found = Customer.filter(organization_id=organization_id, email_key__not_isnull=True)
     if search is None:
         return found
-    return found.filter(
-        Q(email__icontains=search) | Q(first_name__icontains=search) | Q(last_name__icontains=search)
-    )
+    return found.filter(Q(email__icontains=search) | Q(first_name__icontains=search) | Q(last_name__icontains=search))
 
 
 async def joined(organization_id: int) -> list[Customer]:
     """Everybody who has acted themselves, in the order they joined."""
     found = Customer.filter(organization_id=organization_id, joined_at__not_isnull=True, email_key__not_isnull=True)
     return await found.order_by("joined_at", "id")
+
+
+async def of_whom_is_told(organization_id: int, written: str) -> list[Customer]:
+    """Joined customers whose particulars, as JSON without spaces, contain this; looks at each of them."""
+    found = Customer.filter(organization_id=organization_id, joined_at__not_isnull=True, email_key__not_isnull=True)
+    return await found.filter(particulars__contains=written).order_by("joined_at", "id")

@@ -54,7 +54,7 @@ async def link(organization_id: int, promotion_id: int, locations: Sequence[Loca
 async def ids_of_promotion(promotion_id: int) -> set[int]:
     """The ids of the locations that a promotion is linked to; empty: it holds everywhere."""
     links = PromotionLocation.filter(promotion_id=promotion_id)
-    return set(await links.values_list("location_id", flat=True))
+    return set(await links.values_list("location_id", flat=True))  # type: ignore[arg-type]
 
 
 async def of_promotions(promotion_ids: Sequence[int]) -> dict[int, list[Location]]:

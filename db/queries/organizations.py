@@ -18,6 +18,11 @@ async def of_account(account_id: int) -> list[Organization]:
     return await Organization.filter(account_id=account_id).order_by("number")
 
 
+async def every() -> list[Organization]:
+    """All of them, each with its account."""
+    return await Organization.all().select_related("account").order_by("number")
+
+
 async def exists() -> bool:
     """Whether there is any organization: an empty database is a first start."""
     return await Organization.exists()

@@ -84,9 +84,7 @@ def all_of(organization_id: int, search: str | None) -> QuerySet[Promotion]:
     return found if search is None else found.filter(Q(name__icontains=search) | Q(reference__icontains=search))
 
 
-def with_status(
-    found: QuerySet[Promotion], statuses: Sequence[str], now: datetime
-) -> QuerySet[Promotion]:
+def with_status(found: QuerySet[Promotion], statuses: Sequence[str], now: datetime) -> QuerySet[Promotion]:
     """Those with one of these statuses; the same order of questions as `rules.promotion_status`."""
     status = Case(
         When(is_enabled=False, then="DISABLED"),

@@ -52,7 +52,13 @@ async def add(buckets: Iterable[Bucket], share: Share) -> None:
     for bucket in buckets:
         at = len(values)
         places.append(f"(${at + 1},${at + 2},${at + 3},${at + 4},${at + 5},$1,$2,$3,$4,0,0,0,0)")
-        values += [bucket.organization_id, bucket.promotion_id, bucket.level.value, bucket.starts_at, bucket.currency]
+        values += [
+            bucket.organization_id,
+            bucket.promotion_id,
+            bucket.level.value,
+            bucket.starts_at,
+            bucket.currency,
+        ]
     await sql.rows(
         f"""
         INSERT INTO usagestat (organization_id, promotion_id, level, starts_at, currency, claims, order_total,
@@ -112,9 +118,7 @@ async def count_refusals(refusals: Iterable[tuple[Bucket, str, int]]) -> None:
     )
 
 
-def _range(
-    organization_id: int, promotion_id: int | None, level: UsageLevel, start: datetime, end: datetime
-) -> Q:
+def _range(organization_id: int, promotion_id: int | None, level: UsageLevel, start: datetime, end: datetime) -> Q:
     found = Q(organization_id=organization_id, level=level, starts_at__gte=start, starts_at__lt=end)
     return found if promotion_id is None else found & Q(promotion_id=promotion_id)
 

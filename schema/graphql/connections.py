@@ -1,0 +1,100 @@
+"""Connections: pages that stand still while rows are added."""
+
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, Generic, TypeVar
+
+import strawberry
+from tortoise.queryset import QuerySet
+
+from resolvers import find
+from resolvers.admit import Right
+from resolvers.refusals import InvalidInput
+from schema.graphql import ids
+from schema.graphql.context import Info
+
+T = TypeVar("T")
+LARGEST = 100
+
+
+@strawberry.type
+class PageInfo:
+    has_next_page: bool
+    has_previous_page: bool
+    start_cursor: str | None
+    end_cursor: str | None
+
+
+@strawberry.type
+class Edge(Generic[T]):
+    cursor: str
+    node: T
+
+
+@strawberry.type
+class Connection(Generic[T]):
+    edges: list[Edge[T]]
+    nodes: list[T]
+    page_info: PageInfo
+    counting: strawberry.Private[Callable[[], Awaitable[int]]]
+
+    @strawberry.field(description="How many there are on all pages.")
+    async def total_count(self) -> int:
+        return await self.counting()
+
+
+async def connect(
+    info: Info, of: Callable[[Any], T], found: QuerySet[Any], first: int, after: str | None
+) -> Connection[T]:
+    """One page of everything found."""
+    info.context.demand(Right.MANAGE)
+    rows = await find.page(found, ids.place(after), _size(first))
+    return _page(rows, of, first, after, found.count)
+
+
+async def connect_below(
+    info: Info,
+    of: Callable[[Any], T],
+    found: QuerySet[Any],
+    asked: Hashable,
+    parent: str,
+    number: int,
+    first: int,
+    after: str | None,
+) -> Connection[T]:
+    """One page of what is found below a parent; `asked` tells apart what was found by other filters."""
+    info.context.demand(Right.MANAGE)
+    key = (found.model, asked)
+    rows = await info.context.page_below(key, found, parent, number, ids.place(after), _size(first))
+
+    async def count() -> int:
+        return await info.context.count_below(key, found, parent, number)
+
+    return _page(rows, of, first, after, count)
+
+
+def _size(first: int) -> int:
+    if not 0 <= first <= LARGEST:
+        raise InvalidInput(f"A page has 0 to {LARGEST} rows.", "first")
+    return first
+
+
+def _page(
+    rows: list[Any],
+    of: Callable[[Any], T],
+    first: int,
+    after: str | None,
+    count: Callable[[], Awaitable[int]],
+) -> Connection[T]:
+    shown = rows[:first]
+    edges = [Edge(cursor=ids.cursor(row.created_at, row.id), node=of(row)) for row in shown]
+    return Connection(
+        edges=edges,
+        nodes=[edge.node for edge in edges],
+        page_info=PageInfo(
+            has_next_page=len(rows) > first,
+            has_previous_page=after is not None,
+            start_cursor=edges[0].cursor if edges else None,
+            end_cursor=edges[-1].cursor if edges else None,
+        ),
+        counting=count,
+    )

@@ -1,0 +1,79 @@
+"""What GraphQL's resolvers share during one request: the caller, and rows fetched in batches."""
+
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from strawberry.dataloader import DataLoader
+from strawberry.types import Info as StrawberryInfo
+from tortoise.queryset import QuerySet
+
+from db.models import Location
+from resolvers import find
+from resolvers.admit import Right
+from resolvers.find import Place
+from resolvers.terms import Person
+from schema import context
+from schema.context import Caller
+
+
+@dataclass
+class Context:
+    """One document's: `introduced` are the customers it named, by the address as it was said."""
+
+    caller: Caller
+    introduced: dict[str, Person] = field(default_factory=dict)
+    _loaders: dict[Hashable, DataLoader[int, Any]] = field(default_factory=dict)
+
+    def demand(self, right: Right) -> None:
+        """Raises NotAdmitted when the caller's key is not good for that."""
+        context.demand(self.caller.holder, right)
+
+    async def row(self, model: type[Any], number: int) -> Any:
+        """A row that is known to be there, fetched with all others of its kind that are asked for now."""
+        found = await self._loader(model.__name__, lambda ids: find.nodes(model, ids)).load(number)
+        if found is None:
+            raise LookupError(f"{model.__name__} {number} is gone")
+        return found
+
+    async def row_or_none(self, model: type[Any], number: int | None) -> Any:
+        """A row, or None where there is none or nobody asks for one."""
+        if number is None:
+            return None
+        return await self._loader(model.__name__, lambda ids: find.nodes(model, ids)).load(number)
+
+    async def locations_of(self, promotion_id: int) -> list[Location]:
+        """The locations that a promotion is linked to."""
+        return await self._loader("locations", find.locations_of_promotions, []).load(promotion_id)  # type: ignore[no-any-return]
+
+    async def page_below(
+        self, key: Hashable, found: QuerySet[Any], parent: str, number: int, after: Place | None, size: int
+    ) -> list[Any]:
+        """One parent's page; the same page of other parents comes in the same statement."""
+
+        def load(ids: Sequence[int]) -> Awaitable[dict[int, Any]]:
+            return find.pages(found, parent, ids, after, size)
+
+        return await self._loader(("page", key, parent, after, size), load, []).load(number)  # type: ignore[no-any-return]
+
+    async def count_below(self, key: Hashable, found: QuerySet[Any], parent: str, number: int) -> int:
+        """How many rows a parent has; other parents' come in the same statement."""
+
+        def load(ids: Sequence[int]) -> Awaitable[dict[int, Any]]:
+            return find.counts(found, parent, ids)
+
+        return await self._loader(("count", key, parent), load, 0).load(number)  # type: ignore[no-any-return]
+
+    def _loader(
+        self, key: Hashable, load: Callable[[Sequence[int]], Awaitable[dict[int, Any]]], absent: Any = None
+    ) -> DataLoader[int, Any]:
+        async def in_order(ids: list[int]) -> list[Any]:
+            found = await load(ids)
+            return [found.get(number, absent) for number in ids]
+
+        if key not in self._loaders:
+            self._loaders[key] = DataLoader(load_fn=in_order)
+        return self._loaders[key]
+
+
+Info: TypeAlias = StrawberryInfo[Context, None]

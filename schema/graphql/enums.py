@@ -1,0 +1,46 @@
+"""The enumerations of the schema; those that rows hold are the store's own."""
+
+from enum import Enum
+
+import strawberry
+
+from db.models import DeliveryStatus, DiscountKind
+from resolvers.buckets import Size
+from resolvers.wording import Style
+
+strawberry.enum(DiscountKind, name="DiscountKind")
+strawberry.enum(DeliveryStatus, name="DeliveryStatus")
+StatBucket = strawberry.enum(Size, name="StatBucket")
+CodeStyle = strawberry.enum(Style, name="CodeStyle")
+
+
+@strawberry.enum
+class PromotionStatus(Enum):
+    SCHEDULED = "SCHEDULED"
+    ACTIVE = "ACTIVE"
+    ENDED = "ENDED"
+    SPENT = "SPENT"
+    DISABLED = "DISABLED"
+
+
+@strawberry.enum
+class CodeStatus(Enum):
+    NOT_ACTIVATED = "NOT_ACTIVATED"
+    SCHEDULED = "SCHEDULED"
+    CLAIMABLE = "CLAIMABLE"
+    EXHAUSTED = "EXHAUSTED"
+    EXPIRED = "EXPIRED"
+    DISABLED = "DISABLED"
+
+
+@strawberry.enum
+class ClaimStatus(Enum):
+    CLAIMED = "CLAIMED"
+    RELEASED = "RELEASED"
+
+
+@strawberry.enum
+class JobStatus(Enum):
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    FAILED = "FAILED"

@@ -1,0 +1,51 @@
+"""What is told of faults: a refusal as it is, a bug by a number under which the log knows more."""
+
+import logging
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+from graphql import GraphQLError
+from strawberry.extensions import SchemaExtension
+
+from resolvers.refusals import InvalidInput, Refusal
+from schema.context import NotAdmitted
+from schema.graphql.refusals import path_of
+
+log = logging.getLogger("tessera")
+
+
+class Faults(SchemaExtension):
+    """Words a document's errors after it has run."""
+
+    def on_operation(self) -> Iterator[None]:
+        yield
+        result: Any = self.execution_context.result
+        if getattr(result, "errors", None):
+            result.errors = [worded(error) for error in result.errors]
+
+
+def worded(error: GraphQLError) -> GraphQLError:
+    """An error as a caller may hear it."""
+    fault = error.original_error
+    while isinstance(fault, GraphQLError):  # a scalar's own words, wrapped
+        fault = fault.original_error
+    if fault is None:
+        return error
+    if isinstance(fault, InvalidInput):
+        return _said(error, str(fault), {"code": fault.reason, "path": path_of(fault)})
+    if isinstance(fault, Refusal):
+        return _said(error, str(fault), {"code": fault.reason})
+    if isinstance(fault, NotAdmitted):
+        return _said(error, str(fault), {"code": "FORBIDDEN"})
+    number = secrets.token_hex(6)
+    log.error("fault %s at %s", number, error.path, exc_info=fault)
+    return _said(
+        error,
+        f"Something went wrong here. The log knows more of it as {number}.",
+        {"code": "FAULT", "id": number},
+    )
+
+
+def _said(error: GraphQLError, message: str, extensions: dict[str, object]) -> GraphQLError:
+    return GraphQLError(message, nodes=error.nodes, source=error.source, path=error.path, extensions=extensions)

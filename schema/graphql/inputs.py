@@ -1,0 +1,420 @@
+"""What callers say, in GraphQL's words; `said()` translates it to the house's.
+
+A field left out and a field that is null are two things: out keeps or takes the default, null clears.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import strawberry
+from strawberry import UNSET
+from strawberry.scalars import JSON
+
+from db.models import DiscountKind
+from resolvers import create, find, generate, measure, money, terms, update, wording
+from resolvers.buckets import Size
+from resolvers.terms import ABSENT, Maybe
+from resolvers.wording import Style
+from schema.graphql import ids
+from schema.graphql.enums import ClaimStatus, CodeStatus, PromotionStatus
+
+T = TypeVar("T")
+
+
+def given(value: T) -> Maybe[T]:
+    """A field's value, or ABSENT when it was left out."""
+    return ABSENT if value is UNSET else value
+
+
+def present(value: T | None, otherwise: T) -> T:
+    """A field's value where null means the same as leaving it out."""
+    return otherwise if value is UNSET or value is None else value
+
+
+def optional(value: T | None) -> T | None:
+    """A field's value, None when it was left out."""
+    return None if value is UNSET else value
+
+
+# ------------------------------------------------------------------ parts
+
+
+@strawberry.input(one_of=True, description="A promotion by its id or its reference.")
+class PromotionRef:
+    id: strawberry.ID | None = UNSET
+    reference: str | None = UNSET
+
+    def said(self) -> terms.PromotionRef:
+        if self.id is not UNSET and self.id is not None:
+            found = ids.unpack(self.id)
+            return terms.PromotionRef(id=found[1] if found and found[0] == "Promotion" else 0)
+        return terms.PromotionRef(reference=self.reference)
+
+
+@strawberry.input
+class CustomerInput:
+    email: str
+    first_name: str | None = UNSET
+    last_name: str | None = UNSET
+
+    def said(self) -> terms.Person:
+        return terms.Person(self.email, optional(self.first_name), optional(self.last_name))
+
+
+@strawberry.input
+class MoneyInput:
+    amount: Decimal
+    currency: str
+
+    def said(self) -> money.Money:
+        return money.Money(self.amount, self.currency.strip().upper())
+
+
+@strawberry.input
+class OrderInput:
+    reference: str | None = UNSET
+    total: MoneyInput | None = UNSET
+    quantity: int | None = UNSET
+
+    def said(self) -> terms.Order:
+        total = optional(self.total)
+        return terms.Order(optional(self.reference), total.said() if total else None, optional(self.quantity))
+
+
+@strawberry.input(description="A percentage needs no currency; an amount without one is in the organization's.")
+class DiscountInput:
+    kind: DiscountKind | None = UNSET
+    value: Decimal | None = UNSET
+    currency: str | None = UNSET
+    minimum_order: MoneyInput | None = UNSET
+    maximum_discount: MoneyInput | None = UNSET
+
+    def said(self) -> terms.Discount:
+        return terms.Discount(
+            kind=given(self.kind),
+            value=given(self.value),
+            currency=given(self.currency),
+            minimum_order=_amount(self.minimum_order),
+            maximum_discount=_amount(self.maximum_discount),
+        )
+
+
+def _amount(value: MoneyInput | None) -> Maybe[money.Money | None]:
+    return ABSENT if value is UNSET else value.said() if value is not None else None
+
+
+@strawberry.input(
+    description="startsAt <= t < endsAt. endsOn: through the last instant of that day in the organization's"
+    " time zone. Give …On or …At, not both."
+)
+class WindowInput:
+    starts_at: datetime | None = UNSET
+    ends_at: datetime | None = UNSET
+    starts_on: date | None = UNSET
+    ends_on: date | None = UNSET
+
+    def said(self) -> terms.Window:
+        return terms.Window(
+            starts_at=given(self.starts_at),
+            ends_at=given(self.ends_at),
+            starts_on=given(self.starts_on),
+            ends_on=given(self.ends_on),
+        )
+
+
+@strawberry.input(description="See Limits; null is no limit.")
+class LimitsInput:
+    per_promotion: int | None = UNSET
+    per_code: int | None = UNSET
+    per_customer: int | None = UNSET
+    per_customer_and_code: int | None = UNSET
+    code_lifetime_days: int | None = UNSET
+
+    def said(self) -> terms.Limits:
+        return terms.Limits(
+            per_promotion=given(self.per_promotion),
+            per_code=given(self.per_code),
+            per_customer=given(self.per_customer),
+            per_customer_and_code=given(self.per_customer_and_code),
+            code_lifetime_days=given(self.code_lifetime_days),
+        )
+
+
+@strawberry.input(description="In a pattern '#' is a digit or letter, 'A' a letter, '9' a digit, the rest itself.")
+class CodeFormatInput:
+    style: Style = Style.CREATIVE
+    pattern: str | None = UNSET
+    prefix: str | None = UNSET
+
+    def said(self) -> wording.Format:
+        return wording.read_format(self.style, optional(self.pattern), optional(self.prefix))
+
+
+def _discount(value: DiscountInput | None) -> terms.Discount:
+    return value.said() if value else terms.Discount()
+
+
+def _window(value: WindowInput | None) -> terms.Window:
+    return value.said() if value else terms.Window()
+
+
+def _limits(value: LimitsInput | None) -> terms.Limits:
+    return value.said() if value else terms.Limits()
+
+
+# ------------------------------------------------------------------ filters
+
+
+@strawberry.input
+class PromotionFilter:
+    status: list[PromotionStatus] | None = UNSET
+    search: str | None = UNSET
+
+    def said(self) -> find.PromotionFilter:
+        return find.PromotionFilter(_names(self.status), optional(self.search))
+
+
+@strawberry.input
+class CodeFilter:
+    status: list[CodeStatus] | None = UNSET
+    text_prefix: str | None = UNSET
+    reserved_for_email: str | None = UNSET
+    created_after: datetime | None = UNSET
+    created_before: datetime | None = UNSET
+
+    def said(self) -> find.CodeFilter:
+        return find.CodeFilter(
+            status=_names(self.status),
+            text_prefix=optional(self.text_prefix),
+            reserved_for_email=optional(self.reserved_for_email),
+            created_after=optional(self.created_after),
+            created_before=optional(self.created_before),
+        )
+
+
+@strawberry.input
+class ClaimFilter:
+    email: str | None = UNSET
+    order_reference: str | None = UNSET
+    status: list[ClaimStatus] | None = UNSET
+    created_after: datetime | None = UNSET
+    created_before: datetime | None = UNSET
+
+    def said(self) -> find.ClaimFilter:
+        return find.ClaimFilter(
+            email=optional(self.email),
+            order_reference=optional(self.order_reference),
+            status=_names(self.status),
+            created_after=optional(self.created_after),
+            created_before=optional(self.created_before),
+        )
+
+
+def _names(statuses: Any) -> tuple[str, ...] | None:
+    return None if statuses is UNSET or statuses is None else tuple(status.value for status in statuses)
+
+
+@strawberry.input(description="Widened to whole buckets. from and to left out: from the first use to now.")
+class UsageInput:
+    bucket: Size = Size.TOTAL
+    from_: datetime | None = strawberry.field(name="from", default=UNSET)
+    to: datetime | None = UNSET
+
+    def said(self) -> measure.Asked:
+        return measure.Asked(self.bucket, optional(self.from_), optional(self.to))
+
+
+# ------------------------------------------------------------------ deeds
+
+
+@strawberry.input
+class CreatePromotionInput:
+    name: str
+    reference: str | None = UNSET
+    number: int | None = UNSET
+    identifier: str | None = UNSET
+    is_enabled: bool = True
+    position: int = 0
+    discount: DiscountInput | None = UNSET
+    window: WindowInput | None = UNSET
+    limits: LimitsInput | None = UNSET
+    location_numbers: list[int] | None = UNSET
+    metadata: JSON | None = UNSET
+    codes: list[str] | None = UNSET
+    idempotency_key: str | None = UNSET
+
+    def said(self) -> create.NewPromotion:
+        return create.NewPromotion(
+            name=self.name,
+            reference=optional(self.reference),
+            number=optional(self.number),
+            identifier=optional(self.identifier),
+            is_enabled=self.is_enabled,
+            position=self.position,
+            discount=_discount(self.discount),
+            window=_window(self.window),
+            limits=_limits(self.limits),
+            location_numbers=tuple(present(self.location_numbers, [])),
+            metadata=optional(self.metadata),  # type: ignore[arg-type]  # `rules.metadata` says what it may be
+            codes=tuple(present(self.codes, [])),
+        )
+
+
+@strawberry.input
+class UpdatePromotionInput:
+    promotion: PromotionRef
+    expected_version: int | None = UNSET
+    reference: str | None = UNSET
+    name: str | None = UNSET
+    is_enabled: bool | None = UNSET
+    position: int | None = UNSET
+    discount: DiscountInput | None = UNSET
+    window: WindowInput | None = UNSET
+    limits: LimitsInput | None = UNSET
+    location_numbers: list[int] | None = UNSET
+    metadata: JSON | None = UNSET
+
+    def said(self) -> update.PromotionChange:
+        numbers = given(self.location_numbers)
+        return update.PromotionChange(
+            reference=given(self.reference),
+            name=given(self.name),
+            is_enabled=given(self.is_enabled),
+            position=given(self.position),
+            discount=_discount(self.discount),
+            window=_window(self.window),
+            limits=_limits(self.limits),
+            location_numbers=ABSENT if isinstance(numbers, terms.Absent) else tuple(numbers or ()),
+            metadata=given(self.metadata),  # type: ignore[arg-type]  # `rules.metadata` says what it may be
+        )
+
+
+@strawberry.input
+class CreateLocationInput:
+    number: int | None = UNSET
+    name: str
+    is_default: bool = False
+
+
+@strawberry.input
+class CreateProductInput:
+    number: int | None = UNSET
+    title: str
+
+
+@strawberry.input
+class DeletePromotionInput:
+    promotion: PromotionRef
+    dry_run: bool = False
+
+
+@strawberry.input(
+    description="Without a promotion the organization's own, `default`; without allowedClaims the promotion's perCode."
+)
+class GenerateCodesInput:
+    promotion: PromotionRef | None = UNSET
+    amount: int
+    format: CodeFormatInput | None = UNSET
+    window: WindowInput | None = UNSET
+    allowed_claims: int | None = UNSET
+    reserved_for: CustomerInput | None = UNSET
+    activated: bool = True
+    metadata: JSON | None = UNSET
+    dry_run: bool = False
+    idempotency_key: str | None = UNSET
+
+    def making(self) -> generate.Making:
+        customer = optional(self.reserved_for)
+        return generate.Making(
+            window=_window(self.window),
+            allowed_claims=given(self.allowed_claims),
+            reserved_for=customer.said() if customer else None,
+            activated=self.activated,
+            metadata=optional(self.metadata),  # type: ignore[arg-type]  # `rules.metadata` says what it may be
+        )
+
+
+@strawberry.input
+class UpdateCodeInput:
+    text: str
+    new_text: str | None = UNSET
+    is_enabled: bool | None = UNSET
+    window: WindowInput | None = UNSET
+    allowed_claims: int | None = UNSET
+    reserved_for: CustomerInput | None = UNSET
+    metadata: JSON | None = UNSET
+
+    def said(self) -> update.CodeChange:
+        customer = self.reserved_for
+        return update.CodeChange(
+            new_text=given(self.new_text),
+            is_enabled=given(self.is_enabled),
+            window=_window(self.window),
+            allowed_claims=given(self.allowed_claims),
+            reserved_for=ABSENT if customer is UNSET else customer.said() if customer else None,
+            metadata=given(self.metadata),  # type: ignore[arg-type]  # `rules.metadata` says what it may be
+        )
+
+
+@strawberry.input
+class ActivateCodeInput:
+    text: str
+    promotion: PromotionRef | None = UNSET
+    customer: CustomerInput
+    location_number: int | None = UNSET
+    product_number: int | None = UNSET
+    off_peak: bool = False
+
+
+@strawberry.input
+class IssueCodeInput:
+    promotion: PromotionRef
+    customer: CustomerInput
+    location_number: int | None = UNSET
+    product_number: int | None = UNSET
+    off_peak: bool = False
+    idempotency_key: str | None = UNSET
+
+
+@strawberry.input(
+    description="order.reference is the natural key of a retry: the same code, reference and customer give back the"
+    " same standing claim, whatever totals come with it."
+)
+class ClaimCodeInput:
+    text: str
+    customer: CustomerInput
+    order: OrderInput | None = UNSET
+    location_number: int | None = UNSET
+    idempotency_key: str | None = UNSET
+
+
+@strawberry.input
+class CheckCodeInput:
+    text: str
+    customer: CustomerInput | None = UNSET
+    order: OrderInput | None = UNSET
+    location_number: int | None = UNSET
+    at: datetime | None = UNSET
+
+
+@strawberry.input
+class ReleaseClaimInput:
+    claim_id: strawberry.ID
+    reason: str
+
+
+@strawberry.input
+class SendCodeInput:
+    text: str
+    recipients: list[CustomerInput]
+    message: str | None = UNSET
+    resend: bool = False
+    dry_run: bool = False
+    idempotency_key: str | None = UNSET
+
+
+@strawberry.input
+class DeleteCodeInput:
+    text: str
+    dry_run: bool = False

@@ -1,0 +1,83 @@
+"""What one document may ask for, checked before it runs.
+
+The rules are made once: strawberry's caches tell validated documents apart by their rules, and a rule made
+anew for each request would never be found in them.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    IntValueNode,
+    ValidationRule,
+)
+from strawberry.extensions import DisableIntrospection, MaxAliasesLimiter, QueryDepthLimiter, SchemaExtension
+
+from schema.graphql.connections import LARGEST
+
+DEPTH = 15
+ALIASES = 100
+TOKENS = 10_000
+ROWS = 250_000
+"""Rows that a document's pages in pages may come to; 50 × 50 × 50 fit."""
+
+
+class RowsLimiter(ValidationRule):
+    """Pages within pages multiply; a document whose pages come to more than ROWS is refused."""
+
+    def enter_operation_definition(self, node: Any, *_: Any) -> None:
+        rows = self._rows(node, 1, frozenset())
+        if rows > ROWS:
+            self.report_error(GraphQLError(f"This asks for up to {rows} rows, {ROWS} are allowed.", node))
+
+    def _rows(self, node: Any, times: int, within: frozenset[str]) -> int:
+        return sum(self._selected(child, times, within) for child in node.selection_set.selections)
+
+    def _selected(self, node: Any, times: int, within: frozenset[str]) -> int:
+        if isinstance(node, FragmentSpreadNode):
+            fragment = self.context.get_fragment(node.name.value)
+            if not isinstance(fragment, FragmentDefinitionNode) or node.name.value in within:
+                return 0
+            return self._rows(fragment, times, within | {node.name.value})
+        if isinstance(node, FieldNode):
+            times *= _page_size(node)
+        if times > ROWS or node.selection_set is None:
+            return times if times > ROWS else 0
+        return (times if _page_size(node) > 1 else 0) + self._rows(node, times, within)
+
+
+def _page_size(node: Any) -> int:
+    """How many rows a field's page has: `first`, or the largest page where a variable says it."""
+    if not isinstance(node, FieldNode):
+        return 1
+    children: Any = node.selection_set.selections if node.selection_set else ()
+    connection = any(isinstance(child, FieldNode) and child.name.value in ("nodes", "edges") for child in children)
+    for argument in node.arguments or ():
+        if argument.name.value == "first":
+            return int(argument.value.value) if isinstance(argument.value, IntValueNode) else LARGEST
+    return 50 if connection else 1
+
+
+_FOR_ALL: tuple[Any, ...] = (
+    *QueryDepthLimiter(max_depth=DEPTH).validation_rules,
+    *MaxAliasesLimiter(max_alias_count=ALIASES).validation_rules,
+    RowsLimiter,
+)
+_NO_INTROSPECTION: tuple[Any, ...] = tuple(DisableIntrospection().validation_rules)
+
+
+class Limits(SchemaExtension):
+    """Adds the rules for the caller at hand: a public key's documents are held to what is public."""
+
+    only_public: Any
+
+    def on_operation(self) -> Iterator[None]:
+        rules = _FOR_ALL
+        if self.execution_context.context.caller.is_public:
+            rules = (*rules, *_NO_INTROSPECTION, self.only_public)
+        self.execution_context.validation_rules = (*self.execution_context.validation_rules, *rules)
+        yield

@@ -1,0 +1,401 @@
+"""What may be done: each mutation is a verb and its object, `claimCode` is `claim.code`.
+
+The unions are a deed's outcomes. What is refused is raised inside the verb and typed by `refusals.HANDLERS`.
+Every field is nullable, so that a fault in one deed of a document takes no committed answer with it.
+"""
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from resolvers import activate, claim, create, delete, generate, issue, release, rules, send, update
+from resolvers.admit import Right
+from resolvers.wording import Format, Style
+from schema.graphql import ids
+from schema.graphql.context import Info
+from schema.graphql.enums import JobStatus
+from schema.graphql.inputs import (
+    ActivateCodeInput,
+    ClaimCodeInput,
+    CreateLocationInput,
+    CreateProductInput,
+    CreatePromotionInput,
+    DeleteCodeInput,
+    DeletePromotionInput,
+    GenerateCodesInput,
+    IssueCodeInput,
+    ReleaseClaimInput,
+    SendCodeInput,
+    UpdateCodeInput,
+    UpdatePromotionInput,
+    optional,
+)
+from schema.graphql.public import Public
+from schema.graphql.refusals import (
+    AlreadyActivated,
+    AlreadyClaimed,
+    CodeSpaceTooSmall,
+    CodeTaken,
+    CustomerLimitReached,
+    Disabled,
+    Ended,
+    FullyClaimed,
+    IdempotencyMismatch,
+    InvalidInput,
+    NotActivated,
+    NotClaimable,
+    NotStarted,
+    OrderTooSmall,
+    PromotionSpent,
+    ReferenceTaken,
+    ReservedForAnother,
+    TooManyAttempts,
+    UnknownCode,
+    UnknownLocation,
+    UnknownPromotion,
+    VersionConflict,
+    WrongCurrency,
+    WrongLocation,
+)
+from schema.graphql.types import Claim, Code, Delivery, Location, Node, Product, Promotion
+
+# ------------------------------------------------------------------ what a deed has done
+
+
+@strawberry.type
+class LocationChanged:
+    location: Location
+
+
+@strawberry.type
+class ProductChanged:
+    product: Product
+
+
+@strawberry.type
+class PromotionChanged:
+    promotion: Promotion
+
+
+@strawberry.type
+class PromotionDeleted:
+    reference: str
+    codes_deleted: int
+    claims_deleted: int
+    dry_run: bool
+
+    @classmethod
+    def of(cls, gone: delete.Deleted) -> "PromotionDeleted":
+        return cls(reference=gone.name, codes_deleted=gone.codes, claims_deleted=gone.claims, dry_run=gone.dry_run)
+
+
+@strawberry.type(description="Codes that are made in the background: claimable together when done.")
+class Job(Node):
+    status: JobStatus
+    total: int
+    done: int
+    error: str | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+@strawberry.type(description="How the texts look, and how hard they are to guess.")
+class CodeFormat:
+    style: Style
+    pattern: str | None
+    capacity: str = strawberry.field(description="How many different texts there are, taken or not.")
+    entropy_bits: float
+    guesses_per_hit: str = strawberry.field(
+        description="Guesses a stranger needs, on average, to hit one of the organization's codes."
+    )
+
+    @classmethod
+    def of(cls, format: Format, guesses: int) -> "CodeFormat":
+        return cls(
+            style=format.style,
+            pattern=format.pattern,
+            capacity=str(format.capacity),
+            entropy_bits=format.entropy_bits,
+            guesses_per_hit=str(guesses),
+        )
+
+
+@strawberry.type
+class CodesGenerated:
+    codes: list[Code] = strawberry.field(description="At most the first 1,000; the rest by the connection.")
+    count: int
+    format: CodeFormat
+    job: Job | None = strawberry.field(description="Null for codes that are there already.")
+    replayed: bool
+    dry_run: bool
+
+    @classmethod
+    def of(cls, made: generate.Generated) -> "CodesGenerated":
+        return cls(
+            codes=[Code.of(row) for row in made.codes],
+            count=made.count,
+            format=CodeFormat.of(made.format, made.guesses_per_hit),
+            job=None,
+            replayed=made.replayed,
+            dry_run=made.dry_run,
+        )
+
+
+@strawberry.type
+class CodeChanged:
+    code: Code
+
+
+@strawberry.type(directives=[Public()])
+class CodeClaimed:
+    claim: Claim
+    exchange_token: str = strawberry.field(description="For POST /claims/exchange: 60 seconds, once.")
+    replayed: bool = strawberry.field(description="This order had claimed the code already.")
+
+
+@strawberry.type
+class ClaimReleased:
+    claim: Claim
+
+
+@strawberry.type
+class CodeSent:
+    deliveries: list[Delivery]
+    received: int = strawberry.field(description="Different recipients.")
+    queued: int
+    already_sent: int
+    dry_run: bool
+
+
+@strawberry.type
+class CodeDeleted:
+    text: str
+    claims_deleted: int
+    dry_run: bool
+
+
+# ------------------------------------------------------------------ how a deed may end
+
+CreateLocationResult = Annotated[LocationChanged | InvalidInput, strawberry.union("CreateLocationResult")]
+CreateProductResult = Annotated[ProductChanged | InvalidInput, strawberry.union("CreateProductResult")]
+CreatePromotionResult = Annotated[
+    PromotionChanged | ReferenceTaken | CodeTaken | UnknownLocation | InvalidInput | IdempotencyMismatch,
+    strawberry.union("CreatePromotionResult"),
+]
+UpdatePromotionResult = Annotated[
+    PromotionChanged | UnknownPromotion | ReferenceTaken | UnknownLocation | VersionConflict | InvalidInput,
+    strawberry.union("UpdatePromotionResult"),
+]
+DeletePromotionResult = Annotated[
+    PromotionDeleted | UnknownPromotion | InvalidInput, strawberry.union("DeletePromotionResult")
+]
+GenerateCodesResult = Annotated[
+    CodesGenerated | UnknownPromotion | CodeSpaceTooSmall | InvalidInput | IdempotencyMismatch,
+    strawberry.union("GenerateCodesResult"),
+]
+UpdateCodeResult = Annotated[CodeChanged | UnknownCode | CodeTaken | InvalidInput, strawberry.union("UpdateCodeResult")]
+ActivateCodeResult = Annotated[
+    CodeChanged | UnknownCode | UnknownPromotion | AlreadyActivated | Ended | Disabled | InvalidInput,
+    strawberry.union("ActivateCodeResult"),
+]
+IssueCodeResult = Annotated[
+    CodeChanged
+    | UnknownPromotion
+    | Ended
+    | Disabled
+    | PromotionSpent
+    | CodeSpaceTooSmall
+    | InvalidInput
+    | IdempotencyMismatch,
+    strawberry.union("IssueCodeResult"),
+]
+ClaimCodeResult = Annotated[
+    CodeClaimed
+    | NotClaimable
+    | UnknownCode
+    | NotStarted
+    | Ended
+    | Disabled
+    | NotActivated
+    | FullyClaimed
+    | AlreadyClaimed
+    | PromotionSpent
+    | CustomerLimitReached
+    | ReservedForAnother
+    | OrderTooSmall
+    | WrongCurrency
+    | WrongLocation
+    | InvalidInput
+    | IdempotencyMismatch
+    | TooManyAttempts,
+    strawberry.union("ClaimCodeResult"),
+]
+ReleaseClaimResult = Annotated[ClaimReleased | InvalidInput, strawberry.union("ReleaseClaimResult")]
+SendCodeResult = Annotated[
+    CodeSent | UnknownCode | InvalidInput | IdempotencyMismatch, strawberry.union("SendCodeResult")
+]
+DeleteCodeResult = Annotated[CodeDeleted | UnknownCode, strawberry.union("DeleteCodeResult")]
+
+
+# ------------------------------------------------------------------ the deeds
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation
+    async def create_location(self, info: Info, input: CreateLocationInput) -> CreateLocationResult | None:
+        info.context.demand(Right.MANAGE)
+        caller = info.context.caller
+        made = await create.location(
+            caller.organization, optional(input.number), input.name, input.is_default, caller.now
+        )
+        return LocationChanged(location=Location.of(made))
+
+    @strawberry.mutation
+    async def create_product(self, info: Info, input: CreateProductInput) -> CreateProductResult | None:
+        info.context.demand(Right.MANAGE)
+        caller = info.context.caller
+        made = await create.product(caller.organization, optional(input.number), input.title, caller.now)
+        return ProductChanged(product=Product.of(made))
+
+    @strawberry.mutation
+    async def create_promotion(self, info: Info, input: CreatePromotionInput) -> CreatePromotionResult | None:
+        info.context.demand(Right.MANAGE)
+        caller = info.context.caller
+        made = await create.promotion(caller.organization, input.said(), optional(input.idempotency_key), caller.now)
+        return PromotionChanged(promotion=Promotion.of(made))
+
+    @strawberry.mutation
+    async def update_promotion(self, info: Info, input: UpdatePromotionInput) -> UpdatePromotionResult | None:
+        info.context.demand(Right.MANAGE)
+        caller = info.context.caller
+        changed = await update.promotion(
+            caller.organization,
+            input.promotion.said(),
+            optional(input.expected_version),
+            input.said(),
+            caller.now,
+        )
+        return PromotionChanged(promotion=Promotion.of(changed))
+
+    @strawberry.mutation(description="For good, with its codes and their claims.")
+    async def delete_promotion(self, info: Info, input: DeletePromotionInput) -> DeletePromotionResult | None:
+        info.context.demand(Right.MANAGE)
+        organization = info.context.caller.organization
+        gone = await delete.promotion(organization, input.promotion.said(), input.dry_run)
+        return PromotionDeleted.of(gone)
+
+    @strawberry.mutation
+    async def generate_codes(self, info: Info, input: GenerateCodesInput) -> GenerateCodesResult | None:
+        info.context.demand(Right.MANAGE if input.activated else Right.ACTIVATE)
+        caller = info.context.caller
+        ref, format = optional(input.promotion), optional(input.format)
+        made = await generate.codes(
+            caller.organization,
+            ref.said() if ref else None,
+            input.amount,
+            format.said() if format else Format(),
+            input.making(),
+            input.dry_run,
+            optional(input.idempotency_key),
+            caller.now,
+        )
+        return CodesGenerated.of(made)
+
+    @strawberry.mutation
+    async def update_code(self, info: Info, input: UpdateCodeInput) -> UpdateCodeResult | None:
+        info.context.demand(Right.MANAGE)
+        caller = info.context.caller
+        changed = await update.code(caller.organization, input.text, input.said(), caller.now)
+        return CodeChanged(code=Code.of(changed))
+
+    @strawberry.mutation(description="Gives a non-activated code to a named person and starts its life; once.")
+    async def activate_code(self, info: Info, input: ActivateCodeInput) -> ActivateCodeResult | None:
+        info.context.demand(Right.ACTIVATE)
+        caller = info.context.caller
+        ref = optional(input.promotion)
+        activated = await activate.code(
+            caller.organization,
+            input.text,
+            ref.said() if ref else None,
+            input.customer.said(),
+            optional(input.location_number),
+            optional(input.product_number),
+            input.off_peak,
+            caller.now,
+        )
+        return CodeChanged(code=Code.of(activated))
+
+    @strawberry.mutation(description="Generates one code and activates it, as one deed.")
+    async def issue_code(self, info: Info, input: IssueCodeInput) -> IssueCodeResult | None:
+        info.context.demand(Right.ACTIVATE)
+        caller = info.context.caller
+        issued = await issue.code(
+            caller.organization,
+            input.promotion.said(),
+            input.customer.said(),
+            optional(input.location_number),
+            optional(input.product_number),
+            input.off_peak,
+            optional(input.idempotency_key),
+            caller.now,
+        )
+        return CodeChanged(code=Code.of(issued))
+
+    @strawberry.mutation(directives=[Public()], description="One customer uses a code once more.")
+    async def claim_code(self, info: Info, input: ClaimCodeInput) -> ClaimCodeResult | None:
+        info.context.demand(Right.CLAIM)
+        caller = info.context.caller
+        order, customer = optional(input.order), input.customer.said()
+        claimed = await claim.code(
+            caller.organization,
+            input.text,
+            customer,
+            order.said() if order else None,
+            optional(input.location_number),
+            optional(input.idempotency_key),
+            caller.guard,
+            caller.services.tally,
+            caller.now,
+        )
+        info.context.introduced[rules.email(customer.email)[1]] = customer
+        return CodeClaimed(
+            claim=Claim.of(claimed.claim), exchange_token=claimed.exchange_token, replayed=claimed.replayed
+        )
+
+    @strawberry.mutation(description="The use is given back; the row says why.")
+    async def release_claim(self, info: Info, input: ReleaseClaimInput) -> ReleaseClaimResult | None:
+        info.context.demand(Right.MANAGE)
+        caller = info.context.caller
+        number = ids.row(input.claim_id, "Claim", "claim_id")
+        released = await release.claim(caller.organization, number, input.reason, caller.now)
+        return ClaimReleased(claim=Claim.of(released))
+
+    @strawberry.mutation
+    async def send_code(self, info: Info, input: SendCodeInput) -> SendCodeResult | None:
+        info.context.demand(Right.MANAGE)
+        caller = info.context.caller
+        sent = await send.code(
+            caller.organization,
+            input.text,
+            [recipient.said() for recipient in input.recipients],
+            optional(input.message),
+            input.resend,
+            input.dry_run,
+            optional(input.idempotency_key),
+            caller.now,
+        )
+        return CodeSent(
+            deliveries=[Delivery.of(row) for row in sent.deliveries],
+            received=sent.received,
+            queued=sent.queued,
+            already_sent=sent.already_sent,
+            dry_run=sent.dry_run,
+        )
+
+    @strawberry.mutation(description="For good, with its claims; updateCode(isEnabled: false) is the reversible way.")
+    async def delete_code(self, info: Info, input: DeleteCodeInput) -> DeleteCodeResult | None:
+        info.context.demand(Right.MANAGE)
+        gone = await delete.code(info.context.caller.organization, input.text, input.dry_run)
+        return CodeDeleted(text=gone.name, claims_deleted=gone.claims, dry_run=gone.dry_run)

@@ -1,0 +1,64 @@
+"""What a public key may ask for: fields marked @public, checked before anything of its document runs.
+
+A browser's key is everybody's key. Were its document checked while it runs, an error inside the answer of a
+claim that is committed already could take that answer away.
+"""
+
+from functools import cache
+from typing import Any
+
+import strawberry
+from graphql import (
+    FieldNode,
+    GraphQLError,
+    InterfaceTypeDefinitionNode,
+    ObjectTypeDefinitionNode,
+    ValidationRule,
+    parse,
+)
+from strawberry.schema_directive import Location
+
+
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION, Location.OBJECT],
+    name="public",
+    description="A PUBLIC key may select this field, or every field of this type.",
+)
+class Public:
+    pass
+
+
+@cache
+def public_fields(sdl: str) -> frozenset[tuple[str, str]]:
+    """The (type, field) pairs that are marked, themselves or by their type, in a printed schema."""
+    return frozenset(
+        (definition.name.value, field.name.value)
+        for definition in parse(sdl).definitions
+        if isinstance(definition, ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode)
+        for field in definition.fields or ()
+        if _is_marked(definition) or _is_marked(field)
+    )
+
+
+def _is_marked(node: Any) -> bool:
+    return any(directive.name.value == "public" for directive in node.directives or ())
+
+
+def only_public(sdl: str) -> type[ValidationRule]:
+    """The validation rule that lets only those fields through, and the name of a type."""
+    allowed = public_fields(sdl)
+
+    class OnlyPublic(ValidationRule):
+        def enter_field(self, node: FieldNode, *_: Any) -> None:
+            parent = self.context.get_parent_type()
+            name = node.name.value
+            if parent is not None and name != "__typename" and (parent.name, name) not in allowed:
+                self.report_error(
+                    GraphQLError(
+                        f"A public key may not ask for {parent.name}.{name}.",
+                        node,
+                        extensions={"code": "FORBIDDEN"},
+                    )
+                )
+
+    return OnlyPublic

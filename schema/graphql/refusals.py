@@ -1,0 +1,224 @@
+"""Every polite no as a type; the one place where GraphQL's doors turn refusals into answers.
+
+Fields marked @public are all that a public key's document may select.
+"""
+
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+from strawberry.schema.exception_handlers import ExceptionHandler
+from strawberry.utils.str_converters import to_camel_case
+
+from resolvers import refusals
+from schema.graphql.context import Info
+from schema.graphql.money import Money
+from schema.graphql.public import Public
+
+if TYPE_CHECKING:
+    from schema.graphql.types import Claim
+
+
+@strawberry.enum
+class RefusalReason(Enum):
+    NOT_CLAIMABLE = "NOT_CLAIMABLE"
+    UNKNOWN_CODE = "UNKNOWN_CODE"
+    UNKNOWN_PROMOTION = "UNKNOWN_PROMOTION"
+    UNKNOWN_LOCATION = "UNKNOWN_LOCATION"
+    NOT_STARTED = "NOT_STARTED"
+    ENDED = "ENDED"
+    DISABLED = "DISABLED"
+    NOT_ACTIVATED = "NOT_ACTIVATED"
+    ALREADY_ACTIVATED = "ALREADY_ACTIVATED"
+    FULLY_CLAIMED = "FULLY_CLAIMED"
+    ALREADY_CLAIMED = "ALREADY_CLAIMED"
+    PROMOTION_SPENT = "PROMOTION_SPENT"
+    CUSTOMER_LIMIT_REACHED = "CUSTOMER_LIMIT_REACHED"
+    RESERVED_FOR_ANOTHER = "RESERVED_FOR_ANOTHER"
+    ORDER_TOO_SMALL = "ORDER_TOO_SMALL"
+    WRONG_CURRENCY = "WRONG_CURRENCY"
+    WRONG_LOCATION = "WRONG_LOCATION"
+    INVALID_INPUT = "INVALID_INPUT"
+    CODE_TAKEN = "CODE_TAKEN"
+    REFERENCE_TAKEN = "REFERENCE_TAKEN"
+    CODE_SPACE_TOO_SMALL = "CODE_SPACE_TOO_SMALL"
+    IDEMPOTENCY_MISMATCH = "IDEMPOTENCY_MISMATCH"
+    VERSION_CONFLICT = "VERSION_CONFLICT"
+    TOO_MANY_ATTEMPTS = "TOO_MANY_ATTEMPTS"
+
+
+@strawberry.interface(description="Why something was not done; nothing has changed.")
+class Refusal:
+    reason: RefusalReason = strawberry.field(directives=[Public()])
+    message: str = strawberry.field(directives=[Public()])
+
+
+@strawberry.type(directives=[Public()], description="All that a public key hears of a rule or an unknown code.")
+class NotClaimable(Refusal):
+    pass
+
+
+@strawberry.type(directives=[Public()], description="The organization has no code with this text.")
+class UnknownCode(Refusal):
+    text: str
+
+
+@strawberry.type(directives=[Public()], description="The organization has no such promotion.")
+class UnknownPromotion(Refusal):
+    pass
+
+
+@strawberry.type(directives=[Public()], description="The organization has no such location.")
+class UnknownLocation(Refusal):
+    pass
+
+
+@strawberry.type(directives=[Public()], description="Before the windows of code and promotion are both open.")
+class NotStarted(Refusal):
+    starts_at: datetime
+
+
+@strawberry.type(directives=[Public()], description="The window of the code or of its promotion has closed.")
+class Ended(Refusal):
+    ended_at: datetime
+
+
+@strawberry.type(directives=[Public()], description="The code or its promotion is switched off.")
+class Disabled(Refusal):
+    pass
+
+
+@strawberry.type(directives=[Public()], description="The code was made non-activated, and nobody activated it.")
+class NotActivated(Refusal):
+    pass
+
+
+@strawberry.type(directives=[Public()], description="The code was activated before, or never needed it.")
+class AlreadyActivated(Refusal):
+    at: datetime
+
+
+@strawberry.type(directives=[Public()], description="The code has been claimed as often as it may be.")
+class FullyClaimed(Refusal):
+    allowed_claims: int
+
+
+@strawberry.type(description="The customer has claimed the code, and may do so once.")
+class AlreadyClaimed(Refusal):
+    row: strawberry.Private[refusals.AlreadyClaimed]
+
+    @strawberry.field(description="The claim that stands.")
+    def claim(self, info: Info) -> Annotated["Claim", strawberry.lazy("schema.graphql.types")]:
+        from schema.graphql.types import Claim
+
+        return Claim.of(self.row.claim)
+
+
+@strawberry.type(directives=[Public()], description="All codes of the promotion have used up its claims.")
+class PromotionSpent(Refusal):
+    limit: int
+
+
+@strawberry.type(directives=[Public()], description="The customer may not claim this once more.")
+class CustomerLimitReached(Refusal):
+    limit: int
+
+
+@strawberry.type(directives=[Public()], description="The code is another customer's.")
+class ReservedForAnother(Refusal):
+    pass
+
+
+@strawberry.type(directives=[Public()], description="The order is below the promotion's minimum, or has no total.")
+class OrderTooSmall(Refusal):
+    minimum: Money
+
+
+@strawberry.type(directives=[Public()], description="The order is not in the promotion's currency.")
+class WrongCurrency(Refusal):
+    expected: str
+
+
+@strawberry.type(directives=[Public()], description="The promotion does not hold at this location.")
+class WrongLocation(Refusal):
+    pass
+
+
+@strawberry.type(directives=[Public()], description="What was said makes no sense; `path` leads to the field.")
+class InvalidInput(Refusal):
+    path: list[str]
+
+
+@strawberry.type(directives=[Public()], description="Another code is matched by this text.")
+class CodeTaken(Refusal):
+    text: str
+
+
+@strawberry.type(directives=[Public()], description="Another promotion has this reference.")
+class ReferenceTaken(Refusal):
+    reference: str
+
+
+@strawberry.type(directives=[Public()], description="The format has not that many free texts.")
+class CodeSpaceTooSmall(Refusal):
+    capacity: str
+    taken: int
+    requested: int
+
+
+@strawberry.type(directives=[Public()], description="The key or order reference was used for something else.")
+class IdempotencyMismatch(Refusal):
+    pass
+
+
+@strawberry.type(directives=[Public()], description="The promotion is no longer at the expected version.")
+class VersionConflict(Refusal):
+    current: int
+
+
+@strawberry.type(directives=[Public()], description="Too many claims have failed lately.")
+class TooManyAttempts(Refusal):
+    retry_after_seconds: int
+
+
+TYPES: dict[type[refusals.Refusal], type[Refusal]] = {
+    getattr(refusals, kind.__name__): kind for kind in Refusal.__subclasses__()
+}
+
+
+def path_of(refusal: refusals.InvalidInput) -> list[str]:
+    """Where in the mutation's input the sense was lost, in GraphQL's words."""
+    return ["input", *(to_camel_case(part) for part in refusal.path)]
+
+
+def worded(refusal: refusals.Refusal, in_public: bool) -> Refusal:
+    """A refusal as this caller may hear it."""
+    heard = refusals.as_heard_in_public(refusal) if in_public else refusal
+    data: dict[str, Any] = dict(vars(heard))
+    for unsaid in ("promotion_id", "by_order_reference", "number"):
+        data.pop(unsaid, None)
+    if isinstance(heard, refusals.InvalidInput):
+        data["path"] = path_of(heard)
+    elif isinstance(heard, refusals.AlreadyClaimed):
+        data = {"message": heard.message, "row": heard}
+    elif isinstance(heard, refusals.CodeSpaceTooSmall):
+        data["capacity"] = str(heard.capacity)
+    elif isinstance(heard, refusals.OrderTooSmall):
+        data["minimum"] = Money.of(heard.minimum)
+    return TYPES[type(heard)](reason=RefusalReason(heard.reason), **data)
+
+
+def _handler(raised: type[refusals.Refusal], kind: type[Refusal]) -> ExceptionHandler[Any]:
+    class Handler:
+        exception_type = raised
+        error_type = kind
+
+        def handle(self, exception: refusals.Refusal, *, field: Any, info: Info) -> Refusal:
+            return worded(exception, info.context.caller.is_public)
+
+    return Handler()
+
+
+HANDLERS = [_handler(raised, kind) for raised, kind in TYPES.items()]
+"""For `Schema(exception_handlers=…)`: a refusal raised in a mutation is a member of its union."""

@@ -1,0 +1,482 @@
+"""The nouns in GraphQL's words; each is made `of` its row."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import strawberry
+from strawberry.scalars import JSON
+
+from db import models
+from db.models import DeliveryStatus, DiscountKind
+from resolvers import address, find, measure, rules
+from resolvers.admit import Right
+from schema.graphql import ids
+from schema.graphql.connections import Connection, connect, connect_below
+from schema.graphql.context import Info
+from schema.graphql.enums import ClaimStatus, CodeStatus, PromotionStatus
+from schema.graphql.inputs import ClaimFilter, CodeFilter, PromotionFilter, UsageInput
+from schema.graphql.money import Money
+from schema.graphql.public import Public
+from schema.graphql.refusals import RefusalReason
+
+
+@strawberry.interface(description="Something with an opaque id, by which `node` finds it again.")
+class Node:
+    id: strawberry.ID
+
+
+@strawberry.type(directives=[Public()], description="From startsAt to just before endsAt; null is no bound.")
+class Window:
+    starts_at: datetime | None
+    ends_at: datetime | None
+
+    @classmethod
+    def of(cls, row: models.Promotion | models.Code) -> "Window":
+        return cls(starts_at=row.starts_at, ends_at=row.ends_at)
+
+    @strawberry.field(description="Whether now is within.")
+    def is_open(self, info: Info) -> bool:
+        return rules.is_open(self.starts_at, self.ends_at, info.context.caller.now)
+
+
+@strawberry.type(directives=[Public()], description="What a promotion takes off an order.")
+class Discount:
+    kind: DiscountKind
+    value: Decimal = strawberry.field(description="A percentage, or an amount in `currency`.")
+    currency: str | None
+    minimum_order: Money | None
+    maximum_discount: Money | None
+
+    @classmethod
+    def of(cls, row: models.Promotion) -> "Discount":
+        return cls(
+            kind=row.discount_kind,
+            value=rules.discount_amount(row.discount_kind, row.discount_value, row.currency),
+            currency=row.currency,
+            minimum_order=Money.of_minor(row.minimum_order, row.currency),
+            maximum_discount=Money.of_minor(row.maximum_discount, row.currency),
+        )
+
+
+@strawberry.type(description="How often; null is no limit.")
+class Limits:
+    per_promotion: int | None = strawberry.field(description="Claims of all its codes together.")
+    per_code: int | None = strawberry.field(description="What a new code allows.")
+    per_customer: int | None = strawberry.field(description="One customer's claims of all its codes.")
+    per_customer_and_code: int | None = strawberry.field(description="One customer's claims of one code.")
+    code_lifetime_days: int | None = strawberry.field(description="From activation; null never ends.")
+
+    @classmethod
+    def of(cls, row: models.Promotion) -> "Limits":
+        return cls(
+            per_promotion=row.per_promotion,
+            per_code=row.per_code,
+            per_customer=row.per_customer,
+            per_customer_and_code=row.per_customer_and_code,
+            code_lifetime_days=row.code_lifetime_days,
+        )
+
+
+@strawberry.type(description="Refusals of one reason.")
+class RefusalCount:
+    reason: RefusalReason
+    count: int
+
+
+@strawberry.type(description="What claims amount to, in one bucket of time and one currency.")
+class UsageStat:
+    from_: datetime = strawberry.field(name="from")
+    to: datetime
+    currency: str | None = strawberry.field(description="Null: of claims and refusals without an order total.")
+    claims: int
+    customers: int = strawberry.field(description="Distinct, over standing claims.")
+    order_total: Decimal
+    order_quantity: int
+    discount_total: Decimal
+    refusals: list[RefusalCount]
+
+    @classmethod
+    def of(cls, row: measure.Measured) -> "UsageStat":
+        return cls(
+            from_=row.start,
+            to=row.end,
+            currency=row.currency,
+            claims=row.share.claims,
+            customers=row.customers or 0,
+            order_total=row.amount(row.share.order_total),
+            order_quantity=row.share.order_quantity,
+            discount_total=row.amount(row.share.discount_total),
+            refusals=[
+                RefusalCount(reason=RefusalReason(reason), count=count)
+                for reason, count in sorted(row.refusals.items())
+            ],
+        )
+
+
+async def usage(info: Info, input: UsageInput | None, promotion_id: int | None) -> list[UsageStat]:
+    """What a promotion, or all of the organization's, have brought."""
+    info.context.demand(Right.MANAGE)
+    caller = info.context.caller
+    asked = input.said() if input else measure.Asked()
+    with_customers = any(
+        selection.name == "customers" for field in info.selected_fields for selection in _flat(field.selections)
+    )
+    if promotion_id is None:
+        rows = await measure.organization_usage(caller.organization, asked, with_customers, caller.now)
+    else:
+        rows = await measure.promotion_usage(caller.organization, promotion_id, asked, with_customers, caller.now)
+    return [UsageStat.of(row) for row in rows]
+
+
+def _flat(selections: Any) -> Any:
+    """The selected fields, those within fragments too."""
+    for selection in selections:
+        if hasattr(selection, "arguments"):
+            yield selection
+        else:
+            yield from _flat(selection.selections)
+
+
+@strawberry.type(description="A place where codes may be used.")
+class Location(Node):
+    number: int
+    name: str
+    is_default: bool
+
+    @classmethod
+    def of(cls, row: models.Location) -> "Location":
+        return cls(id=ids.pack("Location", row.id), number=row.number, name=row.name, is_default=row.is_default)
+
+
+@strawberry.type(description="A thing that codes may be used for.")
+class Product(Node):
+    number: int
+    title: str
+
+    @classmethod
+    def of(cls, row: models.Product) -> "Product":
+        return cls(id=ids.pack("Product", row.id), number=row.number, title=row.title)
+
+
+@strawberry.type(description="The rule that codes belong to: discount, window, limits.")
+class Promotion(Node):
+    row: strawberry.Private[models.Promotion]
+    number: int = strawberry.field(description="LP Motor's promo id.")
+    reference: str = strawberry.field(description="WalletApp's promotion_reference.")
+    identifier: str = strawberry.field(description="WalletApp's promotion_identifier.")
+    name: str = strawberry.field(directives=[Public()])
+    is_enabled: bool
+    position: int
+    discount: Discount = strawberry.field(directives=[Public()])
+    window: Window = strawberry.field(directives=[Public()])
+    limits: Limits
+    claim_count: int = strawberry.field(description="Always counted, limit or no limit; deleting keeps it.")
+    metadata: JSON
+    version: int = strawberry.field(description="Goes up with each change.")
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, row: models.Promotion) -> "Promotion":
+        return cls(
+            id=ids.pack("Promotion", row.id),
+            row=row,
+            number=row.number,
+            reference=row.reference,
+            identifier=row.identifier,
+            name=row.name,
+            is_enabled=row.is_enabled,
+            position=row.position,
+            discount=Discount.of(row),
+            window=Window.of(row),
+            limits=Limits.of(row),
+            claim_count=row.claim_count,
+            metadata=JSON(row.metadata),
+            version=row.version,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+        )
+
+    @strawberry.field(description="The first that holds of DISABLED, SCHEDULED, ENDED, SPENT; else ACTIVE.")
+    def status(self, info: Info) -> PromotionStatus:
+        return PromotionStatus(rules.promotion_status(self.row, info.context.caller.now))
+
+    @strawberry.field(description="Where it holds; empty: everywhere.")
+    async def locations(self, info: Info) -> list[Location]:
+        info.context.demand(Right.MANAGE)
+        return [Location.of(row) for row in await info.context.locations_of(self.row.id)]
+
+    @strawberry.field
+    async def codes(
+        self, info: Info, filter: CodeFilter | None = None, first: int = 50, after: str | None = None
+    ) -> Connection["Code"]:
+        asked = filter.said() if filter else find.CodeFilter()
+        found = find.all_codes(info.context.caller.organization.id, asked, info.context.caller.now)
+        return await connect_below(info, Code.of, found, asked, "promotion_id", self.row.id, first, after)
+
+    @strawberry.field
+    async def claims(
+        self, info: Info, filter: ClaimFilter | None = None, first: int = 50, after: str | None = None
+    ) -> Connection["Claim"]:
+        asked = filter.said() if filter else find.ClaimFilter()
+        found = find.all_claims(info.context.caller.organization.id, asked)
+        return await connect_below(info, Claim.of, found, asked, "promotion_id", self.row.id, first, after)
+
+    @strawberry.field
+    async def usage_stats(self, info: Info, input: UsageInput | None = None) -> list[UsageStat]:
+        return await usage(info, input, self.row.id)
+
+
+@strawberry.type(description="Where codes live; a code's text is unique here.")
+class Organization(Node):
+    row: strawberry.Private[models.Organization]
+    number: int = strawberry.field(description="LP Motor's site_id, WalletApp's organization_id.")
+    identifier: str = strawberry.field(description="WalletApp's organization_identifier.")
+    name: str
+    time_zone: str = strawberry.field(description="IANA name.")
+    currency: str = strawberry.field(description="ISO 4217.")
+
+    @classmethod
+    def of(cls, row: models.Organization) -> "Organization":
+        return cls(
+            id=ids.pack("Organization", row.id),
+            row=row,
+            number=row.number,
+            identifier=row.identifier,
+            name=row.name,
+            time_zone=row.time_zone,
+            currency=row.currency,
+        )
+
+    @strawberry.field
+    async def locations(self) -> list[Location]:
+        return [Location.of(row) for row in await find.locations_of_organization(self.row.id)]
+
+    @strawberry.field
+    async def products(self) -> list[Product]:
+        return [Product.of(row) for row in await find.products_of_organization(self.row.id)]
+
+    @strawberry.field
+    async def promotions(
+        self, info: Info, filter: PromotionFilter | None = None, first: int = 50, after: str | None = None
+    ) -> Connection[Promotion]:
+        asked = filter.said() if filter else find.PromotionFilter()
+        found = find.all_promotions(self.row.id, asked, info.context.caller.now)
+        return await connect(info, Promotion.of, found, first, after)
+
+    @strawberry.field
+    async def usage_stats(self, info: Info, input: UsageInput | None = None) -> list[UsageStat]:
+        return await usage(info, input, None)
+
+
+@strawberry.type(description="Lancero's lead, WalletApp's user: a person, one e-mail an organization.")
+class Customer(Node):
+    id: strawberry.ID = strawberry.field(directives=[Public()])
+    row: strawberry.Private[models.Customer]
+    email: str = strawberry.field(directives=[Public()], description='"" once the customer was deleted.')
+    created_at: datetime = strawberry.field(directives=[Public()])
+
+    @classmethod
+    def of(cls, row: models.Customer) -> "Customer":
+        return cls(id=ids.pack("Customer", row.id), row=row, email=row.email or "", created_at=row.created_at)
+
+    @strawberry.field(directives=[Public()], description="A public key is told the name that it said itself.")
+    def first_name(self, info: Info) -> str | None:
+        said = info.context.introduced.get(self.row.email_key or "")
+        return (said.first_name if said else None) if info.context.caller.is_public else self.row.first_name
+
+    @strawberry.field(directives=[Public()])
+    def last_name(self, info: Info) -> str | None:
+        said = info.context.introduced.get(self.row.email_key or "")
+        return (said.last_name if said else None) if info.context.caller.is_public else self.row.last_name
+
+    @strawberry.field
+    async def claims(self, info: Info, first: int = 50, after: str | None = None) -> Connection["Claim"]:
+        found = find.all_claims(info.context.caller.organization.id, find.ClaimFilter())
+        return await connect_below(info, Claim.of, found, None, "customer_id", self.row.id, first, after)
+
+
+@strawberry.type(description="Who was given the code, when, and where and for what.")
+class Activation:
+    row: strawberry.Private[models.Code]
+    at: datetime
+    off_peak: bool
+
+    @strawberry.field
+    async def customer(self, info: Info) -> Customer:
+        return Customer.of(await info.context.row(models.Customer, self.row.activated_by_id or 0))
+
+    @strawberry.field
+    async def location(self, info: Info) -> Location | None:
+        row = await info.context.row_or_none(models.Location, self.row.activated_location_id)
+        return Location.of(row) if row else None
+
+    @strawberry.field
+    async def product(self, info: Info) -> Product | None:
+        row = await info.context.row_or_none(models.Product, self.row.activated_product_id)
+        return Product.of(row) if row else None
+
+
+@strawberry.type(description="A text that can be claimed.")
+class Code(Node):
+    row: strawberry.Private[models.Code]
+    text: str = strawberry.field(
+        directives=[Public()],
+        description="As issued; matched without regard to case, spaces and dashes of every kind.",
+    )
+    window: Window = strawberry.field(directives=[Public()])
+    allowed_claims: int | None = strawberry.field(description="Null: no limit of its own.")
+    claim_count: int
+    remaining_claims: int | None
+    is_enabled: bool
+    metadata: JSON
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, row: models.Code) -> "Code":
+        allowed = row.allowed_claims
+        return cls(
+            id=ids.pack("Code", row.id),
+            row=row,
+            text=row.text,
+            window=Window.of(row),
+            allowed_claims=allowed,
+            claim_count=row.claim_count,
+            remaining_claims=None if allowed is None else max(0, allowed - row.claim_count),
+            is_enabled=row.is_enabled,
+            metadata=JSON(row.metadata),
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+        )
+
+    @strawberry.field(
+        directives=[Public()],
+        description="The first that holds of DISABLED, NOT_ACTIVATED, SCHEDULED, EXPIRED, EXHAUSTED; else CLAIMABLE.",
+    )
+    async def status(self, info: Info) -> CodeStatus:
+        promotion = await info.context.row(models.Promotion, self.row.promotion_id)
+        return CodeStatus(rules.code_status(self.row, promotion, info.context.caller.now))
+
+    @strawberry.field(directives=[Public()])
+    async def promotion(self, info: Info) -> Promotion:
+        return Promotion.of(await info.context.row(models.Promotion, self.row.promotion_id))
+
+    @strawberry.field(description="Only this customer may claim it.")
+    async def reserved_for(self, info: Info) -> Customer | None:
+        row = await info.context.row_or_none(models.Customer, self.row.reserved_for_id)
+        return Customer.of(row) if row else None
+
+    @strawberry.field(description="Null: it never needed one, or still does.")
+    def activation(self) -> Activation | None:
+        at = self.row.activated_at
+        return Activation(row=self.row, at=at, off_peak=self.row.off_peak) if at else None
+
+    @strawberry.field(directives=[Public()], description="A page that opens: the code, its QR, until when.")
+    def url(self, info: Info) -> str:
+        caller = info.context.caller
+        return f"{caller.services.public_url}/c/{address.of_code(caller.organization, self.row.id)}"
+
+    @strawberry.field
+    async def claims(
+        self, info: Info, filter: ClaimFilter | None = None, first: int = 50, after: str | None = None
+    ) -> Connection["Claim"]:
+        asked = filter.said() if filter else find.ClaimFilter()
+        found = find.all_claims(info.context.caller.organization.id, asked)
+        return await connect_below(info, Claim.of, found, asked, "code_id", self.row.id, first, after)
+
+    @strawberry.field
+    async def deliveries(self, info: Info, first: int = 50, after: str | None = None) -> Connection["Delivery"]:
+        found = find.all_deliveries(info.context.caller.organization.id, None)
+        return await connect_below(info, Delivery.of, found, None, "code_id", self.row.id, first, after)
+
+
+@strawberry.type(directives=[Public()], description="The order that a claim went into.")
+class Order:
+    reference: str | None
+    total: Money | None
+    quantity: int | None
+
+
+@strawberry.type(description="One customer's use of one code.")
+class Claim(Node):
+    id: strawberry.ID = strawberry.field(directives=[Public()])
+    row: strawberry.Private[models.Claim]
+    order: Order | None = strawberry.field(directives=[Public()])
+    discount: Money | None = strawberry.field(
+        directives=[Public()], description="What this claim took off the order, by the one rounding rule."
+    )
+    status: ClaimStatus = strawberry.field(directives=[Public()])
+    released_at: datetime | None
+    release_reason: str | None
+    created_at: datetime = strawberry.field(directives=[Public()])
+
+    @classmethod
+    def of(cls, row: models.Claim) -> "Claim":
+        total = Money.of_minor(row.order_total, row.currency)
+        told = row.order_reference is not None or total is not None or row.order_quantity is not None
+        return cls(
+            id=ids.pack("Claim", row.id),
+            row=row,
+            order=Order(reference=row.order_reference, total=total, quantity=row.order_quantity) if told else None,
+            discount=Money.of_minor(row.discount, row.currency),
+            status=ClaimStatus.CLAIMED if row.released_at is None else ClaimStatus.RELEASED,
+            released_at=row.released_at,
+            release_reason=row.release_reason,
+            created_at=row.created_at,
+        )
+
+    @strawberry.field(directives=[Public()])
+    async def code(self, info: Info) -> Code:
+        return Code.of(await info.context.row(models.Code, self.row.code_id))
+
+    @strawberry.field(directives=[Public()])
+    async def customer(self, info: Info) -> Customer:
+        return Customer.of(await info.context.row(models.Customer, self.row.customer_id))
+
+    @strawberry.field
+    async def location(self, info: Info) -> Location | None:
+        row = await info.context.row_or_none(models.Location, self.row.location_id)
+        return Location.of(row) if row else None
+
+
+@strawberry.type(description="One letter to one recipient.")
+class Delivery(Node):
+    row: strawberry.Private[models.Delivery]
+    recipient: str
+    status: DeliveryStatus
+    attempts: int
+    last_error: str | None
+    queued_at: datetime
+    sent_at: datetime | None
+
+    @classmethod
+    def of(cls, row: models.Delivery) -> "Delivery":
+        return cls(
+            id=ids.pack("Delivery", row.id),
+            row=row,
+            recipient=row.recipient,
+            status=row.status,
+            attempts=row.attempts,
+            last_error=row.last_error,
+            queued_at=row.created_at,
+            sent_at=row.sent_at,
+        )
+
+    @strawberry.field
+    async def code(self, info: Info) -> Code:
+        return Code.of(await info.context.row(models.Code, self.row.code_id))
+
+
+NODES: dict[str, tuple[type[Any], type[Any]]] = {
+    "Organization": (models.Organization, Organization),
+    "Location": (models.Location, Location),
+    "Product": (models.Product, Product),
+    "Promotion": (models.Promotion, Promotion),
+    "Code": (models.Code, Code),
+    "Customer": (models.Customer, Customer),
+    "Claim": (models.Claim, Claim),
+    "Delivery": (models.Delivery, Delivery),
+}
+"""What an opaque id may lead to: the row's table, and its type."""
