@@ -2,19 +2,24 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterator
+import socket
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
+import uvicorn
 
 import db
-from db.models import Organization
+from db.models import KeyKind, Organization
 from resolvers.tally import Refusals
 from resolvers.throttle import Attempts
+from schema import doors
 from schema.context import Services
 from tests import make
+from tests.speaker import Speaker
 
 
 class Clock:
@@ -64,6 +69,35 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def services(clock: Clock) -> Iterator[Services]:
+def services(clock: Clock) -> Services:
     """What a process lends its requests, with no limit on failed attempts."""
-    yield Services(clock=clock, public_url="https://codes.example", tally=Refusals(), attempts=Attempts(0))
+    return Services(clock=clock, public_url="https://codes.example", tally=Refusals(), attempts=Attempts(0))
+
+
+@pytest_asyncio.fixture
+async def served(store: str, services: Services) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a real server with every door, on a port of its own."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(doors.hang(services), log_level="warning", lifespan="off", access_log=False)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    while not server.started:  # noqa: ASYNC110 (uvicorn tells nobody)
+        await asyncio.sleep(0.005)
+    port = listening.getsockname()[1]
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        yield client
+    server.should_exit = True
+    await serving
+
+
+@pytest_asyncio.fixture
+async def secret(served: httpx.AsyncClient, organization: Organization) -> Speaker:
+    """Somebody who speaks GraphQL with the organization's secret key."""
+    return Speaker(served, await make.key(organization, KeyKind.SECRET))
+
+
+@pytest_asyncio.fixture
+async def public(served: httpx.AsyncClient, organization: Organization) -> Speaker:
+    """Somebody who speaks GraphQL with the organization's public key."""
+    return Speaker(served, await make.key(organization, KeyKind.PUBLIC))

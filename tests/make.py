@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from db.models import Code, DiscountKind, KeyKind, Organization, Promotion
+from db.models import Code, Customer, DiscountKind, KeyKind, Organization, Promotion
 from resolvers import claim, create, find, terms
 from resolvers.claim import Claimed
 from resolvers.money import Money
@@ -35,6 +35,12 @@ async def code(organization: Organization, text: str = "HELLO-15", **limits: int
     """A code in a promotion of its own, with these limits."""
     await promotion(organization, text, limits=terms.Limits(**limits))
     return await find.code(organization.id, text)
+
+
+async def customer(
+    organization: Organization, email: str, first_name: str | None = None, last_name: str | None = None
+) -> Customer:
+    return await create.customer(organization, terms.Person(email, first_name, last_name), {}, NOW)
 
 
 def order(reference: str | None = None, total: str | None = None, currency: str = "EUR") -> terms.Order:

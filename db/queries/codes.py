@@ -105,4 +105,5 @@ def with_status(found: QuerySet[Code], statuses: Sequence[str], now: datetime) -
         When(full | spent, then="EXHAUSTED"),
         default="CLAIMABLE",
     )
-    return found.annotate(status=status).filter(status__in=list(statuses))
+    # Tortoise 1.1 joins no table for an annotation alone: the filter on the promotion's id asks for it.
+    return found.filter(promotion__id__gt=0).annotate(status=status).filter(status__in=list(statuses))

@@ -6,6 +6,7 @@ from functools import cache
 
 import strawberry
 from cross_web import HTTPException
+from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -13,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from strawberry.asgi import GraphQL
 from strawberry.extensions import MaxTokensLimiter, ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
 
 from resolvers import admit
 from schema import bounds
@@ -28,7 +30,14 @@ from schema.graphql.refusals import HANDLERS, Refusal
 from schema.graphql.scalars import SCALARS
 from schema.graphql.types import NODES
 
-schema = strawberry.Schema(
+class Schema(strawberry.Schema):
+    """Strawberry's, which else would log each client's typing error with a stack trace; see Faults."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        pass
+
+
+schema = Schema(
     query=Query,
     mutation=Mutation,
     types=[*(kind for _, kind in NODES.values()), *Refusal.__subclasses__()],

@@ -1,0 +1,298 @@
+"""Questions through GraphQL: pages, filters, ids, and how little they cost."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+
+from db.models import Organization
+from resolvers import generate, send, terms
+from resolvers.wording import Format
+from tests import make
+from tests.conftest import Clock
+from tests.speaker import Speaker
+
+NESTED = """{ promotions(first: 50) { nodes { name locations { name } codes(first: 10) { totalCount nodes { text status url
+  claims(first: 10) { nodes { createdAt code { text } customer { email claims { totalCount } } } } } } } } }"""
+
+
+class Counter(logging.Handler):
+    """Counts what the database client logs: one record a statement."""
+
+    statements = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.statements += 1
+
+
+@contextmanager
+def counted() -> Iterator[Counter]:
+    """How many statements are run meanwhile."""
+    log, counter = logging.getLogger("tortoise.db_client"), Counter()
+    level = log.level
+    log.setLevel(logging.DEBUG)
+    log.addHandler(counter)
+    try:
+        yield counter
+    finally:
+        log.removeHandler(counter)
+        log.setLevel(level)
+
+
+async def test_nested_questions_cost_the_same_for_few_and_many(secret: Speaker, organization: Organization) -> None:
+    """The number of statements of promotions → codes → claims → customer does not grow with the rows."""
+
+    async def add(promotions: int) -> None:
+        for number in range(promotions):
+            texts = [f"{promotions}-{number}-{code}" for code in range(3)]
+            await make.promotion(organization, *texts, limits=terms.Limits(per_code=None))
+            for text in texts:
+                for customer in range(3):
+                    await make.claimed(organization, text, f"{text}-{customer}@example.com")
+
+    async def cost() -> int:
+        with counted() as counter:
+            answer = await secret.ask(NESTED)
+        assert all(
+            len(code["claims"]["nodes"]) == 3 for p in answer["promotions"]["nodes"] for code in p["codes"]["nodes"]
+        )
+        return counter.statements
+
+    await add(2)
+    few = await cost()
+    await add(7)
+    assert (few, await cost()) == (few, few)
+    # the key, promotions, locations, codes, how many, their promotions, claims, codes, customers, their claims, how many
+    assert few == 11
+
+
+async def test_pages_stand_still_while_rows_are_added(
+    secret: Speaker, organization: Organization, clock: Clock
+) -> None:
+    """Walking page by page meets every row that was there once, in the order they were made."""
+    await make.promotion(organization, *(f"A-{number}" for number in range(7)))
+    seen: list[str] = []
+    after: str | None = None
+    while True:
+        page = (
+            await secret.ask(
+                """query($after: String) { codes(first: 3, after: $after) { totalCount nodes { text }
+                     edges { cursor node { text } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }""",
+                after=after,
+            )
+        )["codes"]
+        assert [edge["node"] for edge in page["edges"]] == page["nodes"]
+        assert page["pageInfo"]["hasPreviousPage"] is (after is not None)
+        assert page["pageInfo"]["endCursor"] == page["edges"][-1]["cursor"]
+        seen += [node["text"] for node in page["nodes"]]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+        after = page["pageInfo"]["endCursor"]
+        if len(seen) == 3:
+            clock.go_on(seconds=1)
+            await secret.do("createPromotion", "", {"name": "Later", "codes": ["B-0"]})
+    assert seen == [f"A-{number}" for number in range(7)] + ["B-0"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [("first: 101", "INVALID_INPUT"), ("first: -1", "INVALID_INPUT"), ('after: "nonsense"', "INVALID_INPUT")],
+)
+async def test_pages_that_make_no_sense(secret: Speaker, arguments: str, reason: str) -> None:
+    """Over 100 rows a page, and a cursor of nobody, are errors with a reason."""
+    told = await secret.told(f"{{ codes({arguments}) {{ nodes {{ text }} }} }}")
+    assert [error["extensions"]["code"] for error in told["errors"]] == [reason]
+
+
+async def test_an_empty_page(secret: Speaker) -> None:
+    """An organization without codes has a page without rows."""
+    page = await secret.ask("{ codes(first: 0) { totalCount nodes { text } pageInfo { hasNextPage endCursor } } }")
+    assert page["codes"] == {"totalCount": 0, "nodes": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}
+
+
+async def test_ids_lead_back(secret: Speaker, organization: Organization) -> None:
+    """node and nodes find again whatever has an id, in order, and null for nonsense."""
+    await make.promotion(organization, "HELLO-15")
+    await secret.claim()
+    asked = await secret.ask(
+        """{ organization { id } code(text: "hello15") { id promotion { id } claims { nodes { id customer { id } } } } }"""
+    )
+    code = asked["code"]
+    claim = code["claims"]["nodes"][0]
+    wanted = {
+        asked["organization"]["id"]: "Organization",
+        code["id"]: "Code",
+        code["promotion"]["id"]: "Promotion",
+        claim["id"]: "Claim",
+        claim["customer"]["id"]: "Customer",
+    }
+    nodes = await secret.ask(
+        "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }", ids=[*wanted, "", "x", "Q29kZTo5OTk5", "💥"]
+    )
+    assert nodes["nodes"] == [*({"__typename": kind, "id": id} for id, kind in wanted.items()), None, None, None, None]
+    assert (await secret.ask("query($id: ID!) { node(id: $id) { ... on Code { text } } }", id=code["id"])) == {
+        "node": {"text": "HELLO-15"}
+    }
+
+
+async def test_codes_are_filtered(secret: Speaker, organization: Organization, clock: Clock) -> None:
+    """Codes are found by status, beginning, reservation and time."""
+    await make.promotion(organization, "SPRING-1", "SPRING-2", "WINTER-1")
+    await make.promotion(organization, "LATER", window=terms.Window(starts_at=make.NOW + timedelta(days=1)))
+    await secret.do("updateCode", "", {"text": "WINTER-1", "reservedFor": {"email": "ada@example.com"}})
+    await secret.claim("SPRING-2")
+    clock.go_on(hours=1)
+    await secret.do("createPromotion", "", {"name": "New", "codes": ["NEW"]})
+
+    async def found(filter: str) -> list[str]:
+        page = await secret.ask(f"{{ codes(filter: {filter}) {{ totalCount nodes {{ text }} }} }}")
+        texts = [node["text"] for node in page["codes"]["nodes"]]
+        assert page["codes"]["totalCount"] == len(texts)
+        return texts
+
+    assert await found('{textPrefix: "sprÍ"}') == []
+    assert await found('{textPrefix: "spring "}') == ["SPRING-1", "SPRING-2"]
+    assert await found('{textPrefix: "%"}') == []
+    assert await found("{status: [EXHAUSTED, SCHEDULED]}") == ["SPRING-2", "LATER"]
+    assert await found('{status: [CLAIMABLE], textPrefix: "w"}') == ["WINTER-1"]
+    assert await found("{status: []}") == []
+    assert await found('{reservedForEmail: "ADA@example.com"}') == ["WINTER-1"]
+    assert await found('{createdAfter: "2026-11-22T12:30:00Z"}') == ["NEW"]
+    assert await found('{createdBefore: "2026-11-22T13:00:00+01:00"}') == []
+    assert len(await found("{}")) == 5
+
+
+async def test_other_lists_are_filtered(secret: Speaker, organization: Organization) -> None:
+    """Promotions, claims, customers and deliveries are found by what one knows of them."""
+    await make.promotion(
+        organization, "HELLO-15", reference="hello", name="Hello 100%", limits=terms.Limits(per_code=None)
+    )
+    await secret.claim(order={"reference": "R-1"})
+    released = (await secret.claim(email="bob@example.com"))["claim"]["id"]
+    await secret.do("releaseClaim", "", {"claimId": released, "reason": "test"})
+    await send.code(organization, "HELLO-15", [terms.Person("ada@example.com")], None, False, False, None, make.NOW)
+    asked = await secret.ask(
+        """{ active: promotions(filter: {status: [ACTIVE], search: "100%"}) { nodes { reference } }
+             ended: promotions(filter: {status: [ENDED]}) { totalCount }
+             default: promotions(filter: {search: "DEFAULT"}) { nodes { name } }
+             ordered: claims(filter: {orderReference: "R-1"}) { nodes { customer { email } } }
+             released: claims(filter: {status: [RELEASED]}) { nodes { customer { email } } }
+             adas: claims(filter: {email: "ADA@EXAMPLE.COM", status: [CLAIMED]}) { totalCount }
+             customers(search: "bob@") { nodes { email } totalCount }
+             queued: deliveries(status: [QUEUED]) { nodes { recipient code { text } } }
+             sent: deliveries(status: [SENT]) { totalCount } }"""
+    )
+    assert asked == {
+        "active": {"nodes": [{"reference": "hello"}]},
+        "ended": {"totalCount": 0},
+        "default": {"nodes": [{"name": "Default"}]},
+        "ordered": {"nodes": [{"customer": {"email": "ada@example.com"}}]},
+        "released": {"nodes": [{"customer": {"email": "bob@example.com"}}]},
+        "adas": {"totalCount": 1},
+        "customers": {"nodes": [{"email": "bob@example.com"}], "totalCount": 1},
+        "queued": {"nodes": [{"recipient": "ada@example.com", "code": {"text": "HELLO-15"}}]},
+        "sent": {"totalCount": 0},
+    }
+
+
+CHECK = """query($input: CheckCodeInput!) { checkCode(input: $input) { isClaimable discount { amount currency }
+  code { text } refusals { __typename reason message ... on Ended { endedAt } ... on OrderTooSmall { minimum { amount } }
+  ... on InvalidInput { path } } } }"""
+
+
+async def test_a_check_names_every_rule_that_says_no(secret: Speaker, organization: Organization) -> None:
+    """checkCode names every rule in the one documented order, a claim hears the first, and nothing changes."""
+    await secret.do(
+        "createPromotion",
+        "",
+        {
+            "name": "Over",
+            "isEnabled": False,
+            "window": {"endsAt": "2026-11-01T00:00:00Z"},
+            "discount": {"minimumOrder": {"amount": "50", "currency": "EUR"}},
+            "codes": ["OVER"],
+        },
+    )
+    said = {"text": "over", "customer": {"email": "ada@example.com"}}
+    checked = (await secret.ask(CHECK, input=said))["checkCode"]
+    assert (checked["isClaimable"], checked["discount"], checked["code"]) == (False, None, {"text": "OVER"})
+    assert [refusal["reason"] for refusal in checked["refusals"]] == ["DISABLED", "ENDED", "ORDER_TOO_SMALL"]
+    assert checked["refusals"][1]["endedAt"] == "2026-11-01T00:00:00Z"
+    assert checked["refusals"][2]["minimum"] == {"amount": "50.00"}
+    assert (await secret.claim("over"))["__typename"] == "Disabled"
+    customers = await secret.ask("{ customers { totalCount } }")
+    assert customers == {"customers": {"totalCount": 0}}
+
+
+async def test_a_check_says_what_a_claim_would_take_off(secret: Speaker, organization: Organization) -> None:
+    """A claimable code is told with its discount; of an unknown one or nonsense is told what is wrong."""
+    await make.promotion(organization, "HELLO-15")
+    order = {"total": {"amount": "10.10", "currency": "EUR"}}
+    good = (await secret.ask(CHECK, input={"text": "hello 15", "order": order}))["checkCode"]
+    assert good == {
+        "isClaimable": True,
+        "discount": {"amount": "1.52", "currency": "EUR"},
+        "code": {"text": "HELLO-15"},
+        "refusals": [],
+    }
+    unknown = (await secret.ask(CHECK, input={"text": "nope"}))["checkCode"]
+    assert [refusal["__typename"] for refusal in unknown["refusals"]] == ["UnknownCode"]
+    wrong = (await secret.ask(CHECK, input={"text": "x", "customer": {"email": "nobody"}}))["checkCode"]
+    assert [refusal.get("path") for refusal in wrong["refusals"]] == [["input", "customer", "email"]]
+
+
+async def test_usage(secret: Speaker, organization: Organization, services: object) -> None:
+    """usageStats tells claims and refusals in the organization's days, exact, with empty buckets between."""
+    await make.promotion(organization, "HELLO-15", limits=terms.Limits(per_code=2))
+    for number in range(3):
+        await secret.claim(email=f"{number}@example.com", order={"total": {"amount": "10.01", "currency": "EUR"}})
+    await secret.client.get("/healthz")
+    await services.tally.write()  # type: ignore[attr-defined]
+    asked = await secret.ask(
+        """{ usageStats(input: {bucket: DAY, from: "2026-11-21T12:00:00Z"}) { from to currency claims customers
+             orderTotal orderQuantity discountTotal refusals { reason count } } }"""
+    )
+    assert asked["usageStats"] == [
+        {
+            "from": "2026-11-20T23:00:00Z",
+            "to": "2026-11-21T23:00:00Z",
+            "currency": "EUR",
+            "claims": 0,
+            "customers": 0,
+            "orderTotal": "0.00",
+            "orderQuantity": 0,
+            "discountTotal": "0.00",
+            "refusals": [],
+        },
+        {
+            "from": "2026-11-21T23:00:00Z",
+            "to": "2026-11-22T23:00:00Z",
+            "currency": "EUR",
+            "claims": 2,
+            "customers": 2,
+            "orderTotal": "20.02",
+            "orderQuantity": 0,
+            "discountTotal": "3.00",
+            "refusals": [{"reason": "FULLY_CLAIMED", "count": 1}],
+        },
+    ]
+    of_promotion = await secret.ask(
+        '{ promotion(ref: {reference: "promotion-2"}) { usageStats { claims currency } } organization { usageStats { claims } } }'
+    )
+    assert of_promotion["promotion"]["usageStats"] == [{"claims": 2, "currency": "EUR"}]
+    assert of_promotion["organization"]["usageStats"] == [{"claims": 2}]
+
+
+async def test_a_code_that_was_generated_shows_whole(secret: Speaker, organization: Organization) -> None:
+    """Every field of a code and its promotion answers."""
+    await generate.codes(organization, None, 1, Format(), generate.Making(), False, None, make.NOW)
+    asked = await secret.ask(
+        """{ codes { nodes { id text status window { startsAt endsAt isOpen } allowedClaims claimCount remainingClaims
+             reservedFor { email } activation { at } isEnabled url claims { totalCount } deliveries { totalCount }
+             metadata createdAt updatedAt promotion { number status usageStats { claims } claims { totalCount } } } } }"""
+    )
+    (code,) = asked["codes"]["nodes"]
+    assert code["url"].startswith("https://codes.example/c/")
+    assert (code["status"], code["remainingClaims"], code["metadata"]) == ("CLAIMABLE", 1, {})

@@ -1,0 +1,278 @@
+"""Who may see and do what: keys, public documents, and the walls between organizations."""
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from graphql import GraphQLObjectType, get_named_type, is_leaf_type
+
+from db.models import Code, KeyKind, Organization
+from resolvers.throttle import Attempts
+from schema.context import Services
+from schema.graphql.door import schema
+from tests import make
+from tests.conftest import Clock
+from tests.speaker import Json, Speaker
+
+PUBLIC_CLAIM = """mutation($input: ClaimCodeInput!) { claimCode(input: $input) { __typename
+  ... on CodeClaimed { replayed exchangeToken claim { id status createdAt
+    order { reference total { amount currency } quantity } discount { amount currency }
+    customer { id email firstName lastName createdAt }
+    code { text status url window { startsAt endsAt isOpen } promotion { name
+      discount { kind value currency minimumOrder { amount } maximumDiscount { amount } }
+      window { startsAt endsAt isOpen } } } } }
+  ... on Refusal { reason message } ... on InvalidInput { path } ... on TooManyAttempts { retryAfterSeconds } } }"""
+PUBLIC_CHECK = "query($input: CheckCodeInput!) { checkCode(input: $input) { isClaimable discount { amount } refusals { __typename reason message } } }"
+
+
+async def test_a_public_key_claims_and_checks(public: Speaker, organization: Organization) -> None:
+    """A public key may select all that is public, of a claim that it made."""
+    await make.promotion(organization, "HELLO-15")
+    said = {
+        "text": "hello 15",
+        "customer": {"email": "ada@example.com", "firstName": "Ada"},
+        "order": {"reference": "R-1", "total": {"amount": "10", "currency": "EUR"}},
+    }
+    assert (await public.ask(PUBLIC_CHECK, input=said))["checkCode"] == {
+        "isClaimable": True,
+        "discount": {"amount": "1.50"},
+        "refusals": [],
+    }
+    claimed = (await public.ask(PUBLIC_CLAIM, input=said))["claimCode"]
+    assert claimed["claim"]["customer"]["firstName"] == "Ada"
+    assert claimed["claim"]["code"]["promotion"]["name"] == "Spring sale"
+
+
+async def test_a_public_key_learns_no_name_that_it_did_not_say(public: Speaker, organization: Organization) -> None:
+    """Claiming with somebody's address tells nothing of them."""
+    await make.promotion(organization, "HELLO-15")
+    await make.customer(organization, "ada@example.com", "Ada", "Lovelace")
+    claimed = (await public.ask(PUBLIC_CLAIM, input={"text": "hello15", "customer": {"email": "ada@example.com"}}))[
+        "claimCode"
+    ]
+    customer = claimed["claim"]["customer"]
+    assert (customer["firstName"], customer["lastName"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"text": "no such code"},
+        {"text": "FULL"},
+        {"text": "OFF"},
+        {"text": "HELLO-15", "order": {"reference": "R-1"}},
+    ],
+)
+async def test_a_public_key_hears_one_no_for_every_rule(
+    public: Speaker, organization: Organization, said: Json
+) -> None:
+    """NotClaimable is all that is heard of a rule, an unknown code, or another customer's order."""
+    await make.promotion(organization, "FULL")
+    await make.promotion(organization, "OFF", is_enabled=False)
+    await make.promotion(organization, "HELLO-15")
+    await make.claimed(organization, "FULL", "eve@example.com")
+    await make.claimed(organization, "HELLO-15", "eve@example.com", make.order("R-1"))
+    said = {**said, "customer": {"email": "ada@example.com"}}
+    told = {"reason": "NOT_CLAIMABLE", "message": "This code cannot be claimed."}
+    assert (await public.ask(PUBLIC_CLAIM, input=said))["claimCode"] == {"__typename": "NotClaimable", **told}
+    checked = (await public.ask(PUBLIC_CHECK, input=said))["checkCode"]
+    assert checked == {
+        "isClaimable": False,
+        "discount": None,
+        "refusals": [{"__typename": "NotClaimable", **told}],
+    }
+
+
+async def test_a_public_key_hears_what_it_said_wrong(public: Speaker) -> None:
+    """Bad input is told as it is."""
+    wrong = (await public.ask(PUBLIC_CLAIM, input={"text": "x", "customer": {"email": "nobody"}}))["claimCode"]
+    assert (wrong["reason"], wrong["path"]) == ("INVALID_INPUT", ["input", "customer", "email"])
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        "code { claims { nodes { customer { email } } } }",
+        "code { claimCount }",
+        "code { id }",
+        "code { promotion { codes { nodes { text } } } }",
+        "code { promotion { usageStats { claims } } }",
+        "code { reservedFor { email } }",
+        "customer { claims { nodes { id } } }",
+        "location { name }",
+        "...Secret",
+        "... on Node { ... on Claim { releaseReason } }",
+    ],
+)
+async def test_a_public_document_is_checked_before_it_runs(
+    public: Speaker, organization: Organization, selection: str
+) -> None:
+    """A public key's document that asks for more reaches nobody's data, and claims nothing."""
+    await make.promotion(organization, "HELLO-15")
+    document = f"""mutation {{ claimCode(input: {{text: "HELLO-15", customer: {{email: "ada@example.com"}}}}) {{
+        ... on CodeClaimed {{ claim {{ {selection} }} }} }} }}"""
+    if "Secret" in selection:
+        document += " fragment Secret on Claim { code { metadata } }"
+    told = await public.told(document)
+    assert told.get("data") is None
+    assert {error["extensions"]["code"] for error in told["errors"]} == {"FORBIDDEN"}
+    assert [code.claim_count for code in await Code.all()] == [0]
+
+
+async def test_a_public_key_may_ask_for_nothing_else(public: Speaker) -> None:
+    """Each other field of Query and Mutation is closed, introspection too."""
+    for kind in ("Query", "Mutation"):
+        root = schema._schema.type_map[kind]
+        assert isinstance(root, GraphQLObjectType)
+        for name, field in root.fields.items():
+            if name in ("checkCode", "claimCode"):
+                continue
+            selection = "" if is_leaf_type(get_named_type(field.type)) else "{ __typename }"
+            told = await public.told(f"{kind.lower()} {{ {name} {selection} }}")
+            assert f"A public key may not ask for {kind}.{name}." in [error["message"] for error in told["errors"]]
+    for document in ("{ __schema { types { name } } }", '{ __type(name: "Code") { name } }'):
+        told = await public.told(document)
+        assert told.get("data") is None
+
+
+async def test_guessing_is_slowed_down(
+    served: httpx.AsyncClient, services: Services, public: Speaker, secret: Speaker, organization: Organization
+) -> None:
+    """After too many failed claims a public key waits; a secret key does not."""
+    served._transport  # the server reads its services on each request
+    app_services = Services(services.clock, services.public_url, services.tally, Attempts(5))
+    object.__setattr__(services, "attempts", app_services.attempts)
+    said = {"text": "guess", "customer": {"email": "eve@example.com"}}
+    reasons = [(await public.ask(PUBLIC_CLAIM, input=said))["claimCode"]["reason"] for _ in range(7)]
+    assert reasons == ["NOT_CLAIMABLE"] * 5 + ["TOO_MANY_ATTEMPTS"] * 2
+    late = (await public.ask(PUBLIC_CLAIM, input=said))["claimCode"]
+    assert 1 <= late["retryAfterSeconds"] <= 60
+    assert (await public.ask(PUBLIC_CHECK, input={"text": "x"}))["checkCode"]["refusals"][0]["reason"] == (
+        "TOO_MANY_ATTEMPTS"
+    )
+    assert (await secret.claim("guess"))["__typename"] == "UnknownCode"
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Basic abc", "Bearer sk_wrong", "Bearer \udcff"])
+async def test_without_a_key_there_is_no_way_in(served: httpx.AsyncClient, header: str | None) -> None:
+    """No key, or one that does not work, is 401 before anything is read."""
+    headers = {} if header is None else {"Authorization": header.encode("utf-8", "surrogateescape")}
+    response = await served.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
+    assert response.status_code == 401
+    assert response.json()["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
+    assert response.headers["WWW-Authenticate"] == "Bearer"
+
+
+async def test_an_account_names_whom_it_speaks_for(served: httpx.AsyncClient, organization: Organization) -> None:
+    """An ACCOUNT key speaks for its only organization, or for the one that it names; never for another account's."""
+    key = await make.key(organization, KeyKind.ACCOUNT)
+    ask = "{ organization { identifier } }"
+    assert (await Speaker(served, key).ask(ask))["organization"] == {"identifier": "demo"}
+    await make.organization("second", account=1)
+    await make.organization("foreign", account=2)
+    assert (await Speaker(served, key).post({"query": ask})).status_code == 400
+    named = Speaker(served, key, **{"X-Organization": "second"})
+    assert (await named.ask(ask))["organization"] == {"identifier": "second"}
+    foreign = Speaker(served, key, **{"X-Organization": "foreign"})
+    assert (await foreign.post({"query": ask})).status_code == 400
+
+
+async def test_a_revoked_key_opens_nothing(secret: Speaker, clock: Clock) -> None:
+    """Revoking works from the next request on."""
+    from resolvers import find, revoke
+
+    (key,) = await find.keys(None)
+    assert await revoke.key(key.id, clock.now)
+    assert (await secret.post({"query": "{ __typename }"})).status_code == 401
+
+
+# ------------------------------------------------------------------ walls between organizations
+
+FOREIGN: dict[str, str] = {
+    "node": "{ node(id: $code) { id } other: node(id: $claim) { id } third: node(id: $promotion) { id } }",
+    "nodes": "{ nodes(ids: [$organization, $code, $claim, $customer]) { id } }",
+    "organization": "{ organization { identifier promotions { nodes { reference } } locations { name } products { title } usageStats { claims } } }",
+    "promotion": '{ promotion(ref: {id: $promotion}) { id } other: promotion(ref: {reference: "theirs"}) { id } }',
+    "promotions": '{ promotions(filter: {search: "theirs"}) { totalCount nodes { id } } }',
+    "code": '{ code(text: "THEIRS") { id } }',
+    "codes": "{ codes { totalCount nodes { text } } }",
+    "claims": "{ claims { totalCount nodes { id } } }",
+    "deliveries": "{ deliveries { totalCount nodes { id } } }",
+    "customers": "{ customers { totalCount nodes { email } } }",
+    "usageStats": "{ usageStats { claims refusals { count } } }",
+    "checkCode": '{ checkCode(input: {text: "THEIRS"}) { isClaimable refusals { reason } code { id } } }',
+    "createLocation": 'mutation { createLocation(input: {number: 1, name: "Mine"}) { __typename } }',
+    "createProduct": 'mutation { createProduct(input: {number: 1, title: "Mine"}) { __typename } }',
+    "createPromotion": 'mutation { createPromotion(input: {name: "Mine", reference: "theirs", codes: ["THEIRS"], locationNumbers: [77]}) { __typename } }',
+    "updatePromotion": 'mutation { updatePromotion(input: {promotion: {id: $promotion}, name: "Mine"}) { __typename } }',
+    "deletePromotion": "mutation { deletePromotion(input: {promotion: {id: $promotion}}) { __typename } }",
+    "generateCodes": "mutation { generateCodes(input: {promotion: {id: $promotion}, amount: 1}) { __typename } }",
+    "updateCode": 'mutation { updateCode(input: {text: "THEIRS", isEnabled: false}) { __typename } }',
+    "activateCode": 'mutation { activateCode(input: {text: "THEIRS", customer: {email: "a@example.com"}}) { __typename } }',
+    "issueCode": 'mutation { issueCode(input: {promotion: {id: $promotion}, customer: {email: "a@example.com"}}) { __typename } }',
+    "claimCode": 'mutation { claimCode(input: {text: "THEIRS", customer: {email: "a@example.com"}}) { __typename } }',
+    "releaseClaim": 'mutation { releaseClaim(input: {claimId: $claim, reason: "mine"}) { __typename } }',
+    "sendCode": 'mutation { sendCode(input: {text: "THEIRS", recipients: [{email: "a@example.com"}]}) { __typename } }',
+    "deleteCode": 'mutation { deleteCode(input: {text: "THEIRS"}) { __typename } }',
+}
+HEARD = {
+    "createLocation": "LocationChanged",
+    "createProduct": "ProductChanged",
+    "createPromotion": "UnknownLocation",
+    "updatePromotion": "UnknownPromotion",
+    "deletePromotion": "UnknownPromotion",
+    "generateCodes": "UnknownPromotion",
+    "updateCode": "UnknownCode",
+    "activateCode": "UnknownCode",
+    "issueCode": "UnknownPromotion",
+    "claimCode": "UnknownCode",
+    "releaseClaim": "InvalidInput",
+    "sendCode": "UnknownCode",
+    "deleteCode": "UnknownCode",
+}
+
+
+def test_every_field_has_a_wall() -> None:
+    """The table above leaves out no query and no mutation."""
+    fields = [name for kind in ("Query", "Mutation") for name in schema._schema.type_map[kind].fields]  # type: ignore[attr-defined]
+    assert sorted(fields) == sorted(FOREIGN)
+
+
+@pytest.mark.parametrize("field", FOREIGN)
+async def test_nothing_of_another_organization_is_seen_or_changed(
+    secret: Speaker, served: httpx.AsyncClient, store: str, field: str
+) -> None:
+    """A foreign key sees no row of another organization, and leaves its file as it was."""
+    theirs = await make.organization("foreign", account=2)
+    await make.promotion(theirs, "THEIRS", reference="theirs")
+    await make.promotion(theirs, "THEIRS-2")
+    claimed = await make.claimed(theirs, "THEIRS-2")
+    neighbour = Speaker(served, await make.key(theirs))
+    await neighbour.do("createLocation", "", {"name": "Theirs", "number": 77})
+    ids = await neighbour.ask(
+        '{ organization { id } promotion(ref: {reference: "theirs"}) { id } code(text: "THEIRS") { id } claims { nodes { id customer { id } } } }'
+    )
+    known = {
+        "$organization": ids["organization"]["id"],
+        "$promotion": ids["promotion"]["id"],
+        "$code": ids["code"]["id"],
+        "$claim": ids["claims"]["nodes"][0]["id"],
+        "$customer": ids["claims"]["nodes"][0]["customer"]["id"],
+    }
+    everything = """{ organization { name locations { name } products { title } } promotions { nodes { name version updatedAt } }
+      codes { nodes { text isEnabled claimCount updatedAt } } claims { nodes { status } } customers { nodes { email } }
+      deliveries { totalCount } usageStats { claims } }"""
+    before = await neighbour.ask(everything)
+    document = re.sub(r"\$\w+", lambda name: f'"{known[name[0]]}"', FOREIGN[field])
+    answer = await secret.ask(document)
+    if field in HEARD:
+        assert answer == {field: {"__typename": HEARD[field]}}
+    written = str(answer)
+    for secret_of_theirs in ("THEIRS", "theirs", "foreign", "Theirs", "ada@example.com", *known.values()):
+        assert secret_of_theirs not in written
+    if field != "organization":
+        assert "'totalCount': 1" not in written
+    assert await neighbour.ask(everything) == before
+    assert claimed.claim.id
+    assert Path(store.removeprefix("sqlite://")).exists()
