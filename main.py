@@ -11,6 +11,7 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import db
@@ -31,7 +32,7 @@ class Settings(BaseSettings):
 
     database_url: str = f"sqlite://{HERE / 'tessera.db'}"
     public_url: str = "http://127.0.0.1:8000"
-    failed_attempts_per_minute: int = 60
+    failed_attempts_per_minute: int = Field(default=60, ge=0)
 
 
 def utc_now() -> datetime:
@@ -40,18 +41,19 @@ def utc_now() -> datetime:
 
 def app() -> FastAPI:
     """The application of one process, as uvicorn starts it."""
-    settings = Settings()
+    logging.getLogger("tortoise").setLevel(logging.WARNING)
+    known = settings()
     services = Services(
         clock=utc_now,
-        public_url=settings.public_url.rstrip("/"),
+        public_url=known.public_url.rstrip("/"),
         tally=Refusals(),
-        attempts=Attempts(settings.failed_attempts_per_minute),
+        attempts=Attempts(known.failed_attempts_per_minute),
     )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as life:
-            await life.enter_async_context(db.opened(settings.database_url))
+            await life.enter_async_context(db.opened(known.database_url))
             life.push_async_callback(services.tally.write)
             await life.enter_async_context(every(1, services.tally.write))
             await life.enter_async_context(every(3600, lambda: sweep.leftovers(utc_now())))
@@ -93,7 +95,16 @@ def serve(host: str, port: int, workers: int) -> None:
     )
 
 
+def settings() -> Settings:
+    """The settings, or the end of the process with a sentence for each that makes no sense."""
+    try:
+        return Settings()
+    except ValidationError as wrong:
+        said = [f"TESSERA_{str(error['loc'][0]).upper()}: {error['msg']}" for error in wrong.errors()]
+        sys.exit("error: " + "; ".join(said))
+
+
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("tortoise").setLevel(logging.WARNING)
-    cli.run(database_url=Settings().database_url, clock=utc_now, serve=serve, environment=os.environ)
+    cli.run(database_url=settings().database_url, clock=utc_now, serve=serve, environment=os.environ)

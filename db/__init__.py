@@ -3,7 +3,6 @@
 `config(url)` is all that anybody outside this room needs to open a database.
 """
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -68,5 +67,5 @@ async def opened(url: str) -> AsyncIterator[None]:
         await Tortoise.close_connections()
 
 
-# For `tortoise makemigrations`, which reads the models and writes db/migrations.
-CONFIG = config(os.environ.get("TESSERA_DATABASE_URL", "sqlite://tessera.db"))
+# For `tortoise makemigrations`, which compares the models with db/migrations and opens no database.
+CONFIG = config("sqlite://:memory:")

@@ -50,6 +50,8 @@ async def code(
         return Checked([UnknownCode(text)])
     standing = await _standing(organization.id, found, email_key, checked)
     if standing is not None:
+        if standing and guard is not None:
+            guard.fail()
         return Checked(standing, code=found)
     asked = await claim.asked_by(organization.id, email_key, promotion, found.id, checked, location)
     linked = await locations.ids_of_promotion(promotion.id)

@@ -64,10 +64,11 @@ async def code(
             claimed = await _claim(organization, text, key, person, checked, location, now)
             await remember.answer(organization.id, idempotency_key, claimed.claim.id)
             return claimed
-    except refusals.Rule as refusal:
+    except (refusals.Rule, IdempotencyMismatch) as refusal:
         if guard is not None:
             guard.fail()
-        tally.note(organization, refusal, refusal.promotion_id or 0, checked.currency, now)
+        promotion_id = getattr(refusal, "promotion_id", None)
+        tally.note(organization, refusal, promotion_id or 0, checked.currency, now)
         raise
 
 
@@ -132,7 +133,7 @@ async def _claim(
 ) -> Claimed:
     promotion = await promotions.hold_of_code(organization.id, key)
     found = await codes.by_text(organization.id, key) if promotion else None
-    if promotion is None or found is None:
+    if promotion is None or found is None or found.promotion_id != promotion.id:  # deleted while we waited
         raise refusals.UnknownCode(text)
     _, email_key = rules.email(person.email)
     if order.reference is not None:

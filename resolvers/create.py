@@ -177,6 +177,7 @@ async def customer(
     email, email_key = rules.email(person.email, "email")
     named = rules.person(person)
     async with in_transaction():
+        await organizations.hold(organization.id)  # of two who sign up at once, the second hears that it is the second
         known = await customers.hold(organization.id, email_key)
         if known is not None and known.joined_at is not None:
             raise EmailTaken
@@ -200,10 +201,12 @@ async def organization(
     """
     checked_name, checked_zone = rules.text(name, "name"), rules.time_zone(time_zone, "time_zone")
     checked_currency = rules.currency(currency, "currency")
+    rules.optional_whole(number, "number")
+    rules.optional_whole(account_number, "account")
     async with in_transaction():
-        owner = rules.whole(account_number or await accounts.highest_number() + 1, "account")
+        owner = account_number or rules.whole(await accounts.highest_number() + 1, "account")
         account = await accounts.by_number(owner) or await accounts.add(owner, now)
-        drawn = rules.whole(number or await organizations.highest_number() + 1, "number")
+        drawn = number or rules.whole(await organizations.highest_number() + 1, "number")
         called = rules.optional_text(identifier, "identifier", longest=64) or _identifier()
         taken = await organizations.taken(drawn, called)
         if taken is not None:

@@ -26,6 +26,8 @@ SHOWN = 1_000
 class Generated:
     """What was made, or would be: `codes` are at most the first SHOWN of `count`, none of a dry run.
 
+    `ids` are those of all that were made just now; none of a replay.
+
     `guesses_per_hit` is how many guesses a stranger needs, on average, to hit one of the organization's codes.
     """
 
@@ -35,6 +37,7 @@ class Generated:
     guesses_per_hit: int
     replayed: bool = False
     dry_run: bool = False
+    ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ async def codes(
         ids = await make(organization, parent, amount, format, making, now)
         await remember.answer(organization.id, idempotency_key, [amount, ids[:SHOWN]])
         shown = await rows.by_ids(ids[:SHOWN])
-    return Generated(list(shown.values()), amount, format, await guesses(organization, format))
+    return Generated(list(shown.values()), amount, format, await guesses(organization, format), ids=tuple(ids))
 
 
 def check(making: Making, organization: Organization) -> None:

@@ -20,7 +20,7 @@ class Attempts:
         """Raises TooManyAttempts while too many have failed lately."""
         if self._limit and not self._limiter.test(self._limit, str(organization_id), origin):
             reset_at, _ = self._limiter.get_window_stats(self._limit, str(organization_id), origin)
-            raise TooManyAttempts(max(1, round(reset_at - now.timestamp())))
+            raise TooManyAttempts(min(60, max(1, round(reset_at - now.timestamp()))))
 
     def fail(self, organization_id: int, origin: str) -> None:
         """One more attempt has failed."""

@@ -115,9 +115,11 @@ async def code(organization: Organization, text: str, change: CodeChange, now: d
 async def hold_code(organization_id: int, text: str) -> Code:
     """The code, with its promotion's row locked. Raises UnknownCode."""
     found = await find.code(organization_id, text)
-    if await promotions.hold(found.promotion_id) is None:
+    await promotions.hold(found.promotion_id)
+    still = await find.code(organization_id, text)
+    if still.promotion_id != found.promotion_id:  # deleted, and made again elsewhere, while we waited
         raise UnknownCode(text)
-    return await find.code(organization_id, text)
+    return still
 
 
 async def _code_columns(organization: Organization, found: Code, change: CodeChange, now: datetime) -> dict[str, Any]:

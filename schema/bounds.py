@@ -1,5 +1,9 @@
 """What one request may cost: its body's size and its time."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from starlette.requests import Request
 
 LARGEST_BODY = 4 * 2**20
@@ -11,6 +15,23 @@ class TooLarge(Exception):
 
     def __init__(self) -> None:
         super().__init__("The body is larger than 4 MB.")
+
+
+class TookTooLong(Exception):
+    """Raised when a request was not answered within SECONDS."""
+
+    def __init__(self) -> None:
+        super().__init__(f"This took longer than {SECONDS} seconds and was stopped.")
+
+
+@asynccontextmanager
+async def in_time() -> AsyncIterator[None]:
+    """Stop what takes too long. Raises TookTooLong."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            yield
+    except TimeoutError:
+        raise TookTooLong from None
 
 
 async def body(request: Request) -> bytes:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from starlette.requests import Request
+
 from db.models import KeyKind, Organization
 from resolvers import admit
 from resolvers.admit import Holder, Right
@@ -24,6 +26,13 @@ class Services:
 
 class NotAdmitted(Exception):
     """Raised when a request has no key, one that does not work, or one that opens other doors."""
+
+
+class NoOrganization(Exception):
+    """Raised when a key reaches several organizations, and the request names none of them."""
+
+    def __init__(self) -> None:
+        super().__init__("Name one of your organizations: `X-Organization: IDENTIFIER`.")
 
 
 @dataclass
@@ -66,6 +75,15 @@ async def holder(headers: Mapping[str, str]) -> Holder:
     if found is None:
         raise NotAdmitted("This key does not work.")
     return found
+
+
+async def caller(request: Request, found: Holder) -> Caller:
+    """The holder of a request's key, speaking for an organization. Raises NoOrganization."""
+    organization = await admit.speaks_for(found, request.headers.get("x-organization"))
+    if organization is None:
+        raise NoOrganization
+    origin = request.client.host if request.client else ""
+    return Caller(found, organization, origin, request.app.state.services)
 
 
 def demand(found: Holder, right: Right) -> None:

@@ -10,11 +10,14 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from resolvers.refusals import Refusal
-from schema.context import NotAdmitted
+from schema import bounds
+from schema.bounds import TookTooLong, TooLarge
+from schema.context import NoOrganization, NotAdmitted
 
 log = logging.getLogger("tessera")
 
-_STRING_OR_TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])')
+# A string, even one that never ends, is passed over once and not looked into again: linear in hostile bodies too.
+_STRING_OR_TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*+(?:"|\\?\Z))|,(?=\s*[}\]])', re.DOTALL)
 
 Words = Callable[[Exception], Response]
 
@@ -27,6 +30,9 @@ class NoSuchRoute(Exception):
     """Raised for an address that a vendor's door does not have."""
 
 
+EXPECTED = (Refusal, NotAdmitted, NoOrganization, NotUnderstood, NoSuchRoute, TooLarge, TookTooLong)
+
+
 def router(words: Words) -> APIRouter:
     """A vendor's router: every no, and every bug, is answered by `words`, in the vendor's shape."""
 
@@ -36,8 +42,9 @@ def router(words: Words) -> APIRouter:
 
             async def answer(request: Request) -> Response:
                 try:
-                    return await handle(request)
-                except (Refusal, NotAdmitted, NotUnderstood, NoSuchRoute) as no:
+                    async with bounds.in_time():
+                        return await handle(request)
+                except EXPECTED as no:
                     return words(no)
                 except Exception as bug:
                     log.exception("%s %s failed", request.method, request.url.path)
@@ -52,9 +59,9 @@ async def json_object(request: Request) -> dict[str, Any]:
     """The request's JSON object; no body is an empty one, and trailing commas are forgiven.
 
     Vendors' documented samples have them (lancero `POST /codes/delete`, WalletApp throughout). Raises
-    NotUnderstood.
+    NotUnderstood, TooLarge.
     """
-    body = await request.body()
+    body = await bounds.body(request)
     if not body.strip():
         return {}
     try:

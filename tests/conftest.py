@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import httpx
 import pytest
 import pytest_asyncio
 import uvicorn
+from starlette.types import ASGIApp
 
 import db
 from db.models import KeyKind, Organization
@@ -69,26 +71,38 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def services(clock: Clock) -> Services:
-    """What a process lends its requests, with no limit on failed attempts."""
-    return Services(clock=clock, public_url="https://codes.example", tally=Refusals(), attempts=Attempts(0))
+def attempts() -> Attempts:
+    """No limit on failed attempts."""
+    return Attempts(0)
+
+
+@pytest.fixture
+def services(clock: Clock, attempts: Attempts) -> Services:
+    """What a process lends its requests."""
+    return Services(clock=clock, public_url="https://codes.example", tally=Refusals(), attempts=attempts)
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp) -> AsyncIterator[str]:
+    """A real server for an application, on a port of its own; its address."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False))
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    while not server.started:  # uvicorn tells nobody
+        await asyncio.sleep(0.005)
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
 
 
 @pytest_asyncio.fixture
 async def served(store: str, services: Services) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a real server with every door, on a port of its own."""
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(doors.hang(services), log_level="warning", lifespan="off", access_log=False)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    while not server.started:  # noqa: ASYNC110 (uvicorn tells nobody)
-        await asyncio.sleep(0.005)
-    port = listening.getsockname()[1]
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+    """A client of a real server with every door."""
+    async with serving(doors.hang(services)) as address, httpx.AsyncClient(base_url=address, timeout=30) as client:
         yield client
-    server.should_exit = True
-    await serving
 
 
 @pytest_asyncio.fixture

@@ -1,6 +1,5 @@
 """GraphQL over HTTP: the schema, who is let in, and within which bounds."""
 
-import asyncio
 import json
 from functools import cache
 
@@ -16,10 +15,9 @@ from strawberry.extensions import MaxTokensLimiter, ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
-from resolvers import admit
 from schema import bounds
 from schema import context as speaking
-from schema.context import Caller, NotAdmitted
+from schema.context import NoOrganization, NotAdmitted
 from schema.graphql import limits, playground
 from schema.graphql.context import Context
 from schema.graphql.faults import Faults
@@ -29,6 +27,7 @@ from schema.graphql.query import Query
 from schema.graphql.refusals import HANDLERS, Refusal
 from schema.graphql.scalars import SCALARS
 from schema.graphql.types import NODES
+
 
 class Schema(strawberry.Schema):
     """Strawberry's, which else would log each client's typing error with a stack trace; see Faults."""
@@ -78,21 +77,23 @@ class Door(GraphQL[Context, None]):
 
     async def _answer(self, request: Request) -> Response:
         try:
-            async with asyncio.timeout(bounds.SECONDS):
+            async with bounds.in_time():
                 return await self.run(request)
         except NotAdmitted as no:
             return said(401, str(no), "UNAUTHENTICATED")
+        except NoOrganization as no:
+            return said(400, str(no), "BAD_REQUEST")
         except bounds.TooLarge as no:
             return said(413, str(no), "TOO_LARGE")
         except HTTPException as no:
             return said(no.status_code, no.reason, "BAD_REQUEST")
-        except TimeoutError:
-            return said(503, f"This took longer than {bounds.SECONDS} seconds and was stopped.", "TIMEOUT")
+        except bounds.TookTooLong as no:
+            return said(503, str(no), "TIMEOUT")
 
     async def get_context(self, request: Request, response: Response) -> Context | None:  # type: ignore[override]
         if self.should_render_graphql_ide(self.request_adapter_class(request)):
             return None  # the page is for everybody; what it sends comes with a key
-        return Context(await caller(request))
+        return Context(await speaking.caller(request, await speaking.holder(request.headers)))
 
     async def render_graphql_ide(self, request: Request) -> Response:
         return HTMLResponse(playground.page())
@@ -109,16 +110,6 @@ class Door(GraphQL[Context, None]):
 
 def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no JSON")
-
-
-async def caller(request: Request) -> Caller:
-    """Who calls, and for which organization. Raises NotAdmitted, HTTPException."""
-    holder = await speaking.holder(request.headers)
-    organization = await admit.speaks_for(holder, request.headers.get("x-organization"))
-    if organization is None:
-        raise HTTPException(400, "Name one of your organizations: `X-Organization: IDENTIFIER`.")
-    origin = request.client.host if request.client else ""
-    return Caller(holder, organization, origin, request.app.state.services)
 
 
 def said(status: int, message: str, code: str) -> Response:

@@ -22,16 +22,17 @@ class Faults(SchemaExtension):
         yield
         result: Any = self.execution_context.result
         if getattr(result, "errors", None):
-            result.errors = [worded(error) for error in result.errors]
+            is_public = self.execution_context.context.caller.is_public
+            result.errors = [worded(error, is_public) for error in result.errors]
 
 
-def worded(error: GraphQLError) -> GraphQLError:
-    """An error as a caller may hear it."""
+def worded(error: GraphQLError, in_public: bool = False) -> GraphQLError:
+    """An error as a caller may hear it; what fields there are is not suggested in public."""
     fault = error.original_error
     while isinstance(fault, GraphQLError):  # a scalar's own words, wrapped
         fault = fault.original_error
     if fault is None:
-        return error
+        return _said(error, error.message.split(" Did you mean")[0], error.extensions) if in_public else error
     if isinstance(fault, InvalidInput):
         return _said(error, str(fault), {"code": fault.reason, "path": path_of(fault)})
     if isinstance(fault, Refusal):
@@ -47,5 +48,5 @@ def worded(error: GraphQLError) -> GraphQLError:
     )
 
 
-def _said(error: GraphQLError, message: str, extensions: dict[str, object]) -> GraphQLError:
+def _said(error: GraphQLError, message: str, extensions: dict[str, Any] | None) -> GraphQLError:
     return GraphQLError(message, nodes=error.nodes, source=error.source, path=error.path, extensions=extensions)

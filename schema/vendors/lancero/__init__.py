@@ -1,0 +1,225 @@
+"""Lancero's door: invite codes and leads, as `@lancero/node` 0.0.18, the widgets and the public API speak.
+
+Marks: [doc] and [seed] are recorded facts, a choice is ours (docs/vendors/lancero.md has the addresses).
+"""
+
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+
+from db.models import Code, KeyKind
+from resolvers import claim, create, delete, exchange, find, generate, refusals, rules, send, terms
+from resolvers.admit import Right
+from resolvers.refusals import InvalidInput, Refusal, UnknownCustomer, UnknownToken
+from schema import context, rest
+from schema.context import Caller, NotAdmitted
+from schema.rest import NoSuchRoute
+from schema.vendors.lancero import leads, reading, shapes
+from schema.vendors.lancero.no import words
+
+BROWSER_PATHS = ("/codes", "/claims", "/leads", "/customers", "/projects")
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE"]
+
+router = rest.router(words)
+
+
+# ------------------------------------------------------------------ who speaks
+
+
+async def _caller(request: Request, right: Right = Right.MANAGE) -> Caller:
+    """Whose key the request carries, if it is good for that; `Incorrect …` is [doc], the rest choices."""
+    if "authorization" not in request.headers:
+        raise NotAdmitted("No authorization header passed")
+    try:
+        found = await context.holder(request.headers)
+    except NotAdmitted:
+        raise NotAdmitted("Incorrect Bearer token specified") from None
+    try:
+        context.demand(found, right)
+    except NotAdmitted:
+        raise _wants_secret_key(found.kind) from None
+    return await context.caller(request, found)
+
+
+async def _visitor(request: Request) -> Caller:
+    """A caller of what a page with a public key may do besides claiming [doc]; devices claim and no more."""
+    caller = await _caller(request, Right.CLAIM)
+    if caller.holder.kind is KeyKind.DEVICE:
+        raise _wants_secret_key(KeyKind.DEVICE)
+    return caller
+
+
+def _wants_secret_key(kind: KeyKind) -> NotAdmitted:
+    return NotAdmitted(f"You attached a {kind.lower()} key but this route may only be accessed with a secret key")
+
+
+# ------------------------------------------------------------------ codes
+
+
+@router.get("/codes/code/{code:path}")
+@router.get("/codes/{code}")
+async def find_code(request: Request) -> JSONResponse:
+    """A code: at the docs' path [seed], and at the one that the SDK calls without escaping anything [doc]."""
+    caller = await _caller(request)
+    found = await find.code(caller.organization.id, request.path_params["code"])
+    return shapes.answer((await shapes.codes([found]))[0])
+
+
+@router.post("/codes/claim")
+async def claim_code(request: Request) -> JSONResponse:
+    """A claim's token [doc], with either key [seed]; a public one hears no rule (choice)."""
+    caller = await _caller(request, Right.CLAIM)
+    body = await rest.json_object(request)
+    text, person = reading.text(body, "code"), terms.Person(reading.text(body, "email"))
+    try:
+        claimed = await claim.code(
+            caller.organization,
+            text,
+            person,
+            order=None,
+            location_number=None,
+            idempotency_key=None,
+            guard=caller.guard,
+            tally=caller.services.tally,
+            now=caller.now,
+        )
+    except Refusal as refusal:
+        raise refusals.as_heard_in_public(refusal) if caller.is_public else refusal from None
+    return shapes.answer({"token": claimed.exchange_token})
+
+
+@router.post("/codes/generate")
+async def generate_codes(request: Request) -> JSONResponse:
+    """New codes [seed] of the organization's default promotion, all of them in an array [doc]."""
+    caller = await _caller(request)
+    body = await rest.json_object(request)
+    amount, form = reading.number(body, "amount", reading.MOST_CODES), reading.format_of(body)
+    making = reading.making(body)
+    made = await generate.codes(caller.organization, None, amount, form, making, False, None, caller.now)
+    rows = await find.nodes(Code, made.ids)
+    return shapes.answer(await shapes.codes([rows[number] for number in made.ids]))
+
+
+@router.post("/codes/send")
+async def send_code(request: Request) -> JSONResponse:
+    """How many different people were named [seed], and how many of them have a letter waiting now (choice).
+
+    Who was sent the code before gets no second letter, so that a call may be repeated (choice).
+    """
+    caller = await _caller(request)
+    body = await rest.json_object(request)
+    text, people = reading.text(body, "code"), reading.recipients(body)
+    sent = await send.code(caller.organization, text, people, None, False, False, None, caller.now)
+    return shapes.answer({"receivedLeads": sent.received, "notifiedLeads": sent.queued})
+
+
+@router.api_route("/codes/delete", methods=["POST", "DELETE"])
+async def delete_code(request: Request) -> JSONResponse:
+    """The deleted code [doc]; POST is the docs' method [seed], DELETE the SDK's [doc]."""
+    caller = await _caller(request)
+    text = reading.text(await rest.json_object(request), "code")
+    [gone] = await shapes.codes([await find.code(caller.organization.id, text)])
+    await delete.code(caller.organization, text, dry_run=False)
+    return shapes.answer(gone)
+
+
+# ------------------------------------------------------------------ claims
+
+
+@router.post("/claims/exchange")
+async def exchange_token(request: Request) -> JSONResponse:
+    """The claim's code and lead, the lead also as `customer`, which the SDK's types call it [doc]."""
+    caller = await _caller(request)
+    token = reading.text(await rest.json_object(request), "token")
+    found = await exchange.token(caller.organization, token, caller.now)
+    if found.customer.email is None:
+        raise UnknownToken  # the lead was deleted meanwhile, and no reply of Lancero's is without one
+    joined_by_this = found.customer.joined_at == found.created_at
+    lead = await leads.lead_of(found.customer, caller.organization, is_new=joined_by_this)
+    return shapes.answer({"lead": lead, "customer": lead, "code": (await shapes.codes([found.code]))[0]})
+
+
+# ------------------------------------------------------------------ leads
+
+
+def _lead_answer(request: Request, data: Any) -> JSONResponse:
+    """The envelope; clients of `/customers/*`, as leads were called until 2022, read `customer` [doc]."""
+    is_old = request.url.path.startswith("/customers")
+    return shapes.answer(data, customer=data) if is_old else shapes.answer(data)
+
+
+@router.get("/leads")
+@router.get("/customers")
+async def all_leads(request: Request) -> JSONResponse:
+    """Every lead [doc], in the order they joined (choice)."""
+    caller = await _caller(request)
+    joined = await find.joined_customers(caller.organization.id)
+    return _lead_answer(request, await leads.leads(joined, caller.organization))
+
+
+@router.get("/leads/email/{email:path}")
+@router.get("/customers/email/{email:path}")
+async def find_lead(request: Request) -> JSONResponse:
+    """A lead by its address as it stands in the path, `+` and all [doc]."""
+    caller = await _caller(request)
+    try:
+        found = await find.customer(caller.organization.id, request.path_params["email"])
+    except InvalidInput:
+        raise UnknownCustomer from None
+    return _lead_answer(request, await leads.lead_of(found, caller.organization))
+
+
+@router.post("/leads/create")
+@router.post("/customers/create")
+async def create_lead(request: Request) -> JSONResponse:
+    """A new lead, with either key [doc]; `referralCode` is another lead's [doc], its own is always drawn.
+
+    A public key hears of nobody else: not who referred the lead, nor names known from before (choice).
+    """
+    caller = await _visitor(request)
+    body = await rest.json_object(request)
+    names = reading.optional_text(body, "firstname"), reading.optional_text(body, "lastname")
+    person = rules.person(terms.Person(reading.text(body, "email"), *names))
+    referrer = await leads.referrer(caller.organization, reading.optional_text(body, "referralCode"))
+    told = {"lancero": reading.particulars(body, referrer)}
+    made = await create.customer(caller.organization, person, told, caller.now)
+    if caller.is_public:
+        made.first_name, made.last_name, referrer = person.first_name, person.last_name, None
+    return _lead_answer(request, leads.lead(made, caller.organization, referrer, [], has_claimed=False))
+
+
+@router.api_route("/leads/delete", methods=["POST", "DELETE"])
+@router.api_route("/customers/delete", methods=["POST", "DELETE"])
+async def delete_lead(request: Request) -> JSONResponse:
+    """The deleted lead [doc], as it was; POST is the docs' method, DELETE the SDK's [doc]."""
+    caller = await _caller(request)
+    email = reading.text(await rest.json_object(request), "email")
+    gone = await delete.customer(caller.organization, email, caller.now)
+    return _lead_answer(request, await leads.lead_of(gone, caller.organization))
+
+
+# ------------------------------------------------------------------ the rest
+
+
+@router.post("/projects/addvisit")
+async def add_visit(request: Request) -> JSONResponse:
+    """A visit, told by a script that reads no answer [doc]; nothing of it is kept (choice)."""
+    await _visitor(request)
+    return JSONResponse({"success": True})
+
+
+async def _unknown_route(request: Request) -> JSONResponse:
+    """Whatever else is asked below these paths (choice)."""
+    raise NoSuchRoute
+
+
+async def _allowed(request: Request) -> JSONResponse:
+    """What is asked before a question needs no key (choice)."""
+    return JSONResponse({}, headers={"Allow": ", ".join([*METHODS, "OPTIONS"])})
+
+
+for _path in (*BROWSER_PATHS, "/webhooks", "/waitlists"):
+    for _below in (_path, f"{_path}/{{rest:path}}"):
+        router.add_api_route(_below, _unknown_route, methods=METHODS)
+        router.add_api_route(_below, _allowed, methods=["OPTIONS"])

@@ -1,0 +1,123 @@
+"""Leads as Lancero's clients read them, and who brought whom: what this door alone knows of customers."""
+
+import base64
+import hmac
+from collections import defaultdict
+from typing import Any
+
+from db.models import Customer, Organization
+from resolvers import find
+from schema.vendors.lancero.shapes import AT_ONCE, iso
+
+
+async def lead_of(customer: Customer, organization: Organization, is_new: bool = False) -> dict[str, Any]:
+    """One lead; to find whom it has referred all others are looked at, unless it is too new for any."""
+    brought_by = told(customer).get("referredBy", 0)
+    referrer = (await find.nodes(Customer, [brought_by])).get(brought_by) if brought_by else None
+    referred = [] if is_new else await referred_by(customer)
+    has_claimed = customer.id in await find.claimants([customer.id])
+    return lead(customer, organization, referrer, referred, has_claimed)
+
+
+async def leads(found: list[Customer], organization: Organization) -> list[dict[str, Any]]:
+    """All leads of an organization: who brought whom is among them."""
+    people = {customer.id: customer for customer in found}
+    have_claimed = await claimants(found)
+    brought_by = {customer.id: told(customer).get("referredBy", 0) for customer in found}
+    referred: dict[int, list[Customer]] = defaultdict(list)
+    for customer in found:
+        referred[brought_by[customer.id]].append(customer)
+    return [
+        lead(
+            customer,
+            organization,
+            people.get(brought_by[customer.id]),
+            referred.get(customer.id, []),
+            customer.id in have_claimed,
+        )
+        for customer in found
+    ]
+
+
+def lead(
+    customer: Customer,
+    organization: Organization,
+    referrer: Customer | None,
+    referred: list[Customer],
+    has_claimed: bool,
+) -> dict[str, Any]:
+    """An `ILead` [doc]; what was never said of a lead is an empty string (choice)."""
+    known, joined_at = told(customer), customer.joined_at or customer.created_at
+    lead = {
+        "firstname": customer.first_name or "",
+        "lastname": customer.last_name or "",
+        "email": customer.email,
+        "notes": known.get("notes", ""),
+        "hasClaimedCode": has_claimed,
+        "onWaitlist": known.get("onWaitlist", False),
+        "referralCode": referral_code(organization, customer.id),
+        "referredLeads": [{"email": person.email} for person in referred],
+        "createdAt": iso(joined_at),
+        "updatedAt": iso(max(joined_at, customer.updated_at)),
+    }
+    if referrer is not None and referrer.email is not None:
+        code = referral_code(organization, referrer.id)
+        lead["referredBy"] = {"email": referrer.email, "referralCode": code}
+    return lead
+
+
+def told(customer: Customer) -> dict[str, Any]:
+    """What this door alone knows of a customer: notes, onWaitlist, and referredBy, the id of another one."""
+    particulars: Any = customer.particulars
+    told: dict[str, Any] = particulars.get("lancero", {})
+    return told
+
+
+async def referred_by(customer: Customer) -> list[Customer]:
+    """Whom a lead has referred."""
+    written = f'"referredBy":{customer.id}}}'
+    found = await find.customers_of_whom_is_told(customer.organization_id, written)
+    return [person for person in found if told(person).get("referredBy") == customer.id]
+
+
+async def claimants(found: list[Customer]) -> set[int]:
+    """The ids of those who have a standing claim."""
+    ids = [customer.id for customer in found]
+    batches = [ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE)]
+    return {customer_id for batch in batches for customer_id in await find.claimants(batch)}
+
+
+HALF = 2**20
+
+
+def referral_code(organization: Organization, customer_id: int) -> str:
+    """A customer's 8 characters [doc]: its id, shuffled in a way only the organization's secret can undo.
+
+    So everybody has one, also who came by claiming; no two are the same; and whose a code is takes no search.
+    """
+    left, right = divmod(customer_id, HALF)
+    for step in range(4):
+        left, right = right, left ^ _noise(organization, step, right)
+    return base64.b32encode((left * HALF + right).to_bytes(5, "big")).decode().lower()
+
+
+def _noise(organization: Organization, step: int, half: int) -> int:
+    said = f"lancero referral {step} {half}".encode()
+    return int.from_bytes(hmac.digest(organization.page_secret.encode(), said, "sha256")[:4], "big") % HALF
+
+
+async def referrer(organization: Organization, code: str | None) -> Customer | None:
+    """The lead whose referral code this is; a code of nobody's is no reason to send anybody away (choice)."""
+    try:
+        decoded = base64.b32decode((code or "").strip().upper())
+    except ValueError:
+        return None
+    if len(decoded) != 5:
+        return None
+    left, right = divmod(int.from_bytes(decoded, "big"), HALF)
+    for step in reversed(range(4)):
+        left, right = right ^ _noise(organization, step, left), left
+    customer_id = left * HALF + right
+    found: Customer | None = (await find.nodes(Customer, [customer_id])).get(customer_id)
+    is_lead = found is not None and found.organization_id == organization.id and found.joined_at is not None
+    return found if is_lead else None

@@ -1,0 +1,118 @@
+"""Paging: pages stand still while rows are added, and many parents' pages are each parent's page."""
+
+from datetime import timedelta
+
+from db import paging
+from db.models import Claim, Code, Organization
+from db.paging import Place
+from db.queries import codes
+from resolvers import generate, terms
+from resolvers.wording import Format, Style
+from tests import make
+from tests.make import NOW, claimed
+
+SPACE = Format(Style.PATTERN, "X-9999")
+
+
+async def more(organization: Organization, amount: int, seconds: int = 0) -> None:
+    now = NOW + timedelta(seconds=seconds)
+    await generate.codes(organization, None, amount, SPACE, generate.Making(), False, None, now)
+
+
+def place(code: Code) -> Place:
+    return Place(code.created_at, code.id)
+
+
+async def test_every_row_is_on_one_page(organization: Organization) -> None:
+    """Walking the pages meets every row once, oldest first, though many were made at one instant."""
+    await more(organization, 7, seconds=5)
+    await more(organization, 10)
+    await more(organization, 6, seconds=5)
+    found = codes.all_of(organization.id)
+    seen: list[Code] = []
+    while page := await paging.page(found, place(seen[-1]) if seen else None, 4):
+        seen += page
+        assert len(page) == 4 or len(seen) == 23
+    assert [code.id for code in seen] == sorted(
+        (code.id for code in seen), key=lambda id: (8 <= id <= 17 and NOW or NOW + timedelta(seconds=5), id)
+    )
+    assert len({code.id for code in seen}) == 23
+
+
+async def test_a_page_stands_still_while_rows_are_added_and_deleted(organization: Organization) -> None:
+    """What comes after a place does not shift when rows come later, or the row of the place itself goes."""
+    await more(organization, 10)
+    found = codes.all_of(organization.id)
+    first = await paging.page(found, None, 4)
+    second = await paging.page(found, place(first[-1]), 4)
+    await more(organization, 5, seconds=1)
+    assert [code.id for code in await paging.page(found, place(first[-1]), 4)] == [code.id for code in second]
+    await Code.filter(id=first[-1].id).delete()
+    assert [code.id for code in await paging.page(found, place(first[-1]), 4)] == [code.id for code in second]
+
+
+async def test_rows_a_microsecond_apart_are_told_apart(organization: Organization) -> None:
+    """A whole second comes before its first microsecond, though one is written with fewer digits."""
+    await make.promotion(organization, "FIRST")
+    code = await Code.get()
+    for text, later in (("THIRD", 2), ("SECOND", 1)):
+        await codes.insert(
+            organization.id,
+            code.promotion_id,
+            [(text, text.lower())],
+            starts_at=None,
+            ends_at=None,
+            allowed_claims=None,
+            reserved_for_id=None,
+            needs_activation=False,
+            metadata={},
+            now=NOW + timedelta(microseconds=later),
+        )
+    found = codes.all_of(organization.id)
+    page = await paging.page(found, place(code), 9)
+    assert [row.text for row in page] == ["SECOND", "THIRD"]
+
+
+async def test_pages_of_many_parents_are_each_parents_page(organization: Organization) -> None:
+    """Asking for several parents at once gives what asking for each gives, whatever the place and size."""
+    texts = ["A", "B", "C", "EMPTY"]
+    limits = terms.Limits(per_code=None, per_customer_and_code=None)
+    promotion = await make.promotion(organization, *texts, limits=limits)
+    for number in range(12):
+        await claimed(organization, texts[number % 3], now=NOW + timedelta(seconds=number // 4))
+    ids = await Code.filter(promotion_id=promotion.id).order_by("id").values_list("id", flat=True)
+    found = Claim.filter(organization_id=organization.id)
+    everything = await paging.page(found, None, 99)
+    for after in [None, *(Place(claim.created_at, claim.id) for claim in everything)]:
+        for size in (1, 2, 5):
+            for parents in (ids, ids[:2], ids[:1], ids[3:]):
+                many = await paging.pages(found, "code_id", parents, after, size)
+                for parent in parents:
+                    one = await paging.page(found.filter(code_id=parent), after, size)
+                    assert [claim.id for claim in many.get(parent, [])] == [claim.id for claim in one]
+                    assert [claim.created_at for claim in many.get(parent, [])] == [c.created_at for c in one]
+
+
+async def test_counts_of_many_parents_are_each_parents_count(organization: Organization) -> None:
+    """A parent without rows is not counted, the others are exactly."""
+    limits = terms.Limits(per_code=None, per_customer_and_code=None)
+    promotion = await make.promotion(organization, "A", "B", "C", limits=limits)
+    for text in ("A", "A", "B"):
+        await claimed(organization, text)
+    a, b, c = await Code.filter(promotion_id=promotion.id).order_by("id").values_list("id", flat=True)
+    assert await paging.counts(Claim.filter(organization_id=organization.id), "code_id", [a, b, c]) == {a: 2, b: 1}
+
+
+async def test_a_filter_by_status_pages_too(organization: Organization) -> None:
+    """A queryset with a computed status is paged for one parent and for many alike."""
+    first = await make.promotion(organization, "A", "B")
+    second = await make.promotion(organization, "C")
+    await claimed(organization, "A")
+    found = codes.with_status(codes.all_of(organization.id), ["CLAIMABLE"], NOW)
+    assert [code.text for code in await paging.page(found, None, 9)] == ["B", "C"]
+    many = await paging.pages(found, "promotion_id", [first.id, second.id], None, 9)
+    assert {parent: [code.text for code in page] for parent, page in many.items()} == {
+        first.id: ["B"],
+        second.id: ["C"],
+    }
+    assert await paging.counts(found, "promotion_id", [first.id, second.id]) == {first.id: 1, second.id: 1}

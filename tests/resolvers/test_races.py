@@ -1,0 +1,202 @@
+"""Races: real processes on one SQLite file, and no limit is passed, no answer lost, no counter off."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from db.models import Claim, Code, Customer, Delivery, Organization, Promotion, UsageStat
+from resolvers import find, generate, terms, verify
+from resolvers.wording import Format, Style
+from tests import make
+from tests.make import NOW, claimed
+
+ROOT = Path(__file__).parents[2]
+Call = list[Any]
+
+
+class Race:
+    """Processes that start together; each makes its calls with some tasks at once."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url, self.start = url, folder / "start"
+
+    async def run(self, *calls: list[Call], lanes: int = 1) -> list[list[Any]]:
+        """What every call was answered: what happened, and with what."""
+        command = [sys.executable, "-m", "tests.resolvers.racer", self.url, str(self.start), str(lanes)]
+        racers = [
+            subprocess.Popen(
+                command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+            for _ in calls
+        ]
+        try:
+            for name, (racer, its_calls) in enumerate(zip(racers, calls, strict=True)):
+                assert racer.stdin is not None
+                racer.stdin.write(json.dumps({"name": str(name), "calls": its_calls}))
+                racer.stdin.close()
+                racer.stdin = None
+            ready = [self.start.with_suffix(f".{name}") for name in range(len(calls))]
+            while not all(path.exists() for path in ready):
+                assert all(racer.poll() is None for racer in racers), racers[0].stderr
+                await asyncio.sleep(0.01)
+            self.start.touch()
+            said = await asyncio.gather(*(asyncio.to_thread(racer.communicate, timeout=100) for racer in racers))
+        finally:
+            for racer in racers:
+                racer.kill()
+                racer.wait()
+        for path in [self.start, *ready]:
+            path.unlink()
+        assert [(racer.returncode, errors) for racer, (_, errors) in zip(racers, said, strict=True)] == [
+            (0, "") for _ in racers
+        ]
+        return [json.loads(line) for answers, _ in said for line in answers.splitlines()]
+
+
+@pytest.fixture
+def race(store: str, tmp_path: Path) -> Race:
+    return Race(store, tmp_path)
+
+
+def outcomes(answers: list[list[Any]]) -> dict[str, int]:
+    return dict(Counter(what for what, _ in answers))
+
+
+async def check_balance(organization: Organization, promotion_id: int, standing: int) -> None:
+    """Rows, both counters and the sums agree on that many standing claims."""
+    promotion = await Promotion.get(id=promotion_id)
+    codes = await Code.filter(promotion_id=promotion_id).values_list("claim_count", flat=True)
+    assert await Claim.filter(promotion_id=promotion_id, released_at=None).count() == standing
+    assert promotion.claim_count - promotion.deleted_claim_count == standing
+    assert sum(codes) == standing
+    assert await verify.counters(organization) == []
+
+
+async def test_a_codes_limit_holds_over_processes(organization: Organization, race: Race) -> None:
+    """Four processes of 200 claims on 500 places are exactly 500 claims and 300 refusals, and nothing else."""
+    code = await make.code(organization, per_code=500)
+    answers = await race.run(
+        *([["claim_code", "HELLO-15", f"p{process}c{n}@example.com"] for n in range(200)] for process in range(4))
+    )
+    assert outcomes(answers) == {"done": 500, "FullyClaimed": 300}
+    assert len({told for what, told in answers if what == "done"}) == 500
+    await check_balance(organization, code.promotion_id, 500)
+    assert (await Code.get(id=code.id)).claim_count == 500
+    assert {row.claims for row in await UsageStat.all()} == {500}
+
+
+async def test_a_promotions_limit_holds_over_its_codes(organization: Organization, race: Race) -> None:
+    """A promotion's 50 places are claimed 50 times, however many codes and processes are raced."""
+    texts = [f"CODE-{number}" for number in range(120)]
+    promotion = await make.promotion(organization, *texts, limits=terms.Limits(per_promotion=50))
+    answers = await race.run(
+        *([["claim_code", text, f"{text}@example.com"] for text in texts[first::4]] for first in range(4)), lanes=3
+    )
+    assert outcomes(answers) == {"done": 50, "PromotionSpent": 70}
+    await check_balance(organization, promotion.id, 50)
+
+
+async def test_a_customers_limit_holds_over_many_codes(organization: Organization, race: Race) -> None:
+    """One customer, unknown before, who races for 120 codes of a promotion gets the five a customer may have."""
+    texts = [f"CODE-{number}" for number in range(120)]
+    promotion = await make.promotion(organization, *texts, limits=terms.Limits(per_customer=5))
+    answers = await race.run(
+        *([["claim_code", text, "ada@example.com"] for text in texts[first::4]] for first in range(4)), lanes=3
+    )
+    assert outcomes(answers) == {"done": 5, "CustomerLimitReached": 115}
+    assert await Customer.all().count() == 1
+    await check_balance(organization, promotion.id, 5)
+
+
+async def test_a_customers_only_claim_of_a_code_holds(organization: Organization, race: Race) -> None:
+    """One customer who races for one code claims it once."""
+    code = await make.code(organization, per_code=None)
+    calls: list[Call] = [["claim_code", "HELLO-15", "ada@example.com"]] * 25
+    assert outcomes(await race.run(*[calls] * 4, lanes=2)) == {"done": 1, "AlreadyClaimed": 99}
+    await check_balance(organization, code.promotion_id, 1)
+
+
+async def test_retries_of_one_order_are_one_claim(organization: Organization, race: Race) -> None:
+    """One order sent a hundred times at once over four processes is answered a hundred times with one claim."""
+    code = await make.code(organization)
+    calls: list[Call] = [["claim_code", "HELLO-15", "ada@example.com", "R-1"]] * 25
+    answers = await race.run(*[calls] * 4, lanes=2)
+    assert outcomes(answers) == {"done": 100}
+    assert len({told for _, told in answers}) == 1
+    await check_balance(organization, code.promotion_id, 1)
+
+
+async def test_activation_happens_once(organization: Organization, race: Race) -> None:
+    """Of fifty tasks over two processes one activates the code, for its own customer."""
+    making = generate.Making(activated=False)
+    pattern = Format(Style.PATTERN, "TEST-9")
+    made = (await generate.codes(organization, None, 1, pattern, making, False, None, NOW)).codes[0]
+    answers = await race.run(
+        *([["activate_code", made.text, f"p{process}c{n}@example.com"] for n in range(25)] for process in range(2)),
+        lanes=25,
+    )
+    assert outcomes(answers) == {"done": 1, "AlreadyActivated": 49}
+    [winner] = [told for what, told in answers if what == "done"]
+    kept = await find.code(organization.id, made.text)
+    assert (str(kept.reserved_for_id), kept.activated_by_id) == (winner, kept.reserved_for_id)
+    assert await Customer.all().count() == 1
+
+
+async def test_a_code_deleted_while_it_is_claimed_leaves_nothing_but_its_counts(
+    organization: Organization, race: Race
+) -> None:
+    """Claims come before the deletion and go with it, or after it and are told the code is unknown."""
+    code = await make.code(organization, per_code=None)
+    claims: list[list[Call]] = [
+        [["claim_code", "HELLO-15", f"p{process}c{n}@example.com"] for n in range(60)] for process in range(3)
+    ]
+    claims[0].insert(15, ["delete_code", "HELLO-15"])
+    answers = await race.run(*claims)
+    told = outcomes(answers)
+    assert set(told) == {"done", "UnknownCode"}
+    assert sum(told.values()) == 181
+    made = told["done"] - 1
+    promotion = await Promotion.get(id=code.promotion_id)
+    assert (promotion.claim_count, promotion.deleted_claim_count) == (made, made)
+    assert (await Claim.all().count(), await Code.all().count(), await Delivery.all().count()) == (0, 0, 0)
+    assert {(row.claims, row.deleted_claims) for row in await UsageStat.all()} == {(made, made)}
+    assert await verify.counters(organization) == []
+
+
+async def test_a_place_given_back_is_taken_once(organization: Organization, race: Race) -> None:
+    """Each claim released by two processes at once gives back one place, and each place is taken once."""
+    code = await make.code(organization, per_code=40)
+    first = [(await claimed(organization, email=f"c{n}@example.com")).claim.id for n in range(40)]
+    releases: list[Call] = [["release_claim", claim_id] for claim_id in first[:20]]
+    claims = [[["claim_code", "HELLO-15", f"p{process}c{n}@example.com"] for n in range(60)] for process in range(2)]
+    answers = await race.run(releases, list(reversed(releases)), *claims, lanes=2)
+    told = outcomes(answers)
+    assert set(told) <= {"done", "FullyClaimed"}
+    standing = await Claim.filter(code_id=code.id, released_at=None).count()
+    assert await Claim.filter(code_id=code.id).exclude(released_at=None).count() == 20
+    assert standing == 40 - 20 + told["done"] - 40
+    assert standing <= 40
+    await check_balance(organization, code.promotion_id, standing)
+
+
+async def test_a_small_space_raced_for_is_filled_exactly(organization: Organization, race: Race) -> None:
+    """Two processes that draw from 100 texts at once never draw the same, and the last text is drawn."""
+    calls: list[Call] = [["generate_codes", "X-99", 5]] * 10
+    answers = await race.run(calls, calls, lanes=2)
+    assert outcomes(answers) == {"done": 20}
+    texts = [text for _, drawn in answers for text in drawn]
+    assert sorted(texts) == [f"X-{number:02}" for number in range(100)]
+    assert await Code.all().count() == 100
+
+
+async def test_a_small_space_raced_for_too_often_says_so(organization: Organization, race: Race) -> None:
+    """Of calls for more than a space holds as many are refused as don't fit, whole, and the others are whole."""
+    calls: list[Call] = [["generate_codes", "X-99", 15]] * 5
+    assert outcomes(await race.run(calls, calls)) == {"done": 6, "CodeSpaceTooSmall": 4}
+    assert await Code.all().count() == 90

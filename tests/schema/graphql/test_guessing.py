@@ -1,0 +1,26 @@
+"""Guessing codes is slow work."""
+
+import pytest
+
+from db.models import Organization
+from resolvers.throttle import Attempts
+from tests.schema.graphql.test_rights import PUBLIC_CHECK, PUBLIC_CLAIM
+from tests.speaker import Speaker
+
+
+@pytest.fixture
+def attempts() -> Attempts:
+    """Five failed attempts a minute."""
+    return Attempts(5)
+
+
+async def test_guessing_is_slowed_down(public: Speaker, secret: Speaker, organization: Organization) -> None:
+    """After too many failed claims a public key waits; a secret key does not."""
+    said = {"text": "guess", "customer": {"email": "eve@example.com"}}
+    reasons = [(await public.ask(PUBLIC_CLAIM, input=said))["claimCode"]["reason"] for _ in range(7)]
+    assert reasons == ["NOT_CLAIMABLE"] * 5 + ["TOO_MANY_ATTEMPTS"] * 2
+    late = (await public.ask(PUBLIC_CLAIM, input=said))["claimCode"]
+    assert 1 <= late["retryAfterSeconds"] <= 60
+    checked = (await public.ask(PUBLIC_CHECK, input={"text": "x"}))["checkCode"]
+    assert [refusal["reason"] for refusal in checked["refusals"]] == ["TOO_MANY_ATTEMPTS"]
+    assert (await secret.claim("guess"))["__typename"] == "UnknownCode"

@@ -1,0 +1,333 @@
+"""What holds for the whole house and no single file can show: names, rooms, refusals, the printed schema."""
+
+import ast
+import inspect
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import httpx
+import pytest
+from graphql import GraphQLEnumType, GraphQLObjectType, GraphQLUnionType
+
+import main
+import resolvers
+from db.models import Organization
+from resolvers import refusals
+from schema import doors, vendors
+from schema.context import Services
+from schema.graphql import door
+from schema.graphql import refusals as typed
+
+ROOT = Path(main.__file__).resolve().parent
+SCHEMA = door.schema._schema
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def files(*rooms: str) -> list[Path]:
+    """The Python files of these rooms that we write by hand."""
+    found = [path for room in rooms for path in sorted((ROOT / room).rglob("*.py"))]
+    return [path for path in found if not {"migrations", "node_modules"} & set(path.parts)]
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def every_file(*rooms: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("path", files(*rooms), ids=named)
+
+
+# ------------------------------------------------------------------ names of deeds
+
+MUTATIONS = SCHEMA.mutation_type.fields if SCHEMA.mutation_type else {}
+
+
+def deed(mutation: str) -> tuple[str, str]:
+    """The verb and the object in a mutation's name: claimCode is claim and code."""
+    start = next(place for place, letter in enumerate(mutation) if letter.isupper())
+    return mutation[:start], mutation[start:].lower()
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_a_mutation_is_a_verb_and_its_object(mutation: str) -> None:
+    """A mutation is named as the function that does it: claimCode is resolvers.claim.code, and can be awaited."""
+    verb, noun = deed(mutation)
+    module = import_module(f"{resolvers.__name__}.{verb}")
+    assert inspect.iscoroutinefunction(getattr(module, noun, None)), f"resolvers/{verb}.py has no async {noun}()"
+
+
+# ------------------------------------------------------------------ refusals
+
+REST_ALONE = {
+    refusals.EmailTaken: "GraphQL signs up nobody",
+    refusals.UnknownCustomer: "GraphQL names no customer by address",
+    refusals.UnknownToken: "tokens are exchanged at Lancero's door",
+}
+"""Refusals that no GraphQL field gives."""
+
+
+def leaves(kind: type[refusals.Refusal]) -> Iterator[type[refusals.Refusal]]:
+    """The refusals that are raised: those with none below them."""
+    below = kind.__subclasses__()
+    if not below and kind.__module__ == refusals.__name__:
+        yield kind
+    for one in below:
+        yield from leaves(one)
+
+
+RAISED = sorted(leaves(refusals.Refusal), key=lambda kind: kind.__name__)
+IN_GRAPHQL = [kind for kind in RAISED if kind not in REST_ALONE]
+
+
+@pytest.mark.parametrize("kind", IN_GRAPHQL, ids=lambda kind: kind.__name__)
+def test_a_refusal_has_a_type_of_its_name(kind: type[refusals.Refusal]) -> None:
+    """Every refusal has a GraphQL type of the same name, which is an answer of Refusal's kind."""
+    found = SCHEMA.get_type(kind.__name__)
+    assert isinstance(found, GraphQLObjectType)
+    assert "Refusal" in {interface.name for interface in found.interfaces}
+    assert typed.TYPES[kind].__name__ == kind.__name__
+
+
+def test_a_refusals_type_has_its_class() -> None:
+    """Every GraphQL type of a refusal is of one that can be raised."""
+    interface: Any = SCHEMA.get_type("Refusal")
+    types = {found.name for found in SCHEMA.get_possible_types(interface)}
+    assert types == {kind.__name__ for kind in IN_GRAPHQL}
+
+
+def test_reasons_are_those_of_the_refusals() -> None:
+    """The enumeration of reasons holds each refusal's, and no other."""
+    reasons = SCHEMA.get_type("RefusalReason")
+    assert isinstance(reasons, GraphQLEnumType)
+    assert set(reasons.values) == {kind.reason for kind in IN_GRAPHQL}
+
+
+def test_a_claim_may_end_in_every_rule() -> None:
+    """Every rule is a member of claimCode's outcomes: what is raised there is never a fault."""
+    outcomes = SCHEMA.get_type("ClaimCodeResult")
+    assert isinstance(outcomes, GraphQLUnionType)
+    rules = {kind.__name__ for kind in leaves(refusals.Rule)}
+    assert rules - {member.name for member in outcomes.types} == set()
+
+
+def test_refusals_of_rest_alone_have_no_type() -> None:
+    """A refusal is listed as REST's alone only while GraphQL has no type for it."""
+    assert [kind.__name__ for kind in REST_ALONE if SCHEMA.get_type(kind.__name__)] == []
+
+
+def test_the_tree_in_the_docstring_is_whole() -> None:
+    """The docstring of resolvers.refusals draws every refusal."""
+    drawn = inspect.getdoc(refusals) or ""
+    assert [kind.__name__ for kind in RAISED if kind.__name__ not in drawn] == []
+
+
+# ------------------------------------------------------------------ the printed schema
+
+
+def test_the_printed_schema_is_the_committed_one() -> None:
+    """A change of the schema is a visible line in schema/graphql/schema.graphql."""
+    committed = (ROOT / "schema/graphql/schema.graphql").read_text(encoding="utf-8")
+    told = "The schema has changed: run `python main.py schema > schema/graphql/schema.graphql`."
+    assert door.printed() == committed, told
+
+
+# ------------------------------------------------------------------ rooms
+
+
+@every_file("db", "schema")
+def test_transactions_are_begun_in_verbs_alone(path: Path) -> None:
+    """`in_transaction` is named in resolvers and nowhere else."""
+    names = {node.id for node in ast.walk(tree(path)) if isinstance(node, ast.Name)}
+    names |= {node.attr for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute)}
+    names |= {
+        alias.name
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ImportFrom | ast.Import)
+        for alias in node.names
+    }
+    assert "in_transaction" not in names
+
+
+def test_main_begins_no_transaction() -> None:
+    """`main.py` opens the database and leaves transactions to the verbs."""
+    assert "in_transaction" not in (ROOT / "main.py").read_text(encoding="utf-8")
+
+
+CLOCKS = {
+    ("datetime", "now"),
+    ("datetime", "utcnow"),
+    ("datetime", "today"),
+    ("date", "today"),
+    ("time", "time"),
+    ("time", "time_ns"),
+    ("time", "monotonic"),
+    ("time", "localtime"),
+    ("time", "gmtime"),
+    ("timezone", "now"),
+}
+"""What tells the time, as it is written: the module or class, and its function."""
+
+
+@every_file("resolvers", "db")
+def test_no_clock_below_the_door(path: Path) -> None:
+    """Time is an argument: nothing in resolvers or db asks what time it is."""
+    asked = [
+        ast.unparse(node)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Attribute) and (ast.unparse(node.value).rpartition(".")[2], node.attr) in CLOCKS
+    ]
+    taken = [
+        f"from {node.module} import {alias.name}"
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ImportFrom) and node.module == "time"
+        for alias in node.names
+        if ("time", alias.name) in CLOCKS
+    ]
+    assert asked + taken == []
+
+
+@every_file("resolvers", "db")
+def test_no_row_stamps_itself(path: Path) -> None:
+    """No column takes the time by itself, and no statement asks the database for it."""
+    text = path.read_text(encoding="utf-8")
+    assert [word for word in ("auto_now", "CURRENT_TIMESTAMP", "now()") if word in text] == []
+
+
+def functions(path: Path) -> Iterator[Function]:
+    return (node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+@every_file("resolvers")
+def test_a_signature_lists_all_a_function_needs(path: Path) -> None:
+    """No public function of a verb takes `**` anything."""
+    assert [one.name for one in functions(path) if not one.name.startswith("_") and one.args.kwarg is not None] == []
+
+
+DRAWERS = {"utils", "util", "helpers", "helper", "common", "core", "base", "manager", "managers", "misc"}
+
+
+def test_there_is_no_drawer() -> None:
+    """No module or folder is named for nothing in particular."""
+    found = [*files("db", "resolvers", "schema", "tests"), *ROOT.glob("*.py")]
+    parts = {part.removesuffix(".py") for path in found for part in path.relative_to(ROOT).parts}
+    assert parts & DRAWERS == set()
+
+
+# ------------------------------------------------------------------ docstrings
+
+PLAIN_QUESTIONS = {
+    "add", "all_of", "by_email", "by_id", "by_identifier", "by_ids", "by_number", "by_numbers", "by_reference", "by_text",
+    "count", "delete", "highest_number", "of_account", "of_organization", "save", "with_code_and_customer",
+}  # fmt: skip
+"""In db/queries: what a noun is asked in these words needs no other."""
+
+PLAIN_FINDS = {
+    "all_claims", "all_codes", "all_customers", "all_deliveries", "all_promotions", "joined_customers",
+    "locations_of_organization", "locations_of_promotions", "products_of_organization",
+}  # fmt: skip
+"""In resolvers/find.py: the noun is the whole promise."""
+
+TRANSLATIONS = {"of", "said", "making"}
+"""In schema/graphql: a row's words, or the house's; the module tells which."""
+
+LENT = {
+    "begin", "decode_json", "enter_field", "enter_operation_definition", "get_context", "handle", "on_operation", "process_errors",
+    "render_graphql_ide", "to_db_value", "to_python_value",
+}  # fmt: skip
+"""Methods that a library calls by this name and tells of in its own pages."""
+
+PLAIN_METHODS = {"may", "check", "fail"}
+"""In resolvers: methods of one line whose class tells what they do."""
+
+
+def is_told_otherwise(node: Any, path: Path) -> bool:
+    """Whether what is public needs no docstring, for one of the reasons above."""
+    decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
+    if isinstance(node, ast.ClassDef):
+        bases = {ast.unparse(base) for base in node.bases}
+        is_of_values = any(decorator.startswith("dataclass") for decorator in decorators) or {"StrEnum", "Enum"} & bases
+        return (
+            bool(is_of_values) or node.name == "Meta" or "schema/graphql" in named(path)
+        )  # these are described in the SDL
+    if any(decorator.startswith("strawberry.") for decorator in decorators):
+        return True
+    plain = {"db/queries": PLAIN_QUESTIONS, "resolvers/find.py": PLAIN_FINDS, "schema/graphql": TRANSLATIONS}
+    fitting = [words for place, words in plain.items() if named(path).startswith(place)]
+    if named(path).startswith("resolvers"):
+        fitting.append(PLAIN_METHODS)
+    return node.name in LENT.union(*fitting)
+
+
+def publics(body: list[ast.stmt]) -> Iterator[Any]:
+    """The public functions and classes of a module, and those in its classes."""
+    for node in body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
+            yield node
+            if isinstance(node, ast.ClassDef):
+                yield from publics(node.body)
+
+
+@every_file("resolvers", "db", "schema")
+def test_what_is_public_says_what_it_promises(path: Path) -> None:
+    """Every module, and every public function and class, has a docstring, unless a list above says why not."""
+    parsed = tree(path)
+    assert ast.get_docstring(parsed)
+    silent = [node for node in publics(parsed.body) if not ast.get_docstring(node)]
+    assert [node.name for node in silent if not is_told_otherwise(node, path)] == []
+
+
+# ------------------------------------------------------------------ vendors
+
+FOURTH = '''
+"""A fourth vendor."""
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+
+from schema import rest
+
+router = rest.router(lambda no: JSONResponse(str(no), 400))
+
+
+@router.get("/fourth/hello")
+async def hello(request: Request) -> JSONResponse:
+    """Hello."""
+    return JSONResponse("hello")
+'''
+
+
+@pytest.fixture
+def fourth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A module beside the vendors' own, there for one test."""
+    (tmp_path / "fourth.py").write_text(FOURTH, encoding="utf-8")
+    monkeypatch.setattr(vendors, "__path__", [*vendors.__path__, str(tmp_path)])
+    yield "schema.vendors.fourth"
+    sys.modules.pop("schema.vendors.fourth", None)
+    vars(vendors).pop("fourth", None)
+
+
+async def test_a_vendor_is_found_by_being_there(fourth: str, services: Services, organization: Organization) -> None:
+    """A module that is put into schema/vendors has its door hung, and nothing else is edited."""
+    assert fourth in {vendor.__name__ for vendor in vendors.found()}
+    transport = httpx.ASGITransport(doors.hang(services))
+    async with httpx.AsyncClient(transport=transport, base_url="http://tessera") as client:
+        assert (await client.get("/fourth/hello")).json() == "hello"
+        assert (await client.get("/codes/x")).status_code == 401
+
+
+@pytest.mark.parametrize("vendor", vendors.found(), ids=lambda vendor: vendor.__name__)
+def test_a_vendor_has_a_page_and_a_test(vendor: ModuleType) -> None:
+    """A vendor's module has a router, a page in docs/vendors, and a test of its own."""
+    name = vendor.__name__.rpartition(".")[2]
+    assert vendor.router.routes
+    assert (ROOT / "docs/vendors" / f"{name}.md").is_file()
+    assert list((ROOT / "tests/schema/vendors").glob(f"test_{name}*.py"))
