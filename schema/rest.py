@@ -1,7 +1,6 @@
 """What REST doors share: lenient JSON, and saying no in a vendor's own words."""
 
 import json
-import logging
 import re
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -10,11 +9,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from resolvers.refusals import Refusal
-from schema import bounds
+from schema import bounds, faults
 from schema.bounds import TookTooLong, TooLarge
 from schema.context import NoOrganization, NotAdmitted
-
-log = logging.getLogger("tessera")
 
 # A string, even one that never ends, is passed over once and not looked into again: linear in hostile bodies too.
 _STRING_OR_TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*+(?:"|\\?\Z))|,(?=\s*[}\]])', re.DOTALL)
@@ -34,7 +31,7 @@ EXPECTED = (Refusal, NotAdmitted, NoOrganization, NotUnderstood, NoSuchRoute, To
 
 
 def router(words: Words) -> APIRouter:
-    """A vendor's router: every no, and every bug, is answered by `words`, in the vendor's shape."""
+    """A vendor's router: every no, and of every bug its Fault, is answered by `words`, in the vendor's shape."""
 
     class Route(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -47,8 +44,7 @@ def router(words: Words) -> APIRouter:
                 except EXPECTED as no:
                     return words(no)
                 except Exception as bug:
-                    log.exception("%s %s failed", request.method, request.url.path)
-                    return words(bug)
+                    return words(faults.logged(bug, f"{request.method} {request.url.path}"))
 
             return answer
 

@@ -15,7 +15,7 @@ from strawberry.extensions import MaxTokensLimiter, ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
-from schema import bounds
+from schema import bounds, faults
 from schema import context as speaking
 from schema.context import NoOrganization, NotAdmitted
 from schema.graphql import limits, playground
@@ -89,6 +89,8 @@ class Door(GraphQL[Context, None]):
             return said(no.status_code, no.reason, "BAD_REQUEST")
         except bounds.TookTooLong as no:
             return said(503, str(no), "TIMEOUT")
+        except Exception as bug:
+            return said(500, str(faults.logged(bug, "/graphql")), "FAULT")
 
     async def get_context(self, request: Request, response: Response) -> Context | None:  # type: ignore[override]
         if self.should_render_graphql_ide(self.request_adapter_class(request)):

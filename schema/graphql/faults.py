@@ -1,7 +1,5 @@
 """What is told of faults: a refusal as it is, a bug by a number under which the log knows more."""
 
-import logging
-import secrets
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,10 +7,9 @@ from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
 
 from resolvers.refusals import InvalidInput, Refusal
+from schema import faults
 from schema.context import NotAdmitted
 from schema.graphql.refusals import path_of
-
-log = logging.getLogger("tessera")
 
 
 class Faults(SchemaExtension):
@@ -39,13 +36,8 @@ def worded(error: GraphQLError, in_public: bool = False) -> GraphQLError:
         return _said(error, str(fault), {"code": fault.reason})
     if isinstance(fault, NotAdmitted):
         return _said(error, str(fault), {"code": "FORBIDDEN"})
-    number = secrets.token_hex(6)
-    log.error("fault %s at %s", number, error.path, exc_info=fault)
-    return _said(
-        error,
-        f"Something went wrong here. The log knows more of it as {number}.",
-        {"code": "FAULT", "id": number},
-    )
+    told = faults.logged(fault, error.path)
+    return _said(error, str(told), {"code": "FAULT", "id": told.number})
 
 
 def _said(error: GraphQLError, message: str, extensions: dict[str, Any] | None) -> GraphQLError:

@@ -34,7 +34,7 @@ async def test_every_row_is_on_one_page(organization: Organization) -> None:
         seen += page
         assert len(page) == 4 or len(seen) == 23
     assert [code.id for code in seen] == sorted(
-        (code.id for code in seen), key=lambda id: (8 <= id <= 17 and NOW or NOW + timedelta(seconds=5), id)
+        (code.id for code in seen), key=lambda id: ((8 <= id <= 17 and NOW) or NOW + timedelta(seconds=5), id)
     )
     assert len({code.id for code in seen}) == 23
 

@@ -139,9 +139,7 @@ async def a_deletion(organization: Organization, number: int) -> Coroutine[Any, 
 
 @pytest.mark.parametrize("twice", [False, True], ids=["once", "twice"])
 @pytest.mark.parametrize("deed", [a_claim, a_release, a_generation, a_deletion])
-async def test_a_deed_cut_off_anywhere_is_done_or_undone(
-    organization: Organization, deed: Deed, twice: bool
-) -> None:
+async def test_a_deed_cut_off_anywhere_is_done_or_undone(organization: Organization, deed: Deed, twice: bool) -> None:
     """Cancelled at any await, and while that is undone, nothing is half done and the next claim goes through."""
     await make.code(organization, per_code=None)
     awaits = await cut_off(await deed(organization, 0))

@@ -8,7 +8,8 @@ import pytest
 
 from db.models import Code, Organization, Promotion
 from db.queries import codes, promotions
-from resolvers import rules, terms, update
+from resolvers import generate, rules, terms, update
+from resolvers.wording import Format, Style
 from tests import make
 from tests.make import NOW
 
@@ -62,7 +63,13 @@ async def test_codes_are_filtered_by_the_status_that_the_rules_say(organization:
     )
     parents = await Promotion.filter(reference__startswith="p")
     shapes = list(
-        product((True, False), MOMENTS[::2], (None, NOW, MOMENTS[3]), COUNTS[::2], ((False, None), (True, None), (True, NOW)))
+        product(
+            (True, False),
+            MOMENTS[::2],
+            (None, NOW, MOMENTS[3]),
+            COUNTS[::2],
+            ((False, None), (True, None), (True, NOW)),
+        )
     )
     await Code.bulk_create(
         (
@@ -108,9 +115,7 @@ async def test_several_statuses_are_the_union_and_none_is_nothing(organization: 
 
 
 @pytest.mark.parametrize("hours", [-12, -2, 2, 14])
-async def test_a_window_said_in_another_offset_filters_by_its_instant(
-    organization: Organization, hours: int
-) -> None:
+async def test_a_window_said_in_another_offset_filters_by_its_instant(organization: Organization, hours: int) -> None:
     """A bound that was said with an offset is compared as the instant it is, for promotions and codes."""
     zone = timezone(timedelta(hours=hours))
     soon = terms.Window(starts_at=(NOW + timedelta(hours=1)).astimezone(zone))
@@ -120,12 +125,20 @@ async def test_a_window_said_in_another_offset_filters_by_its_instant(
     await make.promotion(organization, "C-SOON", "C-OVER", reference="open")
     await update.code(organization, "C-SOON", update.CodeChange(window=soon), NOW)
     await update.code(organization, "C-OVER", update.CodeChange(window=over), NOW)
+    for prefix, window in (("G-SOON", soon), ("G-OVER", over)):
+        making = generate.Making(window)
+        await generate.codes(organization, None, 1, Format(Style.PATTERN, "9", prefix), making, False, None, NOW)
     everything = codes.all_of(organization.id)
     found = {
-        status: set(await codes.with_status(everything, [status], NOW).values_list("text", flat=True))
+        status: {text.rstrip("0123456789") for text in texts}
         for status in ("SCHEDULED", "EXPIRED", "CLAIMABLE")
+        for texts in [await codes.with_status(everything, [status], NOW).values_list("text", flat=True)]
     }
-    assert found == {"SCHEDULED": {"SOON", "C-SOON"}, "EXPIRED": {"OVER", "C-OVER"}, "CLAIMABLE": set()}
+    assert found == {
+        "SCHEDULED": {"SOON", "C-SOON", "G-SOON"},
+        "EXPIRED": {"OVER", "C-OVER", "G-OVER"},
+        "CLAIMABLE": set(),
+    }
     rows = promotions.all_of(organization.id, None)
     of_promotions = {
         status: set(await promotions.with_status(rows, [status], NOW).values_list("reference", flat=True))

@@ -65,9 +65,7 @@ async def test_a_claim_is_written_with_what_was_known_of_it(organization: Organi
     """A claim keeps the customer, the order, the place and what it took off, as the promotion was then."""
     shop = await create.location(organization, 7, "Dam 1", False, NOW)
     code = await make.code(organization)
-    answer = await claimed(
-        organization, order=terms.Order("R-1", Money(Decimal("33.35"), "EUR"), 3), location_number=7
-    )
+    answer = await claimed(organization, order=terms.Order("R-1", Money(Decimal("33.35"), "EUR"), 3), location_number=7)
     kept = await Claim.get(id=answer.claim.id).select_related("customer")
     assert (kept.customer.email, kept.customer.joined_at) == (ADA, NOW)
     assert (kept.order_reference, kept.order_total, kept.currency, kept.order_quantity) == ("R-1", 3335, "EUR", 3)

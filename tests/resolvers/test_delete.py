@@ -3,9 +3,15 @@
 import pytest
 
 from db.models import Claim, Code, Customer, Delivery, Organization, Promotion, UsageStat
-from resolvers import create, delete, find, release, send, terms, verify
-from resolvers.refusals import InvalidInput, PromotionSpent, ReservedForAnother, UnknownCode, UnknownCustomer, UnknownPromotion
-from resolvers import generate, update
+from resolvers import create, delete, find, generate, release, send, terms, update, verify
+from resolvers.refusals import (
+    InvalidInput,
+    PromotionSpent,
+    ReservedForAnother,
+    UnknownCode,
+    UnknownCustomer,
+    UnknownPromotion,
+)
 from tests import make
 from tests.make import NOW, claimed, order
 from tests.resolvers.refused import everything, refused
@@ -45,9 +51,7 @@ async def test_a_deleted_code_leaves_its_usage(organization: Organization) -> No
     await delete.code(organization, "A1", dry_run=False)
     rows = await UsageStat.all()
     assert {(row.id, row.claims, row.order_total, row.discount_total) for row in rows} == before
-    share = {
-        row.currency: (row.deleted_claims, row.deleted_order_total, row.deleted_discount_total) for row in rows
-    }
+    share = {row.currency: (row.deleted_claims, row.deleted_order_total, row.deleted_discount_total) for row in rows}
     assert share == {"EUR": (1, 2000, 300), "": (1, 0, 0), "JPY": (0, 0, 0)}
 
 
@@ -129,7 +133,13 @@ async def test_a_customer_with_claims_leaves_them_nameless(organization: Organiz
     told = await delete.customer(organization, "ADA@example.com", NOW)
     assert told.email == "ada@example.com"
     kept = await Customer.get(id=told.id)
-    assert (kept.email, kept.email_key, kept.first_name, kept.last_name, kept.particulars) == (None, None, None, None, {})
+    assert (kept.email, kept.email_key, kept.first_name, kept.last_name, kept.particulars) == (
+        None,
+        None,
+        None,
+        None,
+        {},
+    )
     assert await Claim.filter(customer_id=told.id).count() == 3
     assert (await Promotion.get(id=promotion.id)).claim_count == 3
     assert await verify.counters(organization) == []

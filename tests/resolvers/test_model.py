@@ -132,13 +132,10 @@ class Model:
         return [
             use
             for use in self.uses.values()
-            if not (use.released or use.deleted)
-            and all(getattr(use, name) == value for name, value in wanted.items())
+            if not (use.released or use.deleted) and all(getattr(use, name) == value for name, value in wanted.items())
         ]
 
-    def objections(
-        self, code: Text, email: str, total: str | None, currency: str, place: int | None
-    ) -> list[str]:
+    def objections(self, code: Text, email: str, total: str | None, currency: str, place: int | None) -> list[str]:
         """Every rule that says no, in the documented order."""
         rule, who = code.rule, self.customers.get(email.lower())
         starts = [at for at in (code.starts, rule.starts) if at]

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.models import DiscountKind
@@ -59,15 +59,20 @@ def test_a_discount_is_within_the_order_and_its_maximum(
     assert money.discount(kind, value, total, maximum) == off
 
 
+@settings(derandomize=True, database=None)
 @given(st.integers(0, 100 * PERCENT), st.integers(0, 10**15), st.none() | st.integers(0, 10**15))
 def test_any_percentage_is_the_exact_one_rounded(value: int, total: int, maximum: int | None) -> None:
     """Whatever the numbers, the discount is less than a half from the exact share, or cut by a bound."""
     exact = Decimal(value) * total / (100 * PERCENT)
     rounded = int(exact.quantize(Decimal(1), rounding="ROUND_HALF_UP"))
-    assert money.discount(PERCENTAGE, value, total, maximum) == min(rounded, total, total if maximum is None else maximum)
+    assert money.discount(PERCENTAGE, value, total, maximum) == min(
+        rounded, total, total if maximum is None else maximum
+    )
 
 
-@pytest.mark.parametrize(("currency", "digits"), [("EUR", 2), ("JPY", 0), ("KWD", 3), ("CLF", 4), ("XXX", None), ("", None)])
+@pytest.mark.parametrize(
+    ("currency", "digits"), [("EUR", 2), ("JPY", 0), ("KWD", 3), ("CLF", 4), ("XXX", None), ("", None)]
+)
 def test_currencies_have_their_decimals(currency: str, digits: int | None) -> None:
     """Decimals are those of ISO 4217; what is no currency with a minor unit has none."""
     assert money.digits(currency) == digits

@@ -50,14 +50,17 @@ def test_an_address_is_one_key(said: str, written: str, key: str) -> None:
     assert rules.email(said) == (written, key)
 
 
-@pytest.mark.parametrize("said", ["", "ada", "ada@", "@example.com", "a b@example.com", "ada@example..com", "a@b@c.de", "ada@exa_mple.com"])
+@pytest.mark.parametrize(
+    "said", ["", "ada", "ada@", "@example.com", "a b@example.com", "ada@example..com", "a@b@c.de", "ada@exa_mple.com"]
+)
 def test_what_is_no_address_is_refused(said: str) -> None:
     """An address that no letter can reach is no customer."""
     assert refusal_of(rules.email, said, "customer", "email") == ("customer", "email")
 
 
 @pytest.mark.parametrize(
-    ("said", "minor"), [("0.70", 70), ("0.7", 70), ("12.340", 1234), ("1E+2", 10_000), ("0", 0), ("9999999999999.99", 10**15 - 1)]
+    ("said", "minor"),
+    [("0.70", 70), ("0.7", 70), ("12.340", 1234), ("1E+2", 10_000), ("0", 0), ("9999999999999.99", 10**15 - 1)],
 )
 def test_an_amount_is_whole_minor_units(said: str, minor: int) -> None:
     """An amount is exact, however it is written."""
@@ -180,7 +183,15 @@ def test_absent_keeps_a_bound_and_none_clears_it() -> None:
 
 @pytest.mark.parametrize(
     ("starts", "ends", "is_open"),
-    [(None, None, True), (0, None, True), (1, None, False), (None, 0, False), (None, 1, True), (-1, 0, False), (0, 1, True)],
+    [
+        (None, None, True),
+        (0, None, True),
+        (1, None, False),
+        (None, 0, False),
+        (None, 1, True),
+        (-1, 0, False),
+        (0, 1, True),
+    ],
 )
 def test_a_window_is_half_open(starts: int | None, ends: int | None, is_open: bool) -> None:
     """Open from its start to just before its end."""
@@ -249,7 +260,9 @@ def test_limits_have_their_defaults() -> None:
     assert rules.limits(cleared, CheckedLimits(1, 2, 3, 4, 5)) == CheckedLimits(None, None, None, None, None)
 
 
-@pytest.mark.parametrize("name", ["per_promotion", "per_code", "per_customer", "per_customer_and_code", "code_lifetime_days"])
+@pytest.mark.parametrize(
+    "name", ["per_promotion", "per_code", "per_customer", "per_customer_and_code", "code_lifetime_days"]
+)
 @pytest.mark.parametrize("value", [0, -1, 2**31])
 def test_a_limit_is_at_least_one(name: str, value: int) -> None:
     """A limit of none is said by null, not by 0."""

@@ -9,7 +9,15 @@ import pytest
 from db.models import Code, DiscountKind, Organization, Promotion
 from resolvers import create, find, terms, update, verify
 from resolvers.money import Money
-from resolvers.refusals import CodeTaken, InvalidInput, ReferenceTaken, UnknownCode, UnknownLocation, UnknownPromotion, VersionConflict
+from resolvers.refusals import (
+    CodeTaken,
+    InvalidInput,
+    ReferenceTaken,
+    UnknownCode,
+    UnknownLocation,
+    UnknownPromotion,
+    VersionConflict,
+)
 from resolvers.update import CodeChange, PromotionChange
 from tests import make
 from tests.make import NOW, claimed, order

@@ -47,7 +47,7 @@ STATUSES: dict[type[Exception], int] = {
 def words(no: Exception) -> JSONResponse:
     """An error's four members [doc]; `message` is always a plain string, as the SDK rejects with it."""
     status = STATUSES.get(type(no), 403 if isinstance(no, refusals.Rule) else 500)
-    message = SENTENCES.get(type(no), str(no)) if status != 500 else "Something went wrong"
+    message = SENTENCES.get(type(no), str(no))
     body = {
         "code": status,
         "error": HTTPStatus(status).phrase,

@@ -79,6 +79,7 @@ def data(response: httpx.Response) -> Any:
 
 
 PHRASES = {
+    500: "Internal Server Error",
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
@@ -453,11 +454,20 @@ def test_a_full_space_is_a_conflict() -> None:
     assert json.loads(answer.body)["message"] == sentence
 
 
-def test_a_bug_is_told_in_one_sentence() -> None:
-    """Whatever breaks, the client gets a plain string and none of our insides."""
-    answer = no.words(KeyError("page_secret"))
-    assert answer.status_code == 500
-    assert json.loads(answer.body)["message"] == "Something went wrong"
+async def test_a_bug_is_told_in_one_sentence(
+    secret: Speaker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever breaks, the client gets a plain string with a number for the log, and none of our insides."""
+
+    async def broken(*_: Any) -> None:
+        raise KeyError("page_secret")
+
+    monkeypatch.setattr(find, "code", broken)
+    with caplog.at_level("ERROR", logger="tessera"):
+        answer = await secret("GET", "/codes/any")
+    (record,) = caplog.records
+    number = str(record.getMessage()).split()[1]
+    refused(answer, 500, f"Something went wrong here. The log knows more of it as {number}.")
 
 
 async def test_sending_counts_people(secret: Speaker, organization: Organization) -> None:

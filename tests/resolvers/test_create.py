@@ -1,0 +1,256 @@
+"""Creating: promotions, places, products, people, organizations and keys."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from db.models import Account, ApiKey, Code, Customer, DiscountKind, KeyKind, Organization, Promotion
+from resolvers import admit, create, delete, find, generate, terms
+from resolvers.create import NewPromotion
+from resolvers.money import Money
+from resolvers.refusals import CodeTaken, EmailTaken, IdempotencyMismatch, InvalidInput, ReferenceTaken, UnknownLocation
+from tests import make
+from tests.make import NOW
+from tests.resolvers.refused import everything, refused
+
+NEW = NewPromotion("Spring sale")
+
+
+async def made(organization: Organization, new: NewPromotion = NEW, key: str | None = None) -> Promotion:
+    return await create.promotion(organization, new, key, NOW)
+
+
+async def test_a_promotion_takes_the_documented_defaults(organization: Organization) -> None:
+    """Only a name is needed; the rest is drawn, or what the schema says."""
+    kept = await Promotion.get(id=(await made(organization)).id)
+    assert (kept.number, kept.reference, len(kept.identifier)) == (2, "promotion-2", 36)
+    assert (kept.is_enabled, kept.position, kept.metadata, kept.version) == (True, 0, {}, 1)
+    assert (kept.discount_kind, kept.discount_value, kept.currency) == (DiscountKind.NONE, 0, None)
+    assert (kept.per_promotion, kept.per_code, kept.per_customer, kept.per_customer_and_code) == (None, 1, None, 1)
+    assert (kept.code_lifetime_days, kept.starts_at, kept.ends_at, kept.claim_count) == (91, None, None, 0)
+
+
+async def test_a_promotions_codes_are_made_with_it(organization: Organization) -> None:
+    """Texts that are given are codes as issued, each with the promotion's limit."""
+    promotion = await made(organization, replace(NEW, codes=(" HELLO-15 ", "bye"), limits=terms.Limits(per_code=4)))
+    kept = await Code.filter(promotion_id=promotion.id).order_by("id")
+    assert [(code.text, code.text_key, code.allowed_claims) for code in kept] == [
+        ("HELLO-15", "hello15", 4),
+        ("bye", "bye", 4),
+    ]
+
+
+async def test_a_taken_text_makes_no_promotion(organization: Organization) -> None:
+    """A text that is a code already, however it is spelled, refuses the whole."""
+    await make.promotion(organization, "HELLO-15")
+    async with refused(CodeTaken) as no:
+        await made(organization, replace(NEW, codes=("NEW", "hello–15")))
+    assert no.value.text == "hello–15"
+    async with refused(InvalidInput) as twice:
+        await made(organization, replace(NEW, codes=("NEW", "OTHER", "n e w")))
+    assert twice.value.path == ("codes", "2")
+
+
+@pytest.mark.parametrize(
+    ("new", "path"),
+    [
+        (NewPromotion(" "), ("name",)),
+        (replace(NEW, number=0), ("number",)),
+        (replace(NEW, number=1), ("number",)),
+        (replace(NEW, identifier="x" * 65), ("identifier",)),
+        (replace(NEW, position=2**31), ("position",)),
+        (replace(NEW, window=terms.Window(NOW, NOW)), ("window", "ends_at")),
+        (replace(NEW, limits=terms.Limits(per_code=0)), ("limits", "per_code")),
+        (replace(NEW, discount=terms.Discount(minimum_order=Money(Decimal("0.001"), "EUR"))), ("discount", "minimum_order", "amount")),
+        (replace(NEW, metadata={"a": "x" * 20_001}), ("metadata",)),
+        (replace(NEW, codes=("A", " - ")), ("codes",)),
+        (replace(NEW, codes=tuple(f"C{n}" for n in range(1_001))), ("codes",)),
+    ],
+)  # fmt: skip
+async def test_a_promotion_that_makes_no_sense_is_not_made(
+    organization: Organization, new: NewPromotion, path: tuple[str, ...]
+) -> None:
+    """InvalidInput leads to the field, and neither the promotion nor its codes are there."""
+    async with refused(InvalidInput) as no:
+        await made(organization, new)
+    assert no.value.path[: len(path)] == path
+
+
+async def test_a_reference_and_an_identifier_are_one_promotions(organization: Organization) -> None:
+    """What is taken is refused, and free in another organization."""
+    new = replace(NEW, reference="spring", identifier="id-1")
+    await made(organization, new)
+    async with refused(ReferenceTaken) as no:
+        await made(organization, replace(NEW, reference=" spring "))
+    assert no.value.reference == "spring"
+    async with refused(InvalidInput) as identifier:
+        await made(organization, replace(NEW, identifier="id-1"))
+    assert identifier.value.path == ("identifier",)
+    other = await make.organization("other", account=2)
+    assert (await made(other, new)).reference == "spring"
+
+
+async def test_numbers_are_unambiguous_over_an_account(organization: Organization) -> None:
+    """A chosen number is refused where any site of the account has it, and the drawn ones go round it."""
+    sister = await make.organization("sister")
+    assert (await find.promotion(sister.id, None)).number == 2
+    await made(organization, replace(NEW, number=4))
+    async with refused(InvalidInput) as no:
+        await made(sister, replace(NEW, number=4))
+    assert no.value.path == ("number",)
+    assert [(await made(sister)).number, (await made(organization)).number] == [3, 5]
+    stranger = await make.organization("stranger", account=2)
+    assert (await made(stranger, replace(NEW, number=4))).number == 4
+
+
+async def test_a_drawn_reference_goes_round_a_chosen_one(organization: Organization) -> None:
+    """A reference that somebody chose like the next drawn one is no reason to refuse."""
+    await made(organization, replace(NEW, reference="promotion-3"))
+    drawn = (await made(organization)).reference
+    assert drawn.startswith("promotion-3-")
+
+
+async def test_a_key_gives_back_the_same_promotion(organization: Organization) -> None:
+    """A retry makes no second promotion; other words with the key, or a deleted promotion, are a mismatch."""
+    new = replace(NEW, codes=("A1",))
+    first = await made(organization, new, "K")
+    before = await everything()
+    assert (await made(organization, new, "K")).id == first.id
+    assert await everything() == before
+    async with refused(IdempotencyMismatch):
+        await made(organization, replace(new, position=1), "K")
+    await delete.promotion(organization, terms.PromotionRef(id=first.id), dry_run=False)
+    async with refused(IdempotencyMismatch):
+        await made(organization, new, "K")
+
+
+async def test_locations_are_linked_by_number(organization: Organization) -> None:
+    """Unknown numbers refuse the whole, another organization's among them."""
+    other = await make.organization("other", account=2)
+    await create.location(other, 5, "Theirs", False, NOW)
+    ours = await create.location(organization, None, "Ours", False, NOW)
+    promotion = await made(organization, replace(NEW, location_numbers=(1, 1)))
+    linked = await find.locations_of_promotions([promotion.id])
+    assert [place.id for place in linked[promotion.id]] == [ours.id]
+    async with refused(UnknownLocation):
+        await made(organization, replace(NEW, location_numbers=(1, 5)))
+
+
+async def test_the_default_location_is_one(organization: Organization) -> None:
+    """A new default takes that place from the one before; numbers are drawn after the highest."""
+    first = await create.location(organization, 7, " Dam 1 ", True, NOW)
+    second = await create.location(organization, None, "Dam 2", True, NOW)
+    places = await find.locations_of_organization(organization.id)
+    assert [(place.number, place.name, place.is_default) for place in places] == [
+        (7, "Dam 1", False),
+        (8, "Dam 2", True),
+    ]
+    assert first.id != second.id
+
+
+@pytest.mark.parametrize("thing", [create.location, create.product])
+async def test_a_number_is_one_place_or_product(organization: Organization, thing: Any) -> None:
+    """A taken or impossible number and an empty name are refused."""
+    more = (False,) if thing is create.location else ()
+    await thing(organization, 7, "One", *more, NOW)
+    for number, name, path in ((7, "Two", "number"), (0, "Two", "number"), (2**31, "Two", "number"), (8, " ", None)):
+        async with refused(InvalidInput) as no:
+            await thing(organization, number, name, *more, NOW)
+        assert no.value.path == (path or ("name" if more else "title"),)
+
+
+async def test_a_customer_signs_up_once(organization: Organization) -> None:
+    """A second sign-up with the address is EmailTaken, however it is written."""
+    first = await create.customer(organization, terms.Person("Ada@Example.com", "Ada"), {"a": 1}, NOW)
+    async with refused(EmailTaken):
+        await create.customer(organization, terms.Person("ada@example.com", "Other"), {"a": 2}, NOW)
+    kept = await Customer.get(id=first.id)
+    assert (kept.email, kept.first_name, kept.joined_at, kept.particulars) == ("Ada@example.com", "Ada", NOW, {"a": 1})
+
+
+async def test_somebody_only_spoken_of_may_sign_up(organization: Organization) -> None:
+    """A reservation makes nobody a customer: the address is free, and the reservation theirs."""
+    making = generate.Making(reserved_for=terms.Person("ada@example.com"))
+    [code] = (await generate.codes(organization, None, 1, generate.Format(), making, False, None, NOW)).codes
+    joined = await create.customer(organization, terms.Person("ada@example.com", "Ada"), {}, NOW)
+    assert (joined.id, joined.joined_at, joined.first_name) == (code.reserved_for_id, NOW, "Ada")
+
+
+# ------------------------------------------------------------------ organizations and keys
+
+
+async def test_an_organization_is_made_with_its_default_promotion(store: str) -> None:
+    """The promotion `default` is there from the first moment, and the account is made with it."""
+    made = await create.organization("Shop", 12, "shop", 99, "jpy", "Asia/Tokyo", NOW)
+    default = await find.promotion(made.id, None)
+    assert (made.number, made.identifier, made.currency, made.time_zone) == (12, "shop", "JPY", "Asia/Tokyo")
+    assert (default.reference, default.number, default.per_code) == ("default", 1, 1)
+    assert (await Account.get(id=made.account_id)).number == 99
+    assert len(made.page_secret) == 64
+
+
+async def test_numbers_and_identifiers_are_drawn(store: str) -> None:
+    """Without them an organization gets the next numbers, an account of its own and 26 letters and digits."""
+    first = await create.organization("One", None, None, None, "EUR", "UTC", NOW)
+    second = await create.organization("Two", None, None, None, "EUR", "UTC", NOW)
+    assert (first.number, second.number) == (1, 2)
+    assert first.account_id != second.account_id
+    assert first.identifier.isalnum()
+    assert (len(first.identifier), first.identifier != second.identifier) == (26, True)
+
+
+@pytest.mark.parametrize(
+    ("said", "path"),
+    [
+        ({"name": " "}, "name"),
+        ({"number": 1}, "number"),
+        ({"number": -1}, "number"),
+        ({"number": 2**31}, "number"),
+        ({"identifier": "demo"}, "identifier"),
+        ({"account": -1}, "account"),
+        ({"currency": "XYZ"}, "currency"),
+        ({"time_zone": "Mars"}, "time_zone"),
+    ],
+)
+async def test_an_organization_that_makes_no_sense_is_not_made(
+    organization: Organization, said: dict[str, Any], path: str
+) -> None:
+    """A taken number or identifier and an unknown currency or zone leave not even an account."""
+    values = {
+        "name": "N",
+        "number": None,
+        "identifier": None,
+        "account": 77,
+        "currency": "EUR",
+        "time_zone": "UTC",
+        **said,
+    }
+    async with refused(InvalidInput) as no:
+        await create.organization(*values.values(), NOW)  # type: ignore[arg-type]
+    assert no.value.path == (path,)
+
+
+async def test_a_key_is_told_once_and_kept_as_a_hash(organization: Organization) -> None:
+    """Of a key only the hash and four letters are kept, and it is long."""
+    value = await create.key(KeyKind.PUBLIC, organization.account_id, organization.id, None, NOW)
+    kept = await ApiKey.get()
+    assert (kept.value_hash, kept.hint) == (admit.key_hash(value), value[-4:])
+    assert (value[:3], len(value)) == ("pk_", 51)
+    assert value not in str(await everything())
+
+
+@pytest.mark.parametrize("value", ["", " sk", "sk x", "ключ", "a\nb"])
+async def test_an_impossible_key_is_refused(organization: Organization, value: str) -> None:
+    """A key travels in a header: printable ASCII without spaces."""
+    async with refused(InvalidInput) as no:
+        await create.key(KeyKind.SECRET, organization.account_id, organization.id, value, NOW)
+    assert no.value.path == ("value",)
+
+
+async def test_a_vendors_key_can_be_taken_over_once(organization: Organization) -> None:
+    """A key that is known already, revoked or not, is nobody else's."""
+    assert await create.key(KeyKind.SECRET, organization.account_id, organization.id, "old-key", NOW) == "old-key"
+    async with refused(InvalidInput):
+        await create.key(KeyKind.PUBLIC, organization.account_id, organization.id, "old-key", NOW)
