@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from tortoise import Tortoise
 from tortoise.backends.base.config_generator import expand_db_url
+from tortoise.connection import get_connection
 from tortoise.migrations.api.migrate import migrate as apply_migrations
 
 BUSY_SECONDS = 30
@@ -59,9 +60,14 @@ async def migrate(url: str) -> None:
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[None]:
-    """The database, for as long as the block lasts, for every task of this process."""
+    """The database, for as long as the block lasts, for every task of this process.
+
+    It is connected before the block begins: Tortoise leaves a connection locked and without its pragmas when the
+    first request, which would connect it, is cut off meanwhile.
+    """
     await Tortoise.init(config=config(url), _enable_global_fallback=True)
     try:
+        await get_connection("default").execute_query("SELECT 1")
         yield
     finally:
         await Tortoise.close_connections()

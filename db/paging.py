@@ -42,7 +42,9 @@ async def pages(
     if len(parent_ids) == 1:  # an ordinary page stops reading at its end
         return {parent_ids[0]: await page(queryset.filter(**{parent: parent_ids[0]}), after, size)}
     numbered = _after(queryset, after).filter(**{f"{parent}__in": parent_ids})
-    numbered = numbered.annotate(place=RawSQL(f"ROW_NUMBER() OVER (PARTITION BY {parent} ORDER BY created_at, id)"))
+    table = queryset.model._meta.db_table
+    within = f'PARTITION BY "{table}"."{parent}" ORDER BY "{table}"."created_at", "{table}"."id"'
+    numbered = numbered.annotate(place=RawSQL(f"ROW_NUMBER() OVER ({within})"))
     numbered._make_query()
     statement, values = numbered.query.get_parameterized_sql()
     found: dict[int, list[M]] = defaultdict(list)

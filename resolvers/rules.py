@@ -5,6 +5,7 @@ texts that both databases can store, numbers within what they hold, windows that
 """
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from resolvers.money import Money
 from resolvers.refusals import InvalidInput
 from resolvers.terms import said
 
+_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # not the words backslash-u-0000, whose backslash is escaped
 HIGHEST_INT = 2**31 - 1
 HIGHEST_AMOUNT = 10**15  # minor units of one order; sums of many still fit a big integer
 LONGEST_METADATA = 20_000
@@ -107,10 +109,17 @@ def minor(value: Money, *path: str) -> int:
     digits = money.digits(currency(value.currency, *path, "currency")) or 0
     if not value.amount.is_finite() or not 0 <= value.amount <= HIGHEST_AMOUNT:
         raise InvalidInput("An amount from 0 up, and not that much, please.", *path, "amount")
-    scaled = value.amount.scaleb(digits)
-    if scaled != int(scaled) or scaled > HIGHEST_AMOUNT:
+    scaled = _times(value.amount, 10**digits)
+    if scaled is None:
         raise InvalidInput(f"{value.currency} has {digits} decimals.", *path, "amount")
-    return int(scaled)
+    return whole(scaled, *path, "amount", least=0, most=HIGHEST_AMOUNT)
+
+
+def _times(value: Decimal, factor: int) -> int | None:
+    """The exact product, if it is a whole number; decimal arithmetic would round it to 28 digits."""
+    numerator, denominator = value.as_integer_ratio()
+    product, rest = divmod(numerator * factor, denominator)
+    return None if rest else product
 
 
 def time_zone(value: str, *path: str) -> str:
@@ -132,9 +141,7 @@ def metadata(value: Any, *path: str) -> dict[str, Any]:
         raise InvalidInput("Metadata is JSON: no NaN or infinity, and not nested that deep.", *path) from None
     if len(written) > LONGEST_METADATA:
         raise InvalidInput(f"At most {LONGEST_METADATA} characters of metadata, please.", *path)
-    if "\\u0000" in written:
-        raise InvalidInput("A NUL can't be stored.", *path)
-    storable(written, *path)
+    storable(_ESCAPED_NUL.sub("\x00", written), *path)
     return value
 
 
@@ -194,10 +201,10 @@ def _bound(
 
 
 def in_range(instant: datetime, *path: str) -> datetime:
-    """An instant that both databases can hold."""
+    """An instant that both databases can hold, in UTC."""
     if not EARLIEST <= instant <= LATEST:
         raise InvalidInput("This instant is out of range.", *path)
-    return instant
+    return instant.astimezone(UTC)
 
 
 def start_of_day(day: date, zone: str) -> datetime:
@@ -227,30 +234,42 @@ class CheckedDiscount:
 def discount(change: terms.Discount, present: CheckedDiscount, home: str) -> CheckedDiscount:
     """The discount after a change; all its amounts are in one currency, the organization's unless said."""
     kind = said(change.kind, present.discount_kind) or DiscountKind.NONE
-    minimum, maximum = said(change.minimum_order, None), said(change.maximum_discount, None)
-    unit = said(change.currency, present.currency)
-    if unit is None and kind is DiscountKind.FIXED_AMOUNT:
-        unit = next((amount.currency for amount in (minimum, maximum) if amount), home)
+    minimum = _amount(change.minimum_order, present.minimum_order, present.currency, "minimum_order")
+    maximum = _amount(change.maximum_discount, present.maximum_discount, present.currency, "maximum_discount")
+    unit = _unit(change.currency, present.currency, {unit for _, unit in (minimum, maximum) if unit}, kind, home)
     value = said(change.value, discount_amount(present.discount_kind, present.discount_value, present.currency))
-    named = {currency(amount.currency, "discount", "currency") for amount in (minimum, maximum) if amount}
-    named |= {currency(unit, "discount", "currency")} if unit is not None else set()
-    kept = [present.minimum_order, present.maximum_discount]
-    if len(named) > 1 or (present.currency and any(kept) and named - {present.currency}):
-        raise InvalidInput("All amounts of a promotion are in one currency.", "discount", "currency")
-    unit = next(iter(named), None)
     return CheckedDiscount(
         discount_kind=kind,
         discount_value=discount_value(kind, value or Decimal(0), unit, "discount", "value"),
         currency=unit,
-        minimum_order=_amount(change.minimum_order, present.minimum_order, "minimum_order"),
-        maximum_discount=_amount(change.maximum_discount, present.maximum_discount, "maximum_discount"),
+        minimum_order=minimum[0],
+        maximum_discount=maximum[0],
     )
 
 
-def _amount(change: terms.Maybe[Money | None], present: int | None, name: str) -> int | None:
+def _amount(
+    change: terms.Maybe[Money | None], present: int | None, unit: str | None, name: str
+) -> tuple[int | None, str | None]:
+    """An amount after a change, and the currency it is in."""
     if isinstance(change, terms.Absent):
+        return present, unit if present is not None else None
+    if change is None:
+        return None, None
+    return minor(change, "discount", name), currency(change.currency, "discount", name, "currency")
+
+
+def _unit(
+    change: terms.Maybe[str | None], present: str | None, amounts: set[str], kind: DiscountKind, home: str
+) -> str | None:
+    """The one currency of a discount; a change that would leave an amount in another is refused."""
+    named = amounts | ({currency(change, "discount", "currency")} if isinstance(change, str) else set())
+    if len(named) > 1 or (change is None and amounts):
+        raise InvalidInput("All amounts of a promotion are in one currency.", "discount", "currency")
+    if named:
+        return named.pop()
+    if isinstance(change, terms.Absent) and present is not None:
         return present
-    return None if change is None else minor(change, "discount", name)
+    return home if kind is DiscountKind.FIXED_AMOUNT else None
 
 
 @dataclass(frozen=True)
@@ -279,10 +298,10 @@ def discount_value(kind: DiscountKind, value: Decimal, unit: str | None, *path: 
         return minor(Money(value, unit or ""), *path)
     if not value.is_finite() or not 0 <= value <= 100:
         raise InvalidInput("A percentage from 0 to 100, please.", *path)
-    scaled = value * money.PERCENT
-    if scaled != int(scaled):
+    scaled = _times(value, money.PERCENT)
+    if scaled is None:
         raise InvalidInput("A percentage has at most four decimals.", *path)
-    return int(scaled)
+    return scaled
 
 
 def discount_amount(kind: DiscountKind, value: int, unit: str | None) -> Decimal:

@@ -31,7 +31,9 @@ _WRITABLE = set(ascii_lowercase + ascii_uppercase + digits + "-_")
 def key(text: str) -> str:
     """What a code's text is compared by; empty when nothing but spaces and dashes was said."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return "".join(letter for letter in folded if not _is_ignored(letter))
+    kept = "".join(letter for letter in folded if not _is_ignored(letter))
+    # What stood apart may join up now: an accent with the letter before it. Folded again, nothing changes.
+    return kept if kept == text else key(kept)
 
 
 def _is_ignored(letter: str) -> bool:

@@ -1,6 +1,7 @@
 """Buckets: hours, days, weeks and months as they are where the organization is."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_a_days_hours_fill_the_day(zone: str, day: tuple[int, int, int], hours: 
     assert following == over
     if zone == AMSTERDAM:
         assert len(starts) == hours
-    assert {after - before for before, after in zip(starts, starts[1:], strict=False)} == {timedelta(hours=1)}
+    assert {after - before for before, after in pairwise(starts)} == {timedelta(hours=1)}
 
 
 def test_the_hour_that_is_there_twice_is_two_hours() -> None:

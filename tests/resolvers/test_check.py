@@ -127,7 +127,6 @@ async def test_guesses_by_checking_are_counted_too(organization: Organization) -
         {"person": terms.Person("ada@example.com", "x" * 201)},
         {"person": terms.Person("ada@example.com", None, "a\x00")},
     ],
-    ids=str,
 )
 async def test_the_first_no_is_the_claims(organization: Organization, said: dict[str, Any]) -> None:
     """What is checked is answered first with what a claim is then refused by, nonsense included."""

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -93,7 +94,7 @@ async def test_buckets_follow_each_other_empty_ones_included(
         await claimed(organization, now=NOW + hours * HOUR)
     rows = await measured(organization, size, now=NOW + 24.5 * HOUR)
     assert [row.share.claims for row in rows] == claims
-    assert all(row.end == after.start for row, after in zip(rows, rows[1:], strict=False))
+    assert all(row.end == after.start for row, after in pairwise(rows))
     assert {row.currency for row in rows} == {None}
 
 

@@ -57,10 +57,14 @@ async def test_a_key_is_one_organizations(organization: Organization) -> None:
 
 async def test_a_call_that_is_rolled_back_leaves_its_key_free(organization: Organization) -> None:
     """What fails takes no key."""
-    with pytest.raises(RuntimeError):
+
+    async def failing() -> None:
         async with in_transaction():
             await remember.call(organization.id, "K", "said", NOW)
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await failing()
     assert await remember.call(organization.id, "K", "other", NOW) is None
 
 

@@ -35,7 +35,8 @@ def test_an_unwelcome_noun_is_refused(word: str) -> None:
 
 def test_the_brief_example_can_be_drawn() -> None:
     """curious-pineapple is a code that we issue."""
-    assert "curious" in adjectives() and "pineapple" in nouns()
+    assert "curious" in adjectives()
+    assert "pineapple" in nouns()
 
 
 def test_no_two_pairs_read_alike_without_the_dash() -> None:
