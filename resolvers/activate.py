@@ -6,8 +6,9 @@ from tortoise.transactions import in_transaction
 
 from db.models import Code, Location, Organization, Product, Promotion
 from db.queries import codes, customers, products, promotions
-from resolvers import claim, find, rules, terms, update
+from resolvers import claim, find, rules, sense, terms, update
 from resolvers.refusals import AlreadyActivated, Disabled, Ended, InvalidInput, UnknownCode, UnknownPromotion
+from resolvers.sense import CheckedPerson
 
 
 async def code(
@@ -25,7 +26,7 @@ async def code(
     A promotion, if named, must be the code's. Raises UnknownCode, UnknownPromotion, AlreadyActivated, Ended,
     Disabled, InvalidInput.
     """
-    rules.email(customer.email, "customer", "email")
+    person = sense.person(customer, "customer")
     location = await claim.place(organization, location_number)
     product = await thing(organization, product_number)
     async with in_transaction():
@@ -36,14 +37,14 @@ async def code(
                 raise UnknownCode(text)
         else:
             found = await update.hold_code(organization.id, text)
-        return await start(organization, found, customer, location, product, off_peak, now)
+        return await start(organization, found, person, location, product, off_peak, now)
 
 
 async def thing(organization: Organization, number: int | None) -> Product | None:
     """The product that a caller named by its number, if any."""
     if number is None:
         return None
-    found = await products.by_number(organization.id, rules.whole(number, "product_number"))
+    found = await products.by_number(organization.id, sense.whole(number, "product_number"))
     if found is None:
         raise InvalidInput(f"There is no product {number}.", "product_number")
     return found
@@ -52,7 +53,7 @@ async def thing(organization: Organization, number: int | None) -> Product | Non
 async def start(
     organization: Organization,
     found: Code,
-    customer: terms.Person,
+    person: CheckedPerson,
     location: Location | None,
     product: Product | None,
     off_peak: bool,
@@ -67,18 +68,18 @@ async def start(
     for refusal in rules.switches(found, promotion, now):
         if isinstance(refusal, Disabled | Ended):
             raise refusal
-    email, email_key = rules.email(customer.email, "customer", "email")
-    named = rules.person(customer, "customer")
-    person = await customers.ensure(organization.id, email, email_key, named.first_name, named.last_name, now, now)
-    if found.reserved_for_id not in (None, person.id):
+    customer = await customers.ensure(
+        organization.id, person.email, person.email_key, person.first_name, person.last_name, now, now
+    )
+    if found.reserved_for_id not in (None, customer.id):
         raise InvalidInput("This code is reserved for somebody else.", "customer", "email")
     columns = {
         "activated_at": now,
-        "activated_by_id": person.id,
+        "activated_by_id": customer.id,
         "activated_location_id": location.id if location else None,
         "activated_product_id": product.id if product else None,
         "off_peak": off_peak,
-        "reserved_for_id": person.id,
+        "reserved_for_id": customer.id,
         "ends_at": lifetime_end(found.ends_at, promotion, now),
         "updated_at": now,
     }

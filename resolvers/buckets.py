@@ -4,13 +4,12 @@ A bucket is named by the UTC instant at which it begins there, so a day with day
 hours long. Weeks begin on Monday.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from db.models import UsageLevel
 from db.queries.usage import Bucket
-from resolvers import rules
 
 
 class Size(StrEnum):
@@ -19,6 +18,11 @@ class Size(StrEnum):
     WEEK = "WEEK"
     MONTH = "MONTH"
     TOTAL = "TOTAL"
+
+
+def start_of_day(day: date, zone: str) -> datetime:
+    """The first instant of a day somewhere; where midnight is skipped, the instant of the jump."""
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
 def start(size: Size, at: datetime, zone: str) -> datetime:
@@ -33,7 +37,7 @@ def start(size: Size, at: datetime, zone: str) -> datetime:
         day -= timedelta(days=day.weekday())
     elif size is Size.MONTH:
         day = day.replace(day=1)
-    return rules.start_of_day(day, zone)
+    return start_of_day(day, zone)
 
 
 def end(size: Size, started: datetime, zone: str) -> datetime:
@@ -43,7 +47,7 @@ def end(size: Size, started: datetime, zone: str) -> datetime:
     day = started.astimezone(ZoneInfo(zone)).date()
     days = {Size.DAY: 1, Size.WEEK: 7, Size.MONTH: 32}[size]
     later = day + timedelta(days=days)
-    return rules.start_of_day(later.replace(day=1) if size is Size.MONTH else later, zone)
+    return start_of_day(later.replace(day=1) if size is Size.MONTH else later, zone)
 
 
 def of(organization_id: int, promotion_id: int, currency: str | None, at: datetime, zone: str) -> list[Bucket]:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from db.models import Code, Organization
 from db.queries import claims, codes, customers, locations, promotions
-from resolvers import claim, money, rules, terms
+from resolvers import claim, money, rules, sense, terms
 from resolvers.money import Money
 from resolvers.refusals import IdempotencyMismatch, InvalidInput, Refusal, TooManyAttempts, UnknownCode
 from resolvers.throttle import Guard
@@ -65,14 +65,14 @@ async def code(
 
 def _read(
     text: str, customer: terms.Person | None, order: terms.Order | None
-) -> tuple[str, str | None, rules.CheckedOrder]:
-    _, key = rules.code_text(text, "text")
-    email_key = rules.email(customer.email, "customer", "email")[1] if customer else None
-    return key, email_key, rules.order(order, "order")
+) -> tuple[str, str | None, sense.CheckedOrder]:
+    _, key = sense.code_text(text, "text")
+    email_key = sense.person(customer, "customer").email_key if customer else None
+    return key, email_key, sense.order(order, "order")
 
 
 async def _standing(
-    organization_id: int, found: Code, email_key: str | None, order: rules.CheckedOrder
+    organization_id: int, found: Code, email_key: str | None, order: sense.CheckedOrder
 ) -> list[Refusal] | None:
     """What a claim that stands on this order already means: none stands (None), a replay ([]), or a mismatch."""
     if order.reference is None or email_key is None:

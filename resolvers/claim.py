@@ -15,9 +15,9 @@ from tortoise.transactions import in_transaction
 from db.models import Claim, Code, Location, Organization, Promotion
 from db.queries import claims, codes, customers, locations, promotions, usage
 from db.queries.usage import Share
-from resolvers import buckets, money, refusals, remember, rules, terms
+from resolvers import buckets, money, refusals, remember, rules, sense, terms
 from resolvers.refusals import IdempotencyMismatch, InvalidInput
-from resolvers.rules import CheckedOrder
+from resolvers.sense import CheckedOrder, CheckedPerson
 from resolvers.tally import Refusals
 from resolvers.throttle import Guard
 
@@ -49,18 +49,18 @@ async def code(
     says no. The exchange token is good for `exchange.token`, once, within TOKEN_GOOD_FOR.
     """
     said = ("claim.code", text, customer, order, location_number)
-    _, key = rules.code_text(text, "text")
-    rules.email(customer.email, "customer", "email")
-    person = rules.person(customer, "customer")
-    checked = rules.order(order, "order")
+    _, key = sense.code_text(text, "text")
+    person = sense.person(customer, "customer")
+    checked = sense.order(order, "order")
     location = await place(organization, location_number)
     if guard is not None:
         guard.check(now)
     try:
         async with in_transaction():
             earlier = await remember.call(organization.id, idempotency_key, said, now)
-            if earlier is not None:
-                return await _again(organization, earlier, now)
+            standing = await _standing(organization.id, earlier)
+            if standing is not None:
+                return await _fresh_token(standing, now)
             claimed = await _claim(organization, text, key, person, checked, location, now)
             await remember.answer(organization.id, idempotency_key, claimed.claim.id)
             return claimed
@@ -76,7 +76,7 @@ async def place(organization: Organization, number: int | None) -> Location | No
     """The location that a caller named by its number, if any."""
     if number is None:
         return None
-    found = await locations.by_number(organization.id, rules.whole(number, "location_number"))
+    found = await locations.by_number(organization.id, sense.whole(number, "location_number"))
     if found is None:
         raise InvalidInput(f"There is no location {number}.", "location_number")
     return found
@@ -126,7 +126,7 @@ async def _claim(
     organization: Organization,
     text: str,
     key: str,
-    person: terms.Person,
+    person: CheckedPerson,
     order: CheckedOrder,
     location: Location | None,
     now: datetime,
@@ -135,12 +135,11 @@ async def _claim(
     found = await codes.by_text(organization.id, key) if promotion else None
     if promotion is None or found is None or found.promotion_id != promotion.id:  # deleted while we waited
         raise refusals.UnknownCode(text)
-    _, email_key = rules.email(person.email)
     if order.reference is not None:
         standing = await claims.standing_on_order(organization.id, found.id, order.reference)
         if standing is not None:
-            return await _replay(organization.id, standing, email_key, now)
-    asked = await asked_by(organization.id, email_key, promotion, found.id, order, location)
+            return await _replay(organization.id, standing, person.email_key, now)
+    asked = await asked_by(organization.id, person.email_key, promotion, found.id, order, location)
     linked = await locations.ids_of_promotion(promotion.id)
     for refusal in rules.objections(found, promotion, linked, asked, now):
         raise refusal
@@ -151,13 +150,14 @@ async def _write(
     organization: Organization,
     promotion: Promotion,
     found: Code,
-    person: terms.Person,
+    person: CheckedPerson,
     order: CheckedOrder,
     location: Location | None,
     now: datetime,
 ) -> Claimed:
-    email, email_key = rules.email(person.email)
-    customer = await customers.ensure(organization.id, email, email_key, person.first_name, person.last_name, now, now)
+    customer = await customers.ensure(
+        organization.id, person.email, person.email_key, person.first_name, person.last_name, now, now
+    )
     token = secrets.token_hex(12)
     claim = await claims.add(
         {
@@ -186,11 +186,14 @@ async def _write(
     return Claimed(claim, token, replayed=False)
 
 
-async def _again(organization: Organization, claim_id: int, now: datetime) -> Claimed:
-    claim = await claims.by_id(organization.id, claim_id)
+async def _standing(organization_id: int, claim_id: int | None) -> Claim | None:
+    """The claim that an idempotency key was used for, if it stands; a released one is not given back."""
+    if claim_id is None:
+        return None
+    claim = await claims.by_id(organization_id, claim_id)
     if claim is None:
         raise IdempotencyMismatch("The claim that this key was used for has been deleted.")
-    return await _fresh_token(claim, now)
+    return claim if claim.released_at is None else None
 
 
 async def _replay(organization_id: int, claim: Claim, email_key: str, now: datetime) -> Claimed:

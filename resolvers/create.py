@@ -11,7 +11,7 @@ from tortoise.transactions import in_transaction
 
 from db.models import DEFAULT_REFERENCE, Customer, KeyKind, Location, Organization, Product, Promotion
 from db.queries import accounts, codes, customers, keys, locations, organizations, products, promotions
-from resolvers import admit, generate, remember, rules, terms
+from resolvers import admit, generate, remember, sense, terms
 from resolvers.refusals import (
     CodeTaken,
     EmailTaken,
@@ -20,7 +20,7 @@ from resolvers.refusals import (
     ReferenceTaken,
     UnknownLocation,
 )
-from resolvers.rules import CheckedDiscount, CheckedLimits
+from resolvers.sense import CheckedDiscount, CheckedLimits
 
 MOST_TEXTS = 1_000
 """Texts that a promotion may be created with; more of them are generated or imported."""
@@ -67,18 +67,18 @@ async def promotion(
 
 
 def _checked(organization: Organization, new: NewPromotion) -> dict[str, Any]:
-    starts_at, ends_at = rules.window(new.window, None, None, organization.time_zone)
+    starts_at, ends_at = sense.window(new.window, None, None, organization.time_zone)
     return {
         "organization_id": organization.id,
-        "name": rules.text(new.name, "name"),
-        "identifier": rules.optional_text(new.identifier, "identifier", longest=64) or str(uuid.uuid4()),
+        "name": sense.text(new.name, "name"),
+        "identifier": sense.optional_text(new.identifier, "identifier", longest=64) or str(uuid.uuid4()),
         "is_enabled": new.is_enabled,
-        "position": rules.whole(new.position, "position", least=-rules.HIGHEST_INT),
-        **asdict(rules.discount(new.discount, CheckedDiscount(), organization.currency)),
+        "position": sense.whole(new.position, "position", least=-sense.HIGHEST_INT),
+        **asdict(sense.discount(new.discount, CheckedDiscount(), organization.currency)),
         "starts_at": starts_at,
         "ends_at": ends_at,
-        **asdict(rules.limits(new.limits, CheckedLimits())),
-        "metadata": rules.metadata(new.metadata or {}, "metadata"),
+        **asdict(sense.limits(new.limits, CheckedLimits())),
+        "metadata": sense.metadata(new.metadata or {}, "metadata"),
     }
 
 
@@ -87,7 +87,7 @@ def _texts(said: tuple[str, ...]) -> dict[str, str]:
     if len(said) > MOST_TEXTS:
         raise InvalidInput(f"At most {MOST_TEXTS} texts, please; generate or import more.", "codes")
     texts: dict[str, str] = {}
-    for place, (text, key) in enumerate(rules.code_text(text, "codes") for text in said):
+    for place, (text, key) in enumerate(sense.code_text(text, "codes") for text in said):
         if key in texts:
             raise InvalidInput(f"{text!r} and {texts[key]!r} are one code.", "codes", str(place))
         texts[key] = text
@@ -98,7 +98,7 @@ async def _promotion_number(organization: Organization, chosen: int | None) -> i
     """The chosen number, or the next; unambiguous over the account, as LP Motor's paths name no site."""
     account = await accounts.hold(organization.account_id)
     if chosen is not None:
-        if await promotions.number_is_taken(account.id, rules.whole(chosen, "number")):
+        if await promotions.number_is_taken(account.id, sense.whole(chosen, "number")):
             raise InvalidInput(f"Another promotion of this account has the number {chosen}.", "number")
         return chosen
     number = account.last_promotion_number + 1
@@ -109,7 +109,7 @@ async def _promotion_number(organization: Organization, chosen: int | None) -> i
 
 
 async def _reference(organization_id: int, chosen: str | None, number: int) -> str:
-    checked = rules.optional_text(chosen, "reference")
+    checked = sense.optional_text(chosen, "reference")
     reference = checked or f"promotion-{number}"
     if await promotions.by_reference(organization_id, reference):
         if checked:
@@ -120,7 +120,7 @@ async def _reference(organization_id: int, chosen: str | None, number: int) -> s
 
 async def link(organization_id: int, promotion_id: int, numbers: tuple[int, ...]) -> None:
     """Link a promotion to exactly the locations with these numbers. Raises UnknownLocation."""
-    wanted = {rules.whole(number, "location_numbers") for number in numbers}
+    wanted = {sense.whole(number, "location_numbers") for number in numbers}
     found = await locations.by_numbers(organization_id, wanted)
     for number in sorted(wanted - {location.number for location in found}):
         raise UnknownLocation(number)
@@ -148,25 +148,25 @@ async def location(
     organization: Organization, number: int | None, name: str, is_default: bool, now: datetime
 ) -> Location:
     """Make a location, with the next number unless one is chosen. Raises InvalidInput."""
-    checked = rules.text(name, "name")
-    rules.optional_whole(number, "number")
+    checked = sense.text(name, "name")
+    sense.optional_whole(number, "number")
     async with in_transaction():
         await organizations.hold(organization.id)
         if number is not None and await locations.by_number(organization.id, number):
             raise InvalidInput(f"There is a location {number} already.", "number")
-        drawn = number or rules.whole(await locations.highest_number(organization.id) + 1, "number")
+        drawn = number or sense.whole(await locations.highest_number(organization.id) + 1, "number")
         return await locations.add(organization.id, drawn, checked, is_default, now)
 
 
 async def product(organization: Organization, number: int | None, title: str, now: datetime) -> Product:
     """Make a product, with the next number unless one is chosen. Raises InvalidInput."""
-    checked = rules.text(title, "title")
-    rules.optional_whole(number, "number")
+    checked = sense.text(title, "title")
+    sense.optional_whole(number, "number")
     async with in_transaction():
         await organizations.hold(organization.id)
         if number is not None and await products.by_number(organization.id, number):
             raise InvalidInput(f"There is a product {number} already.", "number")
-        drawn = number or rules.whole(await products.highest_number(organization.id) + 1, "number")
+        drawn = number or sense.whole(await products.highest_number(organization.id) + 1, "number")
         return await products.add(organization.id, drawn, checked, now)
 
 
@@ -174,14 +174,15 @@ async def customer(
     organization: Organization, person: terms.Person, particulars: dict[str, Any], now: datetime
 ) -> Customer:
     """A customer signs up; somebody who was only spoken of before may. Raises InvalidInput, EmailTaken."""
-    email, email_key = rules.email(person.email, "email")
-    named = rules.person(person)
+    checked = sense.person(person)
     async with in_transaction():
         await organizations.hold(organization.id)  # of two who sign up at once, the second hears that it is the second
-        known = await customers.hold(organization.id, email_key)
+        known = await customers.hold(organization.id, checked.email_key)
         if known is not None and known.joined_at is not None:
             raise EmailTaken
-        made = await customers.ensure(organization.id, email, email_key, named.first_name, named.last_name, now, now)
+        made = await customers.ensure(
+            organization.id, checked.email, checked.email_key, checked.first_name, checked.last_name, now, now
+        )
         await customers.keep_particulars(made, particulars, now)
         return made
 
@@ -199,15 +200,15 @@ async def organization(
 
     Without an account number it gets an account of its own. Raises InvalidInput.
     """
-    checked_name, checked_zone = rules.text(name, "name"), rules.time_zone(time_zone, "time_zone")
-    checked_currency = rules.currency(currency, "currency")
-    rules.optional_whole(number, "number")
-    rules.optional_whole(account_number, "account")
+    checked_name, checked_zone = sense.text(name, "name"), sense.time_zone(time_zone, "time_zone")
+    checked_currency = sense.currency(currency, "currency")
+    sense.optional_whole(number, "number")
+    sense.optional_whole(account_number, "account")
     async with in_transaction():
-        owner = account_number or rules.whole(await accounts.highest_number() + 1, "account")
+        owner = account_number or sense.whole(await accounts.highest_number() + 1, "account")
         account = await accounts.by_number(owner) or await accounts.add(owner, now)
-        drawn = number or rules.whole(await organizations.highest_number() + 1, "number")
-        called = rules.optional_text(identifier, "identifier", longest=64) or _identifier()
+        drawn = number or sense.whole(await organizations.highest_number() + 1, "number")
+        called = sense.optional_text(identifier, "identifier", longest=64) or _identifier()
         taken = await organizations.taken(drawn, called)
         if taken is not None:
             field = "number" if taken.number == drawn else "identifier"

@@ -14,7 +14,7 @@ from tortoise.transactions import in_transaction
 from db.models import DEFAULT_REFERENCE, Claim, Customer, Organization
 from db.queries import claims, codes, customers, promotions, usage
 from db.queries.usage import Bucket, Share
-from resolvers import buckets, find, rules, terms, update
+from resolvers import buckets, find, sense, terms, update
 from resolvers import claim as claiming
 from resolvers.refusals import InvalidInput, UnknownCustomer, UnknownPromotion
 
@@ -65,7 +65,7 @@ async def customer(organization: Organization, email: str, now: datetime) -> Cus
 
     Their claims, reservations and activations stay, under a row without a name. Raises UnknownCustomer.
     """
-    _, email_key = rules.email(email, "email")
+    _, email_key = sense.email(email, "email")
     async with in_transaction():
         found = await customers.hold(organization.id, email_key)
         if found is None or found.joined_at is None:

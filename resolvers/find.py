@@ -33,7 +33,7 @@ from db.queries import (
     promotions,
 )
 from db.queries import keys as api_keys
-from resolvers import rules, terms, wording
+from resolvers import sense, terms, wording
 from resolvers.refusals import InvalidInput, UnknownCode, UnknownCustomer, UnknownPromotion
 
 BATCHES: dict[type[Any], Any] = {
@@ -58,7 +58,7 @@ async def promotion(organization_id: int, ref: terms.PromotionRef | None) -> Pro
     if ref.id is not None:
         found = await promotions.by_id(organization_id, ref.id)
     else:
-        found = await promotions.by_reference(organization_id, rules.storable(ref.reference or "", "promotion"))
+        found = await promotions.by_reference(organization_id, sense.storable(ref.reference or "", "promotion"))
     if found is None:
         raise UnknownPromotion
     return found
@@ -67,7 +67,7 @@ async def promotion(organization_id: int, ref: terms.PromotionRef | None) -> Pro
 async def code(organization_id: int, text: str) -> Code:
     """A code by its text, as people type it. Raises UnknownCode."""
     try:
-        _, key = rules.code_text(text, "text")
+        _, key = sense.code_text(text, "text")
     except InvalidInput:
         raise UnknownCode(text[: wording.LONGEST_TEXT]) from None
     found = await codes.by_text(organization_id, key)
@@ -78,7 +78,7 @@ async def code(organization_id: int, text: str) -> Code:
 
 async def customer(organization_id: int, email: str) -> Customer:
     """A customer by address. Raises InvalidInput, UnknownCustomer."""
-    _, email_key = rules.email(email, "email")
+    _, email_key = sense.email(email, "email")
     found = await customers.by_email(organization_id, email_key)
     if found is None or found.joined_at is None:
         raise UnknownCustomer
@@ -125,10 +125,10 @@ def all_promotions(organization_id: int, asked: PromotionFilter, now: datetime) 
 def all_codes(organization_id: int, asked: CodeFilter, now: datetime) -> QuerySet[Code]:
     found = _made_between(codes.all_of(organization_id), asked.created_after, asked.created_before)
     if asked.text_prefix is not None:
-        rules.storable(asked.text_prefix, "filter", "text_prefix")
+        sense.storable(asked.text_prefix, "filter", "text_prefix")
         found = found.filter(text_key__startswith=wording.key(asked.text_prefix))
     if asked.reserved_for_email is not None:
-        _, email_key = rules.email(asked.reserved_for_email, "filter", "reserved_for_email")
+        _, email_key = sense.email(asked.reserved_for_email, "filter", "reserved_for_email")
         found = found.filter(reserved_for__email_key=email_key)
     return found if asked.status is None else codes.with_status(found, asked.status, now)
 
@@ -136,9 +136,9 @@ def all_codes(organization_id: int, asked: CodeFilter, now: datetime) -> QuerySe
 def all_claims(organization_id: int, asked: ClaimFilter) -> QuerySet[Claim]:
     found = _made_between(claims.all_of(organization_id), asked.created_after, asked.created_before)
     if asked.email is not None:
-        found = found.filter(customer__email_key=rules.email(asked.email, "filter", "email")[1])
+        found = found.filter(customer__email_key=sense.email(asked.email, "filter", "email")[1])
     if asked.order_reference is not None:
-        reference = rules.storable(asked.order_reference, "filter", "order_reference").strip()
+        reference = sense.storable(asked.order_reference, "filter", "order_reference").strip()
         found = found.filter(order_reference=reference)
     if asked.status is not None and len(set(asked.status)) == 1:
         found = found.filter(released_at__isnull=asked.status[0] == "CLAIMED")
@@ -160,14 +160,14 @@ def _made_between(
     found: QuerySet[Any], created_after: datetime | None, created_before: datetime | None
 ) -> QuerySet[Any]:
     if created_after is not None:
-        found = found.filter(created_at__gte=rules.in_range(created_after, "filter", "created_after"))
+        found = found.filter(created_at__gte=sense.in_range(created_after, "filter", "created_after"))
     if created_before is not None:
-        found = found.filter(created_at__lt=rules.in_range(created_before, "filter", "created_before"))
+        found = found.filter(created_at__lt=sense.in_range(created_before, "filter", "created_before"))
     return found
 
 
 def _searched(search: str | None) -> str | None:
-    return rules.optional_text(search, "search")
+    return sense.optional_text(search, "search")
 
 
 async def page(found: QuerySet[Any], after: Place | None, size: int) -> list[Any]:

@@ -12,7 +12,7 @@ from tortoise.transactions import in_transaction
 from db.models import Code, Customer, Organization, Promotion
 from db.queries import codes as rows
 from db.queries import customers, organizations
-from resolvers import find, remember, rules, terms, wording
+from resolvers import find, remember, sense, terms, wording
 from resolvers.refusals import CodeSpaceTooSmall, IdempotencyMismatch
 from resolvers.terms import said
 from resolvers.wording import Format
@@ -66,7 +66,7 @@ async def codes(
     A dry run makes none and says whether they could be made. Raises InvalidInput, UnknownPromotion,
     IdempotencyMismatch, or CodeSpaceTooSmall when the format has fewer free texts than that.
     """
-    rules.whole(amount, "amount", most=MOST_AT_ONCE)
+    sense.whole(amount, "amount", most=MOST_AT_ONCE)
     check(making, organization)
     if dry_run:
         await find.promotion(organization.id, promotion)
@@ -86,11 +86,11 @@ async def codes(
 
 def check(making: Making, organization: Organization) -> None:
     """Raises InvalidInput where what is asked of the codes makes no sense."""
-    rules.window(making.window, None, None, organization.time_zone)
-    rules.optional_whole(said(making.allowed_claims, None), "allowed_claims")
-    rules.metadata(making.metadata or {}, "metadata")
+    sense.window(making.window, None, None, organization.time_zone)
+    sense.optional_whole(said(making.allowed_claims, None), "allowed_claims")
+    sense.metadata(making.metadata or {}, "metadata")
     if making.reserved_for is not None:
-        rules.email(making.reserved_for.email, "reserved_for", "email")
+        sense.person(making.reserved_for, "reserved_for")
 
 
 async def make(
@@ -121,7 +121,7 @@ async def insert(
     now: datetime,
 ) -> list[int]:
     """Insert (text, key) pairs as codes, skipping those that exist; the ids of the new ones."""
-    starts_at, ends_at = rules.window(making.window, None, None, organization.time_zone)
+    starts_at, ends_at = sense.window(making.window, None, None, organization.time_zone)
     return await rows.insert(
         organization.id,
         promotion.id,
@@ -140,9 +140,10 @@ async def reserve(organization: Organization, person: terms.Person | None, now: 
     """The customer whom codes are reserved for; a new one is only spoken of until they act themselves."""
     if person is None:
         return None
-    email, email_key = rules.email(person.email, "reserved_for", "email")
-    names = rules.person(person, "reserved_for")
-    return await customers.ensure(organization.id, email, email_key, names.first_name, names.last_name, None, now)
+    checked = sense.person(person, "reserved_for")
+    return await customers.ensure(
+        organization.id, checked.email, checked.email_key, checked.first_name, checked.last_name, None, now
+    )
 
 
 async def free_texts(organization: Organization, amount: int, format: Format) -> AsyncIterator[list[tuple[str, str]]]:

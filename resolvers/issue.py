@@ -6,7 +6,7 @@ from tortoise.transactions import in_transaction
 
 from db.models import Code, Organization
 from db.queries import codes, promotions
-from resolvers import activate, claim, find, generate, remember, rules, terms
+from resolvers import activate, claim, find, generate, remember, rules, sense, terms
 from resolvers.refusals import Disabled, Ended, IdempotencyMismatch, PromotionSpent, UnknownPromotion
 from resolvers.wording import Format
 
@@ -27,7 +27,7 @@ async def code(
     IdempotencyMismatch.
     """
     said = ("issue.code", ref, customer, location_number, product_number, off_peak)
-    rules.email(customer.email, "customer", "email")
+    person = sense.person(customer, "customer")
     location = await claim.place(organization, location_number)
     product = await activate.thing(organization, product_number)
     async with in_transaction():
@@ -41,7 +41,7 @@ async def code(
         making = generate.Making(activated=False)
         [code_id] = await generate.make(organization, promotion, 1, Format(), making, now)
         made = (await codes.by_ids([code_id]))[code_id]
-        started = await activate.start(organization, made, customer, location, product, off_peak, now)
+        started = await activate.start(organization, made, person, location, product, off_peak, now)
         await remember.answer(organization.id, idempotency_key, code_id)
         return started
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from db.models import Organization, UsageLevel
 from db.queries import claims, usage
 from db.queries.usage import NOTHING, Share
-from resolvers import buckets, money, rules
+from resolvers import buckets, money, sense
 from resolvers.buckets import Size
 from resolvers.refusals import InvalidInput
 
@@ -102,8 +102,8 @@ def _is_of_days(asked: Asked) -> bool:
 
 def _bounds(size: Size, start: datetime, end: datetime, zone: str) -> list[datetime]:
     """Where each bucket begins, and at last where the last one ends."""
-    rules.in_range(start, "from")
-    rules.in_range(end, "to")
+    sense.in_range(start, "from")
+    sense.in_range(end, "to")
     bounds = [buckets.start(size, start, zone)]
     if size is Size.TOTAL:
         closed = buckets.start(size, end, zone)

@@ -41,3 +41,11 @@ def discount(kind: DiscountKind, value: int, order_total: int, maximum: int | No
     else:
         off = 0
     return min(off, order_total, order_total if maximum is None else maximum)
+
+
+def discount_amount(kind: DiscountKind, value: int, unit: str | None) -> Decimal:
+    """The size of a discount as it was said: 15 for 15 %, 4.50 for an amount."""
+    if kind is DiscountKind.FIXED_AMOUNT:
+        return of_minor(value, unit or "").amount
+    percent = Decimal(value) / PERCENT
+    return percent.quantize(Decimal(1)) if percent == int(percent) else percent.normalize()

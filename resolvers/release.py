@@ -6,7 +6,7 @@ from tortoise.transactions import in_transaction
 
 from db.models import Claim, Organization
 from db.queries import claims, codes, promotions, usage
-from resolvers import buckets, rules
+from resolvers import buckets, sense
 from resolvers import claim as claiming
 from resolvers.refusals import InvalidInput
 
@@ -17,7 +17,7 @@ async def claim(organization: Organization, claim_id: int, reason: str, now: dat
     Its share leaves the usage of the hour and day in which it was made. Raises InvalidInput for a claim that
     does not exist.
     """
-    checked = rules.text(reason, "reason", longest=1000)
+    checked = sense.text(reason, "reason", longest=1000)
     async with in_transaction():
         promotion = await promotions.hold_of_claim(organization.id, claim_id)
         found = await claims.by_id(organization.id, claim_id) if promotion else None

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from db.queries import idempotency
-from resolvers import rules
+from resolvers import sense
 from resolvers.refusals import IdempotencyMismatch
 
 KEPT = timedelta(hours=24)
@@ -19,7 +19,7 @@ async def call(organization_id: int, key: str | None, said: object, now: datetim
     """
     if key is None:
         return None
-    checked = rules.text(key, "idempotency_key")
+    checked = sense.text(key, "idempotency_key")
     fingerprint = hashlib.sha256(repr(said).encode(errors="surrogatepass")).hexdigest()
     earlier = await idempotency.take(organization_id, checked, fingerprint, now, now - KEPT)
     if earlier is None:

@@ -8,8 +8,9 @@ from tortoise.transactions import in_transaction
 
 from db.models import Code, Delivery, Organization
 from db.queries import codes, deliveries
-from resolvers import find, remember, rules, terms, update
+from resolvers import find, remember, sense, terms, update
 from resolvers.refusals import IdempotencyMismatch, InvalidInput
+from resolvers.sense import CheckedPerson
 
 MOST_RECIPIENTS = 10_000
 
@@ -41,7 +42,7 @@ async def code(
     """
     said = ("send.code", text, tuple(recipients), message, resend)
     people = _different(recipients)
-    note = rules.optional_text(message, "message", longest=10_000)
+    note = sense.optional_text(message, "message", longest=10_000)
     if dry_run:
         found = await find.code(organization.id, text)
         return replace(await _write(found, people, note, resend, now), dry_run=True)
@@ -57,22 +58,21 @@ async def code(
         return replace(sent, deliveries=queued)
 
 
-def _different(recipients: Sequence[terms.Person]) -> dict[str, terms.Person]:
+def _different(recipients: Sequence[terms.Person]) -> dict[str, CheckedPerson]:
     """The recipients by their address's key; whoever is named twice counts once."""
     if not recipients:
         raise InvalidInput("At least one recipient, please.", "recipients")
     if len(recipients) > MOST_RECIPIENTS:
         raise InvalidInput(f"At most {MOST_RECIPIENTS} recipients a call, please.", "recipients")
-    people: dict[str, terms.Person] = {}
+    people: dict[str, CheckedPerson] = {}
     for place, person in enumerate(recipients):
-        email, key = rules.email(person.email, "recipients", str(place), "email")
-        named = rules.person(person, "recipients", str(place))
-        people.setdefault(key, replace(named, email=email))
+        checked = sense.person(person, "recipients", str(place))
+        people.setdefault(checked.email_key, checked)
     return people
 
 
 async def _write(
-    found: Code, people: dict[str, terms.Person], message: str | None, resend: bool, now: datetime
+    found: Code, people: dict[str, CheckedPerson], message: str | None, resend: bool, now: datetime
 ) -> Sent:
     """The letters that these people are to get, not stored yet."""
     known = set() if resend else await deliveries.recipients_of(found.id, list(people))

@@ -8,7 +8,7 @@ from tortoise.transactions import in_transaction
 
 from db.models import DEFAULT_REFERENCE, Code, Organization, Promotion
 from db.queries import codes, promotions
-from resolvers import create, find, generate, rules, terms
+from resolvers import create, find, generate, sense, terms
 from resolvers.refusals import (
     CodeTaken,
     InvalidInput,
@@ -17,7 +17,7 @@ from resolvers.refusals import (
     UnknownPromotion,
     VersionConflict,
 )
-from resolvers.rules import CheckedDiscount, CheckedLimits
+from resolvers.sense import CheckedDiscount, CheckedLimits
 from resolvers.terms import ABSENT, Absent, Maybe, said
 
 
@@ -66,23 +66,23 @@ def _changed(organization: Organization, found: Promotion, change: PromotionChan
         found.discount_kind, found.discount_value, found.currency, found.minimum_order, found.maximum_discount
     )
     present_limits = CheckedLimits(**{name: getattr(found, name) for name in asdict(CheckedLimits())})
-    starts_at, ends_at = rules.window(change.window, found.starts_at, found.ends_at, organization.time_zone)
+    starts_at, ends_at = sense.window(change.window, found.starts_at, found.ends_at, organization.time_zone)
     return {
         "reference": _text(change.reference, found.reference, "reference"),
         "name": _text(change.name, found.name, "name"),
         "is_enabled": said(change.is_enabled, found.is_enabled) is not False,
-        "position": rules.whole(said(change.position, found.position) or 0, "position", least=-rules.HIGHEST_INT),
-        **asdict(rules.discount(change.discount, present_discount, organization.currency)),
+        "position": sense.whole(said(change.position, found.position) or 0, "position", least=-sense.HIGHEST_INT),
+        **asdict(sense.discount(change.discount, present_discount, organization.currency)),
         "starts_at": starts_at,
         "ends_at": ends_at,
-        **asdict(rules.limits(change.limits, present_limits)),
-        "metadata": rules.metadata(said(change.metadata, found.metadata) or {}, "metadata"),
+        **asdict(sense.limits(change.limits, present_limits)),
+        "metadata": sense.metadata(said(change.metadata, found.metadata) or {}, "metadata"),
     }
 
 
 def _text(change: Maybe[str | None], present: str, field: str) -> str:
     """A text that can be changed and not cleared."""
-    return present if isinstance(change, Absent) else rules.text(change or "", field)
+    return present if isinstance(change, Absent) else sense.text(change or "", field)
 
 
 async def _check_reference(organization_id: int, found: Promotion, reference: str) -> None:
@@ -123,19 +123,19 @@ async def hold_code(organization_id: int, text: str) -> Code:
 
 
 async def _code_columns(organization: Organization, found: Code, change: CodeChange, now: datetime) -> dict[str, Any]:
-    starts_at, ends_at = rules.window(change.window, found.starts_at, found.ends_at, organization.time_zone)
+    starts_at, ends_at = sense.window(change.window, found.starts_at, found.ends_at, organization.time_zone)
     columns: dict[str, Any] = {
         "is_enabled": said(change.is_enabled, found.is_enabled) is not False,
         "starts_at": starts_at,
         "ends_at": ends_at,
-        "allowed_claims": rules.optional_whole(said(change.allowed_claims, found.allowed_claims), "allowed_claims"),
-        "metadata": rules.metadata(said(change.metadata, found.metadata) or {}, "metadata"),
+        "allowed_claims": sense.optional_whole(said(change.allowed_claims, found.allowed_claims), "allowed_claims"),
+        "metadata": sense.metadata(said(change.metadata, found.metadata) or {}, "metadata"),
     }
     if not isinstance(change.reserved_for, Absent):
         customer = await generate.reserve(organization, change.reserved_for, now)
         columns["reserved_for_id"] = customer.id if customer else None
     if not isinstance(change.new_text, Absent):
-        columns["text"], columns["text_key"] = rules.code_text(change.new_text or "", "new_text")
+        columns["text"], columns["text_key"] = sense.code_text(change.new_text or "", "new_text")
         if columns["text_key"] != found.text_key and await codes.by_text(organization.id, columns["text_key"]):
             raise CodeTaken(columns["text"])
     return columns

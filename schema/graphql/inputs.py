@@ -256,7 +256,7 @@ class CreatePromotionInput:
             window=_window(self.window),
             limits=_limits(self.limits),
             location_numbers=tuple(present(self.location_numbers, [])),
-            metadata=optional(self.metadata),  # type: ignore[arg-type]  # `rules.metadata` says what it may be
+            metadata=optional(self.metadata),  # type: ignore[arg-type]  # `sense.metadata` says what it may be
             codes=tuple(present(self.codes, [])),
         )
 
@@ -286,7 +286,7 @@ class UpdatePromotionInput:
             window=_window(self.window),
             limits=_limits(self.limits),
             location_numbers=ABSENT if isinstance(numbers, terms.Absent) else tuple(numbers or ()),
-            metadata=given(self.metadata),  # type: ignore[arg-type]  # `rules.metadata` says what it may be
+            metadata=given(self.metadata),  # type: ignore[arg-type]  # `sense.metadata` says what it may be
         )
 
 
@@ -331,7 +331,7 @@ class GenerateCodesInput:
             allowed_claims=given(self.allowed_claims),
             reserved_for=customer.said() if customer else None,
             activated=self.activated,
-            metadata=optional(self.metadata),  # type: ignore[arg-type]  # `rules.metadata` says what it may be
+            metadata=optional(self.metadata),  # type: ignore[arg-type]  # `sense.metadata` says what it may be
         )
 
 
@@ -353,7 +353,7 @@ class UpdateCodeInput:
             window=_window(self.window),
             allowed_claims=given(self.allowed_claims),
             reserved_for=ABSENT if customer is UNSET else customer.said() if customer else None,
-            metadata=given(self.metadata),  # type: ignore[arg-type]  # `rules.metadata` says what it may be
+            metadata=given(self.metadata),  # type: ignore[arg-type]  # `sense.metadata` says what it may be
         )
 
 

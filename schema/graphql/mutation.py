@@ -9,7 +9,7 @@ from typing import Annotated
 
 import strawberry
 
-from resolvers import activate, claim, create, delete, generate, issue, release, rules, send, update
+from resolvers import activate, claim, create, delete, generate, issue, release, send, sense, update
 from resolvers.admit import Right
 from resolvers.wording import Format, Style
 from schema.graphql import ids
@@ -359,7 +359,7 @@ class Mutation:
             caller.services.tally,
             caller.now,
         )
-        info.context.introduced[rules.email(customer.email)[1]] = customer
+        info.context.introduced[sense.email(customer.email)[1]] = customer
         return CodeClaimed(
             claim=Claim.of(claimed.claim), exchange_token=claimed.exchange_token, replayed=claimed.replayed
         )

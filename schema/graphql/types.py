@@ -9,7 +9,7 @@ from strawberry.scalars import JSON
 
 from db import models
 from db.models import DeliveryStatus, DiscountKind
-from resolvers import address, find, measure, rules
+from resolvers import address, find, measure, money, rules
 from resolvers.admit import Right
 from schema.graphql import ids
 from schema.graphql.connections import Connection, connect, connect_below
@@ -52,7 +52,7 @@ class Discount:
     def of(cls, row: models.Promotion) -> "Discount":
         return cls(
             kind=row.discount_kind,
-            value=rules.discount_amount(row.discount_kind, row.discount_value, row.currency),
+            value=money.discount_amount(row.discount_kind, row.discount_value, row.currency),
             currency=row.currency,
             minimum_order=Money.of_minor(row.minimum_order, row.currency),
             maximum_discount=Money.of_minor(row.maximum_discount, row.currency),

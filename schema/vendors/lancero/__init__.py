@@ -9,7 +9,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 
 from db.models import Code, KeyKind
-from resolvers import claim, create, delete, exchange, find, generate, refusals, rules, send, terms
+from resolvers import claim, create, delete, exchange, find, generate, refusals, send, sense, terms
 from resolvers.admit import Right
 from resolvers.refusals import InvalidInput, Refusal, UnknownCustomer, UnknownToken
 from schema import context, rest
@@ -180,12 +180,13 @@ async def create_lead(request: Request) -> JSONResponse:
     caller = await _visitor(request)
     body = await rest.json_object(request)
     names = reading.optional_text(body, "firstname"), reading.optional_text(body, "lastname")
-    person = rules.person(terms.Person(reading.text(body, "email"), *names))
+    person = terms.Person(reading.text(body, "email"), *names)
     referrer = await leads.referrer(caller.organization, reading.optional_text(body, "referralCode"))
     told = {"lancero": reading.particulars(body, referrer)}
     made = await create.customer(caller.organization, person, told, caller.now)
     if caller.is_public:
-        made.first_name, made.last_name, referrer = person.first_name, person.last_name, None
+        said = sense.person(person)
+        made.first_name, made.last_name, referrer = said.first_name, said.last_name, None
     return _lead_answer(request, leads.lead(made, caller.organization, referrer, [], has_claimed=False))
 
 

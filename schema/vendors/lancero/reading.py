@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from db.models import Customer
-from resolvers import generate, rules, terms
+from resolvers import generate, sense, terms
 from resolvers.wording import Format, Style, read_format
 from schema.rest import NotUnderstood
 
@@ -27,7 +27,7 @@ def optional_text(body: dict[str, Any], field: str) -> str | None:
     value = body.get(field)
     if value is not None and not isinstance(value, str):
         raise NotUnderstood(f"`{field}` must be a string")
-    return value if value is None else rules.storable(value, field)
+    return value if value is None else sense.storable(value, field)
 
 
 def text(body: dict[str, Any], field: str) -> str:
@@ -61,7 +61,7 @@ def instant(body: dict[str, Any], field: str) -> datetime | None:
         instant = datetime.min  # noqa: DTZ901 (has no zone, like every date that is refused here)
     if instant.utcoffset() is None:
         raise NotUnderstood(f"`{field}` must be an ISO 8601 date with its time and offset")
-    return rules.in_range(instant, field).astimezone(UTC)
+    return sense.in_range(instant, field).astimezone(UTC)
 
 
 def recipients(body: dict[str, Any]) -> list[terms.Person]:
@@ -70,7 +70,7 @@ def recipients(body: dict[str, Any]) -> list[terms.Person]:
     listed = [emails] if isinstance(emails, str) else emails
     if not isinstance(listed, list) or not all(isinstance(email, str) for email in listed):
         raise NotUnderstood("`emails` must be an array of strings")
-    return [terms.Person(rules.storable(email, "emails")) for email in listed]
+    return [terms.Person(sense.storable(email, "emails")) for email in listed]
 
 
 def format_of(body: dict[str, Any]) -> Format:
@@ -96,6 +96,6 @@ def particulars(body: dict[str, Any], referrer: Customer | None) -> dict[str, An
     waitlist = body.get("waitlist")
     if not isinstance(waitlist, bool | None):
         raise NotUnderstood("`waitlist` must be a boolean")
-    notes = rules.optional_text(optional_text(body, "notes"), "notes", longest=LONGEST_NOTES)
+    notes = sense.optional_text(optional_text(body, "notes"), "notes", longest=LONGEST_NOTES)
     told = {"notes": notes or "", "onWaitlist": bool(waitlist)}
     return told if referrer is None else {**told, "referredBy": referrer.id}

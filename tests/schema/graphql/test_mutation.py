@@ -346,6 +346,20 @@ async def test_a_claim_and_its_retry(secret: Speaker, organization: Organization
     assert await Claim.all().count() == 1
 
 
+async def test_a_released_claim_is_not_given_back(secret: Speaker, organization: Organization) -> None:
+    """Neither its order nor its idempotency key replays a claim that was released: the next one is new."""
+    await make.promotion(organization, "HELLO-15")
+    said = {"order": {"reference": "R-1"}, "idempotencyKey": "once"}
+    ids = []
+    for _ in range(3):
+        claimed = await secret.claim(**said)
+        assert claimed["replayed"] is False
+        assert (await secret.claim(**said))["replayed"] is True
+        ids.append(claimed["claim"]["id"])
+        await secret.do("releaseClaim", "", {"claimId": ids[-1], "reason": "card declined"})
+    assert len(set(ids)) == 3
+
+
 async def test_a_released_claim_gives_its_place_back(secret: Speaker, organization: Organization) -> None:
     """releaseClaim says why and gives the place back, once however often it is asked."""
     await make.promotion(organization, "HELLO-15")

@@ -1,0 +1,303 @@
+"""Makes sense of what is said, or says what makes none: pure checks of texts, numbers, windows and discounts.
+
+Whatever a caller says passes here before anything is written, so that a verb works on what both databases can
+store: no NUL, no number that is too large, no window that is empty. Each check raises InvalidInput with the
+path of the field.
+"""
+
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from email_validator import EmailNotValidError, validate_email
+
+from db.models import DiscountKind
+from resolvers import buckets, money, terms, wording
+from resolvers.money import Money
+from resolvers.refusals import InvalidInput
+from resolvers.terms import said
+
+_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # not the words backslash-u-0000, whose backslash is escaped
+HIGHEST_INT = 2**31 - 1
+HIGHEST_AMOUNT = 10**15  # minor units of one order; sums of many still fit a big integer
+LONGEST_METADATA = 20_000
+EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+
+
+def text(value: str, *path: str, longest: int = 200) -> str:
+    """A text that is there, without the spaces around it."""
+    stripped = storable(value, *path).strip()
+    if not stripped:
+        raise InvalidInput("This may not be empty.", *path)
+    if len(stripped) > longest:
+        raise InvalidInput(f"At most {longest} characters, please; these are {len(stripped)}.", *path)
+    return stripped
+
+
+def optional_text(value: str | None, *path: str, longest: int = 200) -> str | None:
+    """A text that may be left out; an empty one is as good as none."""
+    return text(value, *path, longest=longest) if value is not None and value.strip() else None
+
+
+def storable(value: str, *path: str) -> str:
+    """A text that every database can hold: no NUL, no half of a surrogate pair."""
+    if "\x00" in value or (not value.isprintable() and any(unicodedata.category(c) == "Cs" for c in value)):
+        raise InvalidInput("A NUL or half a character can't be stored.", *path)
+    return value
+
+
+def code_text(value: str, *path: str) -> tuple[str, str]:
+    """A code's text as issued, and the key it is matched by."""
+    stripped = text(value, *path, longest=wording.LONGEST_TEXT)
+    key = wording.key(stripped)
+    if not key:
+        raise InvalidInput("A code needs more than spaces and dashes.", *path)
+    if len(key) > wording.LONGEST_KEY:
+        raise InvalidInput("This code is too long once its ligatures are spelled out.", *path)
+    return stripped, key
+
+
+def email(value: str, *path: str) -> tuple[str, str]:
+    """An address as it is written, and the key by which it is one customer."""
+    stripped = text(value, *path, longest=254)
+    try:
+        valid = validate_email(stripped, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise InvalidInput(str(error), *path) from None
+    return valid.normalized, unicodedata.normalize("NFC", valid.normalized.casefold())
+
+
+@dataclass(frozen=True)
+class CheckedPerson:
+    """A person whose address is one (`email_key` is what it is compared by), with names that can be stored."""
+
+    email: str
+    email_key: str
+    first_name: str | None
+    last_name: str | None
+
+
+def person(value: terms.Person, *path: str) -> CheckedPerson:
+    """A person with a valid address."""
+    address, key = email(value.email, *path, "email")
+    return CheckedPerson(
+        email=address,
+        email_key=key,
+        first_name=optional_text(value.first_name, *path, "first_name"),
+        last_name=optional_text(value.last_name, *path, "last_name"),
+    )
+
+
+def whole(value: int, *path: str, least: int = 1, most: int = HIGHEST_INT) -> int:
+    """A whole number within bounds."""
+    if not least <= value <= most:
+        raise InvalidInput(f"A whole number from {least} to {most}, please.", *path)
+    return value
+
+
+def optional_whole(value: int | None, *path: str, least: int = 1, most: int = HIGHEST_INT) -> int | None:
+    """A whole number within bounds, or none."""
+    return None if value is None else whole(value, *path, least=least, most=most)
+
+
+def currency(value: str, *path: str) -> str:
+    """An ISO 4217 code in capitals."""
+    code = value.strip().upper()
+    if money.digits(code) is None:
+        raise InvalidInput(f"{value[:20]!r} is no currency of ISO 4217.", *path)
+    return code
+
+
+def minor(value: Money, *path: str) -> int:
+    """An amount as whole minor units of its currency; finer amounts are refused, not rounded."""
+    digits = money.digits(currency(value.currency, *path, "currency")) or 0
+    if not value.amount.is_finite() or not 0 <= value.amount <= HIGHEST_AMOUNT:
+        raise InvalidInput("An amount from 0 up, and not that much, please.", *path, "amount")
+    scaled = _times(value.amount, 10**digits)
+    if scaled is None:
+        raise InvalidInput(f"{value.currency} has {digits} decimals.", *path, "amount")
+    return whole(scaled, *path, "amount", least=0, most=HIGHEST_AMOUNT)
+
+
+def _times(value: Decimal, factor: int) -> int | None:
+    """The exact product, if it is a whole number; decimal arithmetic would round it to 28 digits."""
+    numerator, denominator = value.as_integer_ratio()
+    product, rest = divmod(numerator * factor, denominator)
+    return None if rest else product
+
+
+def time_zone(value: str, *path: str) -> str:
+    """An IANA name such as Europe/Amsterdam."""
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise InvalidInput(f"{value[:80]!r} is no time zone; Europe/Amsterdam is one.", *path) from None
+    return value
+
+
+def metadata(value: Any, *path: str) -> dict[str, Any]:
+    """A JSON object of bearable size."""
+    if not isinstance(value, dict):
+        raise InvalidInput("Metadata is a JSON object.", *path)
+    try:
+        written = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (ValueError, RecursionError):
+        raise InvalidInput("Metadata is JSON: no NaN or infinity, and not nested that deep.", *path) from None
+    if len(written) > LONGEST_METADATA:
+        raise InvalidInput(f"At most {LONGEST_METADATA} characters of metadata, please.", *path)
+    storable(_ESCAPED_NUL.sub("\x00", written), *path)
+    return value
+
+
+@dataclass(frozen=True)
+class CheckedOrder:
+    reference: str | None
+    total: int | None
+    currency: str | None
+    quantity: int | None
+
+
+def order(value: terms.Order | None, *path: str) -> CheckedOrder:
+    """An order's facts, checked, its total in minor units."""
+    if value is None:
+        return CheckedOrder(None, None, None, None)
+    return CheckedOrder(
+        reference=optional_text(value.reference, *path, "reference"),
+        total=None if value.total is None else minor(value.total, *path, "total"),
+        currency=None if value.total is None else currency(value.total.currency, *path, "total", "currency"),
+        quantity=optional_whole(value.quantity, *path, "quantity", least=0),
+    )
+
+
+# ------------------------------------------------------------------ windows
+
+
+def window(
+    said_window: terms.Window, starts_at: datetime | None, ends_at: datetime | None, zone: str
+) -> tuple[datetime | None, datetime | None]:
+    """The window after a change of the present one; refused when it would be empty."""
+    starts_at = _bound(said_window.starts_at, said_window.starts_on, starts_at, zone, "starts", 0)
+    ends_at = _bound(said_window.ends_at, said_window.ends_on, ends_at, zone, "ends", 1)
+    if starts_at is not None and ends_at is not None and ends_at <= starts_at:
+        said_on = said(said_window.ends_on, None) is not None
+        raise InvalidInput("A window must end after it starts.", "window", "ends_on" if said_on else "ends_at")
+    return starts_at, ends_at
+
+
+def _bound(
+    at: terms.Maybe[datetime | None],
+    on: terms.Maybe[date | None],
+    present: datetime | None,
+    zone: str,
+    name: str,
+    days_later: int,
+) -> datetime | None:
+    day, instant = said(on, None), said(at, None)
+    if day is not None and instant is not None:
+        raise InvalidInput(f"Say {name}At or {name}On, not both.", "window", f"{name}_on")
+    if day is not None:
+        if not EARLIEST.date() <= day < LATEST.date():
+            raise InvalidInput("This day is out of range.", "window", f"{name}_on")
+        return buckets.start_of_day(day + timedelta(days=days_later), zone)
+    if isinstance(at, terms.Absent) and isinstance(on, terms.Absent):
+        return present
+    return None if instant is None else in_range(instant, "window", f"{name}_at")
+
+
+def in_range(instant: datetime, *path: str) -> datetime:
+    """An instant that both databases can hold, in UTC."""
+    if not EARLIEST <= instant <= LATEST:
+        raise InvalidInput("This instant is out of range.", *path)
+    return instant.astimezone(UTC)
+
+
+# ------------------------------------------------------------------ discounts and limits
+
+
+@dataclass(frozen=True)
+class CheckedDiscount:
+    """A discount as a promotion's columns hold it."""
+
+    discount_kind: DiscountKind = DiscountKind.NONE
+    discount_value: int = 0
+    currency: str | None = None
+    minimum_order: int | None = None
+    maximum_discount: int | None = None
+
+
+def discount(change: terms.Discount, present: CheckedDiscount, home: str) -> CheckedDiscount:
+    """The discount after a change; all its amounts are in one currency, the organization's unless said."""
+    kind = said(change.kind, present.discount_kind) or DiscountKind.NONE
+    minimum = _amount(change.minimum_order, present.minimum_order, present.currency, "minimum_order")
+    maximum = _amount(change.maximum_discount, present.maximum_discount, present.currency, "maximum_discount")
+    unit = _unit(change.currency, present.currency, {unit for _, unit in (minimum, maximum) if unit}, kind, home)
+    value = said(change.value, money.discount_amount(present.discount_kind, present.discount_value, present.currency))
+    return CheckedDiscount(
+        discount_kind=kind,
+        discount_value=discount_value(kind, value or Decimal(0), unit, "discount", "value"),
+        currency=unit,
+        minimum_order=minimum[0],
+        maximum_discount=maximum[0],
+    )
+
+
+def _amount(
+    change: terms.Maybe[Money | None], present: int | None, unit: str | None, name: str
+) -> tuple[int | None, str | None]:
+    """An amount after a change, and the currency it is in."""
+    if isinstance(change, terms.Absent):
+        return present, unit if present is not None else None
+    if change is None:
+        return None, None
+    return minor(change, "discount", name), currency(change.currency, "discount", name, "currency")
+
+
+def _unit(
+    change: terms.Maybe[str | None], present: str | None, amounts: set[str], kind: DiscountKind, home: str
+) -> str | None:
+    """The one currency of a discount; a change that would leave an amount in another is refused."""
+    named = amounts | ({currency(change, "discount", "currency")} if isinstance(change, str) else set())
+    if len(named) > 1 or (change is None and amounts):
+        raise InvalidInput("All amounts of a promotion are in one currency.", "discount", "currency")
+    if named:
+        return named.pop()
+    if isinstance(change, terms.Absent) and present is not None:
+        return present
+    return home if kind is DiscountKind.FIXED_AMOUNT else None
+
+
+@dataclass(frozen=True)
+class CheckedLimits:
+    """A promotion's limits, as its columns hold them; these are those of a new one."""
+
+    per_promotion: int | None = None
+    per_code: int | None = 1
+    per_customer: int | None = None
+    per_customer_and_code: int | None = 1
+    code_lifetime_days: int | None = 91
+
+
+def limits(change: terms.Limits, present: CheckedLimits) -> CheckedLimits:
+    """The limits after a change; none may be below 1."""
+    changed = {name: said(getattr(change, name), value) for name, value in vars(present).items()}
+    for name, value in changed.items():
+        most = 36_500 if name == "code_lifetime_days" else HIGHEST_INT
+        optional_whole(value, "limits", name, most=most)
+    return CheckedLimits(**changed)
+
+
+def discount_value(kind: DiscountKind, value: Decimal, unit: str | None, *path: str) -> int:
+    """A discount's size in its unit: ten-thousandths of a percent, or minor units of the currency."""
+    if kind is DiscountKind.FIXED_AMOUNT:
+        return minor(Money(value, unit or ""), *path)
+    if not value.is_finite() or not 0 <= value <= 100:
+        raise InvalidInput("A percentage from 0 to 100, please.", *path)
+    scaled = _times(value, money.PERCENT)
+    if scaled is None:
+        raise InvalidInput("A percentage has at most four decimals.", *path)
+    return scaled

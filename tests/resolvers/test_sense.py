@@ -1,0 +1,251 @@
+"""What is said makes sense, or is refused with the path of its field."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from db.models import DiscountKind
+from resolvers import money, sense, terms
+from resolvers.money import Money
+from resolvers.refusals import InvalidInput
+from resolvers.sense import CheckedDiscount, CheckedLimits
+from tests.make import NOW
+
+AMSTERDAM = "Europe/Amsterdam"
+
+
+def refusal_of(check: Any, *said: Any, **more: Any) -> tuple[str, ...]:
+    """The path that a check's InvalidInput leads to."""
+    with pytest.raises(InvalidInput) as no:
+        check(*said, **more)
+    return no.value.path
+
+
+@pytest.mark.parametrize("text", ["", " ", "x" * 201, "a\x00", "\ud800"])
+def test_a_text_is_there_short_and_storable(text: str) -> None:
+    """An empty text, an endless one, a NUL and half a character are refused."""
+    assert refusal_of(sense.text, text, "name") == ("name",)
+
+
+def test_a_text_is_told_without_the_spaces_around_it() -> None:
+    """Whoever types a space means nothing by it; 200 characters are enough and allowed."""
+    assert sense.text(" é 😀 ", "name") == "é 😀"
+    assert sense.text("x" * 200) == "x" * 200
+    assert sense.optional_text("  ") is sense.optional_text(None) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "written", "key"),
+    [
+        (" Ada@Example.COM ", "Ada@example.com", "ada@example.com"),
+        ("ada+sale@example.com", "ada+sale@example.com", "ada+sale@example.com"),
+        ("JOSÉ@example.com", "JOSÉ@example.com", "josé@example.com"),
+        ("jose\u0301@example.com", "josé@example.com", "josé@example.com"),
+    ],
+)
+def test_an_address_is_one_key(said: str, written: str, key: str) -> None:
+    """An address is trimmed and normalized, and compared without regard to case."""
+    assert sense.email(said) == (written, key)
+
+
+@pytest.mark.parametrize(
+    "said", ["", "ada", "ada@", "@example.com", "a b@example.com", "ada@example..com", "a@b@c.de", "ada@exa_mple.com"]
+)
+def test_what_is_no_address_is_refused(said: str) -> None:
+    """An address that no letter can reach is no customer."""
+    assert refusal_of(sense.email, said, "customer", "email") == ("customer", "email")
+
+
+@pytest.mark.parametrize(
+    ("said", "minor"),
+    [("0.70", 70), ("0.7", 70), ("12.340", 1234), ("1E+2", 10_000), ("0", 0), ("9999999999999.99", 10**15 - 1)],
+)
+def test_an_amount_is_whole_minor_units(said: str, minor: int) -> None:
+    """An amount is exact, however it is written."""
+    assert sense.minor(Money(Decimal(said), "EUR")) == minor
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency"),
+    [
+        ("0.001", "EUR"),
+        ("0.5", "JPY"),
+        ("0.0001", "KWD"),
+        ("-0.01", "EUR"),
+        ("NaN", "EUR"),
+        ("Infinity", "EUR"),
+        ("10000000000000.01", "EUR"),
+        ("1E+999999", "EUR"),
+        ("1E-999999999999999999", "EUR"),
+        ("10.000000000000000000000000000000000001", "EUR"),
+        ("0.999999999999999999999999999999999999", "EUR"),
+    ],
+)
+def test_a_finer_larger_or_impossible_amount_is_refused(amount: str, currency: str) -> None:
+    """Nothing is rounded on the way in, however many digits it has."""
+    assert refusal_of(sense.minor, Money(Decimal(amount), currency), "total") == ("total", "amount")
+
+
+@pytest.mark.parametrize("said", ["XYZ", "EURO", "", "XXX", "€"])
+def test_what_is_no_currency_is_refused(said: str) -> None:
+    """A currency is ISO 4217's, and has a minor unit."""
+    assert refusal_of(sense.currency, said, "currency") == ("currency",)
+    assert sense.currency(" eur ") == "EUR"
+
+
+@pytest.mark.parametrize("said", ["", "Mars/Olympus", "../etc/passwd", "/etc/passwd", "x" * 5000, "Europe", "a\x00b"])
+def test_what_is_no_time_zone_is_refused(said: str) -> None:
+    """A time zone has an IANA name."""
+    assert refusal_of(sense.time_zone, said, "time_zone") == ("time_zone",)
+    assert sense.time_zone(AMSTERDAM) == AMSTERDAM
+
+
+@pytest.mark.parametrize("said", [[], "x", 1, {"a": "\x00"}, {"\x00": 1}, {"a": "\ud800"}, {"a": "x" * 20_000}])
+def test_metadata_is_a_small_storable_object(said: Any) -> None:
+    """Metadata is a JSON object that both databases can hold."""
+    assert refusal_of(sense.metadata, said, "metadata") == ("metadata",)
+
+
+def test_metadata_may_tell_of_a_nul_in_words() -> None:
+    """A backslash and the letters u0000 are text like any other."""
+    assert sense.metadata({"a": "\\u0000"}) == {"a": "\\u0000"}
+
+
+@pytest.mark.parametrize("said", [0, -1, 2**31])
+def test_a_whole_number_is_within_bounds(said: int) -> None:
+    """From 1 to what a database's integer holds."""
+    assert refusal_of(sense.whole, said, "amount") == ("amount",)
+    assert sense.whole(2**31 - 1) == 2**31 - 1
+
+
+# ------------------------------------------------------------------ windows
+
+
+def window(**said: Any) -> tuple[datetime | None, datetime | None]:
+    return sense.window(terms.Window(**said), None, None, AMSTERDAM)
+
+
+@pytest.mark.parametrize(
+    ("day", "start", "end"),
+    [
+        (date(2026, 12, 24), (2026, 12, 23, 23), (2026, 12, 24, 23)),
+        (date(2026, 3, 29), (2026, 3, 28, 23), (2026, 3, 29, 22)),
+        (date(2026, 10, 25), (2026, 10, 24, 22), (2026, 10, 25, 23)),
+    ],
+)
+def test_a_day_is_a_whole_day_where_the_organization_is(
+    day: date, start: tuple[int, ...], end: tuple[int, ...]
+) -> None:
+    """`starts_on` is a day's first instant and `ends_on` goes through its last, summer time or not."""
+    assert window(starts_on=day, ends_on=day) == (
+        datetime(*start, tzinfo=UTC),  # type: ignore[misc,arg-type]
+        datetime(*end, tzinfo=UTC),  # type: ignore[misc,arg-type]
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "path"),
+    [
+        ({"starts_at": NOW, "ends_at": NOW}, "ends_at"),
+        ({"starts_at": NOW, "ends_at": NOW - timedelta(seconds=1)}, "ends_at"),
+        ({"starts_on": date(2026, 2, 2), "ends_on": date(2026, 2, 1)}, "ends_on"),
+        ({"starts_at": NOW, "starts_on": date(2026, 2, 2)}, "starts_on"),
+        ({"ends_at": NOW, "ends_on": date(2026, 2, 2)}, "ends_on"),
+        ({"ends_on": date(9999, 12, 31)}, "ends_on"),
+        ({"starts_on": date(1, 1, 1)}, "starts_on"),
+        ({"starts_at": datetime(1, 1, 1, tzinfo=UTC)}, "starts_at"),
+        ({"ends_at": datetime(9999, 12, 31, 1, tzinfo=UTC)}, "ends_at"),
+    ],
+)
+def test_a_window_that_makes_no_sense_is_refused(said: dict[str, Any], path: str) -> None:
+    """An empty window, a bound said twice or out of range leads to its field."""
+    assert refusal_of(window, **said) == ("window", path)
+
+
+def test_an_instant_is_kept_in_utc() -> None:
+    """Whatever offset it was said with, an instant is told in UTC from then on."""
+    said = NOW.astimezone(timezone(timedelta(hours=-11)))
+    starts_at, _ = window(starts_at=said)
+    assert starts_at == NOW
+    assert starts_at is not None
+    assert starts_at.utcoffset() == timedelta(0)
+
+
+def test_absent_keeps_a_bound_and_none_clears_it() -> None:
+    """Either spelling of a bound clears it; saying neither keeps it."""
+    later = NOW + timedelta(days=1)
+    assert sense.window(terms.Window(), NOW, later, "UTC") == (NOW, later)
+    assert sense.window(terms.Window(starts_at=None), NOW, later, "UTC") == (None, later)
+    assert sense.window(terms.Window(ends_on=None), NOW, later, "UTC") == (NOW, None)
+
+
+# ------------------------------------------------------------------ discounts and limits
+
+
+def discount(present: CheckedDiscount = CheckedDiscount(), home: str = "EUR", **said: Any) -> CheckedDiscount:  # noqa: B008
+    return sense.discount(terms.Discount(**said), present, home)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({}, CheckedDiscount()),
+        ({"kind": None, "value": None}, CheckedDiscount()),
+        ({"kind": DiscountKind.PERCENTAGE, "value": Decimal("12.3456")}, CheckedDiscount(DiscountKind.PERCENTAGE, 123_456)),
+        ({"kind": DiscountKind.FIXED_AMOUNT, "value": Decimal("4.5")}, CheckedDiscount(DiscountKind.FIXED_AMOUNT, 450, "EUR")),
+        ({"kind": DiscountKind.FIXED_AMOUNT, "value": Decimal(4), "currency": "jpy"}, CheckedDiscount(DiscountKind.FIXED_AMOUNT, 4, "JPY")),
+        ({"minimum_order": Money(Decimal(1), "KWD")}, CheckedDiscount(currency="KWD", minimum_order=1000)),
+        ({"kind": DiscountKind.FIXED_AMOUNT, "value": Decimal(1), "maximum_discount": Money(Decimal(1), "USD")},
+         CheckedDiscount(DiscountKind.FIXED_AMOUNT, 100, "USD", None, 100)),
+    ],
+)  # fmt: skip
+def test_a_new_discount_takes_its_defaults(said: dict[str, Any], expected: CheckedDiscount) -> None:
+    """Kind NONE and value 0 unless said; amounts are in one currency, the organization's unless said."""
+    assert discount(**said) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "path"),
+    [
+        ({"kind": DiscountKind.PERCENTAGE, "value": Decimal("100.0001")}, "value"),
+        ({"kind": DiscountKind.PERCENTAGE, "value": Decimal("-1")}, "value"),
+        ({"kind": DiscountKind.PERCENTAGE, "value": Decimal("NaN")}, "value"),
+        ({"kind": DiscountKind.PERCENTAGE, "value": Decimal("0.00001")}, "value"),
+        ({"kind": DiscountKind.PERCENTAGE, "value": Decimal("15." + "0" * 30 + "1")}, "value"),
+        ({"kind": DiscountKind.FIXED_AMOUNT, "value": Decimal(1), "currency": "USD", "minimum_order": Money(Decimal(1), "EUR")}, "currency"),
+        ({"minimum_order": Money(Decimal(1), "EUR"), "maximum_discount": Money(Decimal(1), "USD")}, "currency"),
+        ({"currency": "XYZ"}, "currency"),
+    ],
+)  # fmt: skip
+def test_a_discount_that_makes_no_sense_is_refused(said: dict[str, Any], path: str) -> None:
+    """A percentage is from 0 to 100 with four decimals at most, and all amounts are in one currency."""
+    assert refusal_of(discount, **said)[:2] == ("discount", path)
+
+
+def test_a_discount_is_told_as_it_was_said() -> None:
+    """15 % is 15 and not 15.0000, an amount has its currency's decimals."""
+    told = [
+        money.discount_amount(DiscountKind.PERCENTAGE, 150_000, None),
+        money.discount_amount(DiscountKind.PERCENTAGE, 1_000_000, None),
+        money.discount_amount(DiscountKind.PERCENTAGE, 125_000, None),
+        money.discount_amount(DiscountKind.FIXED_AMOUNT, 450, "EUR"),
+    ]
+    assert [str(amount) for amount in told] == ["15", "100", "12.5", "4.50"]
+
+
+def test_limits_have_their_defaults() -> None:
+    """A new promotion allows one claim a code and a customer, and a life of 91 days."""
+    assert sense.limits(terms.Limits(), CheckedLimits()) == CheckedLimits(None, 1, None, 1, 91)
+    cleared = terms.Limits(None, None, None, None, None)
+    assert sense.limits(cleared, CheckedLimits(1, 2, 3, 4, 5)) == CheckedLimits(None, None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    "name", ["per_promotion", "per_code", "per_customer", "per_customer_and_code", "code_lifetime_days"]
+)
+@pytest.mark.parametrize("value", [0, -1, 2**31])
+def test_a_limit_is_at_least_one(name: str, value: int) -> None:
+    """A limit of none is said by null, not by 0."""
+    assert refusal_of(sense.limits, terms.Limits(**{name: value}), CheckedLimits()) == ("limits", name)

@@ -1,0 +1,53 @@
+"""The front door: what it reads, and the work that goes on beside the requests."""
+
+import asyncio
+import logging
+
+import pytest
+
+import db
+import main
+from db.models import RefusalStat
+from resolvers.refusals import UnknownCode
+from tests import make
+
+
+async def test_work_that_fails_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    """What goes on beside the requests survives its own faults, and ends with the process."""
+    done: list[int] = []
+
+    async def work() -> None:
+        done.append(len(done))
+        if len(done) == 1:
+            raise OSError("the database was away")
+
+    with caplog.at_level(logging.ERROR, logger="tessera"):
+        async with main.every(0.01, work):
+            while len(done) < 3:
+                await asyncio.sleep(0.01)
+    after = len(done)
+    await asyncio.sleep(0.05)
+    assert len(done) == after
+    assert [record.exc_text is not None or record.exc_info is not None for record in caplog.records] == [True]
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each setting is read from a name with the prefix; what makes no sense ends the process with a sentence."""
+    monkeypatch.setenv("TESSERA_DATABASE_URL", "sqlite:///elsewhere.db")
+    monkeypatch.setenv("TESSERA_FAILED_ATTEMPTS_PER_MINUTE", "5")
+    known = main.settings()
+    assert (known.database_url, known.failed_attempts_per_minute) == ("sqlite:///elsewhere.db", 5)
+    monkeypatch.setenv("TESSERA_FAILED_ATTEMPTS_PER_MINUTE", "-1")
+    with pytest.raises(SystemExit, match="TESSERA_FAILED_ATTEMPTS_PER_MINUTE"):
+        main.settings()
+
+
+async def test_what_is_gathered_is_written_at_the_end(monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
+    """A process that is told to stop writes the refusals that it has counted."""
+    monkeypatch.setenv("TESSERA_DATABASE_URL", database_url)
+    app = main.app()
+    async with app.router.lifespan_context(app):
+        organization = await make.organization()
+        app.state.services.tally.note(organization, UnknownCode("x"), 0, None, make.NOW)
+    async with db.opened(database_url):
+        assert sum([row.count for row in await RefusalStat.filter(level="DAY")]) == 1
