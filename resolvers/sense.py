@@ -25,6 +25,7 @@ from resolvers.terms import said
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # not the words backslash-u-0000, whose backslash is escaped
 HIGHEST_INT = 2**31 - 1
 HIGHEST_AMOUNT = 10**15  # minor units of one order; sums of many still fit a big integer
+FINEST = 50  # decimals of a number that is looked at
 LONGEST_METADATA = 20_000
 EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
@@ -126,6 +127,8 @@ def minor(value: Money, *path: str) -> int:
 
 def _times(value: Decimal, factor: int) -> int | None:
     """The exact product, if it is a whole number; decimal arithmetic would round it to 28 digits."""
+    if int(value.as_tuple().exponent) < -FINEST:  # of 1e-999999 the ratio has a million digits
+        return None
     numerator, denominator = value.as_integer_ratio()
     product, rest = divmod(numerator * factor, denominator)
     return None if rest else product
