@@ -17,9 +17,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 import db
 from resolvers import sweep
 from resolvers.tally import Refusals
-from resolvers.throttle import Attempts
 from schema import cli, doors
 from schema.context import Services
+from schema.throttle import Attempts
 
 HERE = Path(__file__).resolve().parent
 log = logging.getLogger("tessera")

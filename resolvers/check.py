@@ -9,7 +9,6 @@ from db.queries import claims, codes, customers, locations, promotions
 from resolvers import claim, money, rules, sense, terms
 from resolvers.money import Money
 from resolvers.refusals import IdempotencyMismatch, InvalidInput, Refusal, TooManyAttempts, UnknownCode
-from resolvers.throttle import Guard
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ async def code(
     customer: terms.Person | None,
     order: terms.Order | None,
     location_number: int | None,
-    guard: Guard | None,
+    guard: claim.Guard | None,
     now: datetime,
 ) -> Checked:
     """What `claim.code` would answer at `now`; without a customer, what would hold for a new one.
@@ -39,7 +38,7 @@ async def code(
         key, email_key, checked = _read(text, customer, order)
         location = await claim.place(organization, location_number)
         if guard is not None:
-            guard.check(now)
+            guard.check()
     except (InvalidInput, TooManyAttempts) as refusal:
         return Checked([refusal])
     found = await codes.by_text(organization.id, key)

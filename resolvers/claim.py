@@ -9,6 +9,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from tortoise.transactions import in_transaction
 
@@ -19,10 +20,19 @@ from resolvers import buckets, money, refusals, remember, rules, sense, terms
 from resolvers.refusals import IdempotencyMismatch, InvalidInput
 from resolvers.sense import CheckedOrder, CheckedPerson
 from resolvers.tally import Refusals
-from resolvers.throttle import Guard
 
 TOKEN_GOOD_FOR = timedelta(seconds=60)
 """Lancero's documented life of a claim's token, "not extendable"."""
+
+
+class Guard(Protocol):
+    """What slows down callers who might be guessing; those who may be told everything have none."""
+
+    def check(self) -> None:
+        """Raises TooManyAttempts while too many of the caller's claims have failed lately."""
+
+    def fail(self) -> None:
+        """One more has failed."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,7 @@ async def code(
     checked = sense.order(order, "order")
     location = await place(organization, location_number)
     if guard is not None:
-        guard.check(now)
+        guard.check()
     try:
         async with in_transaction():
             earlier = await remember.call(organization.id, idempotency_key, said, now)

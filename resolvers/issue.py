@@ -4,9 +4,9 @@ from datetime import datetime
 
 from tortoise.transactions import in_transaction
 
-from db.models import Code, Organization
+from db.models import Code, Organization, Promotion
 from db.queries import codes, promotions
-from resolvers import activate, claim, find, generate, remember, rules, sense, terms
+from resolvers import activate, claim, find, generate, remember, sense, terms
 from resolvers.refusals import Disabled, Ended, IdempotencyMismatch, PromotionSpent, UnknownPromotion
 from resolvers.wording import Format
 
@@ -37,7 +37,7 @@ async def code(
         promotion = await promotions.hold((await find.promotion(organization.id, ref)).id)
         if promotion is None:
             raise UnknownPromotion
-        _check(rules.promotion_status(promotion, now), promotion.ends_at or now, promotion.per_promotion or 0)
+        _check(promotion, now)
         making = generate.Making(activated=False)
         [code_id] = await generate.make(organization, promotion, 1, Format(), making, now)
         made = (await codes.by_ids([code_id]))[code_id]
@@ -46,14 +46,14 @@ async def code(
         return started
 
 
-def _check(status: str, ended_at: datetime, limit: int) -> None:
+def _check(promotion: Promotion, now: datetime) -> None:
     """Raises what keeps a promotion from giving out codes; one that starts later may."""
-    if status == "DISABLED":
+    if not promotion.is_enabled:
         raise Disabled
-    if status == "ENDED":
-        raise Ended(ended_at)
-    if status == "SPENT":
-        raise PromotionSpent(limit)
+    if promotion.ends_at is not None and promotion.ends_at <= now:
+        raise Ended(promotion.ends_at)
+    if promotion.per_promotion is not None and promotion.claim_count >= promotion.per_promotion:
+        raise PromotionSpent(promotion.per_promotion)
 
 
 async def _again(organization_id: int, code_id: int) -> Code:

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from db.models import Organization, UsageLevel
@@ -59,7 +59,7 @@ async def _measure(
     organization: Organization, promotion_id: int | None, asked: Asked, with_customers: bool, now: datetime
 ) -> list[Measured]:
     start = asked.start or await usage.first_hour(organization.id, promotion_id) or now
-    end = now if asked.end is None else asked.end
+    end = now + timedelta(microseconds=1) if asked.end is None else asked.end  # what happens now is in it
     if asked.end is not None and end <= start:
         raise InvalidInput("`to` must be after `from`.", "to")
     bounds = _bounds(asked.size, start, end, organization.time_zone)

@@ -11,7 +11,7 @@ from db.models import KeyKind, Organization
 from resolvers import admit
 from resolvers.admit import Holder, Right
 from resolvers.tally import Refusals
-from resolvers.throttle import Attempts, Guard
+from schema.throttle import Attempts, Guard
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from starlette.types import ASGIApp
 import db
 from db.models import KeyKind, Organization
 from resolvers.tally import Refusals
-from resolvers.throttle import Attempts
 from schema import doors
 from schema.context import Services
+from schema.throttle import Attempts
 from tests import make
 from tests.speaker import Speaker
 

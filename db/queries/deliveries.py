@@ -22,7 +22,8 @@ async def add(deliveries: Sequence[Delivery]) -> None:
 async def queued_at(code_id: int, now: datetime, recipient_keys: Sequence[str]) -> list[Delivery]:
     """What was queued about a code at that moment to these recipients."""
     found = Delivery.filter(code_id=code_id, created_at=now, recipient_key__in=recipient_keys)
-    return await found.order_by("created_at", "id")
+    latest = await found.order_by("-id").limit(len(recipient_keys))  # others may be of the same instant, resent
+    return latest[::-1]
 
 
 async def by_ids(ids: Sequence[int]) -> dict[int, Delivery]:

@@ -12,7 +12,7 @@ from resolvers.check import Checked
 from resolvers.money import Money
 from resolvers.refusals import CustomerLimitReached, InvalidInput, Refusal, TooManyAttempts, UnknownCode
 from resolvers.tally import Refusals
-from resolvers.throttle import Attempts, Guard
+from schema.throttle import Attempts, Guard
 from tests import make
 from tests.make import NOW, claimed, order
 from tests.resolvers.refused import everything

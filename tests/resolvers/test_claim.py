@@ -43,8 +43,8 @@ from resolvers.refusals import (
     WrongLocation,
 )
 from resolvers.tally import Refusals
-from resolvers.throttle import Attempts, Guard
 from resolvers.wording import Format, Style
+from schema.throttle import Attempts, Guard
 from tests import make
 from tests.make import NOW, claimed, order
 from tests.resolvers.refused import everything, refused

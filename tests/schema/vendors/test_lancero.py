@@ -16,9 +16,9 @@ from resolvers import create, find, generate, release, terms, update
 from resolvers.refusals import CodeSpaceTooSmall
 from resolvers.tally import Refusals
 from resolvers.terms import Limits, Window
-from resolvers.throttle import Attempts
 from resolvers.wording import Format
 from schema.context import Services
+from schema.throttle import Attempts
 from schema.vendors.lancero import leads, no, shapes
 from tests import make
 from tests.conftest import Clock
