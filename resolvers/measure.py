@@ -5,8 +5,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
-from db.models import Organization, UsageLevel
+from db.models import Organization, RefusalStat, UsageLevel, UsageStat
 from db.queries import claims, usage
 from db.queries.usage import NOTHING, Share
 from resolvers import buckets, money, sense
@@ -63,41 +64,50 @@ async def _measure(
     if asked.end is not None and end <= start:
         raise InvalidInput("`to` must be after `from`.", "to")
     bounds = _bounds(asked.size, start, end, organization.time_zone)
-    unbounded = asked.start is None and asked.end is None
-    level = UsageLevel.HOUR if asked.size is Size.HOUR or not (unbounded or _is_of_days(asked)) else UsageLevel.DAY
+    level = _level(asked)
     first = buckets.start(Size(level), bounds[0], organization.time_zone)
-    shares: dict[tuple[int, str], Share] = defaultdict(lambda: NOTHING)
-    refused: dict[tuple[int, str], Counter[str]] = defaultdict(Counter)
-    for row in await usage.between(organization.id, promotion_id, level, first, bounds[-1]):
-        place = max(0, bisect_right(bounds, row.starts_at) - 1)
-        shares[place, row.currency] += Share(row.claims, row.order_total, row.order_quantity, row.discount_total)
-    for no in await usage.refusals_between(organization.id, promotion_id, level, first, bounds[-1]):
-        refused[max(0, bisect_right(bounds, no.starts_at) - 1), no.currency][no.reason] += no.count
+    whose = (organization.id, promotion_id)
+    shares = _shares(bounds, await usage.between(*whose, level, first, bounds[-1]))
+    refused = _refused(bounds, await usage.refusals_between(*whose, level, first, bounds[-1]))
     currencies = sorted({currency for _, currency in shares.keys() | refused.keys()}) or [""]
     if len(currencies) * (len(bounds) - 1) > MOST_ROWS:
         raise _too_many()
-    return [
-        Measured(
-            start=bounds[place],
-            end=bounds[place + 1],
-            currency=currency or None,
-            share=shares.get((place, currency), NOTHING),
-            refusals=dict(refused.get((place, currency), {})),
-            customers=(
-                await claims.distinct_customers(
-                    organization.id, promotion_id, currency or None, bounds[place], bounds[place + 1]
-                )
-                if with_customers and (place, currency) in shares
-                else 0
-            ),
-        )
-        for place in range(len(bounds) - 1)
-        for currency in currencies
-    ]
+    measured = []
+    for place, (begins, ends) in enumerate(pairwise(bounds)):
+        for currency in currencies:
+            asks = with_customers and (place, currency) in shares
+            people = await claims.distinct_customers(*whose, currency or None, begins, ends) if asks else 0
+            share, no = shares.get((place, currency), NOTHING), refused.get((place, currency), {})
+            measured.append(Measured(begins, ends, currency or None, share, dict(no), people))
+    return measured
 
 
-def _is_of_days(asked: Asked) -> bool:
-    return asked.size in (Size.DAY, Size.WEEK, Size.MONTH)
+def _shares(bounds: list[datetime], rows: list[UsageStat]) -> dict[tuple[int, str], Share]:
+    """The sums by the place of their bucket and by currency."""
+    shares: dict[tuple[int, str], Share] = defaultdict(lambda: NOTHING)
+    for row in rows:
+        share = Share(row.claims, row.order_total, row.order_quantity, row.discount_total)
+        shares[_place(bounds, row.starts_at), row.currency] += share
+    return shares
+
+
+def _refused(bounds: list[datetime], rows: list[RefusalStat]) -> dict[tuple[int, str], Counter[str]]:
+    """The refusals by the place of their bucket and by currency, counted by reason."""
+    refused: dict[tuple[int, str], Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        refused[_place(bounds, row.starts_at), row.currency][row.reason] += row.count
+    return refused
+
+
+def _place(bounds: list[datetime], starts_at: datetime) -> int:
+    return max(0, bisect_right(bounds, starts_at) - 1)
+
+
+def _level(asked: Asked) -> UsageLevel:
+    """Whose sums are read: days make up whole days and all time, hours the rest."""
+    of_days = asked.size in (Size.DAY, Size.WEEK, Size.MONTH)
+    of_all_time = asked.size is Size.TOTAL and asked.start is None and asked.end is None
+    return UsageLevel.DAY if of_days or of_all_time else UsageLevel.HOUR
 
 
 def _bounds(size: Size, start: datetime, end: datetime, zone: str) -> list[datetime]:
