@@ -77,7 +77,7 @@ async def _measure(
         for currency in currencies:
             asks = with_customers and (place, currency) in shares
             people = await claims.distinct_customers(*whose, currency or None, begins, ends) if asks else 0
-            share, no = shares.get((place, currency), NOTHING), refused.get((place, currency), {})
+            share, no = shares.get((place, currency), NOTHING), refused.get((place, currency), Counter())
             measured.append(Measured(begins, ends, currency or None, share, dict(no), people))
     return measured
 
