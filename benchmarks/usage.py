@@ -1,0 +1,113 @@
+"""Reading a year of usage by the day costs the same with few claims as with many.
+
+`python -m benchmarks.usage [--few 1000] [--many 1000000] [--rounds 9]` makes two SQLite stores that differ in
+nothing but the number of their claims, spread evenly over a year, and reads the same year from both in turn.
+"""
+
+import argparse
+import asyncio
+import sqlite3
+import statistics
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import db
+from resolvers import create, find, measure, terms, verify
+from resolvers.buckets import Size
+
+START = datetime(2025, 1, 1, tzinfo=UTC)
+DAYS = 365
+AT_ONCE = 10_000
+
+
+async def store(url: str, claims: int) -> None:
+    """A store with one code and that many claims of it, each by one of a thousand customers."""
+    await db.migrate(url)
+    async with db.opened(url):
+        made = await create.organization("Bench", 1, "bench", 1, "EUR", "UTC", START)
+        new = create.NewPromotion(name="Year", codes=("YEAR",), limits=terms.Limits(per_code=None))
+        promotion = await create.promotion(made, new, None, START)
+        code = await find.code(made.id, "YEAR")
+    rows = sqlite3.connect(url.removeprefix("sqlite://"))
+    rows.executemany(
+        "INSERT INTO customer (id, organization_id, email, email_key, particulars, created_at, updated_at)"
+        " VALUES (?, ?, ?, ?, '{}', ?, ?)",
+        ((n, made.id, f"{n}@example.com", f"{n}@example.com", str(START), str(START)) for n in range(1, 1_001)),
+    )
+    step = timedelta(days=DAYS) / claims
+    for first in range(0, claims, AT_ONCE):
+        rows.executemany(
+            "INSERT INTO claim (organization_id, promotion_id, code_id, customer_id, order_total, order_quantity,"
+            " currency, discount, discount_kind, discount_value, created_at)"
+            " VALUES (?, ?, ?, ?, 999, 1, 'EUR', 150, 'NONE', 0, ?)",
+            (
+                (made.id, promotion.id, code.id, 1 + n % 1_000, (START + n * step).isoformat(" "))
+                for n in range(first, min(claims, first + AT_ONCE))
+            ),
+        )
+    for level, width, rest in (("HOUR", 13, ":00:00+00:00"), ("DAY", 10, " 00:00:00+00:00")):
+        rows.execute(
+            f"""INSERT INTO usagestat (organization_id, promotion_id, level, starts_at, currency, claims, order_total,
+                  order_quantity, discount_total, deleted_claims, deleted_order_total, deleted_order_quantity,
+                  deleted_discount_total)
+                SELECT ?, ?, ?, substr(created_at, 1, {width}) || ?, 'EUR', count(*), sum(order_total), count(*),
+                  sum(discount), 0, 0, 0, 0
+                FROM claim GROUP BY substr(created_at, 1, {width})""",  # noqa: S608 (two numbers of our own)
+            (made.id, promotion.id, level, rest),
+        )
+    rows.execute("UPDATE code SET claim_count = ? WHERE id = ?", (claims, code.id))
+    rows.execute("UPDATE promotion SET claim_count = ? WHERE id = ?", (claims, promotion.id))
+    rows.commit()
+    rows.execute("ANALYZE")
+    rows.close()
+
+
+async def read_year(url: str, with_customers: bool) -> float:
+    """Seconds that reading the year by the day took."""
+    async with db.opened(url):
+        [organization] = await find.every_organization()
+        asked = measure.Asked(Size.DAY, START, START + timedelta(days=DAYS))
+        began = time.perf_counter()
+        read = await measure.organization_usage(organization, asked, with_customers, START)
+        took = time.perf_counter() - began
+        assert len(read) == DAYS, len(read)  # noqa: S101
+        return took
+
+
+async def measured(few: int, many: int, rounds: int) -> None:
+    """Make both stores, read them in turn, print what it took."""
+    with tempfile.TemporaryDirectory() as folder:
+        urls = {number: f"sqlite://{Path(folder) / f'{number}.db'}" for number in (few, many)}
+        for number, url in urls.items():
+            began = time.perf_counter()
+            await store(url, number)
+            print(f"made a store of {number:>9,} claims in {time.perf_counter() - began:.1f} s", flush=True)
+        async with db.opened(urls[few]):
+            [organization] = await find.every_organization()
+            assert await verify.counters(organization) == []  # noqa: S101 (what is read is what there is)
+        for with_customers in (False, True):
+            times: dict[int, list[float]] = {few: [], many: []}
+            for _ in range(rounds if not with_customers else 3):
+                for number, url in urls.items():
+                    times[number].append(await read_year(url, with_customers))
+            low, high = (statistics.median(times[number]) for number in (few, many))
+            asked = "with distinct customers" if with_customers else "sums and refusals"
+            print(
+                f"a year by the day, {asked}: {low * 1000:.1f} ms of {few:,} claims,"
+                f" {high * 1000:.1f} ms of {many:,}; ratio {high / low:.2f}"
+            )
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--few", type=int, default=1_000)
+    words.add_argument("--many", type=int, default=1_000_000)
+    words.add_argument("--rounds", type=int, default=9)
+    said = words.parse_args()
+    asyncio.run(measured(said.few, said.many, said.rounds))
+
+
+if __name__ == "__main__":
+    main()
