@@ -80,7 +80,7 @@ async def start(
         "activated_product_id": product.id if product else None,
         "off_peak": off_peak,
         "reserved_for_id": customer.id,
-        "ends_at": lifetime_end(found.ends_at, promotion, now),
+        "ends_at": lifetime_end(found, promotion, now),
         "updated_at": now,
     }
     found.update_from_dict(columns)
@@ -88,8 +88,9 @@ async def start(
     return found
 
 
-def lifetime_end(ends_at: datetime | None, promotion: Promotion, now: datetime) -> datetime | None:
-    """When a code that is activated now ends: its own end, or its lifetime's, whichever is earlier."""
+def lifetime_end(found: Code, promotion: Promotion, now: datetime) -> datetime | None:
+    """When a code that is activated now ends: with its windows or its lifetime, whichever is earlier."""
+    _, ends_at = rules.window(found, promotion)
     if promotion.code_lifetime_days is None:
         return ends_at
     over = now + timedelta(days=promotion.code_lifetime_days)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from db.models import KeyKind, Organization
-from db.queries import keys, organizations
+from db.queries import accounts, keys, organizations
 
 PREFIXES = {KeyKind.SECRET: "sk_", KeyKind.PUBLIC: "pk_", KeyKind.DEVICE: "dk_", KeyKind.ACCOUNT: "ak_"}
 
@@ -59,6 +59,20 @@ async def speaks_for(holder: Holder, identifier: str | None) -> Organization | N
     if identifier is None:
         return found[0] if len(found) == 1 else None
     return next((organization for organization in found if organization.identifier == identifier), None)
+
+
+async def is_of(holder: Holder, account_number: int) -> bool:
+    """Whether a holder's key is of the account with this number."""
+    account = await accounts.by_number(account_number)
+    return account is not None and account.id == holder.account_id
+
+
+async def reaches(holder: Holder, number: int) -> Organization | None:
+    """The organization with this number, if the holder's key reaches it."""
+    found = await organizations.by_number(number)
+    if found is None or found.account_id != holder.account_id:
+        return None
+    return found if holder.organization is None or holder.organization.id == found.id else None
 
 
 def new_key(kind: KeyKind) -> str:

@@ -40,6 +40,7 @@ class NewPromotion:
     location_numbers: tuple[int, ...] = ()
     metadata: dict[str, Any] | None = None
     codes: tuple[str, ...] = ()
+    particulars: dict[str, Any] | None = None  # what a single vendor tells of it, under the vendor's name
 
 
 async def promotion(
@@ -79,6 +80,7 @@ def _checked(organization: Organization, new: NewPromotion) -> dict[str, Any]:
         "ends_at": ends_at,
         **asdict(sense.limits(new.limits, CheckedLimits())),
         "metadata": sense.metadata(new.metadata or {}, "metadata"),
+        "particulars": new.particulars or {},
     }
 
 

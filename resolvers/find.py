@@ -33,8 +33,13 @@ from db.queries import (
     promotions,
 )
 from db.queries import keys as api_keys
-from resolvers import sense, terms, wording
+from resolvers import address, sense, terms, wording
 from resolvers.refusals import InvalidInput, UnknownCode, UnknownCustomer, UnknownPromotion
+
+LONGEST_REFERENCE, LONGEST_IDENTIFIER = 200, 64  # what is longer is nobody's, and Tortoise refuses to ask
+
+LONGEST_REFERENCE, LONGEST_IDENTIFIER = 200, 64
+"""Letters a promotion's reference, and anybody's identifier, may have: Tortoise faults on a question with more."""
 
 BATCHES: dict[type[Any], Any] = {
     Organization: organizations.by_ids,
@@ -58,7 +63,10 @@ async def promotion(organization_id: int, ref: terms.PromotionRef | None) -> Pro
     if ref.id is not None:
         found = await promotions.by_id(organization_id, ref.id)
     else:
-        found = await promotions.by_reference(organization_id, sense.storable(ref.reference or "", "promotion"))
+        reference = sense.storable(ref.reference or "", "promotion")
+        found = (
+            await promotions.by_reference(organization_id, reference) if len(reference) <= LONGEST_REFERENCE else None
+        )
     if found is None:
         raise UnknownPromotion
     return found
@@ -73,6 +81,17 @@ async def code(organization_id: int, text: str) -> Code:
     found = await codes.by_text(organization_id, key)
     if found is None:
         raise UnknownCode(text)
+    return found
+
+
+async def only_code(account_id: int, promotion_number: int) -> Code:
+    """The one code of an account's promotion, with promotion and organization.
+
+    Raises UnknownPromotion, also for a promotion with no or several codes.
+    """
+    found = await codes.only_one_of_number(account_id, promotion_number)
+    if found is None:
+        raise UnknownPromotion
     return found
 
 
@@ -125,8 +144,8 @@ def all_promotions(organization_id: int, asked: PromotionFilter, now: datetime) 
 def all_codes(organization_id: int, asked: CodeFilter, now: datetime) -> QuerySet[Code]:
     found = _made_between(codes.all_of(organization_id), asked.created_after, asked.created_before)
     if asked.text_prefix is not None:
-        sense.storable(asked.text_prefix, "filter", "text_prefix")
-        found = found.filter(text_key__startswith=wording.key(asked.text_prefix))
+        prefix = sense.optional_text(asked.text_prefix, "filter", "text_prefix", longest=wording.LONGEST_TEXT)
+        found = found.filter(text_key__startswith=wording.key(prefix or ""))
     if asked.reserved_for_email is not None:
         _, email_key = sense.email(asked.reserved_for_email, "filter", "reserved_for_email")
         found = found.filter(reserved_for__email_key=email_key)
@@ -138,7 +157,7 @@ def all_claims(organization_id: int, asked: ClaimFilter) -> QuerySet[Claim]:
     if asked.email is not None:
         found = found.filter(customer__email_key=sense.email(asked.email, "filter", "email")[1])
     if asked.order_reference is not None:
-        reference = sense.storable(asked.order_reference, "filter", "order_reference").strip()
+        reference = sense.text(asked.order_reference, "filter", "order_reference")
         found = found.filter(order_reference=reference)
     if asked.status is not None and len(set(asked.status)) == 1:
         found = found.filter(released_at__isnull=asked.status[0] == "CLAIMED")
@@ -206,6 +225,16 @@ async def joined_customers(organization_id: int) -> list[Customer]:
     return await customers.joined(organization_id)
 
 
+async def only_codes(organization_id: int) -> list[Code]:
+    """Codes that are the only one of their promotion, each with it, by its position and number."""
+    return await codes.only_ones(organization_id)
+
+
+async def uses(promotion_id: int) -> list[Claim]:
+    """A promotion's standing claims, newest first."""
+    return await claims.standing_of_promotion(promotion_id)
+
+
 async def claimants(customer_ids: list[int]) -> set[int]:
     """Those of the customers that have a standing claim."""
     return await claims.customers_with_claims(customer_ids)
@@ -229,7 +258,7 @@ async def every_organization() -> list[Organization]:
 async def owner(identifier: str | None, account_number: int | None) -> tuple[int, int | None]:
     """Account and organization of a new key: an organization's, or an account's. Raises InvalidInput."""
     if identifier is not None:
-        organization = await organizations.by_identifier(identifier)
+        organization = await organization_called(identifier, None)
         if organization is None:
             raise InvalidInput(f"There is no organization {identifier!r}.", "organization")
         return organization.account_id, organization.id
@@ -242,3 +271,55 @@ async def owner(identifier: str | None, account_number: int | None) -> tuple[int
 async def keys(identifier: str | None) -> list[ApiKey]:
     """All keys, or those of one organization. Raises InvalidInput."""
     return await api_keys.all_of((await owner(identifier, None))[1] if identifier else None)
+
+
+# ------------------------------------------------------------------ what a page or a vendor's door asks
+
+
+async def code_at(said: str) -> tuple[Organization, Promotion, Code]:
+    """What the address of a code's page leads to. Raises UnknownCode."""
+    ids = address.read(said)
+    organization = await organizations.by_id(ids[0]) if ids else None
+    if ids is None or organization is None or not address.is_of(organization, ids[1], said):
+        raise UnknownCode(said[: wording.LONGEST_TEXT])
+    found = await codes.by_id(organization.id, ids[1])
+    of_code = await promotions.by_id(organization.id, found.promotion_id) if found else None
+    if found is None or of_code is None:
+        raise UnknownCode(said)
+    return organization, of_code, found
+
+
+async def organization_called(identifier: str | None, number: int | None) -> Organization | None:
+    """An organization by its identifier or, without one, by its number."""
+    if identifier is not None:
+        checked = sense.storable(identifier, "organization")
+        return await organizations.by_identifier(checked) if len(checked) <= LONGEST_IDENTIFIER else None
+    if number is None or not 1 <= number <= sense.HIGHEST_INT:
+        return None
+    return await organizations.by_number(number)
+
+
+async def promotion_called(organization_id: int, name: str) -> Promotion:
+    """A promotion by its reference or, where none has that, its identifier. Raises UnknownPromotion, InvalidInput."""
+    checked = sense.storable(name, "promotion")
+    found = await promotions.by_reference(organization_id, checked) if len(checked) <= LONGEST_REFERENCE else None
+    if found is None and len(checked) <= LONGEST_IDENTIFIER:
+        found = await promotions.by_identifier(organization_id, checked)
+    if found is None:
+        raise UnknownPromotion
+    return found
+
+
+async def location_for(of_promotion: Promotion, number: int | None) -> Location | None:
+    """The location with this number if the promotion may be used there, else the organization's default one."""
+    organization_id = of_promotion.organization_id
+    found = await locations.by_number(organization_id, number) if number is not None else None
+    linked = await locations.ids_of_promotion(of_promotion.id)
+    if found is not None and (not linked or found.id in linked):
+        return found
+    return await locations.default(organization_id)
+
+
+async def product(organization_id: int, number: int) -> Product | None:
+    """A product by its number."""
+    return await products.by_number(organization_id, number)

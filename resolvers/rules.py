@@ -14,6 +14,13 @@ def is_open(starts_at: datetime | None, ends_at: datetime | None, at: datetime) 
     return (starts_at is None or starts_at <= at) and (ends_at is None or at < ends_at)
 
 
+def window(code: Code, promotion: Promotion) -> tuple[datetime | None, datetime | None]:
+    """From when, and until just before when, a code can be claimed: its own window and its promotion's both count."""
+    starts = [at for at in (code.starts_at, promotion.starts_at) if at is not None]
+    ends = [at for at in (code.ends_at, promotion.ends_at) if at is not None]
+    return max(starts, default=None), min(ends, default=None)
+
+
 def promotion_status(promotion: Promotion, now: datetime) -> str:
     """DISABLED, SCHEDULED, ENDED or SPENT, the first that holds; else ACTIVE."""
     if not promotion.is_enabled:
@@ -88,12 +95,11 @@ def switches(code: Code, promotion: Promotion, now: datetime) -> Iterator[refusa
         yield refusals.Disabled()
     if code.needs_activation and code.activated_at is None:
         yield refusals.NotActivated()
-    starts = [at for at in (code.starts_at, promotion.starts_at) if at is not None]
-    if starts and now < max(starts):
-        yield refusals.NotStarted(max(starts))
-    ends = [at for at in (code.ends_at, promotion.ends_at) if at is not None]
-    if ends and min(ends) <= now:
-        yield refusals.Ended(min(ends))
+    starts_at, ends_at = window(code, promotion)
+    if starts_at is not None and now < starts_at:
+        yield refusals.NotStarted(starts_at)
+    if ends_at is not None and ends_at <= now:
+        yield refusals.Ended(ends_at)
 
 
 def _money(promotion: Promotion, order: CheckedOrder) -> Iterator[refusals.Rule]:

@@ -7,7 +7,7 @@ from typing import Any
 from tortoise.transactions import in_transaction
 
 from db.models import DEFAULT_REFERENCE, Code, Organization, Promotion
-from db.queries import codes, promotions
+from db.queries import codes, organizations, promotions
 from resolvers import create, find, generate, sense, terms
 from resolvers.refusals import (
     CodeTaken,
@@ -32,6 +32,7 @@ class PromotionChange:
     limits: terms.Limits = terms.Limits()
     location_numbers: Maybe[tuple[int, ...]] = ABSENT
     metadata: Maybe[dict[str, Any] | None] = ABSENT
+    particulars: Maybe[dict[str, Any]] = ABSENT  # of the vendors that are named in it; what others told stays
 
 
 async def promotion(
@@ -46,19 +47,52 @@ async def promotion(
     Raises UnknownPromotion, VersionConflict, ReferenceTaken, UnknownLocation, InvalidInput.
     """
     async with in_transaction():
-        found = await promotions.hold((await find.promotion(organization.id, ref)).id)
-        if found is None:
-            raise UnknownPromotion
-        if expected_version is not None and expected_version != found.version:
-            raise VersionConflict(found.version)
-        columns = _changed(organization, found, change)
-        if columns["reference"] != found.reference:
-            await _check_reference(organization.id, found, columns["reference"])
-        if not isinstance(change.location_numbers, Absent):
-            await create.link(organization.id, found.id, change.location_numbers)
-        found.update_from_dict({**columns, "version": found.version + 1, "updated_at": now})
-        await promotions.save(found, [*columns, "version", "updated_at"])
+        found = await _hold(organization.id, ref, expected_version)
+        await _change(organization, found, change, now)
         return found
+
+
+async def promotion_with_code(
+    organization: Organization,
+    ref: terms.PromotionRef,
+    expected_version: int | None,
+    change: PromotionChange,
+    change_of_code: "CodeChange",
+    now: datetime,
+) -> Code:
+    """Change a promotion and its one code together, if it is still at the expected version; the code, with it.
+
+    Raises UnknownPromotion, also for one with no or several codes, VersionConflict, ReferenceTaken, CodeTaken,
+    UnknownLocation, InvalidInput.
+    """
+    async with in_transaction():
+        found = await _hold(organization.id, ref, expected_version)
+        its_code = await codes.only_one_of(found.id)
+        if its_code is None:
+            raise UnknownPromotion
+        await _change(organization, found, change, now)
+        await _change_code(organization, its_code, change_of_code, now)
+        its_code.promotion = found
+        return its_code
+
+
+async def _hold(organization_id: int, ref: terms.PromotionRef, expected_version: int | None) -> Promotion:
+    found = await promotions.hold((await find.promotion(organization_id, ref)).id)
+    if found is None:
+        raise UnknownPromotion
+    if expected_version is not None and expected_version != found.version:
+        raise VersionConflict(found.version)
+    return found
+
+
+async def _change(organization: Organization, found: Promotion, change: PromotionChange, now: datetime) -> None:
+    columns = _changed(organization, found, change)
+    if columns["reference"] != found.reference:
+        await _check_reference(organization.id, found, columns["reference"])
+    if not isinstance(change.location_numbers, Absent):
+        await create.link(organization.id, found.id, change.location_numbers)
+    found.update_from_dict({**columns, "version": found.version + 1, "updated_at": now})
+    await promotions.save(found, [*columns, "version", "updated_at"])
 
 
 def _changed(organization: Organization, found: Promotion, change: PromotionChange) -> dict[str, Any]:
@@ -67,6 +101,7 @@ def _changed(organization: Organization, found: Promotion, change: PromotionChan
     )
     present_limits = CheckedLimits(**{name: getattr(found, name) for name in asdict(CheckedLimits())})
     starts_at, ends_at = sense.window(change.window, found.starts_at, found.ends_at, organization.time_zone)
+    present_particulars: Any = found.particulars
     return {
         "reference": _text(change.reference, found.reference, "reference"),
         "name": _text(change.name, found.name, "name"),
@@ -77,6 +112,7 @@ def _changed(organization: Organization, found: Promotion, change: PromotionChan
         "ends_at": ends_at,
         **asdict(sense.limits(change.limits, present_limits)),
         "metadata": sense.metadata(said(change.metadata, found.metadata) or {}, "metadata"),
+        "particulars": {**present_particulars, **said(change.particulars, {})},
     }
 
 
@@ -106,10 +142,14 @@ async def code(organization: Organization, text: str, change: CodeChange, now: d
     """Change a code in place; renamed, it keeps its claims. Raises UnknownCode, CodeTaken, InvalidInput."""
     async with in_transaction():
         found = await hold_code(organization.id, text)
-        columns = await _code_columns(organization, found, change, now)
-        found.update_from_dict({**columns, "updated_at": now})
-        await codes.save(found, [*columns, "updated_at"])
+        await _change_code(organization, found, change, now)
         return found
+
+
+async def _change_code(organization: Organization, found: Code, change: CodeChange, now: datetime) -> None:
+    columns = await _code_columns(organization, found, change, now)
+    found.update_from_dict({**columns, "updated_at": now})
+    await codes.save(found, [*columns, "updated_at"])
 
 
 async def hold_code(organization_id: int, text: str) -> Code:
@@ -128,14 +168,20 @@ async def _code_columns(organization: Organization, found: Code, change: CodeCha
         "is_enabled": said(change.is_enabled, found.is_enabled) is not False,
         "starts_at": starts_at,
         "ends_at": ends_at,
-        "allowed_claims": sense.optional_whole(said(change.allowed_claims, found.allowed_claims), "allowed_claims"),
+        "allowed_claims": _allowed_claims(change.allowed_claims, found.allowed_claims),
         "metadata": sense.metadata(said(change.metadata, found.metadata) or {}, "metadata"),
     }
     if not isinstance(change.reserved_for, Absent):
         customer = await generate.reserve(organization, change.reserved_for, now)
         columns["reserved_for_id"] = customer.id if customer else None
     if not isinstance(change.new_text, Absent):
+        await organizations.hold(organization.id)  # of two that want one text, the second hears that it is taken
         columns["text"], columns["text_key"] = sense.code_text(change.new_text or "", "new_text")
         if columns["text_key"] != found.text_key and await codes.by_text(organization.id, columns["text_key"]):
             raise CodeTaken(columns["text"])
     return columns
+
+
+def _allowed_claims(change: Maybe[int | None], present: int | None) -> int | None:
+    """What is said is checked; a code that was brought along used up has 0, which stays until it is said anew."""
+    return present if isinstance(change, Absent) else sense.optional_whole(change, "allowed_claims")

@@ -2,10 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Callable, MutableMapping
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -15,19 +14,8 @@ import db
 from db.models import KeyKind
 from resolvers import create, find, found, revoke, verify
 from resolvers.refusals import Refusal
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Process:
-    """What the command line is lent by the process it runs in."""
-
-    database_url: str
-    clock: Callable[[], datetime]
-    serve: Callable[[str, int, int], None]
-    environment: MutableMapping[str, str]
-
+from schema import cli_files
+from schema.process import Process, with_database
 
 app = typer.Typer(
     help="Tessera: promotion codes behind one GraphQL schema, and the doors of three vendors.",
@@ -40,6 +28,8 @@ organizations = typer.Typer(help="Organizations: where codes live.", no_args_is_
 keys = typer.Typer(help="Keys: who may speak for an organization.", no_args_is_help=True)
 app.add_typer(organizations, name="organization")
 app.add_typer(keys, name="key")
+app.add_typer(cli_files.exports, name="export")
+app.add_typer(cli_files.imports, name="import")
 
 
 def run(
@@ -54,18 +44,6 @@ def run(
     except (Refusal, ValueError) as no:
         where = f"{'.'.join(no.path)}: " if getattr(no, "path", ()) else ""  # type: ignore[union-attr]
         sys.exit(f"error: {where}{no}")
-
-
-def with_database(context: typer.Context, work: Callable[[datetime], Coroutine[Any, Any, T]]) -> T:
-    """Bring the database up to date, and do some work with it."""
-    process: Process = context.obj
-
-    async def do() -> T:
-        await db.migrate(process.database_url)
-        async with db.opened(process.database_url):
-            return await work(process.clock())
-
-    return asyncio.run(do())
 
 
 # ------------------------------------------------------------------ serving

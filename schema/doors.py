@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from schema import operator, vendors
+from schema import downloads, operator, pages, vendors
 from schema.context import Services
 from schema.graphql import door
 
@@ -38,10 +38,10 @@ class Browsers:
 
 
 def hang(services: Services, lifespan: Lifespan | None = None) -> FastAPI:
-    """The application with every door: GraphQL, each vendor found, and the operator's."""
+    """The application with every door: GraphQL, each vendor found, the operator's, the codes' pages, downloads."""
     app = FastAPI(title="Tessera", openapi_url=None, lifespan=lifespan)
     app.state.services = services
-    app.router.routes.extend([*door.routes(), *operator.routes])
+    app.router.routes.extend([*door.routes(), *operator.routes, *pages.routes, *downloads.routes])
     browser_paths: list[str] = ["/graphql"]
     for vendor in vendors.found():
         app.include_router(vendor.router)

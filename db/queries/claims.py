@@ -72,6 +72,11 @@ async def exchange(organization_id: int, exchange_key: str, now: datetime) -> in
     return taken[0]["id"] if taken else None
 
 
+async def standing_of_promotion(promotion_id: int) -> list[Claim]:
+    """A promotion's standing claims, newest first."""
+    return await Claim.filter(promotion_id=promotion_id, released_at=None).order_by("-created_at", "-id")
+
+
 async def customers_with_claims(customer_ids: list[int]) -> set[int]:
     """Those of the customers that have a standing claim."""
     found = Claim.filter(customer_id__in=customer_ids, released_at=None).distinct()

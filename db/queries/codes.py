@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from tortoise.expressions import Case, F, Q, When
 from tortoise.queryset import QuerySet
@@ -11,7 +11,10 @@ from db import sql
 from db.models import Code
 
 BATCH = 2_000
-"""Texts a statement inserts: two values each, beside those that are the same for all; SQLite takes 32,766."""
+"""Texts a statement inserts: two values each, beside those that are the same for all; SQLite takes 32,766.
+
+Also ids that a question names.
+"""
 
 
 async def by_text(organization_id: int, text_key: str) -> Code | None:
@@ -24,6 +27,42 @@ async def by_id(organization_id: int, code_id: int) -> Code | None:
 
 async def by_ids(ids: Iterable[int]) -> dict[int, Code]:
     return await Code.in_bulk(ids, "id")
+
+
+async def only_one_of(promotion_id: int) -> Code | None:
+    """A promotion's code, if it has exactly one."""
+    found = await Code.filter(promotion_id=promotion_id).limit(2)
+    return found[0] if len(found) == 1 else None
+
+
+async def only_one_of_number(account_id: int, promotion_number: int) -> Code | None:
+    """The same of an account's promotion, with it and its organization."""
+    of_number = Code.filter(promotion__number=promotion_number, promotion__organization__account_id=account_id)
+    found = await of_number.select_related("promotion__organization").limit(2)
+    return found[0] if len(found) == 1 else None
+
+
+async def only_ones(organization_id: int) -> list[Code]:
+    """Every code that is the only one of its promotion, with it, by its position and number.
+
+    A promotion of many codes is passed over at its second.
+    """
+    found = await sql.rows(
+        """
+        SELECT code.id FROM promotion JOIN code ON code.promotion_id = promotion.id
+        WHERE promotion.organization_id = $1
+            AND NOT EXISTS (SELECT 1 FROM code AS other WHERE other.promotion_id = promotion.id LIMIT 1 OFFSET 1)
+        ORDER BY promotion.position, promotion.number
+        """,
+        organization_id,
+    )
+    ids = [row["id"] for row in found]
+    codes: list[Code] = []
+    for start in range(0, len(ids), BATCH):
+        batch = ids[start : start + BATCH]
+        rows = await Code.filter(id__in=batch).select_related("promotion").in_bulk(batch, "id")
+        codes += [rows[id] for id in batch if id in rows]
+    return codes
 
 
 async def count(organization_id: int) -> int:
@@ -107,3 +146,34 @@ def with_status(found: QuerySet[Code], statuses: Sequence[str], now: datetime) -
     )
     # Tortoise 1.1 joins no table for an annotation alone: the filter on the promotion's id asks for it.
     return found.filter(promotion__id__gt=0).annotate(status=status).filter(status__in=list(statuses))
+
+
+class NewCode(NamedTuple):
+    """A code to be inserted: what is its own."""
+
+    text: str
+    text_key: str
+    allowed_claims: int | None
+    starts_at: datetime | None
+    ends_at: datetime | None
+
+
+async def insert_each(organization_id: int, promotion_id: int, new: Sequence[NewCode], now: datetime) -> set[str]:
+    """Insert codes that differ in more than their texts, at most BATCH, skipping those that exist; the new keys."""
+    shared: list[Any] = [organization_id, promotion_id, Code._meta.fields_map["metadata"].to_db_value({}, Code), now]
+    if not new:
+        return set()
+    places = range(len(shared) + 1, len(shared) + 5 * len(new), 5)
+    each = (f"($1,$2,$3,$4,$4,true,false,false,0,${at},${at + 1},${at + 2},${at + 3},${at + 4})" for at in places)
+    inserted = await sql.rows(
+        f"""
+        INSERT INTO code (organization_id, promotion_id, metadata, created_at, updated_at, is_enabled, off_peak,
+            needs_activation, claim_count, text, text_key, allowed_claims, starts_at, ends_at)
+        VALUES {",".join(each)}
+        ON CONFLICT (organization_id, text_key) DO NOTHING
+        RETURNING text_key
+        """,  # noqa: S608 (numbers of placeholders, nothing that was said)
+        *shared,
+        *(value for one in new for value in one),
+    )
+    return {row["text_key"] for row in inserted}

@@ -68,3 +68,7 @@ async def add(
 
 async def by_ids(ids: Iterable[int]) -> dict[int, Organization]:
     return await Organization.in_bulk(ids, "id")
+
+
+async def by_number(number: int) -> Organization | None:
+    return await Organization.get_or_none(number=number)

@@ -9,8 +9,9 @@ from strawberry.scalars import JSON
 
 from db import models
 from db.models import DeliveryStatus, DiscountKind
-from resolvers import address, find, measure, money, rules
+from resolvers import find, measure, money, rules
 from resolvers.admit import Right
+from schema import pages
 from schema.graphql import ids
 from schema.graphql.connections import Connection, connect, connect_below
 from schema.graphql.context import Info
@@ -376,7 +377,7 @@ class Code(Node):
     @strawberry.field(directives=[Public()], description="A page that opens: the code, its QR, until when.")
     def url(self, info: Info) -> str:
         caller = info.context.caller
-        return f"{caller.services.public_url}/c/{address.of_code(caller.organization, self.row.id)}"
+        return pages.url(caller.services.public_url, caller.organization, self.row.id)
 
     @strawberry.field
     async def claims(

@@ -124,6 +124,26 @@ async def test_texts_that_no_database_holds(secret: Speaker, question: str) -> N
         assert [error["extensions"]["code"] for error in told["errors"]] == ["INVALID_INPUT"], told
 
 
+@pytest.mark.parametrize("length", [201, 1_000_000])
+async def test_a_name_that_is_too_long_is_nobodys(secret: Speaker, length: int) -> None:
+    """What is longer than any reference or order can be is told as unknown or as bad input, never a fault."""
+    long = "x" * length
+    assert await secret.ask("query($t: String!) { promotion(ref: {reference: $t}) { id } }", t=long) == {
+        "promotion": None
+    }
+    said = {"promotion": {"reference": long}, "amount": 1}
+    assert (await secret.do("generateCodes", "", said))["__typename"] == "UnknownPromotion"
+    for question in (
+        "query($t: String!) { claims(filter: {orderReference: $t}) { totalCount } }",
+        "query($t: String!) { codes(filter: {textPrefix: $t}) { totalCount } }",
+        "query($t: String!) { customers(search: $t) { totalCount } }",
+    ):
+        told = await secret.told(question, t=long)
+        assert [error["extensions"]["code"] for error in told["errors"]] == ["INVALID_INPUT"], told
+    assert (await secret.claim(order={"reference": long}))["__typename"] == "InvalidInput"
+    assert (await secret.claim(idempotencyKey=long))["__typename"] == "InvalidInput"
+
+
 async def test_a_body_has_a_size(secret: Speaker) -> None:
     """Over 4 MB is 413, told before it is read, or where it passes the limit."""
     large = json.dumps({"query": "{ __typename }", "variables": {"a": "x" * bounds.LARGEST_BODY}}).encode()

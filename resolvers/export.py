@@ -1,0 +1,102 @@
+"""Exports what there is: every code or claim, oldest first, few of them in memory at a time.
+
+What is made, changed or deleted while an export runs may be in it or not; each row is whole, and comes once.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from tortoise.queryset import QuerySet
+
+from db import paging
+from db.models import Claim, Code, Customer, Location, Organization, Promotion
+from db.queries import claims as claim_rows
+from db.queries import codes as code_rows
+from db.queries import customers, locations, promotions
+from resolvers import find, rules, terms
+
+AT_A_TIME = 2_000
+"""Rows that a page holds, and so an export at any moment."""
+
+R = TypeVar("R", Code, Claim)
+
+
+@dataclass(frozen=True)
+class ExportedCode:
+    """A code with its promotion, its status, and the address it is reserved for."""
+
+    code: Code
+    promotion: Promotion
+    status: str
+    reserved_for: str | None
+
+
+@dataclass(frozen=True)
+class ExportedClaim:
+    """A claim with what it refers to; its customer has no address once they are forgotten."""
+
+    claim: Claim
+    code: Code
+    promotion: Promotion
+    customer: Customer
+    location: Location | None
+
+
+async def codes(
+    organization: Organization, ref: terms.PromotionRef | None, now: datetime
+) -> AsyncIterator[ExportedCode]:
+    """Every code, or those of one promotion; what is refused is refused before the first. Raises UnknownPromotion."""
+    return _codes(await _of(code_rows.all_of(organization.id), organization, ref), now)
+
+
+async def claims(organization: Organization, ref: terms.PromotionRef | None) -> AsyncIterator[ExportedClaim]:
+    """Every claim, released ones too, or those of one promotion. Raises UnknownPromotion before the first."""
+    return _claims(await _of(claim_rows.all_of(organization.id), organization, ref))
+
+
+async def _of(found: QuerySet[R], organization: Organization, ref: terms.PromotionRef | None) -> QuerySet[R]:
+    if ref is None:
+        return found
+    return found.filter(promotion_id=(await find.promotion(organization.id, ref)).id)
+
+
+async def _codes(found: QuerySet[Code], now: datetime) -> AsyncIterator[ExportedCode]:
+    async for page in _pages(found):
+        parents = await promotions.by_ids(_ids(page, "promotion_id"))
+        persons = await customers.by_ids(_ids(page, "reserved_for_id"))
+        for row in page:
+            promotion = parents.get(row.promotion_id)
+            if promotion is None:  # deleted since the page was read, and the code with it
+                continue
+            person = persons.get(row.reserved_for_id or 0)
+            yield ExportedCode(row, promotion, rules.code_status(row, promotion, now), person.email if person else None)
+
+
+async def _claims(found: QuerySet[Claim]) -> AsyncIterator[ExportedClaim]:
+    async for page in _pages(found):
+        parents = await promotions.by_ids(_ids(page, "promotion_id"))
+        claimed = await code_rows.by_ids(_ids(page, "code_id"))
+        persons = await customers.by_ids(_ids(page, "customer_id"))
+        places = await locations.by_ids(_ids(page, "location_id"))
+        for row in page:
+            promotion, code, person = (
+                parents.get(row.promotion_id),
+                claimed.get(row.code_id),
+                persons.get(row.customer_id),
+            )
+            if promotion is None or code is None or person is None:  # deleted meanwhile, and the claim with it
+                continue
+            yield ExportedClaim(row, code, promotion, person, places.get(row.location_id or 0))
+
+
+async def _pages(found: QuerySet[R]) -> AsyncIterator[list[R]]:
+    after: paging.Place | None = None
+    while page := await paging.page(found, after, AT_A_TIME):
+        yield page
+        after = paging.Place(page[-1].created_at, page[-1].id)
+
+
+def _ids(rows: Iterable[Any], column: str) -> set[int]:
+    return {id for id in (getattr(row, column) for row in rows) if id is not None}

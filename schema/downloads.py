@@ -1,0 +1,74 @@
+"""What is downloaded as CSV, with a key that may see everything: streamed, however much it is."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from resolvers import export
+from resolvers.admit import Right
+from resolvers.refusals import InvalidInput, UnknownPromotion
+from resolvers.terms import PromotionRef
+from schema import bounds, context, faults, sheets
+from schema.context import Caller, NoOrganization, NotAdmitted
+
+STATUSES: dict[type[Exception], int] = {
+    InvalidInput: 400,
+    NoOrganization: 400,
+    NotAdmitted: 401,
+    UnknownPromotion: 404,
+    bounds.TookTooLong: 503,
+}
+
+Begin = Callable[[Caller, PromotionRef | None], Awaitable[AsyncIterator[bytes]]]
+
+
+async def codes(request: Request) -> Response:
+    """Every code of the caller's organization, or of `?promotion=`."""
+
+    async def begin(caller: Caller, ref: PromotionRef | None) -> AsyncIterator[bytes]:
+        rows = await export.codes(caller.organization, ref, caller.now)
+        return sheets.codes(rows, caller.organization, caller.services.public_url)
+
+    return await _download(request, "codes.csv", begin)
+
+
+async def claims(request: Request) -> Response:
+    """Every claim of the caller's organization, or of `?promotion=`."""
+
+    async def begin(caller: Caller, ref: PromotionRef | None) -> AsyncIterator[bytes]:
+        return sheets.claims(await export.claims(caller.organization, ref))
+
+    return await _download(request, "claims.csv", begin)
+
+
+async def _download(request: Request, name: str, begin: Begin) -> Response:
+    """A file in pieces, once nothing speaks against it any more; the file itself may take its time."""
+    try:
+        async with bounds.in_time():
+            holder = await context.holder(request.headers)
+            context.demand(holder, Right.MANAGE)
+            reference = request.query_params.get("promotion")
+            ref = None if reference is None else PromotionRef(reference=reference)
+            pieces = await begin(await context.caller(request, holder), ref)
+    except tuple(STATUSES) as no:
+        return _no(no, STATUSES[type(no)])
+    except Exception as bug:
+        return _no(faults.logged(bug, f"{request.method} {request.url.path}"), 500)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if request.method == "HEAD":
+        return Response(headers=headers, media_type="text/csv")
+    return StreamingResponse(pieces, headers=headers, media_type="text/csv")
+
+
+def _no(no: Exception, status: int) -> Response:
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return JSONResponse({"message": str(no)}, status, headers)
+
+
+routes: list[BaseRoute] = [Route("/export/codes.csv", codes), Route("/export/claims.csv", claims)]

@@ -1,0 +1,95 @@
+"""What a customer sees: the page that `Code.url` leads to. No script, nothing from elsewhere, nothing kept."""
+
+import hashlib
+from base64 import b64encode
+from pathlib import Path
+
+import segno
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from db.models import Code, Organization, Promotion
+from resolvers import address, find, rules
+from resolvers.refusals import UnknownCode
+from schema import bounds, faults
+from schema.context import Services
+from schema.pages import telling
+
+HERE = Path(__file__).resolve().parent
+STYLE = (HERE / "style.css").read_text(encoding="utf-8")
+STYLE_HASH = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex",
+}
+"""The address is all it takes to see the page, so it is passed on to nobody: no index, no referrer, no cache."""
+
+templates = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+templates.globals["style"] = Markup(STYLE)  # noqa: S704 (our own file)
+
+
+def url(public_url: str, organization: Organization, code_id: int) -> str:
+    """The address of a code's page."""
+    return f"{public_url}/c/{address.of_code(organization, code_id)}"
+
+
+async def code(request: Request) -> Response:
+    """The page at a code's address; whatever is wrong is said in the same clothes."""
+    try:
+        async with bounds.in_time():
+            return await _code(request)
+    except UnknownCode:
+        return _sorry(404, "Nothing here", "There is no code at this address. Is it complete, as it was given to you?")
+    except bounds.TookTooLong:
+        return _sorry(503, "Too busy", "That took too long. Try again in a minute.")
+    except Exception as bug:
+        return _sorry(500, "Sorry", str(faults.logged(bug, "a code's page")))
+
+
+async def _code(request: Request) -> Response:
+    services: Services = request.app.state.services
+    organization, promotion, found = await find.code_at(request.path_params["address"])
+    places = (await find.locations_of_promotions([promotion.id])).get(promotion.id, [])
+    status = rules.code_status(found, promotion, services.clock())
+    return _page("code.html", 200, **_told(organization, promotion, found, status, [place.name for place in places]))
+
+
+def _told(
+    organization: Organization, promotion: Promotion, found: Code, status: str, places: list[str]
+) -> dict[str, object]:
+    starts_at, ends_at = rules.window(found, promotion)
+    return {
+        "organization": organization.name,
+        "promotion": promotion.name,
+        "gives": telling.gives(promotion),
+        "text": found.text,
+        "qr": qr(found.text),
+        "state": telling.state(status, starts_at, ends_at, organization.time_zone),
+        "until": telling.validity(status, ends_at, organization.time_zone),
+        "places": places,
+    }
+
+
+def qr(text: str) -> Markup:
+    """A code's text as a QR code: an SVG that takes the size of its box, black on white also in the dark."""
+    drawn = segno.make_qr(text, error="m").svg_inline(border=4, dark="#000", light="#fff", omitsize=True)
+    return Markup(drawn)  # noqa: S704 (squares; the text is not in it)
+
+
+def _sorry(status: int, title: str, sentence: str) -> Response:
+    return _page("sorry.html", status, title=title, sentence=sentence)
+
+
+def _page(name: str, status: int, **told: object) -> Response:
+    return HTMLResponse(templates.get_template(name).render(told), status, HEADERS)
+
+
+routes: list[BaseRoute] = [Route("/c/{address:path}", code)]

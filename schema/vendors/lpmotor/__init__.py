@@ -1,0 +1,144 @@
+"""LP Motor's door: a shop's promo codes, as the curl, PHP and axios samples of its documentation speak.
+
+Marks: [doc] and [seed] are recorded facts, a choice is ours (docs/vendors/lpmotor.md has the addresses).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+
+from db.models import Code, KeyKind, Organization
+from resolvers import admit, create, delete, find, terms, update
+from resolvers.admit import Holder
+from resolvers.refusals import InvalidInput, UnknownPromotion, VersionConflict
+from schema import context, rest
+from schema.context import NoOrganization, NotAdmitted, Services
+from schema.rest import NoSuchRoute, NotUnderstood
+from schema.vendors.lpmotor import promo, reading, shapes
+from schema.vendors.lpmotor.no import NotEditable, words
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+
+router = rest.router(words)
+
+
+# ------------------------------------------------------------------ who speaks
+
+
+@dataclass(frozen=True)
+class User:
+    """Who holds an account's token, and by which number they call themselves; the time."""
+
+    holder: Holder
+    number: int
+    now: datetime
+
+
+async def _user(request: Request) -> User:
+    """The user of `X-Api-User-Id`, if the token is an account's and it is theirs [doc]; 401 is a choice."""
+    found = await context.holder(request.headers)
+    number = reading.id_of(request.headers.get("x-api-user-id", ""))
+    if found.kind is not KeyKind.ACCOUNT or number is None or not await admit.is_of(found, number):
+        raise NotAdmitted("not the token of this user")
+    services: Services = request.app.state.services
+    return User(found, number, services.clock())
+
+
+async def _site(user: User, said: object) -> Organization:
+    """The site with this number, which must be said (choice), if the user has it [doc]."""
+    number = reading.id_of(str(reading.whole(said)))
+    site = await admit.reaches(user.holder, number) if number else None
+    if site is None:
+        raise NoOrganization
+    return site
+
+
+async def _promo(request: Request, user: User) -> Code:
+    """The promo that the path names, as the only code of its promotion; of whichever site of the user's."""
+    number = reading.id_of(request.path_params["promo_id"])
+    if number is None:
+        raise UnknownPromotion
+    return await find.only_code(user.holder.account_id, number)
+
+
+# ------------------------------------------------------------------ promos
+
+
+@router.get("/v1/promo")
+async def all_promos(request: Request) -> JSONResponse:
+    """A site's promos in a bare array [seed], by `pos`, then `id` (choice)."""
+    user = await _user(request)
+    site = await _site(user, request.query_params.get("site_id"))
+    return JSONResponse([shapes.one(code, user.now) for code in await find.only_codes(site.id)])
+
+
+@router.post("/v1/promo")
+async def create_promo(request: Request) -> JSONResponse:
+    """The new promo [seed]; of its fields only `code` must be said."""
+    user = await _user(request)
+    body = await rest.json_object(request)
+    if "user_id" in body and reading.whole(body["user_id"]) != user.number:
+        raise NotUnderstood("another user_id than the header's")
+    said = reading.promo(body)
+    if "code" not in said:
+        raise NotUnderstood("no code")
+    site = await _site(user, body.get("site_id"))
+    made = await create.promotion(site, promo.new(said), None, user.now)
+    return JSONResponse(shapes.one(await find.only_code(user.holder.account_id, made.number), user.now))
+
+
+@router.get("/v1/promo/{promo_id}")
+async def find_promo(request: Request) -> JSONResponse:
+    """A promo [seed]."""
+    user = await _user(request)
+    return JSONResponse(shapes.one(await _promo(request, user), user.now))
+
+
+@router.put("/v1/promo/{promo_id}")
+async def change_promo(request: Request) -> JSONResponse:
+    """The promo with what was said; what was not stays as it is [seed]."""
+    user = await _user(request)
+    said = reading.promo(await rest.json_object(request))
+    while True:
+        found = await _promo(request, user)
+        promotion, changes = found.promotion, promo.change(found, said)
+        try:
+            ref = terms.PromotionRef(id=promotion.id)
+            changed = await update.promotion_with_code(
+                promotion.organization, ref, promotion.version, *changes, user.now
+            )
+        except VersionConflict:  # somebody was faster: merge with what they have made of it
+            continue
+        return JSONResponse(shapes.one(changed, user.now))
+
+
+@router.delete("/v1/promo/{promo_id}")
+async def delete_promo(request: Request) -> JSONResponse:
+    """An empty object; the promo's code and statistics go with it (choices)."""
+    user = await _user(request)
+    promotion = (await _promo(request, user)).promotion
+    try:
+        await delete.promotion(promotion.organization, terms.PromotionRef(id=promotion.id), dry_run=False)
+    except InvalidInput:
+        raise NotEditable("the organization's own promotion") from None
+    return JSONResponse({})
+
+
+@router.get("/v1/promo/{promo_id}/statistics")
+async def promo_statistics(request: Request) -> JSONResponse:
+    """A row for each use, through whichever door, in a bare array [seed], the newest first (choice)."""
+    found = await _promo(request, await _user(request))
+    organization = found.promotion.organization
+    return JSONResponse([shapes.use(claim, found, organization) for claim in await find.uses(found.promotion_id)])
+
+
+# ------------------------------------------------------------------ the rest
+
+
+@router.api_route("/v1/promo", methods=METHODS)
+@router.api_route("/v1/promo/{rest:path}", methods=METHODS)
+async def _unknown_route(request: Request) -> JSONResponse:
+    """Whatever else is asked below this path (choice)."""
+    raise NoSuchRoute

@@ -1,0 +1,138 @@
+"""WalletApp's door: codes made non-activated for a webshop, and activated for a named person, once.
+
+Marks: [seed] and [doc] are recorded facts, a choice is ours (docs/vendors/walletapp.md).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+
+from db.models import Code, Location, Organization, Promotion
+from resolvers import activate, admit, find, generate, issue, terms
+from resolvers.admit import Holder, Right
+from resolvers.wording import Format
+from schema import context, rest
+from schema.context import NotAdmitted, Services
+from schema.rest import NoSuchRoute
+from schema.vendors.walletapp import shapes
+from schema.vendors.walletapp.no import NoSuchOrganization, NotAllowed, words
+from schema.vendors.walletapp.reading import Fields, Named
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+
+router = rest.router(words)
+
+
+# ------------------------------------------------------------------ who speaks, and of what
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What every request here names, once it is found: the organization of the caller's key, and a promotion."""
+
+    organization: Organization
+    promotion: Promotion
+    public_url: str
+    now: datetime
+
+    @property
+    def ref(self) -> terms.PromotionRef:
+        """The promotion as the verbs want it named."""
+        return terms.PromotionRef(id=self.promotion.id)
+
+    async def location_number(self, said: int | None) -> int | None:
+        """The location as asked if it is linked, else the default [seed]; another one is no error (choice)."""
+        found: Location | None = await find.location_for(self.promotion, said)
+        return None if found is None else found.number
+
+
+async def _holder(request: Request) -> Holder:
+    """Whose key it is: a device's [seed], or one that may do all of that anyway (choice)."""
+    found = await context.holder(request.headers)
+    try:
+        context.demand(found, Right.ACTIVATE)
+    except NotAdmitted as no:
+        raise NotAllowed(str(no)) from None
+    return found
+
+
+async def _asked(request: Request, holder: Holder, named: Named, promotion: str) -> Asked:
+    """What a request speaks of; a key's organization must be named, and another one is forbidden (choice)."""
+    organization = await find.organization_called(named.identifier, named.number)
+    if organization is None:
+        raise NoSuchOrganization("There is no such organization.")
+    if await admit.speaks_for(holder, organization.identifier) is None:
+        raise NotAllowed("This token is not allowed for this organization.")
+    services: Services = request.app.state.services
+    found = await find.promotion_called(organization.id, promotion)
+    return Asked(organization, found, services.public_url, services.clock())
+
+
+# ------------------------------------------------------------------ the three endpoints
+
+
+@router.post("/webshop-promotions/webshopcode")
+async def activate_code(request: Request) -> JSONResponse:
+    """An existing code becomes that person's [seed]; the answer tells nothing else [seed]."""
+    holder = await _holder(request)
+    fields = Fields(await rest.json_object(request))
+    text, person = fields.text("code"), fields.person()
+    promotion = fields.text("promotion_reference", "promotion_identifier")
+    named = fields.organization("organization_identifier", "organization_id")
+    fields.checked()
+    asked = await _asked(request, holder, named, promotion)
+    place = await asked.location_number(fields.number("location_id"))
+    await activate.code(asked.organization, text, asked.ref, person, place, None, False, asked.now)
+    return shapes.answer("Promotion code activated successfully")
+
+
+@router.post("/webshop-promotions/requestActivatePromotionCode")
+@router.post("/webshop-promotions/Orders")
+@router.post("/webshop-promotions/orders")
+async def issue_code(request: Request) -> JSONResponse:
+    """A new code, activated for that person [seed]; `Orders` is its name in another edition of the page [doc]."""
+    holder = await _holder(request)
+    fields = Fields(await rest.json_object(request))
+    person, promotion = fields.person(), fields.text("promotion_identifier", "promotion_reference")
+    named = fields.organization("organization_identifier", "organization_id")
+    off_peak = fields.flag("off_peak_sale")
+    fields.checked()
+    asked = await _asked(request, holder, named, promotion)
+    place = await asked.location_number(fields.number("location_id"))
+    thing = fields.number("product_id")
+    product = None if thing is None else await find.product(asked.organization.id, thing)
+    sold = None if product is None else product.number
+    made = await issue.code(asked.organization, asked.ref, person, place, sold, off_peak, None, asked.now)
+    result = shapes.issued(made, asked.promotion, product, asked.organization, asked.public_url)
+    return shapes.answer("Promotion code created and activated successfully", result=result)
+
+
+@router.post("/webshop-promotions/createNonActivatedCodes")
+async def generate_codes(request: Request) -> JSONResponse:
+    """Codes that nobody can claim until they are activated [seed]; `codes` is how many [seed]."""
+    holder = await _holder(request)
+    fields = Fields(await rest.json_object(request))
+    amount = fields.amount("codes")
+    promotion = fields.text("promotion_reference", "promotion_identifier")
+    named = fields.organization("organization_id", "organization_identifier")
+    fields.checked()
+    asked = await _asked(request, holder, named, promotion)
+    making = generate.Making(activated=False)
+    made = await generate.codes(asked.organization, asked.ref, amount, Format(), making, False, None, asked.now)
+    rows = await find.nodes(Code, made.ids)
+    texts = shapes.texts([rows[number] for number in made.ids])
+    return shapes.answer("Promotion codes created successfully", codes=texts)
+
+
+# ------------------------------------------------------------------ the rest
+
+
+async def _unknown_route(request: Request) -> JSONResponse:
+    """Whatever else is asked below this path (choice)."""
+    raise NoSuchRoute
+
+
+for _below in ("/webshop-promotions", "/webshop-promotions/{rest:path}"):
+    router.add_api_route(_below, _unknown_route, methods=METHODS)
