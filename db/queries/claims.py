@@ -26,12 +26,6 @@ async def with_code_and_customer(claim_id: int) -> Claim:
     return await Claim.get(id=claim_id).select_related("code", "customer")
 
 
-async def hold(organization_id: int, claim_id: int) -> Claim | None:
-    """The claim with its row locked."""
-    found = Claim.filter(organization_id=organization_id, id=claim_id)
-    return await found.select_for_update(no_key=True).first()
-
-
 async def standing_on_order(organization_id: int, code_id: int, reference: str) -> Claim | None:
     """The standing claim of a code that an order holds."""
     return await Claim.get_or_none(organization_id=organization_id, code_id=code_id, order_key=reference)

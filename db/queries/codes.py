@@ -112,12 +112,6 @@ async def save(code: Code, fields: list[str]) -> None:
     await code.save(update_fields=fields)
 
 
-async def hold(organization_id: int, text_key: str) -> Code | None:
-    """The code with its row locked."""
-    found = Code.filter(organization_id=organization_id, text_key=text_key)
-    return await found.select_for_update(no_key=True).first()
-
-
 async def count_claim(code_id: int, change: int) -> None:
     """One claim more (+1) or less (-1)."""
     await Code.filter(id=code_id).update(claim_count=F("claim_count") + change)
