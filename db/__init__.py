@@ -4,15 +4,17 @@
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from tortoise import Tortoise
-from tortoise.backends.base.config_generator import expand_db_url
+from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.connection import get_connection
 from tortoise.migrations.api.migrate import migrate as apply_migrations
+
+from db import postgres, sqlite
 
 BUSY_SECONDS = 30
 
@@ -27,8 +29,8 @@ SQLITE_PRAGMAS = {
 def config(url: str) -> dict[str, Any]:
     """Tortoise's configuration for a database address.
 
-    `sqlite://relative/path.db`, `sqlite:///absolute/path.db` or `postgres://user:password@host:port/name`.
-    Raises ValueError for any other scheme.
+    `sqlite://relative/path.db`, `sqlite:///absolute/path.db`, or `postgres://user:password@host:port/name` with
+    all that db/postgres.py tells of. Raises ValueError for any other.
     """
     return {
         "connections": {"default": _connection(url)},
@@ -39,23 +41,39 @@ def config(url: str) -> dict[str, Any]:
 
 
 def _connection(url: str) -> dict[str, Any]:
+    if is_sqlite(url):
+        return {"engine": "db.sqlite", "credentials": {"file_path": str(_path(url)), **SQLITE_PRAGMAS}}
+    return {"engine": "db.postgres", "credentials": postgres.credentials(url)}
+
+
+def is_sqlite(url: str) -> bool:
+    """Whether an address is an SQLite file's, not PostgreSQL's. Raises ValueError when it is neither."""
     scheme, _, rest = url.partition("://")
-    if scheme == "sqlite" and rest:
-        path = Path(unquote(rest))
-        return {"engine": "db.sqlite", "credentials": {"file_path": str(path), **SQLITE_PRAGMAS}}
-    if scheme in ("postgres", "postgresql") and rest:
-        return expand_db_url(url)
+    if rest and scheme in ("sqlite", "postgres", "postgresql"):
+        return scheme == "sqlite"
     raise ValueError(
         f"{scheme}://… is no database address: use sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/NAME"
     )
 
 
+def _path(url: str) -> Path:
+    return Path(unquote(url.partition("://")[2]))
+
+
 async def migrate(url: str) -> None:
-    """Bring the database's tables up to date; makes an SQLite file that is not there."""
-    try:
-        await apply_migrations(config=config(url))
-    finally:
-        await Tortoise.close_connections()
+    """Bring the database's tables up to date; makes an SQLite file that is not there.
+
+    However many processes start at the same moment, one does it and the others wait.
+    """
+    async with _migrating(url):
+        try:
+            await apply_migrations(config=config(url))
+        finally:
+            await Tortoise.close_connections()
+
+
+def _migrating(url: str) -> AbstractAsyncContextManager[object]:
+    return sqlite.migrating(_path(url)) if is_sqlite(url) else postgres.migrating(url)
 
 
 @asynccontextmanager
@@ -71,6 +89,7 @@ async def opened(url: str) -> AsyncIterator[None]:
         yield
     finally:
         await Tortoise.close_connections()
+        EXECUTOR_CACHE.clear()  # else a database of the other kind, opened next, would be told this one's statements
 
 
 # For `tortoise makemigrations`, which compares the models with db/migrations and opens no database.

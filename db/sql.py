@@ -29,3 +29,13 @@ async def see_one_moment() -> None:
     connection = get_connection("default")
     if connection.capabilities.dialect == "postgres":
         await connection.execute_query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+
+
+async def write_alone(table: str) -> None:
+    """Nobody else writes to the table until the present transaction ends; its readers go on.
+
+    A SQLite transaction is alone anyway.
+    """
+    connection = get_connection("default")
+    if connection.capabilities.dialect == "postgres":
+        await connection.execute_query(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")

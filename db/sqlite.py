@@ -8,11 +8,21 @@ A request that is cut off (its time is up) may be cut in BEGIN or COMMIT as well
 connection leaves a transaction committed or rolled back, and its lock is given back.
 """
 
+from pathlib import Path
 from typing import Any
 
+from filelock import AsyncFileLock
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from tortoise.connection import get_connections
+
+
+def migrating(path: Path) -> AsyncFileLock:
+    """One process of all migrates a file at a time; the others wait here.
+
+    A lock of its own beside the database, whose own locks a migration needs for itself.
+    """
+    return AsyncFileLock(f"{path}.migrating")
 
 
 class ImmediateTransaction(SqliteTransactionWrapper):

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from tortoise.transactions import in_transaction
 
+from db import trouble
 from db.models import Code, Location, Organization, Product, Promotion
 from db.queries import codes, customers, products, promotions
 from resolvers import claim, find, rules, sense, terms, update
@@ -11,6 +12,7 @@ from resolvers.refusals import AlreadyActivated, Disabled, Ended, InvalidInput, 
 from resolvers.sense import CheckedPerson
 
 
+@trouble.retried
 async def code(
     organization: Organization,
     text: str,

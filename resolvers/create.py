@@ -9,6 +9,7 @@ from typing import Any
 
 from tortoise.transactions import in_transaction
 
+from db import trouble
 from db.models import DEFAULT_REFERENCE, Customer, KeyKind, Location, Organization, Product, Promotion
 from db.queries import accounts, codes, customers, keys, locations, organizations, products, promotions
 from resolvers import admit, generate, remember, sense, terms
@@ -43,6 +44,7 @@ class NewPromotion:
     particulars: dict[str, Any] | None = None  # what a single vendor tells of it, under the vendor's name
 
 
+@trouble.retried
 async def promotion(
     organization: Organization, new: NewPromotion, idempotency_key: str | None, now: datetime
 ) -> Promotion:
@@ -146,6 +148,7 @@ async def _again(organization_id: int, promotion_id: int) -> Promotion:
     return made
 
 
+@trouble.retried
 async def location(
     organization: Organization, number: int | None, name: str, is_default: bool, now: datetime
 ) -> Location:
@@ -160,6 +163,7 @@ async def location(
         return await locations.add(organization.id, drawn, checked, is_default, now)
 
 
+@trouble.retried
 async def product(organization: Organization, number: int | None, title: str, now: datetime) -> Product:
     """Make a product, with the next number unless one is chosen. Raises InvalidInput."""
     checked = sense.text(title, "title")
@@ -172,6 +176,7 @@ async def product(organization: Organization, number: int | None, title: str, no
         return await products.add(organization.id, drawn, checked, now)
 
 
+@trouble.retried
 async def customer(
     organization: Organization, person: terms.Person, particulars: dict[str, Any], now: datetime
 ) -> Customer:
@@ -189,6 +194,7 @@ async def customer(
         return made
 
 
+@trouble.retried
 async def organization(
     name: str,
     number: int | None,
@@ -207,6 +213,7 @@ async def organization(
     sense.optional_whole(number, "number")
     sense.optional_whole(account_number, "account")
     async with in_transaction():
+        await organizations.hold_all()
         owner = account_number or sense.whole(await accounts.highest_number() + 1, "account")
         account = await accounts.by_number(owner) or await accounts.add(owner, now)
         drawn = number or sense.whole(await organizations.highest_number() + 1, "number")
@@ -230,6 +237,7 @@ def _identifier() -> str:
     return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(26))
 
 
+@trouble.retried
 async def key(kind: KeyKind, account_id: int, organization_id: int | None, value: str | None, now: datetime) -> str:
     """Give out a key, or take over one that a vendor has issued; only here is it told. Raises InvalidInput."""
     if (kind is KeyKind.ACCOUNT) != (organization_id is None):

@@ -11,6 +11,7 @@ from datetime import datetime
 from tortoise.queryset import QuerySet
 from tortoise.transactions import in_transaction
 
+from db import trouble
 from db.models import DEFAULT_REFERENCE, Claim, Customer, Organization
 from db.queries import claims, codes, customers, promotions, usage
 from db.queries.usage import Bucket, Share
@@ -29,6 +30,7 @@ class Deleted:
     dry_run: bool
 
 
+@trouble.retried
 async def code(organization: Organization, text: str, dry_run: bool) -> Deleted:
     """Delete a code with its claims and deliveries. Raises UnknownCode."""
     if dry_run:
@@ -43,6 +45,7 @@ async def code(organization: Organization, text: str, dry_run: bool) -> Deleted:
         return Deleted(found.text, 1, count, False)
 
 
+@trouble.retried
 async def promotion(organization: Organization, ref: terms.PromotionRef, dry_run: bool) -> Deleted:
     """Delete a promotion with its codes and their claims. Raises UnknownPromotion, InvalidInput."""
     found = await find.promotion(organization.id, ref)
@@ -60,6 +63,7 @@ async def promotion(organization: Organization, ref: terms.PromotionRef, dry_run
         return deleted
 
 
+@trouble.retried
 async def customer(organization: Organization, email: str, now: datetime) -> Customer:
     """Forget a customer: what was known of them is given back a last time.
 

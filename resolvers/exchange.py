@@ -4,12 +4,14 @@ from datetime import datetime
 
 from tortoise.transactions import in_transaction
 
+from db import trouble
 from db.models import Claim, Organization
 from db.queries import claims
 from resolvers.claim import token_hash
 from resolvers.refusals import UnknownToken
 
 
+@trouble.retried
 async def token(organization: Organization, value: str, now: datetime) -> Claim:
     """The claim that a token was given for, with its code and customer, if the token is good and unused.
 

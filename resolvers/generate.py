@@ -9,6 +9,7 @@ from typing import Any
 
 from tortoise.transactions import in_transaction
 
+from db import trouble
 from db.models import Code, Customer, Organization, Promotion
 from db.queries import codes as rows
 from db.queries import customers, organizations
@@ -51,6 +52,7 @@ class Making:
     metadata: dict[str, Any] | None = None
 
 
+@trouble.retried
 async def codes(
     organization: Organization,
     promotion: terms.PromotionRef | None,

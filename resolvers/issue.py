@@ -4,6 +4,7 @@ from datetime import datetime
 
 from tortoise.transactions import in_transaction
 
+from db import trouble
 from db.models import Code, Organization, Promotion
 from db.queries import codes, promotions
 from resolvers import activate, claim, find, generate, remember, sense, terms
@@ -11,6 +12,7 @@ from resolvers.refusals import Disabled, Ended, IdempotencyMismatch, PromotionSp
 from resolvers.wording import Format
 
 
+@trouble.retried
 async def code(
     organization: Organization,
     ref: terms.PromotionRef,

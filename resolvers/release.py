@@ -4,6 +4,7 @@ from datetime import datetime
 
 from tortoise.transactions import in_transaction
 
+from db import trouble
 from db.models import Claim, Organization
 from db.queries import claims, codes, promotions, usage
 from resolvers import buckets, sense
@@ -11,6 +12,7 @@ from resolvers import claim as claiming
 from resolvers.refusals import InvalidInput
 
 
+@trouble.retried
 async def claim(organization: Organization, claim_id: int, reason: str, now: datetime) -> Claim:
     """Give a claim's place back, once: releasing it again changes nothing.
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from tortoise.transactions import in_transaction
 
+from db import trouble
 from db.models import Code, Delivery, Organization
 from db.queries import codes, deliveries
 from resolvers import find, remember, sense, terms, update
@@ -26,6 +27,7 @@ class Sent:
     dry_run: bool = False
 
 
+@trouble.retried
 async def code(
     organization: Organization,
     text: str,

@@ -6,6 +6,7 @@ from typing import Any
 
 from tortoise.transactions import in_transaction
 
+from db import trouble
 from db.models import DEFAULT_REFERENCE, Code, Organization, Promotion
 from db.queries import codes, organizations, promotions
 from resolvers import create, find, generate, sense, terms
@@ -35,6 +36,7 @@ class PromotionChange:
     particulars: Maybe[dict[str, Any]] = ABSENT  # of the vendors that are named in it; what others told stays
 
 
+@trouble.retried
 async def promotion(
     organization: Organization,
     ref: terms.PromotionRef,
@@ -52,6 +54,7 @@ async def promotion(
         return found
 
 
+@trouble.retried
 async def promotion_with_code(
     organization: Organization,
     ref: terms.PromotionRef,
@@ -138,6 +141,7 @@ class CodeChange:
     metadata: Maybe[dict[str, Any] | None] = ABSENT
 
 
+@trouble.retried
 async def code(organization: Organization, text: str, change: CodeChange, now: datetime) -> Code:
     """Change a code in place; renamed, it keeps its claims. Raises UnknownCode, CodeTaken, InvalidInput."""
     async with in_transaction():

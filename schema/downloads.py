@@ -55,7 +55,8 @@ async def _download(request: Request, name: str, begin: Begin) -> Response:
     except tuple(STATUSES) as no:
         return _no(no, STATUSES[type(no)])
     except Exception as bug:
-        return _no(faults.logged(bug, f"{request.method} {request.url.path}"), 500)
+        told = faults.logged(bug, f"{request.method} {request.url.path}")
+        return _no(told, told.status)
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',
         "Cache-Control": "no-store",

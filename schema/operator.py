@@ -1,10 +1,15 @@
 """What the host's own programs ask: is the process up, can it do its work?"""
 
+import asyncio
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from resolvers import find
+
+PATIENCE = 5
+"""Seconds in which a database that works has answered."""
 
 
 async def healthz(request: Request) -> Response:
@@ -15,7 +20,8 @@ async def healthz(request: Request) -> Response:
 async def readyz(request: Request) -> Response:
     """The database answers as well."""
     try:
-        await find.any_organization()
+        async with asyncio.timeout(PATIENCE):
+            await find.any_organization()
     except Exception as fault:
         return JSONResponse({"status": "no database", "error": type(fault).__name__}, 503)
     return JSONResponse({"status": "ok"})

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from schema import doors
 from schema.context import Services
 from schema.throttle import Attempts
 from tests import make
+from tests.postgres import Postgres
 from tests.speaker import Speaker
 
 
@@ -40,16 +41,38 @@ class Clock:
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file with all tables and nothing in them, made once."""
+    """An SQLite file with all tables and nothing in them, made once."""
     path = tmp_path_factory.mktemp("database") / "empty.db"
     asyncio.run(db.migrate(f"sqlite://{path}"))
     return path
 
 
-@pytest.fixture
-def database_url(migrated: Path, tmp_path: Path) -> str:
-    """The address of a fresh database."""
-    return f"sqlite://{shutil.copy(migrated, tmp_path / 'tessera.db')}"
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server with a database that has all tables and nothing in them, made once."""
+    with Postgres.running() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a fresh database: whatever leans on it is tested on both."""
+    if request.param == "sqlite":
+        migrated = request.getfixturevalue("migrated")
+        yield f"sqlite://{shutil.copy(migrated, tmp_path / 'tessera.db')}"
+        return
+    with request.getfixturevalue("postgres").database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def bare_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database without tables."""
+    if request.param == "sqlite":
+        yield f"sqlite://{tmp_path / 'bare.db'}"
+        return
+    with request.getfixturevalue("postgres").bare() as url:
+        yield url
 
 
 @pytest_asyncio.fixture

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from db import sql
 from db.models import Account, Organization
 
 
@@ -37,6 +38,11 @@ async def highest_number() -> int:
     """The highest number given out so far; 0 when there is none."""
     last = await Organization.all().order_by("-number").first()
     return last.number if last else 0
+
+
+async def hold_all() -> None:
+    """Nobody else makes an organization now: their numbers are given out one after another."""
+    await sql.write_alone("organization")
 
 
 async def hold(organization_id: int) -> None:

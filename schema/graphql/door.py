@@ -90,7 +90,8 @@ class Door(GraphQL[Context, None]):
         except bounds.TookTooLong as no:
             return said(503, str(no), "TIMEOUT")
         except Exception as bug:
-            return said(500, str(faults.logged(bug, "/graphql")), "FAULT")
+            told = faults.logged(bug, "/graphql")
+            return said(told.status, str(told), told.code)
 
     async def get_context(self, request: Request, response: Response) -> Context | None:  # type: ignore[override]
         if self.should_render_graphql_ide(self.request_adapter_class(request)):

@@ -9,6 +9,7 @@ from strawberry.extensions import SchemaExtension
 from resolvers.refusals import InvalidInput, Refusal
 from schema import faults
 from schema.context import NotAdmitted
+from schema.faults import Fault
 from schema.graphql.refusals import path_of
 
 
@@ -37,7 +38,8 @@ def worded(error: GraphQLError, in_public: bool = False) -> GraphQLError:
     if isinstance(fault, NotAdmitted):
         return _said(error, str(fault), {"code": "FORBIDDEN"})
     told = faults.logged(fault, error.path)
-    return _said(error, str(told), {"code": "FAULT", "id": told.number})
+    known = {"id": told.number} if isinstance(told, Fault) else {}
+    return _said(error, str(told), {"code": told.code, **known})
 
 
 def _said(error: GraphQLError, message: str, extensions: dict[str, Any] | None) -> GraphQLError:

@@ -51,7 +51,8 @@ async def code(request: Request) -> Response:
     except bounds.TookTooLong:
         return _sorry(503, "Too busy", "That took too long. Try again in a minute.")
     except Exception as bug:
-        return _sorry(500, "Sorry", str(faults.logged(bug, "a code's page")))
+        told = faults.logged(bug, "a code's page")
+        return _sorry(told.status, "Sorry", str(told))
 
 
 async def _code(request: Request) -> Response:

@@ -19,6 +19,8 @@ from resolvers.wording import Format, Style
 from tests import make
 from tests.make import NOW, claimed
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 ROOT = Path(__file__).parents[2]
 PRAGMAS = {"synchronous": 2, "journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 30_000}
 

@@ -3,10 +3,10 @@
 import asyncio
 import shutil
 from collections.abc import Awaitable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -190,11 +190,12 @@ class Model:
 class Machine(RuleBasedStateMachine):
     """The verbs on a real database, beside the model."""
 
-    def __init__(self, empty: Path, folder: Path) -> None:
+    def __init__(self, database: AbstractContextManager[str]) -> None:
         super().__init__()
         self.model = Model()
         self.runner = asyncio.Runner()
-        self.opened = db.opened(f"sqlite://{shutil.copy(empty, folder / 'model.db')}")
+        self.database = database
+        self.opened = db.opened(database.__enter__())
         self.run(self.opened.__aenter__())
         self.organization = self.run(make.organization())
         for number in (1, 2):
@@ -228,6 +229,7 @@ class Machine(RuleBasedStateMachine):
         finally:
             self.run(self.opened.__aexit__(None, None, None))
             self.runner.close()
+            self.database.__exit__(None, None, None)
 
     @invariant()
     def counters_are_the_models(self) -> None:
@@ -575,12 +577,20 @@ class Machine(RuleBasedStateMachine):
         self.model.now += hours * HOUR
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_every_sequence_of_verbs_is_answered_as_the_model_says(
-    migrated: Path, tmp_path_factory: pytest.TempPathFactory
+    kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Whatever is done in whatever order, each answer is the model's and every counter balances at the end."""
+
+    def database() -> AbstractContextManager[str]:
+        if kind == "postgres":
+            return request.getfixturevalue("postgres").database()
+        path = tmp_path_factory.mktemp("model") / "model.db"
+        return nullcontext(f"sqlite://{shutil.copy(request.getfixturevalue('migrated'), path)}")
+
     run_state_machine_as_test(
-        lambda: Machine(migrated, tmp_path_factory.mktemp("model")),
+        lambda: Machine(database()),
         settings=settings(
             max_examples=60,
             stateful_step_count=30,

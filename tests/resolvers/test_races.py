@@ -1,4 +1,4 @@
-"""Races: real processes on one SQLite file, and no limit is passed, no answer lost, no counter off."""
+"""Races: real processes on one database, and no limit is passed, no answer lost, no counter off."""
 
 import asyncio
 import json

@@ -1,90 +1,20 @@
 """The command line, as an operator types it: real processes on a real file."""
 
-import os
+import asyncio
 import re
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-class Operator:
-    """Somebody who runs `python main.py …` from a folder of their own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("TESSERA_")},
-            "TESSERA_DATABASE_URL": f"sqlite://{folder / 'store.db'}",
-            "COLUMNS": "160",
-        }
-
-    def run(self, *words: str, code: int = 0) -> str:
-        """What a command prints; a failure prints a sentence and no stack."""
-        done = self.start(*words)
-        out, err = done.communicate(timeout=60)
-        assert done.returncode == code, err
-        assert "Traceback" not in err
-        return out if code == 0 else err + out
-
-    def start(self, *words: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [sys.executable, str(ROOT / "main.py"), *words],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    @contextmanager
-    def serving(self, *words: str) -> Iterator[tuple[str, str]]:
-        """The printed text of a start, and the address that answers."""
-        process = self.start("serve", "--port", "0", *words)
-        try:
-            assert process.stdout
-            assert process.stderr
-            printed = ""
-            while "Playground:" not in printed:
-                line = process.stdout.readline()
-                assert line, process.stderr.read()
-                printed += line
-            for line in process.stderr:
-                if found := re.search(r"running on (http://\S+)", line):
-                    listening(found[1])
-                    yield printed, found[1]
-                    break
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=30)
+import db
+from db.models import Promotion
+from tests.operator import ROOT, Operator, keys_in
 
 
 @pytest.fixture
-def operator(tmp_path: Path) -> Operator:
-    return Operator(tmp_path)
-
-
-def listening(address: str) -> None:
-    """Wait until workers have taken over the socket that their parent has bound."""
-    for _ in range(200):
-        try:
-            httpx.get(f"{address}/healthz")
-            return
-        except httpx.ConnectError:
-            time.sleep(0.05)
-    raise TimeoutError(address)
-
-
-def keys_in(printed: str) -> dict[str, str]:
-    return dict(re.findall(r"^  (\w+) +(\S+)$", printed, re.MULTILINE))
+def operator(tmp_path: Path, bare_url: str) -> Operator:
+    return Operator(tmp_path, bare_url)
 
 
 def test_a_first_start_prints_keys_once(operator: Operator) -> None:
@@ -175,14 +105,14 @@ def test_the_schema_is_printed(operator: Operator) -> None:
     assert operator.run("schema") == (ROOT / "schema/graphql/schema.graphql").read_text(encoding="utf-8")
 
 
-def test_verify_says_where_counters_drift(operator: Operator) -> None:
-    """`verify` is content with a fresh store, and exits with 1 where a counter was spoiled."""
-    import sqlite3
+async def spoil(url: str) -> None:
+    async with db.opened(url):
+        await Promotion.all().update(claim_count=1)
 
+
+def test_verify_says_where_counters_drift(operator: Operator, bare_url: str) -> None:
+    """`verify` is content with a fresh store, and exits with 1 where a counter was spoiled."""
     operator.run("organization", "add", "--name", "N", "--identifier", "n")
     assert "equals" in operator.run("verify")
-    spoiled = sqlite3.connect(operator.folder / "store.db")
-    spoiled.execute("UPDATE promotion SET claim_count = 1")
-    spoiled.commit()
-    spoiled.close()
+    asyncio.run(spoil(bare_url))
     assert "n: promotion default: counts 1 claims, has 0" in operator.run("verify", code=1)

@@ -18,7 +18,7 @@ from resolvers import terms
 from schema import sheets
 from tests import make
 from tests.make import claimed, order
-from tests.schema.test_cli import ROOT, Operator
+from tests.operator import ROOT, Operator
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from resolvers import refusals
 from resolvers.refusals import InvalidInput
 from schema.bounds import TookTooLong, TooLarge
 from schema.context import NoOrganization, NotAdmitted
+from schema.faults import Away
 from schema.rest import NoSuchRoute, NotUnderstood
 
 SENTENCES: dict[type[Exception], str] = {
@@ -40,6 +41,7 @@ STATUSES: dict[type[Exception], int] = {
     TooLarge: 413,
     refusals.TooManyAttempts: 429,
     TookTooLong: 503,
+    Away: 503,
 }
 """Choices; every other Rule is a 403. 401 is for key trouble alone: the SDK hides what it says [doc]."""
 
@@ -55,6 +57,6 @@ def words(no: Exception) -> JSONResponse:
         "time": time.time_ns() // 1_000_000,
     }
     answer = JSONResponse(body, status)
-    if isinstance(no, refusals.TooManyAttempts):
+    if isinstance(no, refusals.TooManyAttempts | Away):
         answer.headers["Retry-After"] = str(no.retry_after_seconds)
     return answer

@@ -6,6 +6,7 @@ from resolvers import refusals
 from resolvers.refusals import InvalidInput, TooManyAttempts
 from schema.bounds import TookTooLong, TooLarge
 from schema.context import NoOrganization, NotAdmitted
+from schema.faults import Away
 from schema.rest import NoSuchRoute, NotUnderstood
 
 
@@ -25,6 +26,7 @@ SENTENCES: dict[type[Exception], tuple[int, int, str]] = {
     TooLarge: (413, 0, "request is too large"),
     TooManyAttempts: (429, 0, "too many requests"),
     TookTooLong: (503, 0, "request took too long"),
+    Away: (503, 0, "service is unavailable"),
 }
 """Status, error and title. Numbers other than 0 stand in the vendor's own table with that status [doc]; which of
 them is for what, and the titles without a number, are choices."""
@@ -37,6 +39,6 @@ def words(no: Exception) -> JSONResponse:
     """An error's three members [doc], `code` equal to the status."""
     status, error, title = SENTENCES.get(type(no), UNKNOWN_ERROR)
     answer = JSONResponse({"title": title, "error": error, "code": status}, status)
-    if isinstance(no, TooManyAttempts):
+    if isinstance(no, TooManyAttempts | Away):
         answer.headers["Retry-After"] = str(no.retry_after_seconds)
     return answer

@@ -6,6 +6,7 @@ from resolvers import refusals
 from resolvers.refusals import InvalidInput, Refusal
 from schema.bounds import TookTooLong, TooLarge
 from schema.context import NotAdmitted
+from schema.faults import Away
 from schema.rest import NoSuchRoute, NotUnderstood
 
 
@@ -36,6 +37,7 @@ SENTENCES: dict[type[Exception], str] = {
     refusals.Disabled: "This promotion or promotion code is switched off",
     refusals.TooManyAttempts: "Too Many Attempts.",
     TookTooLong: "Service Unavailable",
+    Away: "Service Unavailable",
 }
 """For other refusals our own words do."""
 
@@ -51,6 +53,7 @@ STATUSES: dict[type[Exception], int] = {
     Invalid: 422,
     refusals.TooManyAttempts: 429,
     TookTooLong: 503,
+    Away: 503,
 }
 """Every other Refusal is a 422, the one failure that the vendor documents [doc]; a bug is a 500."""
 
@@ -65,7 +68,7 @@ def words(no: Exception) -> JSONResponse:
     body = {"success": False, "message": told}
     errors = _errors(no)
     answer = JSONResponse({**body, "errors": errors} if errors else body, status)
-    if isinstance(no, refusals.TooManyAttempts):
+    if isinstance(no, refusals.TooManyAttempts | Away):
         answer.headers["Retry-After"] = str(no.retry_after_seconds)
     return answer
 

@@ -1,0 +1,146 @@
+"""How PostgreSQL is reached, and how a transaction begins and ends there.
+
+The address is libpq's, read by the driver: host, port or socket directory, several hosts, `sslmode` and its
+files, `application_name` and whatever else the server knows. Two words are ours: `connections`, the most that
+one process opens, and `prepared=no`, for a PgBouncer that carries no prepared statements from one server
+connection to another.
+
+A request that is cut off may be cut anywhere. Whatever happens, its connection goes back to the pool, and
+with it nothing of the transaction.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import asyncpg
+from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
+from tortoise.backends.base.client import (
+    PoolConnectionWrapper,
+    TransactionalDBClient,
+    TransactionContext,
+    TransactionContextPooled,
+)
+from tortoise.connection import get_connections
+
+CONNECTIONS = 10
+CONNECT_SECONDS = 5
+MIGRATION_LOCK = 0x7E55E7A
+"""The advisory lock of whoever migrates; any number that nobody else in the database uses."""
+
+
+def credentials(url: str) -> dict[str, Any]:
+    """What the client below is made with. Raises ValueError, naming what makes no sense."""
+    parts = urlsplit(url)
+    known = dict(parse_qsl(parts.query, keep_blank_values=True))
+    connections = known.pop("connections", str(CONNECTIONS))
+    if not connections.isdecimal() or int(connections) < 2:
+        raise ValueError(f"connections={connections} in the database's address is no number of at least 2")
+    prepared = known.pop("prepared", "yes")
+    if prepared not in ("yes", "no"):
+        raise ValueError(f"prepared={prepared} in the database's address is neither yes nor no")
+    dsn = f"{parts.scheme}://{parts.netloc}{parts.path}" + (f"?{urlencode(known)}" if known else "")
+    return {"dsn": dsn, "connections": int(connections), "prepared": prepared == "yes"}
+
+
+@contextlib.asynccontextmanager
+async def migrating(url: str) -> AsyncIterator[None]:
+    """One process of all migrates at a time; the others wait here.
+
+    The lock is a transaction's, not a session's, so that it holds behind PgBouncer too.
+    """
+    connection = await asyncpg.connect(credentials(url)["dsn"], timeout=CONNECT_SECONDS, statement_cache_size=0)
+    try:
+        async with connection.transaction():
+            await connection.execute(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+            yield
+    finally:
+        await connection.close()
+
+
+class Context(TransactionContextPooled):
+    """`async with` around a transaction on a connection of the pool."""
+
+    async def __aenter__(self) -> TransactionalDBClient:
+        await self.ensure_connection()
+        pool = self.client._parent._pool
+        self.client._connection = await pool.acquire()
+        try:
+            await self.client.begin()
+        except BaseException:
+            await pool.release(self.client._connection)
+            raise
+        self.token = get_connections().set(self.connection_name, self.client)
+        return self.client
+
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        get_connections().reset(self.token)
+        try:
+            if exc_type is None:
+                await self.client.commit()
+            else:
+                # A connection that is lost can't roll back, and need not: what happened before it is the news.
+                with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    await self.client.rollback()
+        finally:
+            await self.client._parent._pool.release(self.client._connection)
+
+
+class Pinned(PoolConnectionWrapper[asyncpg.Connection]):
+    """A connection whose statements share a transaction, so that a pooler keeps them on one server connection."""
+
+    async def __aenter__(self) -> asyncpg.Connection:
+        connection = await super().__aenter__()
+        self.transaction = connection.transaction()
+        try:
+            await self.transaction.start()
+        except BaseException:
+            await super().__aexit__(None, None, None)
+            raise
+        return connection
+
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        try:
+            await self.transaction.__aexit__(exc_type, exc_val, exc_tb)
+        finally:
+            await super().__aexit__(exc_type, exc_val, exc_tb)
+
+
+class Client(AsyncpgDBClient):
+    """Tortoise's PostgreSQL client with these transactions and addresses."""
+
+    def __init__(self, dsn: str, connections: int, prepared: bool, **more: Any) -> None:
+        super().__init__(**more)
+        self.dsn, self.prepared = dsn, prepared
+        self.pool_maxsize = connections
+
+    async def create_connection(self, with_db: bool) -> None:
+        """Open the pool; its connections are opened, and opened anew, as they are needed."""
+        self._pool = await asyncpg.create_pool(
+            self.dsn,
+            min_size=1,
+            max_size=self.pool_maxsize,
+            timeout=CONNECT_SECONDS,
+            reset=_nothing,
+            **({} if self.prepared else {"statement_cache_size": 0}),
+        )
+
+    def acquire_connection(self) -> PoolConnectionWrapper[asyncpg.Connection]:
+        """A connection of the pool, for one statement."""
+        wrapper = PoolConnectionWrapper if self.prepared else Pinned
+        return wrapper(self, self._pool_init_lock)
+
+    def _in_transaction(self) -> TransactionContext:
+        return Context(TransactionWrapper(self), self._pool_init_lock)
+
+
+async def _nothing(_: asyncpg.Connection) -> None:
+    """What resets a connection that is given back: it carries no session state of ours.
+
+    An open transaction is rolled back by the driver all the same. Asking PostgreSQL to reset would be a round
+    trip more for each statement.
+    """
+
+
+client_class = Client

