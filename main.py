@@ -92,6 +92,7 @@ def serve(host: str, port: int, workers: int) -> None:
         workers=workers,
         access_log=False,
         timeout_graceful_shutdown=10,
+        timeout_worker_healthcheck=60,  # uvicorn's own 5 s end processes that are only starting on a busy machine
     )
 
 

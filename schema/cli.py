@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 import db
+from db import trouble
 from db.models import KeyKind
 from resolvers import create, find, found, revoke, verify
 from resolvers.refusals import Refusal
@@ -44,6 +45,10 @@ def run(
     except (Refusal, ValueError) as no:
         where = f"{'.'.join(no.path)}: " if getattr(no, "path", ()) else ""  # type: ignore[union-attr]
         sys.exit(f"error: {where}{no}")
+    except Exception as fault:
+        if not trouble.is_away(fault):
+            raise
+        sys.exit(f"error: the database can't be reached: {fault}")
 
 
 # ------------------------------------------------------------------ serving

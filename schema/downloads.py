@@ -68,7 +68,9 @@ async def _download(request: Request, name: str, begin: Begin) -> Response:
 
 
 def _no(no: Exception, status: int) -> Response:
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if isinstance(no, faults.Away):
+        headers["Retry-After"] = str(no.retry_after_seconds)
     return JSONResponse({"message": str(no)}, status, headers)
 
 

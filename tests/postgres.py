@@ -5,10 +5,11 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -77,7 +78,8 @@ class Server:
         try:
             yield self
         finally:
-            self.stop()
+            with suppress(subprocess.CalledProcessError):  # a test may have ended it already
+                self.stop()
             shutil.rmtree(self.folder)
 
 

@@ -1,0 +1,237 @@
+"""Killed in the middle, and the database away: what was answered is there, once, and the service goes on by itself."""
+
+import asyncio
+import csv
+import io
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.operator import Operator, listening
+from tests.postgres import Server, free_port
+from tests.speaker import Speaker
+
+pytestmark = pytest.mark.xdist_group("survival")
+
+CLAIM = """
+    mutation ($input: ClaimCodeInput!) {
+      claimCode(input: $input) { __typename ... on CodeClaimed { claim { id } } ... on Refusal { message } }
+    }"""
+
+CLIENTS = 16
+PATIENCE = 90
+"""Seconds in which a round with a kill in it is over, on a slow machine."""
+
+
+class Service:
+    """`python main.py serve` with two processes on a port of its own, which may be killed and started again."""
+
+    def __init__(self, operator: Operator) -> None:
+        self.operator, self.port = operator, free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        log = (self.operator.folder / "served.log").open("ab")
+        self.process = self.operator.start(
+            "serve", "--port", str(self.port), "--workers", "2", stdout=log, stderr=log, start_new_session=True
+        )
+        log.close()
+        listening(self.address)
+
+    def kill(self) -> None:
+        """`kill -9` on all of its processes."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    @contextmanager
+    def running(self) -> Iterator["Service"]:
+        self.start()
+        try:
+            yield self
+        finally:
+            self.kill()
+
+
+@dataclass
+class Orders:
+    """Clients of a shop: each order claims the code, again and again until it is answered."""
+
+    key: str
+    addresses: list[str]
+    answers: dict[str, set[str]] = field(default_factory=dict)
+    troubles: int = 0
+
+    async def place(self, references: list[str], meanwhile: Callable[[], None]) -> None:
+        """Place these orders, with something happening when a third of them is answered; all are answered in time."""
+        waiting = iter(references)
+        happens_at = len(self.answers) + len(references) // 3
+        happened = asyncio.create_task(self._then(happens_at, meanwhile))
+
+        async def go_on(place: int) -> None:
+            async with httpx.AsyncClient(timeout=20, verify=False) as client:  # noqa: S501
+                for reference in waiting:
+                    await self._until_answered(client, place, reference)
+
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(happened, *(go_on(place) for place in range(CLIENTS)))
+
+    async def _then(self, answered: int, happens: Callable[[], None]) -> None:
+        while len(self.answers) < answered:
+            await asyncio.sleep(0.005)
+        await asyncio.to_thread(happens)
+
+    async def _until_answered(self, client: httpx.AsyncClient, place: int, reference: str) -> None:
+        said = {
+            "text": "SURVIVE",
+            "customer": {"email": f"{reference}@example.com"},
+            "order": {"reference": reference, "total": {"amount": "10.00", "currency": "EUR"}},
+        }
+        while True:
+            client.base_url = httpx.URL(random.choice(self.addresses))  # noqa: S311
+            try:
+                answer = await Speaker(client, self.key).post({"query": CLAIM, "variables": {"input": said}})
+            except httpx.TransportError:
+                answer = None
+            if answer is None or answer.status_code == 503:  # there is none: the client comes again
+                self.troubles += 1
+                await asyncio.sleep(0.05)
+                continue
+            told = answer.json()["data"]["claimCode"]
+            assert told["__typename"] == "CodeClaimed", told
+            self.answers.setdefault(reference, set()).add(told["claim"]["id"])
+            if random.random() < 0.2:  # noqa: S311
+                continue  # the answer got lost on its way, thinks the client
+            return
+
+
+def prepared(operator: Operator) -> str:
+    """An organization with the code SURVIVE, as often as one likes; its secret key."""
+    operator.run("organization", "add", "--name", "N", "--identifier", "n")
+    (operator.folder / "codes.csv").write_text("text,allowed_claims\nSURVIVE,unlimited\n")
+    operator.run("import", "codes", "--organization", "n", "--promotion", "default", "codes.csv")
+    return operator.run("key", "add", "--organization", "n", "--kind", "secret").strip()
+
+
+def check(operator: Operator, orders: Orders) -> None:
+    """Every order that was answered has one claim, the one of its answers, no other has any, and all is counted."""
+    assert "equals" in operator.run("verify")
+    rows = list(csv.DictReader(io.StringIO(operator.run("export", "claims", "--organization", "n"))))
+    assert sorted(row["order_reference"] for row in rows) == sorted(orders.answers)
+    assert [ids for ids in orders.answers.values() if len(ids) != 1] == []
+
+
+def rounds(orders: Orders, meanwhile: Callable[[], None], number: int = 3, size: int = 300) -> None:
+    """Several times a rush of orders with something happening in the middle of it."""
+    for turn in range(number):
+        asyncio.run(orders.place([f"r{turn}-{place}" for place in range(size)], meanwhile))
+    assert len(orders.answers) == number * size
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_service_that_is_killed_forgets_no_answer(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """`kill -9` on one of two services in the middle of a rush, three times."""
+    database = request.getfixturevalue("postgres").bare() if kind == "postgres" else nullcontext()
+    with database as url:
+        operator = Operator(tmp_path, url)
+        key = prepared(operator)
+        with Service(operator).running() as one, Service(operator).running() as two:
+            orders = Orders(key, [one.address, two.address])
+
+            def strike() -> None:
+                one.kill()
+                one.start()
+
+            rounds(orders, strike)
+            assert orders.troubles > 0
+            check(operator, orders)
+
+
+def test_a_database_that_is_killed_forgets_no_answer(tmp_path: Path) -> None:
+    """`kill -9` on PostgreSQL itself in the middle of a rush, three times; the services go on by themselves."""
+    with Server().running() as server:  # as careful with what it writes as PostgreSQL is by default
+        operator = Operator(tmp_path, server.url)
+        key = prepared(operator)
+        with Service(operator).running() as one, Service(operator).running() as two:
+            orders = Orders(key, [one.address, two.address])
+
+            def strike() -> None:
+                server.kill()
+                time.sleep(0.5)
+                server.start()
+
+            rounds(orders, strike)
+            assert orders.troubles > 0
+            check(operator, orders)
+
+
+# ------------------------------------------------------------------ the database away
+
+
+DOORS = [
+    ("POST", "/graphql", {"query": "{ organization { number } }"}, {"errors", "data"}),
+    ("POST", "/codes/claim", {"code": "X", "lead": {"email": "a@example.com"}}, {"code", "error", "message", "time"}),
+    ("GET", "/v1/promo?site_id=1", None, {"title", "error", "code"}),
+    ("POST", "/webshop-promotions/webshopcode", {"promotion_reference": "x"}, {"success", "message"}),
+    ("GET", "/export/codes.csv", None, {"message"}),
+]
+
+
+def test_while_the_database_is_away_every_door_says_so(tmp_path: Path) -> None:
+    """503 in each door's own words within seconds, red and green lights, and all as before when it is back."""
+    with Server().running() as server:
+        operator = Operator(tmp_path, server.url)
+        key = prepared(operator)
+        account = operator.run("key", "add", "--account", "1", "--kind", "account").strip()
+
+        with Service(operator).running() as service, httpx.Client(base_url=service.address, verify=False) as client:  # noqa: S501
+
+            def ask(method: str, path: str, body: object) -> httpx.Response:
+                headers = {"Authorization": f"Bearer {account if '/v1/' in path else key}", "X-Api-User-Id": "1"}
+                return client.request(method, path, json=body, headers=headers, timeout=10)
+
+            before = [ask(method, path, body) for method, path, body, _ in DOORS]
+            assert all(answer.status_code < 500 for answer in before)
+            page = str(
+                ask("POST", "/graphql", {"query": '{ code(text: "SURVIVE") { url } }'}).json()["data"]["code"]["url"]
+            )
+            page = httpx.URL(page).path
+            assert client.get(page).status_code == 200
+
+            server.stop()
+            for method, path, body, members in DOORS:
+                answer = ask(method, path, body)
+                assert (path, answer.status_code) == (path, 503)
+                assert set(answer.json()) >= members
+                assert answer.elapsed.total_seconds() < 8
+                assert answer.headers["Retry-After"] == "5"
+            sorry = client.get(page)
+            assert (sorry.status_code, sorry.headers["Content-Type"]) == (503, "text/html; charset=utf-8")
+            assert client.get("/readyz").status_code == 503
+            assert client.get("/healthz").status_code == 200
+
+            server.start()
+            deadline = time.monotonic() + 30
+            while client.get("/readyz").status_code != 200:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            after = [ask(method, path, body) for method, path, body, _ in DOORS]
+            assert [answer.status_code for answer in after] == [answer.status_code for answer in before]
+            assert client.get(page).status_code == 200
+
+
+def test_a_service_does_not_start_without_its_database(tmp_path: Path) -> None:
+    """A sentence and an exit code, no stack."""
+    operator = Operator(tmp_path, f"postgres://nobody@127.0.0.1:{free_port()}/nothing")
+    for words in (["serve"], ["verify"], ["migrate"]):
+        assert "can't be reached" in operator.run(*words, code=1)
