@@ -1,15 +1,20 @@
 """Migrations: the tables that they make are those that the models tell of, made once however many make them."""
 
 import asyncio
+import re
 import sys
 from pathlib import Path
 
+import pytest
 from tortoise import Tortoise
 from tortoise.connection import get_connection
+from tortoise.migrations.api.migrate import migrate
 from tortoise.migrations.autodetector import MigrationAutodetector
 
 import db
-from resolvers import found
+from db.models import Code
+from resolvers import admit, find, found, verify
+from tests import make
 from tests.make import NOW
 
 ROOT = Path(__file__).parents[2]
@@ -66,3 +71,54 @@ asyncio.run(main())
     assert sorted(int(keys) for keys, _ in said) == [0, 0, 0, 0, 0, 4]
     async with db.opened(bare_url):
         assert await found.demo(NOW) == {}
+
+
+async def with_the_first_release(url: str) -> None:
+    """A store as the first migration left it, with rows in its tables."""
+    text = (Path(__file__).parent / "first_release.sql").read_text(encoding="utf-8")
+    try:
+        await migrate(config=db.config(url), target="models.0001_initial")
+        connection = get_connection("default")
+        await connection.execute_script(text)
+        if connection.capabilities.dialect == "postgres":
+            for table in set(re.findall(r'^INSERT INTO "(\w+)"', text, re.MULTILINE)):
+                await connection.execute_query(
+                    f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}"  # noqa: S608 (our own tables)
+                )
+    finally:
+        await Tortoise.close_connections()
+
+
+async def test_a_store_of_the_first_release_lives_on(bare_url: str) -> None:
+    """Brought up to date, it has the tables of a new one and all of its rows, which mean what they meant."""
+    await with_the_first_release(bare_url)
+    await db.migrate(bare_url)
+    async with db.opened(bare_url):
+        holder = await admit.holder("previous-release-secret")
+        assert holder is not None
+        organization = await admit.speaks_for(holder, None)
+        assert organization is not None
+        assert (organization.identifier, organization.time_zone) == ("käserei", "Europe/Amsterdam")
+        assert await verify.counters(organization) == []
+        code = await find.code(organization.id, "hello 15")
+        assert (code.allowed_claims, code.claim_count) == (3, 2)
+        replayed = await make.claimed(organization, email="c1@exämple.com", order=make.order("R-1", "12.34"))
+        assert replayed.replayed
+        activated = await Code.get(text__startswith="OLD-", activated_at__not_isnull=True).select_related(
+            "activated_by"
+        )
+        assert (activated.activated_by.last_name, activated.metadata) == ("أحمد", {"emoji": "🎄", "n": 1})
+        new = await make.claimed(organization, email="new@example.com", order=make.order("R-9", "10.00"))
+        assert new.claim.discount == 150
+        assert await verify.counters(organization) == []
+        made = await make.promotion(organization, "NEWER")
+        assert made.number == 3
+
+
+async def test_a_store_that_was_brought_up_to_date_has_a_new_ones_tables(bare_url: str, database_url: str) -> None:
+    """Upgraded or new, the database knows the same tables, columns and indexes."""
+    if bare_url.split(":")[0] != database_url.split(":")[0]:
+        pytest.skip("two kinds of databases")
+    await with_the_first_release(bare_url)
+    await db.migrate(bare_url)
+    assert await tables(bare_url) == await tables(database_url)
