@@ -23,6 +23,7 @@ SQLITE_PRAGMAS = {
     "synchronous": "FULL",  # an answered claim survives kill -9 and a power cut
     "foreign_keys": "ON",
     "busy_timeout": BUSY_SECONDS * 1000,
+    "case_sensitive_like": "ON",  # as LIKE is on PostgreSQL
 }
 
 

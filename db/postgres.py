@@ -15,7 +15,12 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import asyncpg
+from pypika_tortoise.context import SqlContext
+from pypika_tortoise.enums import SqlTypes
+from pypika_tortoise.functions import Cast
+from pypika_tortoise.terms import Criterion, Function, Term
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
+from tortoise.backends.asyncpg.executor import AsyncpgExecutor
 from tortoise.backends.base.client import (
     PoolConnectionWrapper,
     TransactionalDBClient,
@@ -23,6 +28,7 @@ from tortoise.backends.base.client import (
     TransactionContextPooled,
 )
 from tortoise.connection import get_connections
+from tortoise.filters import Like, escape_like, insensitive_contains
 
 CONNECTIONS = 10
 CONNECT_SECONDS = 5
@@ -107,8 +113,33 @@ class Pinned(PoolConnectionWrapper[asyncpg.Connection]):
             await super().__aexit__(exc_type, exc_val, exc_tb)
 
 
+class Upper(Function):
+    """UPPER of the letters A to Z, as SQLite knows it, whatever the database's collation makes of others."""
+
+    def __init__(self, term: Any) -> None:
+        super().__init__("UPPER", term)
+
+    def get_special_params_sql(self, ctx: SqlContext) -> str:
+        """What follows the argument."""
+        return 'COLLATE "C"'
+
+
+def contains(field: Term, value: str) -> Criterion:
+    """`icontains`, which finds the same rows on both databases."""
+    searched = field.wrap_constant(f"%{escape_like(value)}%")
+    return Like(Upper(Cast(field, SqlTypes.VARCHAR)), Upper(Cast(searched, SqlTypes.VARCHAR)))
+
+
+class Executor(AsyncpgExecutor):
+    """Tortoise's, with this search."""
+
+    FILTER_FUNC_OVERRIDE = {**AsyncpgExecutor.FILTER_FUNC_OVERRIDE, insensitive_contains: contains}  # noqa: RUF012 (an instance variable to Tortoise)
+
+
 class Client(AsyncpgDBClient):
     """Tortoise's PostgreSQL client with these transactions and addresses."""
+
+    executor_class = Executor
 
     def __init__(self, dsn: str, connections: int, prepared: bool, **more: Any) -> None:
         super().__init__(**more)

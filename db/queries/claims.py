@@ -110,7 +110,7 @@ async def miscounted_codes(organization_id: int) -> list[dict[str, Any]]:
         FROM code LEFT JOIN claim ON claim.code_id = code.id AND claim.released_at IS NULL
         WHERE code.organization_id = $1
         GROUP BY code.id, code.text, code.claim_count HAVING code.claim_count <> COUNT(claim.id)
-        ORDER BY code.text
+        ORDER BY code.id
         """,
         organization_id,
     )
@@ -126,7 +126,7 @@ async def miscounted_promotions(organization_id: int) -> list[dict[str, Any]]:
         WHERE promotion.organization_id = $1
         GROUP BY promotion.id, promotion.reference, promotion.claim_count, promotion.deleted_claim_count
         HAVING promotion.claim_count - promotion.deleted_claim_count <> COUNT(claim.id)
-        ORDER BY promotion.reference
+        ORDER BY promotion.id
         """,
         organization_id,
     )

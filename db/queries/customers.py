@@ -82,7 +82,10 @@ async def delete(customer_id: int) -> None:
 
 
 def all_of(organization_id: int, search: str | None) -> QuerySet[Customer]:
-    """The organization's customers that have a name, or those with these letters in address or names."""
+    """The organization's customers that have a name, or those with these letters in address or names.
+
+    A is found as a and so on to Z, on both databases; other letters as they are written.
+    """
     found = Customer.filter(organization_id=organization_id, email_key__not_isnull=True)
     if search is None:
         return found

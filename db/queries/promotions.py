@@ -79,7 +79,7 @@ async def delete(promotion_id: int) -> None:
 
 
 def all_of(organization_id: int, search: str | None) -> QuerySet[Promotion]:
-    """The organization's promotions, or those with these letters in name or reference."""
+    """The organization's promotions, or those with these letters in name or reference, A as a and so on to Z."""
     found = Promotion.filter(organization_id=organization_id)
     return found if search is None else found.filter(Q(name__icontains=search) | Q(reference__icontains=search))
 

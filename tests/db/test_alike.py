@@ -1,0 +1,114 @@
+"""Both databases give the same answer to the letter: case, accents, emoji, order, instants, sums."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from db.models import Code, Organization, Promotion
+from db.queries import customers, promotions, usage
+from resolvers import find, measure
+from tests import make
+from tests.make import NOW, claimed, order
+
+NAMES = [
+    "Käse",
+    "KÄSE",
+    "kase",
+    "Straße",
+    "STRASSE",
+    "100%",
+    "a_b",
+    "naïve",
+    "nai\u0308ve",
+    "🎄 Tree",
+    "🌲 tree",
+    "o'clock",
+    "\\",
+]
+
+
+async def found(organization: Organization, search: str) -> list[str]:
+    return [one.name for one in await promotions.all_of(organization.id, search).order_by("id")]
+
+
+@pytest.mark.parametrize(
+    ("search", "names"),
+    [
+        ("kase", ["kase"]),
+        ("KASE", ["kase"]),
+        ("k", ["Käse", "KÄSE", "kase", "o'clock"]),
+        ("ä", ["Käse"]),
+        ("Ä", ["KÄSE"]),
+        ("stra", ["Straße", "STRASSE"]),
+        ("ß", ["Straße"]),
+        ("ï", ["naïve"]),
+        ("%", ["100%"]),
+        ("_", ["a_b"]),
+        ("\\", ["\\"]),
+        ("TREE", ["🎄 Tree", "🌲 tree"]),
+        ("🎄", ["🎄 Tree"]),
+        ("'", ["o'clock"]),
+        ("nothing", []),
+    ],
+)
+async def test_a_search(organization: Organization, search: str, names: list[str]) -> None:
+    """A to Z are found in either case, every other letter as it is written; nothing is a wildcard."""
+    await Promotion.filter(organization_id=organization.id).update(name="D", reference="D")
+    for number, name in enumerate(NAMES):
+        await make.promotion(organization, name=name, reference=f"{number}")
+    assert await found(organization, search) == names
+
+
+async def test_a_customers_names_are_searched_alike(organization: Organization) -> None:
+    for number, name in enumerate(["Zoë", "ZOË", "zoe", "أحمد"]):
+        await make.customer(organization, f"c{number}@example.com", name)
+    told = {
+        search: [one.first_name for one in await customers.all_of(organization.id, search).order_by("id")]
+        for search in ("zo", "zoë", "أحمد", "EXAMPLE.COM")
+    }
+    assert told == {
+        "zo": ["Zoë", "ZOË", "zoe"],
+        "zoë": ["Zoë"],
+        "أحمد": ["أحمد"],
+        "EXAMPLE.COM": ["Zoë", "ZOË", "zoe", "أحمد"],
+    }
+
+
+async def test_codes_are_one_whatever_the_collation_says(organization: Organization) -> None:
+    """Folded in our own code: case and dashes don't matter, accents and other scripts do."""
+    await make.promotion(organization, "KÄSE-1", "kase-1", "ΣΊΣΥΦΟΣ", "🎄-2", "ﬁve")
+    for asked, text in (
+        ("käse1", "KÄSE-1"),
+        ("KASE 1", "kase-1"),
+        ("σίσυφοσ", "ΣΊΣΥΦΟΣ"),
+        ("🎄2", "🎄-2"),
+        ("FIVE", "ﬁve"),
+    ):
+        assert (await find.code(organization.id, asked)).text == text
+
+
+async def test_instants_keep_their_microseconds_and_their_order(organization: Organization) -> None:
+    """What was written in any offset is read as the same instant, to the microsecond, far in the past or future."""
+    code = await make.code(organization, per_code=None)
+    for moment in (
+        datetime(1970, 1, 1, tzinfo=UTC),
+        datetime(2026, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        datetime(2026, 3, 29, 1, 0, 0, 1, tzinfo=UTC),
+        datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
+    ):
+        await Code.filter(id=code.id).update(ends_at=moment)
+        [kept] = await Code.filter(id=code.id, ends_at=moment)
+        assert (kept.ends_at, kept.ends_at.utcoffset()) == (moment, NOW.utcoffset())
+        assert await Code.filter(id=code.id, ends_at__lt=moment).count() == 0
+
+
+async def test_sums_are_whole_numbers(organization: Organization) -> None:
+    """Orders of more cents than 32 bits hold are summed to the cent."""
+    largest = Decimal("21474836.47")
+    await make.code(organization, per_code=None)
+    for number in range(3):
+        await claimed(organization, email=f"c{number}@example.com", order=order(f"R-{number}", str(largest)))
+    rows = await measure.organization_usage(organization, measure.Asked(), False, NOW)
+    assert [row.share.order_total for row in rows] == [3 * 2_147_483_647]
+    assert {type(row.order_total) for row in await usage.all_of(organization.id)} == {int}
