@@ -53,9 +53,9 @@ def test_every_setting_is_told_in_the_readme() -> None:
 
 
 def test_the_readme_tells_of_no_setting_that_is_not_there() -> None:
-    """Each TESSERA_ name in a page is a setting."""
+    """Each TESSERA_ name in a page is a setting, but for the tests' own."""
     told = {name for page in PAGES for name in re.findall(r"\bTESSERA_[A-Z_]+\b", page.read_text(encoding="utf-8"))}
-    assert told == {f"TESSERA_{name.upper()}" for name in main.Settings.model_fields}
+    assert told - {"TESSERA_TEST_DATABASE_URL"} == {f"TESSERA_{name.upper()}" for name in main.Settings.model_fields}
 
 
 def commands(group: click.Command, before: str = "") -> Iterator[tuple[str, click.Command]]:
