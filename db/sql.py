@@ -1,9 +1,14 @@
 """Statements that say in SQL what the models can't, in words both databases know."""
 
-from collections.abc import Sequence
-from typing import Any
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
 
 from tortoise.connection import get_connection
+from tortoise.models import Model
+
+M = TypeVar("M", bound=Model)
 
 
 async def statement(text: str, values: Sequence[Any]) -> list[dict[str, Any]]:
@@ -19,6 +24,45 @@ async def rows(text: str, *values: Any) -> list[dict[str, Any]]:
     if get_connection("default").capabilities.dialect == "sqlite":
         text = text.replace("$", "?")
     return await statement(text, values)
+
+
+class Given:
+    """Rows that a statement is given, as a table to select from: `{given}` in its text.
+
+    However many they are the text is the same, so a database prepares it once: on PostgreSQL they come as an
+    array a column, on SQLite as one JSON text. They are the statement's only values.
+    """
+
+    def __init__(self, **types: str) -> None:
+        """Names and types of the columns, the types in PostgreSQL's words."""
+        arrays = (f"${place}::{type}[]" for place, type in enumerate(types.values(), 1))
+        members = (f"json_extract(value, '$[{place}]') AS {name}" for place, name in enumerate(types))
+        self._columns = len(types)
+        self._on_postgres = f"(SELECT * FROM unnest({', '.join(arrays)}) AS given ({', '.join(types)}))"  # noqa: S608 (names and types, nothing that was said)
+        self._on_sqlite = f"(SELECT {', '.join(members)} FROM json_each(?1))"  # noqa: S608 (the same)
+
+    async def rows(self, text: str, given: Iterable[Sequence[Any]], *, hold: bool = False) -> list[dict[str, Any]]:
+        """The rows of a statement's SELECT or RETURNING; with `hold` those it selects are locked, in its order.
+
+        SQLite, where the transaction itself is the lock, needs none.
+        """
+        connection = get_connection("default")
+        if connection.capabilities.dialect == "sqlite":
+            written = json.dumps([list(row) for row in given], ensure_ascii=False, default=_as_kept)
+            return await connection.execute_query_dict(text.replace("{given}", self._on_sqlite), [written])
+        columns = [list(column) for column in zip(*given, strict=True)] or [[]] * self._columns
+        locking = " FOR NO KEY UPDATE" if hold else ""
+        return await connection.execute_query_dict(text.replace("{given}", self._on_postgres) + locking, columns)
+
+
+def models(model: type[M], rows: Iterable[dict[str, Any]]) -> list[M]:
+    """Model objects of rows that have every column."""
+    return [model._init_from_db(**row) for row in rows]
+
+
+def _as_kept(instant: datetime) -> str:
+    """An instant as SQLite's rows have it."""
+    return instant.isoformat(" ")
 
 
 async def see_one_moment() -> None:

@@ -15,8 +15,7 @@ from db import trouble
 from db.models import DEFAULT_REFERENCE, Claim, Customer, Organization
 from db.queries import claims, codes, customers, promotions, usage
 from db.queries.usage import Bucket, Share
-from resolvers import buckets, find, sense, terms, update
-from resolvers import claim as claiming
+from resolvers import book, buckets, find, sense, terms, update
 from resolvers.refusals import InvalidInput, UnknownCustomer, UnknownPromotion
 
 
@@ -90,7 +89,7 @@ async def _keep_share(organization: Organization, promotion_id: int, gone: Query
         for bucket in buckets.of(
             organization.id, promotion_id, claim.currency, claim.created_at, organization.time_zone
         ):
-            shares[bucket] += claiming.share(claim)
+            shares[bucket] += book.share(claim)
     await promotions.keep_deleted_share(promotion_id, count)
     for bucket, share in shares.items():
         await usage.keep_deleted_share(bucket, share)

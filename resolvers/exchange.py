@@ -7,7 +7,7 @@ from tortoise.transactions import in_transaction
 from db import trouble
 from db.models import Claim, Organization
 from db.queries import claims
-from resolvers.claim import token_hash
+from resolvers.book import token_hash
 from resolvers.refusals import UnknownToken
 
 

@@ -7,8 +7,7 @@ from tortoise.transactions import in_transaction
 from db import trouble
 from db.models import Claim, Organization
 from db.queries import claims, codes, promotions, usage
-from resolvers import buckets, sense
-from resolvers import claim as claiming
+from resolvers import book, buckets, sense
 from resolvers.refusals import InvalidInput
 
 
@@ -37,4 +36,4 @@ async def _give_back(organization: Organization, found: Claim, reason: str, now:
     await codes.count_claim(found.code_id, -1)
     await promotions.count_claim(found.promotion_id, -1)
     counted = buckets.of(organization.id, found.promotion_id, found.currency, found.created_at, organization.time_zone)
-    await usage.add(counted, -claiming.share(found))
+    await usage.add(counted, -book.share(found))

@@ -1,6 +1,7 @@
 """Remembers for a day what a call with an idempotency key has answered."""
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,21 +12,41 @@ from resolvers.refusals import IdempotencyMismatch
 KEPT = timedelta(hours=24)
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call with a key: the key, and what tells this call from others."""
+
+    value: str
+    fingerprint: str
+
+
+def heard(key: str | None, said: object) -> Call | None:
+    """A call with what was said in it; None without a key. Raises InvalidInput."""
+    if key is None:
+        return None
+    value = sense.text(key, "idempotency_key")
+    return Call(value, hashlib.sha256(repr(said).encode(errors="surrogatepass")).hexdigest())
+
+
+def demand_same(earlier: str, fingerprint: str) -> None:
+    """Raises IdempotencyMismatch where a key was used for something else."""
+    if earlier != fingerprint:
+        raise IdempotencyMismatch("This idempotency key was used before for something else.")
+
+
 async def call(organization_id: int, key: str | None, said: object, now: datetime) -> Any | None:
     """Take a key for this call, or give what the same call has answered before.
 
     Call it first in the transaction: a second call with the key waits there for the first. Raises
     IdempotencyMismatch when the key was used for something else. A refused call is rolled back with its key.
     """
-    if key is None:
+    read = heard(key, said)
+    if read is None:
         return None
-    checked = sense.text(key, "idempotency_key")
-    fingerprint = hashlib.sha256(repr(said).encode(errors="surrogatepass")).hexdigest()
-    earlier = await idempotency.take(organization_id, checked, fingerprint, now, now - KEPT)
+    earlier = await idempotency.take(organization_id, read.value, read.fingerprint, now, now - KEPT)
     if earlier is None:
         return None
-    if earlier.fingerprint != fingerprint:
-        raise IdempotencyMismatch("This idempotency key was used before for something else.")
+    demand_same(earlier.fingerprint, read.fingerprint)
     return earlier.answer
 
 

@@ -9,8 +9,7 @@ from db import sql
 from db.models import Organization
 from db.queries import claims, usage
 from db.queries.usage import NOTHING, Bucket, Share
-from resolvers import buckets
-from resolvers import claim as claiming
+from resolvers import book, buckets
 
 
 async def counters(organization: Organization) -> list[str]:
@@ -43,7 +42,7 @@ async def _recount(organization: Organization) -> dict[Bucket, Share]:
         for bucket in buckets.of(
             organization.id, claim.promotion_id, claim.currency, claim.created_at, organization.time_zone
         ):
-            shares[bucket] += claiming.share(claim)
+            shares[bucket] += book.share(claim)
     return shares
 
 

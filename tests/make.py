@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 from db.models import Code, Customer, DiscountKind, KeyKind, Organization, Promotion
-from resolvers import claim, create, find, terms
-from resolvers.claim import Claimed
+from resolvers import claim, create, find, remember, sense, terms
+from resolvers.book import Claimed, Wish
 from resolvers.money import Money
 from resolvers.tally import Refusals
 
@@ -59,3 +59,27 @@ async def claimed(
     """A claim, or the refusal it is answered with."""
     said = {"location_number": None, "idempotency_key": None, "guard": None, **more}
     return await claim.code(organization, text, terms.Person(email), order, tally=tally or Refusals(), now=now, **said)
+
+
+def wish(
+    organization: Organization,
+    text: str = "HELLO-15",
+    email: str = "ada@example.com",
+    order: terms.Order | None = None,
+    key: str | None = None,
+    now: datetime = NOW,
+    **names: str,
+) -> Wish:
+    """What `claimed` asks for, as a round hears it."""
+    person = terms.Person(email, **names)
+    said = ("claim.code", text, person, order, None)
+    return Wish(
+        organization,
+        text,
+        sense.code_text(text)[1],
+        sense.person(person),
+        sense.order(order),
+        None,
+        remember.heard(key, said),
+        now,
+    )

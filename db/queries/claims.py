@@ -1,8 +1,8 @@
 """Claims: uses of codes."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from tortoise.functions import Count
 from tortoise.queryset import QuerySet
@@ -12,6 +12,30 @@ from db.models import Claim
 
 STREAMED = 1_000
 """Rows that a walk over many claims holds at a time."""
+
+_IDS = sql.Given(id="bigint")
+_PAIRS = sql.Given(customer_id="bigint", code_id="bigint", promotion_id="bigint")
+_ORDERS = sql.Given(organization_id="bigint", code_id="bigint", reference="text")
+_TOKENS = sql.Given(id="bigint", exchange_key="text", exchange_until="timestamptz")
+_COLUMNS = {
+    "organization_id": "bigint",
+    "promotion_id": "bigint",
+    "code_id": "bigint",
+    "customer_id": "bigint",
+    "location_id": "bigint",
+    "order_reference": "text",
+    "order_key": "text",
+    "order_total": "bigint",
+    "order_quantity": "int",
+    "currency": "text",
+    "discount": "bigint",
+    "discount_kind": "text",
+    "discount_value": "bigint",
+    "exchange_key": "text",
+    "exchange_until": "timestamptz",
+    "created_at": "timestamptz",
+}
+_DRAFTS = sql.Given(place="bigint", **_COLUMNS)
 
 
 async def by_id(organization_id: int, claim_id: int) -> Claim | None:
@@ -26,25 +50,82 @@ async def with_code_and_customer(claim_id: int) -> Claim:
     return await Claim.get(id=claim_id).select_related("code", "customer")
 
 
-async def standing_on_order(organization_id: int, code_id: int, reference: str) -> Claim | None:
-    """The standing claim of a code that an order holds."""
-    return await Claim.get_or_none(organization_id=organization_id, code_id=code_id, order_key=reference)
+class Held(NamedTuple):
+    """A customer's standing claims: how many of a code, how many of its promotion, and the first of the code."""
+
+    customer_id: int
+    code_id: int
+    of_code: int
+    of_promotion: int
+    first_of_code: int | None
 
 
-async def standing_of_customer(customer_id: int, code_id: int) -> Claim | None:
-    """A customer's first standing claim of a code."""
-    found = Claim.filter(customer_id=customer_id, code_id=code_id, released_at=None)
-    return await found.order_by("created_at", "id").first()
+async def held(pairs: Collection[tuple[int, int, int | None]]) -> list[Held]:
+    """What customers hold of codes: asked by customer, code, and the promotion if its claims are to be counted."""
+    found = await _PAIRS.rows(
+        """
+        SELECT asked.customer_id, asked.code_id,
+            (SELECT COUNT(*) FROM claim WHERE claim.customer_id = asked.customer_id
+                AND claim.code_id = asked.code_id AND claim.released_at IS NULL) AS of_code,
+            (SELECT COUNT(*) FROM claim WHERE claim.customer_id = asked.customer_id
+                AND claim.promotion_id = asked.promotion_id AND claim.released_at IS NULL) AS of_promotion,
+            (SELECT claim.id FROM claim WHERE claim.customer_id = asked.customer_id
+                AND claim.code_id = asked.code_id AND claim.released_at IS NULL
+                ORDER BY claim.created_at, claim.id LIMIT 1) AS first_of_code
+        FROM {given} AS asked
+        """,
+        pairs,
+    )
+    return [Held(**row) for row in found]
 
 
-async def count_of_customer(customer_id: int, *, promotion_id: int, code_id: int | None = None) -> int:
-    """How many standing claims a customer has of a promotion, or of one code of it."""
-    found = Claim.filter(customer_id=customer_id, promotion_id=promotion_id, released_at=None)
-    return await (found if code_id is None else found.filter(code_id=code_id)).count()
+async def standing_on_orders(orders: Collection[tuple[int, int, str]]) -> list[Claim]:
+    """The standing claims that orders hold, asked by organization, code and the order's reference."""
+    found = await _ORDERS.rows(
+        """
+        SELECT claim.* FROM {given} AS asked CROSS JOIN claim
+        WHERE claim.organization_id = asked.organization_id AND claim.code_id = asked.code_id
+            AND claim.order_key = asked.reference
+        """,
+        orders,
+    )
+    return sql.models(Claim, found)
 
 
-async def add(values: dict[str, Any]) -> Claim:
-    return await Claim.create(**values)
+async def of_ids(ids: Iterable[int]) -> list[Claim]:
+    """Those of the claims that there are."""
+    found = await _IDS.rows("SELECT claim.* FROM {given} AS asked JOIN claim ON claim.id = asked.id", zip(ids))
+    return sql.models(Claim, found)
+
+
+def draft(values: dict[str, Any]) -> Claim:
+    """A claim that is not written yet: it has no id, and maybe no customer's."""
+    return Claim._init_from_db(id=None, released_at=None, release_reason=None, **values)
+
+
+async def add_all(drafts: Sequence[Claim]) -> None:
+    """Write drafts, which get their ids, in their order; each has an exchange key of its own."""
+    written = await _DRAFTS.rows(
+        f"""
+        INSERT INTO claim ({", ".join(_COLUMNS)}) SELECT {", ".join(_COLUMNS)} FROM {{given}} AS draft
+        WHERE true ORDER BY place RETURNING id, exchange_key
+        """,  # noqa: S608 (names of columns, nothing that was said)
+        [(place, *(getattr(draft, name) for name in _COLUMNS)) for place, draft in enumerate(drafts)],
+    )
+    ids = {row["exchange_key"]: row["id"] for row in written}
+    for draft in drafts:
+        draft.id = ids[draft.exchange_key]
+
+
+async def keep_tokens(claims: Iterable[Claim]) -> None:
+    """Write what the claims have as their exchange keys now."""
+    await _TOKENS.rows(
+        """
+        UPDATE claim SET exchange_key = given.exchange_key, exchange_until = given.exchange_until
+        FROM {given} AS given WHERE claim.id = given.id
+        """,
+        [(claim.id, claim.exchange_key, claim.exchange_until) for claim in claims],
+    )
 
 
 async def save(claim: Claim, fields: list[str]) -> None:

@@ -1,6 +1,6 @@
 """Codes: texts that can be claimed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -16,9 +16,24 @@ BATCH = 2_000
 Also ids that a question names.
 """
 
+_TEXTS = sql.Given(organization_id="bigint", text_key="text")
+_MORE = sql.Given(id="bigint", claims="bigint")
+
 
 async def by_text(organization_id: int, text_key: str) -> Code | None:
     return await Code.get_or_none(organization_id=organization_id, text_key=text_key)
+
+
+async def by_texts(texts: Collection[tuple[int, str]]) -> dict[tuple[int, str], Code]:
+    """Codes of any organizations, by organization and text key."""
+    found = await _TEXTS.rows(
+        """
+        SELECT code.* FROM {given} AS asked CROSS JOIN code
+        WHERE code.organization_id = asked.organization_id AND code.text_key = asked.text_key
+        """,
+        texts,
+    )
+    return {(code.organization_id, code.text_key): code for code in sql.models(Code, found)}
 
 
 async def by_id(organization_id: int, code_id: int) -> Code | None:
@@ -115,6 +130,14 @@ async def save(code: Code, fields: list[str]) -> None:
 async def count_claim(code_id: int, change: int) -> None:
     """One claim more (+1) or less (-1)."""
     await Code.filter(id=code_id).update(claim_count=F("claim_count") + change)
+
+
+async def count_claims(more: Mapping[int, int]) -> None:
+    """So many claims more, by the code's id."""
+    await _MORE.rows(
+        "UPDATE code SET claim_count = claim_count + more.claims FROM {given} AS more WHERE code.id = more.id",
+        more.items(),
+    )
 
 
 async def delete(code_id: int) -> None:

@@ -1,8 +1,8 @@
 """Customers: persons, one e-mail an organization."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
@@ -10,9 +10,26 @@ from tortoise.queryset import QuerySet
 from db import sql
 from db.models import Claim, Code, Customer
 
+_EMAILS = sql.Given(organization_id="bigint", email_key="text")
+_ACTING = sql.Given(
+    organization_id="bigint", email="text", email_key="text", first_name="text", last_name="text", now="timestamptz"
+)
+
 
 async def by_email(organization_id: int, email_key: str) -> Customer | None:
     return await Customer.get_or_none(organization_id=organization_id, email_key=email_key)
+
+
+async def by_emails(emails: Collection[tuple[int, str]]) -> list[Customer]:
+    """Customers of any organizations, by organization and address."""
+    found = await _EMAILS.rows(
+        """
+        SELECT customer.* FROM {given} AS asked CROSS JOIN customer
+        WHERE customer.organization_id = asked.organization_id AND customer.email_key = asked.email_key
+        """,
+        emails,
+    )
+    return sql.models(Customer, found)
 
 
 async def by_ids(ids: Iterable[int]) -> dict[int, Customer]:
@@ -49,6 +66,39 @@ async def ensure(
         now,
     )
     return await Customer.get(organization_id=organization_id, email_key=email_key)
+
+
+class Acting(NamedTuple):
+    """Somebody who acts now, with the names they told."""
+
+    organization_id: int
+    email: str
+    email_key: str
+    first_name: str | None
+    last_name: str | None
+    now: datetime
+
+
+async def ensure_all(acting: Iterable[Acting]) -> dict[tuple[int, str], int]:
+    """As `ensure`, of many who have joined; their ids, by organization and address. No address may come twice.
+
+    They are written by organization and address, so that two who ensure the same ones don't wait in a circle.
+    """
+    ensured = await _ACTING.rows(
+        """
+        INSERT INTO customer (organization_id, email, email_key, first_name, last_name, joined_at,
+                              particulars, created_at, updated_at)
+        SELECT organization_id, email, email_key, first_name, last_name, now, '{}', now, now
+        FROM {given} AS acting WHERE true ORDER BY organization_id, email_key
+        ON CONFLICT (organization_id, email_key) DO UPDATE SET
+            first_name = COALESCE(customer.first_name, excluded.first_name),
+            last_name = COALESCE(customer.last_name, excluded.last_name),
+            joined_at = COALESCE(customer.joined_at, excluded.joined_at)
+        RETURNING id, organization_id, email_key
+        """,
+        acting,
+    )
+    return {(row["organization_id"], row["email_key"]): row["id"] for row in ensured}
 
 
 async def keep_particulars(customer: Customer, particulars: dict[str, Any], now: datetime) -> None:

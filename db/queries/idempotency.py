@@ -1,10 +1,37 @@
 """Idempotency keys: what a call with a key has answered."""
 
+import json
+from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from db import sql
 from db.models import IdempotencyKey
+
+_VALUES = sql.Given(organization_id="bigint", value="text")
+_TAKING = sql.Given(
+    organization_id="bigint", value="text", fingerprint="text", now="timestamptz", forgotten="timestamptz"
+)
+_ANSWERS = sql.Given(organization_id="bigint", value="text", fingerprint="text", answer="text")
+
+
+class Taking(NamedTuple):
+    """A key to be taken, as `take` has it."""
+
+    organization_id: int
+    value: str
+    fingerprint: str
+    now: datetime
+    forgotten: datetime
+
+
+class Answer(NamedTuple):
+    """What a key was used for, and what that was answered."""
+
+    organization_id: int
+    value: str
+    fingerprint: str
+    answer: Any
 
 
 async def take(
@@ -26,6 +53,63 @@ async def take(
         forgotten,
     )
     return None if taken else await IdempotencyKey.get(organization_id=organization_id, value=value)
+
+
+async def take_each(keys: Iterable[Taking]) -> set[tuple[int, str]]:
+    """As `take`, of different keys; those that were taken. They are taken in order, so nobody waits in a circle."""
+    taken = await _TAKING.rows(
+        """
+        INSERT INTO idempotencykey (organization_id, value, fingerprint, created_at)
+        SELECT organization_id, value, fingerprint, now FROM {given} AS taking WHERE true
+        ORDER BY organization_id, value
+        ON CONFLICT (organization_id, value) DO UPDATE SET
+            fingerprint = excluded.fingerprint, created_at = excluded.created_at, answer = NULL
+            WHERE idempotencykey.created_at < (
+                SELECT forgotten FROM {given} AS taking
+                WHERE taking.organization_id = excluded.organization_id AND taking.value = excluded.value
+            )
+        RETURNING organization_id, value
+        """,
+        keys,
+    )
+    return {(row["organization_id"], row["value"]) for row in taken}
+
+
+async def answers(keys: Collection[tuple[int, str]]) -> list[Answer]:
+    """What keys, by organization and value, were used for."""
+    found = await _VALUES.rows(
+        """
+        SELECT key.organization_id, key.value, key.fingerprint, key.answer
+        FROM {given} AS asked CROSS JOIN idempotencykey AS key
+        WHERE key.organization_id = asked.organization_id AND key.value = asked.value
+        """,
+        keys,
+    )
+    return [Answer(**{**row, "answer": json.loads(row["answer"] or "null")}) for row in found]
+
+
+async def keep_answers(answers: Iterable[Answer]) -> None:
+    """What the same calls are answered from now on."""
+    await _ANSWERS.rows(
+        """
+        UPDATE idempotencykey SET fingerprint = given.fingerprint, answer = given.answer FROM {given} AS given
+        WHERE idempotencykey.organization_id = given.organization_id AND idempotencykey.value = given.value
+        """,
+        [answer._replace(answer=json.dumps(answer.answer)) for answer in answers],
+    )
+
+
+async def drop(keys: Collection[tuple[int, str]]) -> None:
+    """Give keys back, by organization and value."""
+    await _VALUES.rows(
+        """
+        DELETE FROM idempotencykey WHERE id IN (
+            SELECT key.id FROM {given} AS dropped CROSS JOIN idempotencykey AS key
+            WHERE key.organization_id = dropped.organization_id AND key.value = dropped.value
+        )
+        """,
+        keys,
+    )
 
 
 async def keep_answer(organization_id: int, value: str, answer: Any) -> None:

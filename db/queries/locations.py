@@ -1,7 +1,7 @@
 """Locations, and which promotions are linked to them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from db.models import Location, PromotionLocation
@@ -55,6 +55,15 @@ async def ids_of_promotion(promotion_id: int) -> set[int]:
     """The ids of the locations that a promotion is linked to; empty: it holds everywhere."""
     links = PromotionLocation.filter(promotion_id=promotion_id)
     return set(await links.values_list("location_id", flat=True))  # type: ignore[arg-type]
+
+
+async def ids_of_promotions(promotion_ids: Collection[int]) -> dict[int, set[int]]:
+    """The same of several promotions; one that is linked to none is left out."""
+    found: dict[int, set[int]] = defaultdict(set)
+    links = PromotionLocation.filter(promotion_id__in=promotion_ids)
+    for promotion_id, location_id in await links.values_list("promotion_id", "location_id"):
+        found[promotion_id].add(location_id)
+    return found
 
 
 async def of_promotions(promotion_ids: Sequence[int]) -> dict[int, list[Location]]:

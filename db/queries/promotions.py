@@ -1,13 +1,17 @@
 """Promotions: the rules that codes belong to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from tortoise.expressions import Case, F, Q, Subquery, When
 from tortoise.queryset import QuerySet
 
+from db import sql
 from db.models import DEFAULT_REFERENCE, Claim, Code, Promotion
+
+_OF_CODES = sql.Given(organization_id="bigint", text_key="text")
+_MORE = sql.Given(id="bigint", claims="bigint")
 
 
 async def by_id(organization_id: int, promotion_id: int) -> Promotion | None:
@@ -43,6 +47,24 @@ async def hold_of_code(organization_id: int, text_key: str) -> Promotion | None:
     return await found.select_for_update(no_key=True).first()
 
 
+async def of_codes(texts: Collection[tuple[int, str]], *, hold: bool) -> dict[int, Promotion]:
+    """The promotions of codes, named by organization and text key; with `hold` their rows are locked, by id.
+
+    Whoever locks several does so in that order, so that nobody waits in a circle.
+    """
+    found = await _OF_CODES.rows(
+        """
+        SELECT * FROM promotion WHERE id IN (
+            SELECT code.promotion_id FROM {given} AS asked CROSS JOIN code
+            WHERE code.organization_id = asked.organization_id AND code.text_key = asked.text_key
+        ) ORDER BY id
+        """,
+        texts,
+        hold=hold,
+    )
+    return {promotion.id: promotion for promotion in sql.models(Promotion, found)}
+
+
 async def hold_of_claim(organization_id: int, claim_id: int) -> Promotion | None:
     """The promotion that a claim belongs to, with its row locked."""
     of_claim = Claim.filter(organization_id=organization_id, id=claim_id).values("promotion_id")
@@ -66,6 +88,17 @@ async def save(promotion: Promotion, fields: Iterable[str]) -> None:
 async def count_claim(promotion_id: int, change: int) -> None:
     """One claim more (+1) or less (-1)."""
     await Promotion.filter(id=promotion_id).update(claim_count=F("claim_count") + change)
+
+
+async def count_claims(more: Mapping[int, int]) -> None:
+    """So many claims more, by the promotion's id."""
+    await _MORE.rows(
+        """
+        UPDATE promotion SET claim_count = claim_count + more.claims FROM {given} AS more
+        WHERE promotion.id = more.id
+        """,
+        more.items(),
+    )
 
 
 async def keep_deleted_share(promotion_id: int, claims: int) -> None:

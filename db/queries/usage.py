@@ -1,6 +1,6 @@
 """Usage: what claims amount to, kept as sums by the hour and by the day."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -45,34 +45,37 @@ class Bucket:
     currency: str
 
 
+_SHARES = sql.Given(
+    organization_id="bigint", promotion_id="bigint", level="text", starts_at="timestamptz", currency="text",
+    claims="bigint", order_total="bigint", order_quantity="bigint", discount_total="bigint",
+)  # fmt: skip
+
+
 async def add(buckets: Iterable[Bucket], share: Share) -> None:
     """Add a share to each of the buckets; a negative share takes it back out."""
-    values: list[object] = [share.claims, share.order_total, share.order_quantity, share.discount_total]
-    places = []
-    for bucket in buckets:
-        at = len(values)
-        places.append(f"(${at + 1},${at + 2},${at + 3},${at + 4},${at + 5},$1,$2,$3,$4,0,0,0,0)")
-        values += [
-            bucket.organization_id,
-            bucket.promotion_id,
-            bucket.level.value,
-            bucket.starts_at,
-            bucket.currency,
-        ]
-    await sql.rows(
-        f"""
+    await add_each(dict.fromkeys(buckets, share))
+
+
+async def add_each(shares: Mapping[Bucket, Share]) -> None:
+    """Add to each bucket a share of its own."""
+    await _SHARES.rows(
+        """
         INSERT INTO usagestat (organization_id, promotion_id, level, starts_at, currency, claims, order_total,
             order_quantity, discount_total, deleted_claims, deleted_order_total, deleted_order_quantity,
             deleted_discount_total)
-        VALUES {",".join(places)}
+        SELECT given.*, 0, 0, 0, 0 FROM {given} AS given WHERE true
         ON CONFLICT (organization_id, promotion_id, level, starts_at, currency) DO UPDATE SET
             claims = usagestat.claims + excluded.claims,
             order_total = usagestat.order_total + excluded.order_total,
             order_quantity = usagestat.order_quantity + excluded.order_quantity,
             discount_total = usagestat.discount_total + excluded.discount_total
-        """,  # noqa: S608 (numbers of placeholders, nothing that was said)
-        *values,
+        """,
+        [(*_as_row(bucket), *_as_row(share)) for bucket, share in shares.items()],
     )
+
+
+def _as_row(of: Bucket | Share) -> tuple[object, ...]:
+    return tuple(vars(of).values())
 
 
 async def keep_deleted_share(bucket: Bucket, share: Share) -> None:

@@ -1,0 +1,92 @@
+"""Gathers what many ask at once, so that the database is asked once: in rounds, with no timer.
+
+What is asked while a round goes on rides in the next. Whoever comes alone is a round of one, at once.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.connection import get_connection
+
+LARGEST = 100
+"""Riders of one round: enough to share the cost of a commit, few enough that the next one starts soon."""
+
+Asked = TypeVar("Asked")
+Told = TypeVar("Told")
+Settle = Callable[[Sequence[Asked]], Awaitable[Sequence[Told | Exception]]]
+
+log = logging.getLogger("tessera")
+
+
+class Rounds(Generic[Asked, Told]):
+    """One round after another; `settle` answers all of a round, with an exception where that is the answer."""
+
+    def __init__(self, settle: Settle[Asked, Told]) -> None:
+        self._settle = settle
+        self._waiting: deque[tuple[Asked, asyncio.Future[Told]]] = deque()
+        self._going: asyncio.Task[None] | None = None
+
+    async def ride(self, asked: Asked) -> Told:
+        """The answer to what is asked, or the exception that is its answer.
+
+        Who stops waiting before their round begins is left out of it; afterwards they ride along unheard, and
+        nobody else notices.
+        """
+        told: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
+        self._waiting.append((asked, told))
+        if self._going is None:
+            self._going = asyncio.create_task(self._go())
+        return await told
+
+    async def _go(self) -> None:
+        try:
+            while riders := self._next():
+                await self._settle_round(riders)
+        finally:
+            self._going = None
+            for _, told in self._waiting:  # only when this task is cancelled: its loop is closing
+                told.cancel()
+            self._waiting.clear()
+
+    def _next(self) -> list[tuple[Asked, asyncio.Future[Told]]]:
+        riders: list[tuple[Asked, asyncio.Future[Told]]] = []
+        while self._waiting and len(riders) < LARGEST:
+            asked, told = self._waiting.popleft()
+            if not told.done():
+                riders.append((asked, told))
+        return riders
+
+    async def _settle_round(self, riders: Sequence[tuple[Asked, asyncio.Future[Told]]]) -> None:
+        """Answer them together or, where that fails, each alone: a fault is its own rider's."""
+        try:
+            answers = await self._settle([asked for asked, _ in riders])
+        except Exception as fault:
+            if len(riders) > 1:
+                log.warning("a round of %s is settled one by one: %r", len(riders), fault)
+                for rider in riders:
+                    if not rider[1].done():
+                        await self._settle_round([rider])
+                return
+            answers = [fault]
+        for (_, told), answer in zip(riders, answers, strict=True):
+            if told.done():
+                continue
+            if isinstance(answer, Exception):
+                told.set_exception(answer)
+            else:
+                told.set_result(answer)
+
+
+_rounds: WeakKeyDictionary[BaseDBAsyncClient, dict[Any, Rounds[Any, Any]]] = WeakKeyDictionary()
+
+
+async def answer(settle: Settle[Asked, Told], asked: Asked) -> Told:
+    """What `settle` answers to this, asked in a round with others; rounds are an opened database's own."""
+    here = _rounds.setdefault(get_connection("default"), {})
+    rounds: Rounds[Asked, Told] = here.setdefault(settle, Rounds(settle))
+    return await rounds.ride(asked)
