@@ -6,6 +6,7 @@ hours long. Weeks begin on Monday.
 
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from db.models import UsageLevel
@@ -27,11 +28,14 @@ def start_of_day(day: date, zone: str) -> datetime:
 
 def start(size: Size, at: datetime, zone: str) -> datetime:
     """When the bucket began that an instant is in; TOTAL is cut to the hour."""
+    return _start(size, at.replace(microsecond=0), zone)
+
+
+@lru_cache(maxsize=1024)  # claims of one second ask for the same
+def _start(size: Size, at: datetime, zone: str) -> datetime:
     local = at.astimezone(ZoneInfo(zone))
     if size in (Size.HOUR, Size.TOTAL):
-        return (at - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)).astimezone(
-            UTC
-        )
+        return (at - timedelta(minutes=local.minute, seconds=local.second)).astimezone(UTC)
     day = local.date()
     if size is Size.WEEK:
         day -= timedelta(days=day.weekday())

@@ -1,13 +1,41 @@
 """API keys, found by their hash."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 
-from db.models import ApiKey, KeyKind
+from db import sql
+from db.models import ApiKey, KeyKind, Organization
+
+_HASHES = sql.Given(value_hash="text")
 
 
-async def by_hash(value_hash: str) -> ApiKey | None:
-    """The key with this hash that still works, with its organization if it has one."""
-    return await ApiKey.filter(value_hash=value_hash, revoked_at=None).select_related("organization").first()
+class Working(NamedTuple):
+    """A key that works, with its organization if it has one."""
+
+    kind: KeyKind
+    account_id: int
+    organization: Organization | None
+
+
+async def by_hashes(hashes: Iterable[str]) -> dict[str, Working]:
+    """Those of the keys, by their hash, that still work."""
+    found = await _HASHES.rows(
+        """
+        SELECT key.value_hash AS key_hash, key.kind AS key_kind, key.account_id AS key_account, organization.*
+        FROM {given} AS asked CROSS JOIN apikey AS key LEFT JOIN organization ON organization.id = key.organization_id
+        WHERE key.value_hash = asked.value_hash AND key.revoked_at IS NULL
+        """,
+        [(value_hash,) for value_hash in hashes],
+    )
+    return {
+        row.pop("key_hash"): Working(
+            KeyKind(row.pop("key_kind")),
+            row.pop("key_account"),
+            None if row["id"] is None else Organization._init_from_db(**row),
+        )
+        for row in found
+    }
 
 
 async def is_known(value_hash: str) -> bool:
