@@ -13,6 +13,8 @@ from weakref import WeakKeyDictionary
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.connection import get_connection
 
+from db import trouble
+
 LARGEST = 100
 """Riders of one round: enough to share the cost of a commit, few enough that the next one starts soon."""
 
@@ -62,17 +64,18 @@ class Rounds(Generic[Asked, Told]):
         return riders
 
     async def _settle_round(self, riders: Sequence[tuple[Asked, asyncio.Future[Told]]]) -> None:
-        """Answer them together or, where that fails, each alone: a fault is its own rider's."""
+        """Answer them together or, where that fails, each alone: a fault is its own rider's, an absence everybody's."""
+        answers: Sequence[Told | Exception]
         try:
             answers = await self._settle([asked for asked, _ in riders])
         except Exception as fault:
-            if len(riders) > 1:
+            if len(riders) > 1 and not trouble.is_away(fault):
                 log.warning("a round of %s is settled one by one: %r", len(riders), fault)
                 for rider in riders:
                     if not rider[1].done():
                         await self._settle_round([rider])
                 return
-            answers = [fault]
+            answers = [fault] * len(riders)
         for (_, told), answer in zip(riders, answers, strict=True):
             if told.done():
                 continue

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from tortoise.transactions import in_transaction
 
+from db import trouble
 from db.models import Claim, Customer
 from db.queries import claims, codes, customers, idempotency, locations, promotions, usage
 from db.queries.customers import Acting
@@ -20,6 +21,7 @@ from resolvers.refusals import Refusal
 from resolvers.sense import CheckedPerson
 
 
+@trouble.retried
 async def wishes(round: Sequence[Wish]) -> list[Claimed | Exception]:
     """What each is answered, decided in the order they came; a refusal is a value here and changes nothing."""
     async with in_transaction():
