@@ -46,12 +46,14 @@ class Rounds(Generic[Asked, Told]):
         return await told
 
     async def _go(self) -> None:
+        riders = self._next()
         try:
-            while riders := self._next():
+            while riders:
                 await self._settle_round(riders)
+                riders = self._next()
         finally:
             self._going = None
-            for _, told in self._waiting:  # only when this task is cancelled: its loop is closing
+            for _, told in (*riders, *self._waiting):  # some only when this task is cancelled: its loop is closing
                 told.cancel()
             self._waiting.clear()
 

@@ -360,6 +360,10 @@ class Machine(RuleBasedStateMachine):
         what, answer = self.told(
             claim.code(self.organization, text, person, said, place, None, None, Refusals(), self.model.now)
         )
+        self.hear(text, email, order, expected, what, answer)
+
+    def hear(self, text: str, email: str, order: str | None, expected: list[str], what: str, answer: Any) -> None:
+        """A claim's answer is the expected one, and the model has it."""
         if what != "done":
             assert what == expected[0]
             return
@@ -370,6 +374,32 @@ class Machine(RuleBasedStateMachine):
             code.count += 1
             code.rule.count += 1
             self.model.counted += 1
+
+    @rule(said=st.lists(st.tuples(texts, emails, st.none() | st.sampled_from(ORDERS)), min_size=2, max_size=8))
+    def claim_together(self, said: list[tuple[str, str, str | None]]) -> None:
+        """Claims of one moment ride in one round, and are answered as one after another."""
+
+        async def together() -> list[Any]:
+            asked = [
+                claim.code(
+                    self.organization,
+                    text,
+                    terms.Person(email),
+                    terms.Order(order, Money(Decimal(20), "EUR")),
+                    None,
+                    None,
+                    None,
+                    Refusals(),
+                    self.model.now,
+                )
+                for text, email, order in said
+            ]
+            return await asyncio.gather(*asked, return_exceptions=True)
+
+        for (text, email, order), answer in zip(said, self.run(together()), strict=True):
+            expected = self.model.claim(text, email, order, "20.00", "EUR", None)
+            what = type(answer).__name__ if isinstance(answer, Exception) else "done"
+            self.hear(text, email, order, expected, what, answer)
 
     @rule(
         text=texts,

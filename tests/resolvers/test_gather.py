@@ -1,0 +1,180 @@
+"""Gathering: what waits rides in the next round, alone is at once, a fault is its own rider's, who leaves is let go."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import pytest
+
+from resolvers import gather
+from resolvers.gather import Rounds
+
+Settle = Callable[[Sequence[int]], Awaitable[list[int | Exception]]]
+
+
+class Line:
+    """Settles by doubling, a round at a time, each when it is told to; `rounds` are those it was asked."""
+
+    def __init__(self) -> None:
+        self.rounds: list[list[int]] = []
+        self.go = asyncio.Semaphore(0)
+        self.wrong: dict[int, Exception] = {}
+
+    async def settle(self, asked: Sequence[int]) -> list[int | Exception]:
+        self.rounds.append(list(asked))
+        await self.go.acquire()
+        for number in asked:
+            if number in self.wrong:
+                raise self.wrong[number]
+        return [ValueError(str(number)) if number < 0 else 2 * number for number in asked]
+
+    def let(self, rounds: int) -> None:
+        for _ in range(rounds):
+            self.go.release()
+
+
+async def settled() -> None:
+    """Let every task go as far as it can."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def ride(rounds: Rounds[int, int], *asked: int) -> list[asyncio.Task[int]]:
+    return [asyncio.create_task(rounds.ride(number)) for number in asked]
+
+
+async def test_who_comes_alone_is_a_round_of_one() -> None:
+    """No timer waits for company."""
+    line = Line()
+    line.let(1)
+    assert await Rounds(line.settle).ride(4) == 8
+    assert line.rounds == [[4]]
+
+
+async def test_who_comes_while_a_round_goes_on_rides_in_the_next_in_order() -> None:
+    """The next round has all who came meanwhile, in the order they came, and only them."""
+    line = Line()
+    rounds = Rounds(line.settle)
+    first = ride(rounds, 1)
+    await settled()
+    others = ride(rounds, 5, 3, 4)
+    await settled()
+    assert line.rounds == [[1]]
+    line.let(2)
+    assert await asyncio.gather(*first, *others) == [2, 10, 6, 8]
+    assert line.rounds == [[1], [5, 3, 4]]
+
+
+async def test_a_round_takes_no_more_than_the_largest() -> None:
+    """Who does not fit in rides in the one after."""
+    line = Line()
+    line.let(2)
+    answers = await asyncio.gather(*ride(Rounds(line.settle), *range(gather.LARGEST + 3)))
+    assert answers == [2 * number for number in range(gather.LARGEST + 3)]
+    assert [len(asked) for asked in line.rounds] == [gather.LARGEST, 3]
+
+
+async def test_an_answer_that_is_an_exception_is_raised_to_its_own_asker() -> None:
+    """A refusal is a value in its round, and nobody else hears of it."""
+    line = Line()
+    line.let(1)
+    told = await asyncio.gather(*ride(Rounds(line.settle), 1, -2, 3), return_exceptions=True)
+    assert (told[0], str(told[1]), type(told[1]), told[2]) == (2, "-2", ValueError, 6)
+    assert line.rounds == [[1, -2, 3]]
+
+
+async def test_a_fault_is_its_own_riders(caplog: pytest.LogCaptureFixture) -> None:
+    """A round that fails is asked one by one, and only the guilty one hears of it."""
+    line = Line()
+    line.wrong[2] = RuntimeError("two")
+    line.let(4)
+    told = await asyncio.gather(*ride(Rounds(line.settle), 1, 2, 3), return_exceptions=True)
+    assert (told[0], repr(told[1]), told[2]) == (2, "RuntimeError('two')", 6)
+    assert line.rounds == [[1, 2, 3], [1], [2], [3]]
+    assert "settled one by one" in caplog.text
+
+
+async def test_an_absent_database_is_asked_once() -> None:
+    """Where the database is away, each rider hears so at once: asking a hundred times more would take long."""
+    line = Line()
+    line.wrong[1] = ConnectionRefusedError()
+    line.let(1)
+    told = await asyncio.gather(*ride(Rounds(line.settle), 1, 2, 3), return_exceptions=True)
+    assert [type(error) for error in told] == [ConnectionRefusedError] * 3
+    assert line.rounds == [[1, 2, 3]]
+
+
+async def test_who_leaves_before_the_round_begins_is_left_out() -> None:
+    """A request whose time is up leaves the queue unsettled."""
+    line = Line()
+    rounds = Rounds(line.settle)
+    first = ride(rounds, 1)
+    await settled()
+    gone, stays = ride(rounds, 2, 3)
+    await settled()
+    gone.cancel()
+    line.let(2)
+    assert await asyncio.gather(*first, stays) == [2, 6]
+    assert line.rounds == [[1], [3]]
+    assert gone.cancelled()
+
+
+async def test_who_leaves_during_the_round_rides_along_unheard() -> None:
+    """The round goes on, and the others are answered."""
+    line = Line()
+    rounds = Rounds(line.settle)
+    gone, stays = ride(rounds, 1, 2)
+    await settled()
+    gone.cancel()
+    await settled()
+    assert gone.cancelled()
+    line.let(1)
+    assert await stays == 4
+    assert line.rounds == [[1, 2]]
+
+
+async def test_when_all_have_left_the_next_is_a_new_round() -> None:
+    """A line that everybody has left is no hindrance."""
+    line = Line()
+    rounds = Rounds(line.settle)
+    tasks = ride(rounds, 1, 2)
+    await settled()
+    tasks += ride(rounds, 3)
+    await settled()
+    for task in tasks:
+        task.cancel()
+    line.let(2)
+    await settled()
+    assert await rounds.ride(4) == 8
+    assert line.rounds == [[1, 2], [4]]
+
+
+async def test_who_left_is_not_asked_one_by_one() -> None:
+    """After a fault, nobody is asked for who no longer waits."""
+    line = Line()
+    rounds = Rounds(line.settle)
+    line.wrong[2] = RuntimeError("two")
+    first, guilty, gone = ride(rounds, 1, 2, 3)
+    await settled()
+    gone.cancel()
+    line.let(3)
+    assert await first == 2
+    with pytest.raises(RuntimeError):
+        await guilty
+    await settled()
+    assert line.rounds == [[1, 2, 3], [1], [2]]
+
+
+def test_a_loop_that_is_closed_lets_those_who_wait_go() -> None:
+    """A round that is cut off with its loop leaves nobody waiting."""
+
+    async def close() -> list[asyncio.Task[int]]:
+        line = Line()
+        rounds = Rounds(line.settle)
+        tasks = ride(rounds, 1)
+        await settled()
+        tasks += ride(rounds, 2)
+        await settled()
+        assert line.rounds == [[1]]
+        return tasks
+
+    assert all(task.cancelled() for task in asyncio.run(close()))
