@@ -42,15 +42,19 @@ class Wish:
 
     @property
     def code(self) -> Key:
+        """Which code is wished for."""
         return self.organization.id, self.text_key
 
     @property
     def customer(self) -> Key | None:
+        """Who wishes."""
         return None if self.person is None else (self.organization.id, self.person.email_key)
 
 
 @dataclass(frozen=True)
 class Claimed:
+    """A claim, granted now or, `replayed`, before; the token is good for `exchange.token`, once."""
+
     claim: Claim
     exchange_token: str
     replayed: bool

@@ -44,7 +44,7 @@ def hang(services: Services, lifespan: Lifespan | None = None) -> FastAPI:
     app.router.routes.extend([*door.routes(), *operator.routes, *pages.routes, *downloads.routes])
     browser_paths: list[str] = ["/graphql"]
     for vendor in vendors.found():
-        app.include_router(vendor.router)
+        app.router.routes.extend(vendor.router.routes)
         browser_paths += getattr(vendor, "BROWSER_PATHS", ())
     app.add_middleware(Browsers, paths=tuple(browser_paths))
     return app

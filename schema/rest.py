@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
-from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
 from resolvers.refusals import Refusal
 from schema import bounds, faults
@@ -17,6 +18,7 @@ from schema.context import NoOrganization, NotAdmitted
 _STRING_OR_TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*+(?:"|\\?\Z))|,(?=\s*[}\]])', re.DOTALL)
 
 Words = Callable[[Exception], Response]
+Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class NotUnderstood(Exception):
@@ -30,25 +32,64 @@ class NoSuchRoute(Exception):
 EXPECTED = (Refusal, NotAdmitted, NoOrganization, NotUnderstood, NoSuchRoute, TooLarge, TookTooLong)
 
 
-def router(words: Words) -> APIRouter:
-    """A vendor's router: every no, and of every bug its Fault, is answered by `words`, in the vendor's shape."""
+class Router:
+    """A vendor's routes: every no, and of every bug its Fault, is answered by `words`, in the vendor's shape.
 
-    class Route(APIRoute):
-        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-            handle = super().get_route_handler()
+    Starlette's own routes, because the vendors' requests are read by hand: FastAPI's way of finding out what a
+    function wants of a request costs as much again as all the rest of the door.
+    """
 
-            async def answer(request: Request) -> Response:
-                try:
-                    async with bounds.in_time():
-                        return await handle(request)
-                except EXPECTED as no:
-                    return words(no)
-                except Exception as bug:
-                    return words(faults.logged(bug, f"{request.method} {request.url.path}"))
+    def __init__(self, words: Words) -> None:
+        self._words = words
+        self.routes: list[BaseRoute] = []
 
-            return answer
+    def add_api_route(self, path: str, endpoint: Endpoint, methods: Sequence[str]) -> None:
+        """Answer these methods, and no HEAD unless it is said, at a path."""
+        route = Route(path, self._answering(endpoint), methods=methods)
+        route.methods = set(methods)
+        self.routes.append(route)
 
-    return APIRouter(route_class=Route, include_in_schema=False)
+    def api_route(self, path: str, methods: Sequence[str]) -> Callable[[Endpoint], Endpoint]:
+        """The same, written above the function that answers."""
+
+        def hung(endpoint: Endpoint) -> Endpoint:
+            self.add_api_route(path, endpoint, methods)
+            return endpoint
+
+        return hung
+
+    def get(self, path: str) -> Callable[[Endpoint], Endpoint]:
+        """Answers GET at a path."""
+        return self.api_route(path, ["GET"])
+
+    def post(self, path: str) -> Callable[[Endpoint], Endpoint]:
+        """Answers POST at a path."""
+        return self.api_route(path, ["POST"])
+
+    def put(self, path: str) -> Callable[[Endpoint], Endpoint]:
+        """Answers PUT at a path."""
+        return self.api_route(path, ["PUT"])
+
+    def delete(self, path: str) -> Callable[[Endpoint], Endpoint]:
+        """Answers DELETE at a path."""
+        return self.api_route(path, ["DELETE"])
+
+    def _answering(self, endpoint: Endpoint) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            try:
+                async with bounds.in_time():
+                    return await endpoint(request)
+            except EXPECTED as no:
+                return self._words(no)
+            except Exception as bug:
+                return self._words(faults.logged(bug, f"{request.method} {request.url.path}"))
+
+        return answer
+
+
+def router(words: Words) -> Router:
+    """A vendor's router."""
+    return Router(words)
 
 
 async def json_object(request: Request) -> dict[str, Any]:
