@@ -1,7 +1,8 @@
 """Statements that say in SQL what the models can't, in words both databases know."""
 
+import asyncio
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -41,8 +42,8 @@ class Given:
         self._on_postgres = f"(SELECT * FROM unnest({', '.join(arrays)}) AS given ({', '.join(types)}))"  # noqa: S608 (names and types, nothing that was said)
         self._on_sqlite = f"(SELECT {', '.join(members)} FROM json_each(?1))"  # noqa: S608 (the same)
 
-    async def rows(self, text: str, given: Iterable[Sequence[Any]], *, hold: bool = False) -> list[dict[str, Any]]:
-        """The rows of a statement's SELECT or RETURNING; with `hold` those it selects are locked, in its order.
+    async def rows(self, text: str, given: Iterable[Sequence[Any]], *, lock: str = "") -> list[dict[str, Any]]:
+        """The rows of a statement's SELECT or RETURNING; `lock`, in PostgreSQL's words, locks them in its order.
 
         SQLite, where the transaction itself is the lock, needs none.
         """
@@ -51,8 +52,19 @@ class Given:
             written = json.dumps([list(row) for row in given], ensure_ascii=False, default=_as_kept)
             return await connection.execute_query_dict(text.replace("{given}", self._on_sqlite), [written])
         columns = [list(column) for column in zip(*given, strict=True)] or [[]] * self._columns
-        locking = " FOR NO KEY UPDATE" if hold else ""
-        return await connection.execute_query_dict(text.replace("{given}", self._on_postgres) + locking, columns)
+        text = f"{text.replace('{given}', self._on_postgres)} {lock}"
+        return await connection.execute_query_dict(text, columns)
+
+
+async def together(*deeds: Coroutine[Any, Any, None]) -> None:
+    """Statements of one transaction that don't wait for each other's answers; they are run in this order.
+
+    SQLite's thread runs them without coming back in between, which costs more than the statements do.
+    """
+    answers = await asyncio.gather(*deeds, return_exceptions=True)  # none may go on after the transaction is over
+    for answer in answers:
+        if answer is not None:
+            raise answer
 
 
 def models(model: type[M], rows: Iterable[dict[str, Any]]) -> list[M]:

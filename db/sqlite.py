@@ -13,7 +13,12 @@ from typing import Any
 
 from filelock import AsyncFileLock
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
-from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
+from tortoise.backends.sqlite.client import (
+    SqliteClient,
+    SqliteTransactionContext,
+    SqliteTransactionWrapper,
+    translate_exceptions,
+)
 from tortoise.connection import get_connections
 
 
@@ -30,6 +35,11 @@ class ImmediateTransaction(SqliteTransactionWrapper):
 
     async def begin(self) -> None:
         await self._connection.execute("BEGIN IMMEDIATE")
+
+    @translate_exceptions
+    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
+        """The rows of a statement; several may be asked for at once, as they are run in that order."""
+        return [dict(row) for row in await self._connection.execute_fetchall(query, values or [])]
 
 
 class ImmediateContext(SqliteTransactionContext):

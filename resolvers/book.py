@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from db.models import Claim, Code, Customer, Location, Organization, Promotion
+from db.models import Claim, Code, Location, Organization, Promotion
 from db.queries import claims
+from db.queries.customers import Known
 from db.queries.usage import Share
 from resolvers import money, refusals, remember, rules
 from resolvers.refusals import IdempotencyMismatch
@@ -73,9 +74,9 @@ class Kept:
 class Book:
     """The first fields are what was read, by organization and text or by id; the last, what is to be written."""
 
-    promotions: dict[int, Promotion]
-    codes: dict[Key, Code]
-    customers: dict[Key, Customer]
+    promotions: dict[int, Promotion] = field(default_factory=dict)
+    codes: dict[Key, Code] = field(default_factory=dict)
+    customers: dict[Key, Known] = field(default_factory=dict)
     linked: dict[int, set[int]] = field(default_factory=dict)
     of_code: Counter[tuple[Key, int]] = field(default_factory=Counter)
     of_promotion: Counter[tuple[Key, int]] = field(default_factory=Counter)
@@ -184,7 +185,6 @@ def _row(wish: Wish, code: Code, promotion: Promotion, token: str) -> dict[str, 
         "organization_id": wish.organization.id,
         "promotion_id": promotion.id,
         "code_id": code.id,
-        "customer_id": None,
         "location_id": wish.location.id if wish.location else None,
         "order_reference": order.reference,
         "order_key": order.reference,

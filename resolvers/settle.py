@@ -5,14 +5,15 @@ however many processes and hosts do the same. (On SQLite the transaction itself 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Coroutine, Sequence
+from typing import Any
 
 from tortoise.transactions import in_transaction
 
-from db import trouble
-from db.models import Claim, Customer
+from db import sql, trouble
+from db.models import Claim
 from db.queries import claims, codes, customers, idempotency, locations, promotions, usage
-from db.queries.customers import Acting
+from db.queries.customers import Acting, Known
 from db.queries.idempotency import Answer, Taking
 from db.queries.usage import Bucket, Share
 from resolvers import buckets, remember
@@ -46,103 +47,92 @@ def _answer(book: Book, wish: Wish) -> Claimed | Exception:
 
 async def read(round: Sequence[Wish], *, hold: bool) -> Book:
     """All that the store knows of what is wished; with `hold` the promotions stay as they are read."""
+    book = Book()
     texts = {wish.code for wish in round}
-    found = await promotions.of_codes(texts, hold=hold)
-    book = Book(found, await codes.by_texts(texts), {})
-    emails = {wish.customer for wish in round if wish.customer is not None}
-    if emails and book.codes:
-        known = await customers.by_emails(emails)
-        book.customers = {(customer.organization_id, customer.email_key or ""): customer for customer in known}
-    await _read_orders(book, round)
-    await _read_held(book, round)
+    deeds: list[Coroutine[Any, Any, None]] = [_read_promotions(book, texts, hold), _read_codes(book, texts)]
+    if emails := {wish.customer for wish in round if wish.customer is not None}:
+        deeds += [_read_customers(book, emails, hold), _read_held(book, round)]
+    if orders := {(*wish.code, wish.order.reference) for wish in round if wish.order.reference is not None}:
+        deeds.append(_read_orders(book, orders))
+    await sql.together(*deeds)
     if any(wish.location for wish in round):
         book.linked = await locations.ids_of_promotions(list(book.promotions))
     return book
 
 
-async def _read_orders(book: Book, round: Sequence[Wish]) -> None:
-    orders = {
-        (wish.organization.id, book.codes[wish.code].id, wish.order.reference)
-        for wish in round
-        if wish.order.reference is not None and wish.code in book.codes
-    }
-    if orders:
-        who = {customer.id: key for key, customer in book.customers.items()}
-        for claim in await claims.standing_on_orders(orders):
-            book.on_order[claim.code_id, claim.order_key or ""] = claim, who.get(claim.customer_id)
+async def _read_promotions(book: Book, texts: set[Key], hold: bool) -> None:
+    book.promotions = await promotions.of_codes(texts, hold=hold)
+
+
+async def _read_codes(book: Book, texts: set[Key]) -> None:
+    book.codes = await codes.by_texts(texts)
+
+
+async def _read_customers(book: Book, emails: set[Key], hold: bool) -> None:
+    book.customers = await customers.known(emails, hold=hold)
+
+
+async def _read_orders(book: Book, orders: set[tuple[int, str, str]]) -> None:
+    for claim, email_key in await claims.standing_on_orders(orders):
+        owner = None if email_key is None else (claim.organization_id, email_key)
+        book.on_order[claim.code_id, claim.order_key or ""] = claim, owner
 
 
 async def _read_held(book: Book, round: Sequence[Wish]) -> None:
-    pairs: dict[tuple[int, int, int | None], Key] = {}
-    for wish in round:
-        code = book.codes.get(wish.code)
-        promotion = book.promotions.get(code.promotion_id) if code else None
-        if wish.customer in book.customers and code is not None and promotion is not None:
-            counted = None if promotion.per_customer is None else promotion.id
-            if counted is not None or promotion.per_customer_and_code is not None:
-                pairs[book.customers[wish.customer].id, code.id, counted] = wish.customer
-    if not pairs:
-        return
-    who = {customer_id: key for (customer_id, _, _), key in pairs.items()}
-    of = {code.id: code.promotion_id for code in book.codes.values()}
+    pairs = {(*wish.customer, wish.text_key) for wish in round if wish.customer is not None}
     held = await claims.held(pairs)
-    first = {
-        claim.id: claim
-        for claim in await claims.of_ids(row.first_of_code for row in held if row.first_of_code is not None)
-    }
+    ids = [row.first_of_code for row in held if row.first_of_code is not None]
+    first = {claim.id: claim for claim in await claims.of_ids(ids)} if ids else {}
     for row in held:
-        customer = who[row.customer_id]
-        book.of_code[customer, row.code_id] = row.of_code
-        book.of_promotion[customer, of[row.code_id]] = row.of_promotion
+        who = row.organization_id, row.email_key
+        book.of_code[who, row.code_id] = row.of_code
+        book.of_promotion[who, row.promotion_id] = row.of_promotion
         if row.first_of_code in first:
-            book.first_of_code[customer, row.code_id] = first[row.first_of_code]
+            book.first_of_code[who, row.code_id] = first[row.first_of_code]
 
 
 # ------------------------------------------------------------------ writing
 
 
 async def _write(book: Book) -> None:
-    if book.granted:
-        await _write_customers(book)
-        made = [claim for _, claim in book.granted]
-        await claims.add_all(made)
-        await codes.count_claims(Counter(claim.code_id for claim in made))
-        await promotions.count_claims(Counter(claim.promotion_id for claim in made))
-        await usage.add_each(_shares(book))
+    made = [claim for _, claim in book.granted]
+    deeds: list[Coroutine[Any, Any, None]] = []
+    if acting := _acting(book):
+        deeds.append(customers.ensure_all(acting))
+    if made:
+        deeds += [
+            claims.add_all([(claim, wish.person.email_key) for wish, claim in book.granted if wish.person]),
+            codes.count_claims(Counter(claim.code_id for claim in made)),
+            promotions.count_claims(Counter(claim.promotion_id for claim in made)),
+            usage.add_each(_shares(book)),
+        ]
     if book.renewed:
-        await claims.keep_tokens(book.renewed.values())
+        deeds.append(claims.keep_tokens(book.renewed.values()))
+    await sql.together(*deeds)
 
 
-async def _write_customers(book: Book) -> None:
-    """Make those who are new, fill in what was missing of the others, and tell the claims whose they are."""
+def _acting(book: Book) -> Collection[Acting]:
+    """Those granted who are new, and those of whom more is told now than was known."""
     acting: dict[Key, Acting] = {}
     for wish, _ in book.granted:
-        if (
-            wish.person is not None
-            and wish.customer is not None
-            and _tells_more(book.customers.get(wish.customer), wish.person)
-        ):
-            before = acting.get(wish.customer)
-            acting[wish.customer] = Acting(
-                wish.organization.id,
-                before.email if before else wish.person.email,
-                wish.person.email_key,
-                (before.first_name if before else None) or wish.person.first_name,
-                (before.last_name if before else None) or wish.person.last_name,
-                before.now if before else wish.now,
+        if wish.person is None or wish.customer is None:
+            continue
+        told, before = wish.person, acting.get(wish.customer)
+        if before is not None:
+            acting[wish.customer] = before._replace(
+                first_name=before.first_name or told.first_name, last_name=before.last_name or told.last_name
             )
-    ids = {key: customer.id for key, customer in book.customers.items()}
-    if acting:
-        ids |= await customers.ensure_all(acting.values())
-    for wish, claim in book.granted:
-        if wish.customer is not None:
-            claim.customer_id = ids[wish.customer]
+        elif _tells_more(book.customers.get(wish.customer), told):
+            acting[wish.customer] = Acting(
+                wish.organization.id, told.email, told.email_key, told.first_name, told.last_name, wish.now
+            )
+    return acting.values()
 
 
-def _tells_more(known: Customer | None, person: CheckedPerson) -> bool:
+def _tells_more(known: Known | None, person: CheckedPerson) -> bool:
     return (
         known is None
-        or known.joined_at is None
+        or not known.has_joined
         or (known.first_name is None and person.first_name is not None)
         or (known.last_name is None and person.last_name is not None)
     )

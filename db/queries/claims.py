@@ -14,14 +14,13 @@ STREAMED = 1_000
 """Rows that a walk over many claims holds at a time."""
 
 _IDS = sql.Given(id="bigint")
-_PAIRS = sql.Given(customer_id="bigint", code_id="bigint", promotion_id="bigint")
-_ORDERS = sql.Given(organization_id="bigint", code_id="bigint", reference="text")
+_PAIRS = sql.Given(organization_id="bigint", email_key="text", text_key="text")
+_ORDERS = sql.Given(organization_id="bigint", text_key="text", reference="text")
 _TOKENS = sql.Given(id="bigint", exchange_key="text", exchange_until="timestamptz")
 _COLUMNS = {
     "organization_id": "bigint",
     "promotion_id": "bigint",
     "code_id": "bigint",
-    "customer_id": "bigint",
     "location_id": "bigint",
     "order_reference": "text",
     "order_key": "text",
@@ -35,7 +34,7 @@ _COLUMNS = {
     "exchange_until": "timestamptz",
     "created_at": "timestamptz",
 }
-_DRAFTS = sql.Given(place="bigint", **_COLUMNS)
+_DRAFTS = sql.Given(place="bigint", email_key="text", **_COLUMNS)
 
 
 async def by_id(organization_id: int, claim_id: int) -> Claim | None:
@@ -51,45 +50,61 @@ async def with_code_and_customer(claim_id: int) -> Claim:
 
 
 class Held(NamedTuple):
-    """A customer's standing claims: how many of a code, how many of its promotion, and the first of the code."""
+    """A customer's standing claims: how many of a code, how many of its promotion, and the first of the code.
 
-    customer_id: int
+    The promotion's are counted only where it has a limit for them.
+    """
+
+    organization_id: int
+    email_key: str
     code_id: int
+    promotion_id: int
     of_code: int
     of_promotion: int
     first_of_code: int | None
 
 
-async def held(pairs: Collection[tuple[int, int, int | None]]) -> list[Held]:
-    """What customers hold of codes: asked by customer, code, and the promotion if its claims are to be counted."""
+async def held(pairs: Collection[tuple[int, str, str]]) -> list[Held]:
+    """What customers hold of codes, where either is limited; asked by organization, address and text key."""
     found = await _PAIRS.rows(
         """
-        SELECT asked.customer_id, asked.code_id,
-            (SELECT COUNT(*) FROM claim WHERE claim.customer_id = asked.customer_id
-                AND claim.code_id = asked.code_id AND claim.released_at IS NULL) AS of_code,
-            (SELECT COUNT(*) FROM claim WHERE claim.customer_id = asked.customer_id
-                AND claim.promotion_id = asked.promotion_id AND claim.released_at IS NULL) AS of_promotion,
-            (SELECT claim.id FROM claim WHERE claim.customer_id = asked.customer_id
-                AND claim.code_id = asked.code_id AND claim.released_at IS NULL
+        SELECT asked.organization_id, asked.email_key, code.id AS code_id, code.promotion_id,
+            (SELECT COUNT(*) FROM claim WHERE claim.customer_id = customer.id
+                AND claim.code_id = code.id AND claim.released_at IS NULL) AS of_code,
+            CASE WHEN promotion.per_customer IS NULL THEN 0 ELSE
+                (SELECT COUNT(*) FROM claim WHERE claim.customer_id = customer.id
+                    AND claim.promotion_id = promotion.id AND claim.released_at IS NULL) END AS of_promotion,
+            (SELECT claim.id FROM claim WHERE claim.customer_id = customer.id
+                AND claim.code_id = code.id AND claim.released_at IS NULL
                 ORDER BY claim.created_at, claim.id LIMIT 1) AS first_of_code
-        FROM {given} AS asked
+        FROM {given} AS asked CROSS JOIN customer CROSS JOIN code CROSS JOIN promotion
+        WHERE customer.organization_id = asked.organization_id AND customer.email_key = asked.email_key
+            AND code.organization_id = asked.organization_id AND code.text_key = asked.text_key
+            AND promotion.id = code.promotion_id
+            AND (promotion.per_customer IS NOT NULL OR promotion.per_customer_and_code IS NOT NULL)
         """,
         pairs,
     )
     return [Held(**row) for row in found]
 
 
-async def standing_on_orders(orders: Collection[tuple[int, int, str]]) -> list[Claim]:
-    """The standing claims that orders hold, asked by organization, code and the order's reference."""
+async def standing_on_orders(orders: Collection[tuple[int, str, str]]) -> list[tuple[Claim, str | None]]:
+    """The standing claims that orders hold, each with its customer's address.
+
+    Asked by organization, the code's text key and the order's reference.
+    """
     found = await _ORDERS.rows(
         """
-        SELECT claim.* FROM {given} AS asked CROSS JOIN claim
-        WHERE claim.organization_id = asked.organization_id AND claim.code_id = asked.code_id
-            AND claim.order_key = asked.reference
+        SELECT claim.*, customer.email_key AS customer_email_key
+        FROM {given} AS asked CROSS JOIN code CROSS JOIN claim CROSS JOIN customer
+        WHERE code.organization_id = asked.organization_id AND code.text_key = asked.text_key
+            AND claim.organization_id = code.organization_id AND claim.code_id = code.id
+            AND claim.order_key = asked.reference AND customer.id = claim.customer_id
         """,
         orders,
     )
-    return sql.models(Claim, found)
+    emails = [row.pop("customer_email_key") for row in found]
+    return list(zip(sql.models(Claim, found), emails, strict=True))
 
 
 async def of_ids(ids: Iterable[int]) -> list[Claim]:
@@ -100,21 +115,29 @@ async def of_ids(ids: Iterable[int]) -> list[Claim]:
 
 def draft(values: dict[str, Any]) -> Claim:
     """A claim that is not written yet: it has no id, and maybe no customer's."""
-    return Claim._init_from_db(id=None, released_at=None, release_reason=None, **values)
+    return Claim._init_from_db(id=None, customer_id=None, released_at=None, release_reason=None, **values)
 
 
-async def add_all(drafts: Sequence[Claim]) -> None:
-    """Write drafts, which get their ids, in their order; each has an exchange key of its own."""
+async def add_all(drafts: Sequence[tuple[Claim, str]]) -> None:
+    """Write drafts, each for the customer with this address, in their order; they get their ids and customers.
+
+    Each has an exchange key of its own.
+    """
+    columns = ", ".join(_COLUMNS)
     written = await _DRAFTS.rows(
         f"""
-        INSERT INTO claim ({", ".join(_COLUMNS)}) SELECT {", ".join(_COLUMNS)} FROM {{given}} AS draft
-        WHERE true ORDER BY place RETURNING id, exchange_key
+        INSERT INTO claim (customer_id, {columns})
+        SELECT (SELECT id FROM customer WHERE customer.organization_id = draft.organization_id
+            AND customer.email_key = draft.email_key), {columns}
+        FROM {{given}} AS draft WHERE true ORDER BY place
+        RETURNING exchange_key, id, customer_id
         """,  # noqa: S608 (names of columns, nothing that was said)
-        [(place, *(getattr(draft, name) for name in _COLUMNS)) for place, draft in enumerate(drafts)],
+        [(place, email_key, *map(vars(draft).get, _COLUMNS)) for place, (draft, email_key) in enumerate(drafts)],
     )
-    ids = {row["exchange_key"]: row["id"] for row in written}
-    for draft in drafts:
-        draft.id = ids[draft.exchange_key]
+    ids = {row["exchange_key"]: row for row in written}
+    for draft, _ in drafts:
+        row = ids[draft.exchange_key or ""]
+        draft.id, draft.customer_id = row["id"], row["customer_id"]
 
 
 async def keep_tokens(claims: Iterable[Claim]) -> None:

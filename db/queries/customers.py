@@ -20,16 +20,28 @@ async def by_email(organization_id: int, email_key: str) -> Customer | None:
     return await Customer.get_or_none(organization_id=organization_id, email_key=email_key)
 
 
-async def by_emails(emails: Collection[tuple[int, str]]) -> list[Customer]:
-    """Customers of any organizations, by organization and address."""
+class Known(NamedTuple):
+    """What is known of a customer already."""
+
+    id: int
+    first_name: str | None
+    last_name: str | None
+    has_joined: bool
+
+
+async def known(emails: Collection[tuple[int, str]], *, hold: bool) -> dict[tuple[int, str], Known]:
+    """Those of these customers that there are, by organization and address; with `hold` nobody deletes them now."""
     found = await _EMAILS.rows(
         """
-        SELECT customer.* FROM {given} AS asked CROSS JOIN customer
+        SELECT customer.organization_id, customer.email_key, customer.id, customer.first_name, customer.last_name,
+            customer.joined_at IS NOT NULL AS has_joined
+        FROM {given} AS asked CROSS JOIN customer
         WHERE customer.organization_id = asked.organization_id AND customer.email_key = asked.email_key
         """,
         emails,
+        lock="FOR KEY SHARE OF customer" if hold else "",
     )
-    return sql.models(Customer, found)
+    return {(row.pop("organization_id"), row.pop("email_key")): Known(**row) for row in found}
 
 
 async def by_ids(ids: Iterable[int]) -> dict[int, Customer]:
@@ -79,12 +91,12 @@ class Acting(NamedTuple):
     now: datetime
 
 
-async def ensure_all(acting: Iterable[Acting]) -> dict[tuple[int, str], int]:
-    """As `ensure`, of many who have joined; their ids, by organization and address. No address may come twice.
+async def ensure_all(acting: Iterable[Acting]) -> None:
+    """As `ensure`, of many who have joined; no address may come twice.
 
     They are written by organization and address, so that two who ensure the same ones don't wait in a circle.
     """
-    ensured = await _ACTING.rows(
+    await _ACTING.rows(
         """
         INSERT INTO customer (organization_id, email, email_key, first_name, last_name, joined_at,
                               particulars, created_at, updated_at)
@@ -94,11 +106,9 @@ async def ensure_all(acting: Iterable[Acting]) -> dict[tuple[int, str], int]:
             first_name = COALESCE(customer.first_name, excluded.first_name),
             last_name = COALESCE(customer.last_name, excluded.last_name),
             joined_at = COALESCE(customer.joined_at, excluded.joined_at)
-        RETURNING id, organization_id, email_key
         """,
         acting,
     )
-    return {(row["organization_id"], row["email_key"]): row["id"] for row in ensured}
 
 
 async def keep_particulars(customer: Customer, particulars: dict[str, Any], now: datetime) -> None:

@@ -60,7 +60,7 @@ async def of_codes(texts: Collection[tuple[int, str]], *, hold: bool) -> dict[in
         ) ORDER BY id
         """,
         texts,
-        hold=hold,
+        lock="FOR NO KEY UPDATE" if hold else "",
     )
     return {promotion.id: promotion for promotion in sql.models(Promotion, found)}
 
