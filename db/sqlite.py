@@ -8,9 +8,12 @@ A request that is cut off (its time is up) may be cut in BEGIN or COMMIT as well
 connection leaves a transaction committed or rolled back, and its lock is given back.
 """
 
+import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 from filelock import AsyncFileLock
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
 from tortoise.backends.sqlite.client import (
@@ -20,6 +23,8 @@ from tortoise.backends.sqlite.client import (
     translate_exceptions,
 )
 from tortoise.connection import get_connections
+
+BUSY_SECONDS = 30
 
 
 def migrating(path: Path) -> AsyncFileLock:
@@ -78,10 +83,64 @@ class ImmediateContext(SqliteTransactionContext):
 
 
 class Client(SqliteClient):
-    """Tortoise's SQLite client with these transactions."""
+    """Tortoise's SQLite client with these transactions, and a second connection for questions outside of them.
+
+    Readers wait for no writer, as the journal is a WAL; on one connection they would wait for each commit.
+    """
+
+    def __init__(self, file_path: str, **kwargs: Any) -> None:
+        super().__init__(file_path, **kwargs)
+        self._read_only = f"{Path(file_path).absolute().as_uri()}?mode=ro"
+        self._reader: aiosqlite.Connection | None = None
+
+    async def _reading(self) -> aiosqlite.Connection:
+        """The second connection; the first question opens both."""
+        if self._reader is None:
+            async with self._lock:
+                await self.create_connection(with_db=True)
+                self._reader = self._reader or await self._opened()
+        return self._reader
+
+    async def _opened(self) -> aiosqlite.Connection:
+        reader = await aiosqlite.connect(self._read_only, uri=True, isolation_level=None)
+        reader.row_factory = sqlite3.Row
+        try:
+            await reader.executescript(";".join(f"PRAGMA {name}={value}" for name, value in self.pragmas.items()))
+        except BaseException:
+            reader.stop()
+            raise
+        return reader
+
+    async def close(self) -> None:
+        """Close both."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            await reader.close()
+        await super().close()
+
+    async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Sequence[dict[str, Any]]]:
+        """A statement's rows and how many there are, or how many it changed."""
+        if not _only_asks(query):
+            return await super().execute_query(query, values)  # type: ignore[no-any-return]
+        rows = await self._read(query, values)
+        return len(rows), rows
+
+    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
+        """A statement's rows."""
+        if not _only_asks(query):
+            return await super().execute_query_dict(query, values)  # type: ignore[no-any-return]
+        return [dict(row) for row in await self._read(query, values)]
+
+    @translate_exceptions
+    async def _read(self, query: str, values: list[Any] | None) -> list[Any]:
+        return list(await (await self._reading()).execute_fetchall(query, values or []))
 
     def _in_transaction(self) -> TransactionContext:
         return ImmediateContext(ImmediateTransaction(self), self._lock)
+
+
+def _only_asks(query: str) -> bool:
+    return query.lstrip()[:6].upper() == "SELECT"
 
 
 client_class = Client

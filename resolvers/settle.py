@@ -139,11 +139,17 @@ def _tells_more(known: Known | None, person: CheckedPerson) -> bool:
 
 
 def _shares(book: Book) -> dict[Bucket, Share]:
+    alike: dict[tuple[object, ...], list[Claim]] = defaultdict(list)
+    zones = {wish.organization.id: wish.organization.time_zone for wish, _ in book.granted}
+    for _, claim in book.granted:
+        second = claim.created_at.replace(microsecond=0)
+        alike[claim.organization_id, claim.promotion_id, claim.currency, second].append(claim)
     shares: dict[Bucket, Share] = defaultdict(lambda: usage.NOTHING)
-    for wish, claim in book.granted:
-        zone = wish.organization.time_zone
-        for bucket in buckets.of(wish.organization.id, claim.promotion_id, claim.currency, claim.created_at, zone):
-            shares[bucket] += share(claim)
+    for made in alike.values():
+        one, whole = made[0], sum(map(share, made), usage.NOTHING)
+        zone = zones[one.organization_id]
+        for bucket in buckets.of(one.organization_id, one.promotion_id, one.currency, one.created_at, zone):
+            shares[bucket] += whole
     return shares
 
 

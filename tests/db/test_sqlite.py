@@ -152,7 +152,7 @@ async def test_a_deed_cut_off_anywhere_is_done_or_undone(organization: Organizat
     """Cancelled at any await, and while that is undone, nothing is half done and the next claim goes through."""
     await make.code(organization, per_code=None)
     awaits = await cut_off(await deed(organization, 0))
-    assert awaits > 5
+    assert awaits > 3  # a round's: it begins, reads, writes and commits
     for number in range(1, awaits + 1):
         await cut_off(await deed(organization, number), number, *([number + 1] if twice else []))
         made = await asyncio.wait_for(claimed(organization, email=f"next{number}@example.com"), 5)
