@@ -1,5 +1,6 @@
 """What REST doors share: lenient JSON, and saying no in a vendor's own words."""
 
+import functools
 import json
 import re
 from collections.abc import Callable, Coroutine, Sequence
@@ -75,6 +76,7 @@ class Router:
         return self.api_route(path, ["DELETE"])
 
     def _answering(self, endpoint: Endpoint) -> Endpoint:
+        @functools.wraps(endpoint)
         async def answer(request: Request) -> Response:
             try:
                 async with bounds.in_time():

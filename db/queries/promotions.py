@@ -8,7 +8,7 @@ from tortoise.expressions import Case, F, Q, Subquery, When
 from tortoise.queryset import QuerySet
 
 from db import sql
-from db.models import DEFAULT_REFERENCE, Claim, Code, Promotion
+from db.models import DEFAULT_REFERENCE, Claim, Promotion
 
 _OF_CODES = sql.Given(organization_id="bigint", text_key="text")
 _MORE = sql.Given(id="bigint", claims="bigint")
@@ -38,13 +38,6 @@ async def by_ids(ids: Iterable[int]) -> dict[int, Promotion]:
 async def hold(promotion_id: int) -> Promotion | None:
     """The promotion with its row locked: nobody else changes its codes' claims now."""
     return await Promotion.filter(id=promotion_id).select_for_update(no_key=True).first()
-
-
-async def hold_of_code(organization_id: int, text_key: str) -> Promotion | None:
-    """The promotion that a code belongs to, with its row locked."""
-    of_code = Code.filter(organization_id=organization_id, text_key=text_key).values("promotion_id")
-    found = Promotion.filter(id=Subquery(of_code))
-    return await found.select_for_update(no_key=True).first()
 
 
 async def of_codes(texts: Collection[tuple[int, str]], *, hold: bool) -> dict[int, Promotion]:

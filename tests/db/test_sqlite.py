@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from tortoise.connection import get_connection
+from tortoise.exceptions import OperationalError
+from tortoise.transactions import in_transaction
 
 import db
 from db.models import Claim, Code, Organization
@@ -38,6 +40,31 @@ async def pragmas() -> dict[str, Any]:
 async def test_the_connection_is_durable_patient_and_keeps_foreign_keys(store: str) -> None:
     """A commit is synced to disk, a busy database waited for, and no row points at nothing."""
     assert await pragmas() == PRAGMAS
+
+
+async def test_a_question_waits_for_no_writer(organization: Organization) -> None:
+    """Outside of a transaction one is answered while another task writes, and with what was committed."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def writing() -> None:
+        async with in_transaction():
+            await Organization.filter(id=organization.id).update(name="Later")
+            begun.set()
+            await go_on.wait()
+            assert (await Organization.get()).name == "Later"
+
+    writer = asyncio.create_task(writing())
+    await begun.wait()
+    assert (await asyncio.wait_for(Organization.get(), 2)).name == "demo"
+    go_on.set()
+    await writer
+    assert (await Organization.get()).name == "Later"
+
+
+async def test_the_connection_that_asks_can_only_ask(store: str) -> None:
+    """Whatever is asked there changes nothing."""
+    with pytest.raises(OperationalError, match="readonly"):
+        await get_connection("default")._read("INSERT INTO account (number, created_at) VALUES (1, '')", [])
 
 
 async def kill_while_claiming(url: str, start: Path, name: str, answers: int) -> list[int]:

@@ -1,8 +1,11 @@
 """Admitting: whose key it is, what it may do, and for whom it speaks."""
 
+import asyncio
+
 import pytest
 
 from db.models import ApiKey, KeyKind, Organization
+from db.queries import keys
 from resolvers import admit, create, revoke
 from resolvers.admit import Holder, Right
 from tests import make
@@ -85,3 +88,23 @@ async def test_a_vendors_key_works_as_it_is(organization: Organization) -> None:
     """A key that a vendor issued admits its client unchanged."""
     await create.key(KeyKind.SECRET, organization.account_id, organization.id, "lancero-1234", NOW)
     assert (await holder("lancero-1234")).kind is KeyKind.SECRET
+
+
+async def test_many_keys_at_once_are_one_question(organization: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests of one moment are looked up together, each with its own answer, and nothing is remembered of it."""
+    other = await make.organization("other", account=2)
+    secret, public = await make.key(organization), await make.key(other, KeyKind.PUBLIC)
+    asked: list[int] = []
+    asking = keys.by_hashes
+
+    async def counted(hashes: set[str]) -> dict[str, keys.Working]:
+        asked.append(len(hashes))
+        return await asking(hashes)
+
+    monkeypatch.setattr(keys, "by_hashes", counted)
+    found = await asyncio.gather(*(admit.holder(value) for value in (secret, public, "nobody's", secret)))
+    told = [who and (who.kind, who.organization and who.organization.identifier) for who in found]
+    assert told == [(KeyKind.SECRET, "demo"), (KeyKind.PUBLIC, "other"), None, (KeyKind.SECRET, "demo")]
+    assert asked == [3]
+    assert await revoke.key((await ApiKey.get(kind=KeyKind.SECRET)).id, NOW)
+    assert await asyncio.gather(admit.holder(secret), admit.holder(secret)) == [None, None]

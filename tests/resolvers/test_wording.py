@@ -170,3 +170,9 @@ def test_the_longest_format_still_makes_a_code() -> None:
     """Prefix and pattern together are no longer than a code may be."""
     written = read_format(Style.PATTERN, "9" * 50, "x" * 50)
     assert len(written.text(0)) == wording.LONGEST_TEXT
+
+
+@pytest.mark.parametrize("letter", [chr(number) for number in range(128)])
+def test_plain_letters_are_folded_as_all_others(letter: str) -> None:
+    """The way that is quick for ASCII comes to the same: beside an é, which is kept, the letter is folded alike."""
+    assert wording.key(f"a{letter}B") == wording.key(f"éa{letter}B").removeprefix("é")

@@ -1,0 +1,52 @@
+"""Rows that are given to a statement come as they are, however many and whatever is in them."""
+
+from datetime import timedelta
+
+import pytest
+from tortoise.transactions import in_transaction
+
+from db import sql
+from db.models import Organization
+
+GIVEN = sql.Given(place="bigint", text="text", at="timestamptz")
+TEXTS = ["plain", "", 'it\'s "quoted"', "back\\slash", "é 😀 \u2028", "$1 ?1 {given}", "null", '["x"]', None]
+
+
+@pytest.mark.parametrize("many", [0, 1, 2, 5_000])
+async def test_any_number_of_rows_is_one_statement(store: str, many: int) -> None:
+    """Each comes once, also when there are more than a statement may have values."""
+    rows = [(place, str(place), None) for place in range(many)]
+    found = await GIVEN.rows("SELECT place, text FROM {given} AS given ORDER BY place", rows)
+    assert [(row["place"], row["text"]) for row in found] == [(place, text) for place, text, _ in rows]
+
+
+async def test_values_come_as_they_are(store: str) -> None:
+    """No text means anything to the statement that it is given to."""
+    rows = [(2**62 - place, text, None) for place, text in enumerate(TEXTS)]
+    found = await GIVEN.rows("SELECT place, text FROM {given} AS given ORDER BY place DESC", rows)
+    assert [(row["place"], row["text"]) for row in found] == [(place, text) for place, text, _ in rows]
+
+
+async def test_an_instant_is_as_the_models_have_it(organization: Organization) -> None:
+    """To the microsecond, so that what is written so and what the models write can be compared."""
+    at = organization.created_at + timedelta(microseconds=1)
+    text = "UPDATE organization SET created_at = given.at FROM {given} AS given WHERE organization.id = given.place"
+    await GIVEN.rows(text, [(organization.id, None, at)])
+    assert await Organization.filter(created_at=at).count() == 1
+    assert (await Organization.get()).created_at == at
+
+
+async def test_statements_together_are_run_in_their_order(organization: Organization) -> None:
+    """All of them, also when one fails; the first failure is told once they are over."""
+    done: list[int] = []
+
+    async def deed(number: int, fails: bool = False) -> None:
+        await GIVEN.rows("SELECT place FROM {given} AS given", [(number, None, None)])
+        done.append(number)
+        if fails:
+            raise RuntimeError(str(number))
+
+    with pytest.raises(RuntimeError, match="2"):
+        async with in_transaction():
+            await sql.together(deed(1), deed(2, fails=True), deed(3), deed(4, fails=True))
+    assert done == [1, 2, 3, 4]
