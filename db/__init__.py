@@ -16,11 +16,13 @@ from tortoise.migrations.api.migrate import migrate as apply_migrations
 
 from db import postgres, sqlite
 
+BUSY_SECONDS = 30
+
 SQLITE_PRAGMAS = {
     "journal_mode": "WAL",
     "synchronous": "FULL",  # an answered claim survives kill -9 and a power cut
     "foreign_keys": "ON",
-    "busy_timeout": sqlite.BUSY_SECONDS * 1000,
+    "busy_timeout": BUSY_SECONDS * 1000,
     "case_sensitive_like": "ON",  # as LIKE is on PostgreSQL
 }
 

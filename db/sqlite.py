@@ -24,8 +24,6 @@ from tortoise.backends.sqlite.client import (
 )
 from tortoise.connection import get_connections
 
-BUSY_SECONDS = 30
-
 
 def migrating(path: Path) -> AsyncFileLock:
     """One process of all migrates a file at a time; the others wait here.

@@ -62,9 +62,12 @@ async def test_a_question_waits_for_no_writer(organization: Organization) -> Non
 
 
 async def test_the_connection_that_asks_can_only_ask(store: str) -> None:
-    """Whatever is asked there changes nothing."""
+    """Whatever is asked there changes nothing, and is asked with the same patience and letters."""
+    client = get_connection("default")
+    [row] = await client.execute_query_dict("SELECT timeout, 'A' LIKE 'a' AS alike FROM pragma_busy_timeout")
+    assert tuple(row.values()) == (30_000, 0)
     with pytest.raises(OperationalError, match="readonly"):
-        await get_connection("default")._read("INSERT INTO account (number, created_at) VALUES (1, '')", [])
+        await client._read("INSERT INTO account (number, created_at) VALUES (1, '')", [])
 
 
 async def kill_while_claiming(url: str, start: Path, name: str, answers: int) -> list[int]:
