@@ -65,17 +65,21 @@ class Held(NamedTuple):
 
 
 async def held(pairs: Collection[tuple[int, str, str]]) -> list[Held]:
-    """What customers hold of codes, where either is limited; asked by organization, address and text key."""
+    """What customers hold of codes, where either is limited; asked by organization, address and text key.
+
+    The plus signs keep the databases to the index of a customer's claims: one person has few, one code may have
+    a million.
+    """
     found = await _PAIRS.rows(
         """
         SELECT asked.organization_id, asked.email_key, code.id AS code_id, code.promotion_id,
             (SELECT COUNT(*) FROM claim WHERE claim.customer_id = customer.id
-                AND claim.code_id = code.id AND claim.released_at IS NULL) AS of_code,
+                AND +claim.code_id = code.id AND claim.released_at IS NULL) AS of_code,
             CASE WHEN promotion.per_customer IS NULL THEN 0 ELSE
                 (SELECT COUNT(*) FROM claim WHERE claim.customer_id = customer.id
-                    AND claim.promotion_id = promotion.id AND claim.released_at IS NULL) END AS of_promotion,
+                    AND +claim.promotion_id = promotion.id AND claim.released_at IS NULL) END AS of_promotion,
             (SELECT claim.id FROM claim WHERE claim.customer_id = customer.id
-                AND claim.code_id = code.id AND claim.released_at IS NULL
+                AND +claim.code_id = code.id AND claim.released_at IS NULL
                 ORDER BY claim.created_at, claim.id LIMIT 1) AS first_of_code
         FROM {given} AS asked CROSS JOIN customer CROSS JOIN code CROSS JOIN promotion
         WHERE customer.organization_id = asked.organization_id AND customer.email_key = asked.email_key
