@@ -43,7 +43,7 @@ def config(url: str) -> dict[str, Any]:
 
 def _connection(url: str) -> dict[str, Any]:
     if is_sqlite(url):
-        return {"engine": "db.sqlite", "credentials": {"file_path": str(_path(url)), **SQLITE_PRAGMAS}}
+        return {"engine": "db.sqlite", "credentials": {"file_path": str(file_of(url)), **SQLITE_PRAGMAS}}
     return {"engine": "db.postgres", "credentials": postgres.credentials(url)}
 
 
@@ -57,7 +57,8 @@ def is_sqlite(url: str) -> bool:
     )
 
 
-def _path(url: str) -> Path:
+def file_of(url: str) -> Path:
+    """The file that an SQLite address names."""
     return Path(unquote(url.partition("://")[2]))
 
 
@@ -74,7 +75,7 @@ async def migrate(url: str) -> None:
 
 
 def _migrating(url: str) -> AbstractAsyncContextManager[object]:
-    return sqlite.migrating(_path(url)) if is_sqlite(url) else postgres.migrating(url)
+    return sqlite.migrating(file_of(url)) if is_sqlite(url) else postgres.migrating(url)
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from tortoise.transactions import in_transaction
 
 from db import trouble
 from db.models import DEFAULT_REFERENCE, Claim, Customer, Organization
-from db.queries import claims, codes, customers, promotions, usage
+from db.queries import accounts, claims, codes, customers, organizations, promotions, usage
 from db.queries.usage import Bucket, Share
 from resolvers import book, buckets, find, sense, terms, update
 from resolvers.refusals import InvalidInput, UnknownCustomer, UnknownPromotion
@@ -78,6 +78,19 @@ async def customer(organization: Organization, email: str, now: datetime) -> Cus
         else:
             await customers.delete(found.id)
         return found
+
+
+@trouble.retried
+async def organization(organization: Organization) -> None:
+    """Delete an organization with all that is below it, and its account if that was its only one.
+
+    Keys of the account go with it. Nothing is kept, not even the sums.
+    """
+    async with in_transaction():
+        await organizations.hold_all()
+        await organizations.delete(organization.id)
+        if not await organizations.of_account(organization.account_id):
+            await accounts.delete(organization.account_id)
 
 
 async def _keep_share(organization: Organization, promotion_id: int, gone: QuerySet[Claim]) -> None:

@@ -1,7 +1,9 @@
 """What the command line works with: the process it runs in, and its database."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, MutableMapping
+import sys
+from collections.abc import Callable, Coroutine, Iterator, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -9,6 +11,7 @@ from typing import Any, TypeVar
 import typer
 
 import db
+from db import trouble
 
 T = TypeVar("T")
 
@@ -21,6 +24,17 @@ class Process:
     clock: Callable[[], datetime]
     serve: Callable[[str, int, int], None]
     environment: MutableMapping[str, str]
+
+
+@contextmanager
+def reaching() -> Iterator[None]:
+    """A database that can't be reached is a sentence and exit code 1, not a stack trace."""
+    try:
+        yield
+    except Exception as error:
+        if not trouble.is_away(error):
+            raise
+        sys.exit(f"error: a database can't be reached: {error}")
 
 
 def with_database(context: typer.Context, work: Callable[[datetime], Coroutine[Any, Any, T]]) -> T:

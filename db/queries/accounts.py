@@ -18,6 +18,11 @@ async def add(number: int, now: datetime) -> Account:
     return await Account.create(number=number, created_at=now)
 
 
+async def delete(account_id: int) -> None:
+    """Delete it; its keys and organizations go with it."""
+    await Account.filter(id=account_id).delete()
+
+
 async def highest_number() -> int:
     """The highest number given out so far; 0 when there is none."""
     last = await Account.all().order_by("-number").first()

@@ -72,6 +72,11 @@ async def add(
     )
 
 
+async def delete(organization_id: int) -> None:
+    """Delete it; every row that carries it goes with it."""
+    await Organization.filter(id=organization_id).delete()
+
+
 async def by_ids(ids: Iterable[int]) -> dict[int, Organization]:
     return await Organization.in_bulk(ids, "id")
 

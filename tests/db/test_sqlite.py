@@ -70,16 +70,18 @@ async def test_the_connection_that_asks_can_only_ask(store: str) -> None:
         await client._read("INSERT INTO account (number, created_at) VALUES (1, '')", [])
 
 
-async def kill_while_claiming(url: str, start: Path, name: str, answers: int) -> list[int]:
+async def kill_while_claiming(url: str, name: str, answers: int) -> list[int]:
     """Claims of a process that is killed right after that many answers; those that were answered."""
-    command = [sys.executable, "-m", "tests.resolvers.racer", url, str(start), "2"]
+    command = [sys.executable, "-m", "schema.racers"]
     calls = [["claim_code", "HELLO-15", f"{name}c{n}@example.com"] for n in range(2_000)]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(json.dumps({"name": name, "calls": calls}))
-        process.stdin.close()
+        race = {"organization": "demo", "calls": calls, "lanes": 2, "now": NOW.isoformat()}
+        process.stdin.writelines(json.dumps(line) + "\n" for line in (url, race, "go"))
+        process.stdin.flush()
+        assert process.stdout.readline() == "ready\n"
         told = [json.loads(await asyncio.to_thread(process.stdout.readline)) for _ in range(answers)]
         process.kill()
         rest = [json.loads(line) for line in process.stdout if line.endswith("\n")]
@@ -87,23 +89,23 @@ async def kill_while_claiming(url: str, start: Path, name: str, answers: int) ->
     finally:
         process.kill()
         process.wait()
+        assert process.stdin is not None
         assert process.stdout is not None
+        process.stdin.close()
         process.stdout.close()
-    assert {what for what, _ in [*told, *rest]} == {"done"}
-    return [claim_id for _, claim_id in [*told, *rest]]
+    assert {what for _, what, _ in [*told, *rest]} == {"done"}
+    return [claim_id for _, _, claim_id in [*told, *rest]]
 
 
-async def test_an_answered_claim_survives_a_kill(database_url: str, tmp_path: Path) -> None:
+async def test_an_answered_claim_survives_a_kill(database_url: str) -> None:
     """After kill -9 every answered claim is there, at most those in the air beside them, and counters agree."""
     async with db.opened(database_url):
         organization = await make.organization()
         await make.code(organization, per_code=None)
-    start = tmp_path / "start"
-    start.touch()
     answered: list[int] = []
     for number, answers in enumerate((1, 7, 20, 33, 50)):
         before = len(answered)
-        answered += await kill_while_claiming(database_url, start, f"r{number}", answers)
+        answered += await kill_while_claiming(database_url, f"r{number}", answers)
         assert len(answered) >= before + answers
         async with db.opened(database_url):
             kept = set(await Claim.all().values_list("id", flat=True))

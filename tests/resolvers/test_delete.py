@@ -2,7 +2,7 @@
 
 import pytest
 
-from db.models import Claim, Code, Customer, Delivery, Organization, Promotion, UsageStat
+from db.models import Account, Claim, Code, Customer, Delivery, Organization, Promotion, UsageStat
 from resolvers import create, delete, find, generate, release, send, terms, update, verify
 from resolvers.refusals import (
     InvalidInput,
@@ -182,3 +182,16 @@ async def test_a_code_reserved_for_the_forgotten_is_nobodys(organization: Organi
     assert (await find.code(organization.id, "HELLO-15")).reserved_for_id is not None
     async with refused(ReservedForAnother):
         await claimed(organization)
+
+
+async def test_an_organization_is_deleted_alone(organization: Organization) -> None:
+    """Another of the same account stays, and so does the account, until it is its last."""
+    other = await make.organization("other", account=1)
+    await make.code(other)
+    await make.claimed(other)
+    await make.key(other)
+    await delete.organization(other)
+    assert [kept.identifier for kept in await Organization.all()] == ["demo"]
+    assert (await Account.all().count(), await Claim.all().count()) == (1, 0)
+    await delete.organization(organization)
+    assert (await Account.all().count(), await Organization.all().count()) == (0, 0)

@@ -1,67 +1,36 @@
 """Races: real processes on one database, and no limit is passed, no answer lost, no counter off."""
 
 import asyncio
-import json
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from db.models import Claim, Code, Customer, Delivery, Organization, Promotion, UsageStat
 from resolvers import find, generate, terms, verify
+from resolvers.race import Call
 from resolvers.wording import Format, Style
+from schema import racers
 from tests import make
 from tests.make import NOW, claimed
-
-ROOT = Path(__file__).parents[2]
-Call = list[Any]
 
 
 class Race:
     """Processes that start together; each makes its calls with some tasks at once."""
 
-    def __init__(self, url: str, folder: Path) -> None:
-        self.url, self.start = url, folder / "start"
+    def __init__(self, url: str) -> None:
+        self.url = url
 
     async def run(self, *calls: list[Call], lanes: int = 1) -> list[list[Any]]:
         """What every call was answered: what happened, and with what."""
-        command = [sys.executable, "-m", "tests.resolvers.racer", self.url, str(self.start), str(lanes)]
-        racers = [
-            subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-            )
-            for _ in calls
-        ]
-        try:
-            for name, (racer, its_calls) in enumerate(zip(racers, calls, strict=True)):
-                assert racer.stdin is not None
-                racer.stdin.write(json.dumps({"name": str(name), "calls": its_calls}))
-                racer.stdin.close()
-                racer.stdin = None
-            ready = [self.start.with_suffix(f".{name}") for name in range(len(calls))]
-            while not all(path.exists() for path in ready):
-                assert all(racer.poll() is None for racer in racers), racers[0].stderr
-                await asyncio.sleep(0.01)
-            self.start.touch()
-            said = await asyncio.gather(*(asyncio.to_thread(racer.communicate, timeout=100) for racer in racers))
-        finally:
-            for racer in racers:
-                racer.kill()
-                racer.wait()
-        for path in [self.start, *ready]:
-            path.unlink()
-        assert [(racer.returncode, errors) for racer, (_, errors) in zip(racers, said, strict=True)] == [
-            (0, "") for _ in racers
-        ]
-        return [json.loads(line) for answers, _ in said for line in answers.splitlines()]
+        async with asyncio.timeout(100), racers.running(self.url, len(calls)) as running:
+            answers = await running.race("demo", calls, lanes, lambda: None, NOW)
+        return [[what, told] for _, what, told in answers]
 
 
 @pytest.fixture
-def race(store: str, tmp_path: Path) -> Race:
-    return Race(store, tmp_path)
+def race(store: str) -> Race:
+    return Race(store)
 
 
 def outcomes(answers: list[list[Any]]) -> dict[str, int]:

@@ -1,0 +1,55 @@
+"""The command line's words for `copy`: how a store outgrows one machine."""
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from resolvers import copy
+from resolvers.copy import Copied
+from schema.process import reaching
+
+
+def store(
+    source: Annotated[str, typer.Option("--from", help="The store: sqlite://FILE or postgres://….")],
+    target: Annotated[str, typer.Option("--to", help="An empty database of either kind; gets its tables here.")],
+) -> None:
+    """Copy a whole store into an empty database, keys and counters and all.
+
+    Stop the service first: what is claimed in the source meanwhile is not copied. The source stays as it is. The
+    target gets everything or nothing, also when this is killed; then do it again.
+    """
+    with reaching():
+        copied = asyncio.run(_copy(source, target))
+    _show(copied)
+    if copied.drifts:
+        sys.exit("error: everything was copied, and counts wrongly what it counted wrongly before")
+
+
+async def _copy(source: str, target: str) -> Copied:
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("looking", total=None)
+        return await copy.store(
+            source,
+            target,
+            lambda rows: progress.update(task, total=rows),
+            lambda what, rows: progress.update(task, description=what, advance=rows),
+        )
+
+
+def _show(copied: Copied) -> None:
+    shown = Table("TABLE", "ROWS")
+    for name, rows in copied.rows.items():
+        shown.add_row(name, f"{rows:,}")
+    Console().print(shown)
+    print(f"{sum(copied.rows.values()):,} rows copied, and read again to compare each.")
+    for drift in copied.drifts:
+        print(drift)
+    if not copied.drifts:
+        print("Every counter equals its claims.")

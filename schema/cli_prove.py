@@ -1,0 +1,89 @@
+"""The command line's words for `prove`: the promise about limits, held to on the operator's own database."""
+
+import asyncio
+import contextlib
+import dataclasses
+import signal
+import sys
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from db.models import Organization
+from resolvers import prove, trials
+from resolvers.prove import Proof
+from resolvers.race import Answer, Call
+from schema import racers
+from schema.process import Process, reaching, with_database
+from schema.racers import Racers
+
+
+def limits(
+    context: typer.Context,
+    database: Annotated[str | None, typer.Option(help="Its address; TESSERA_DATABASE_URL's if not said.")] = None,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="That race each other.")] = 4,
+    claims: Annotated[int, typer.Option(min=prove.FEWEST_CLAIMS, help="About how many in a race.")] = 2_000,
+) -> None:
+    """Prove on a database that no limit can be passed: real processes race for each. Exits with 1 if one was.
+
+    It is done in an organization of its own, which is deleted afterwards, also when this is interrupted; nothing
+    else is touched. Who uses the database meanwhile will find it busy.
+    """
+    process: Process = context.obj
+    url = database or process.database_url
+    context.obj = dataclasses.replace(process, database_url=url)
+    try:
+        with reaching():
+            proofs = with_database(context, lambda now: _prove(url, processes, claims, now))
+    except asyncio.CancelledError:
+        sys.exit("error: this was ended, and what it had made is removed")
+    except racers.Died as died:
+        sys.exit(f"error: {died}")
+    _show(proofs)
+    breaches = [f"{proof.name}: {breach}" for proof in proofs for breach in proof.breaches]
+    for breach in breaches:
+        print(breach)
+    if breaches:
+        sys.exit(1)
+    print("Every limit held, and every counter equals its claims.")
+
+
+async def _prove(url: str, processes: int, claims: int, now: datetime) -> list[Proof]:
+    _end_well()
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("getting ready", total=None)
+        async with racers.running(url, processes) as running:
+            race = _race(running, processes, progress, task, now)
+            return [proof async for proof in prove.limits(claims, race, now)]
+
+
+def _race(running: Racers, processes: int, progress: Progress, task: TaskID, now: datetime) -> prove.Race:
+    async def race(organization: Organization, name: str, calls: list[Call]) -> list[Answer]:
+        progress.reset(task, description=name, total=len(calls))
+        shares = [calls[first::processes] for first in range(processes)]
+        return await running.race(organization.identifier, shares, trials.LANES, lambda: progress.advance(task), now)
+
+    return race
+
+
+def _end_well() -> None:
+    """Let SIGTERM end this as Ctrl-C does, with everything cleaned up."""
+    if task := asyncio.current_task():
+        with contextlib.suppress(NotImplementedError):  # Windows has no such signal
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
+def _show(proofs: list[Proof]) -> None:
+    table = Table("RACED FOR", "TRIED", "ALLOWED", "GRANTED", "REFUSED", "HOLDS")
+    for proof in proofs:
+        allowed = "as it comes" if proof.allowed is None else f"{proof.allowed:,}"
+        refused = ", ".join(f"{count:,} {name}" for name, count in sorted(proof.refused.items()))
+        holds = "no" if proof.breaches else "yes"
+        table.add_row(proof.name, f"{proof.tried:,}", allowed, f"{proof.granted:,}", refused, holds)
+    Console().print(table)
