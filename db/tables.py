@@ -7,6 +7,9 @@ from tortoise.models import Model
 
 from db import models
 
+BATCH = 5_000
+"""Rows of a table that are in memory at a time."""
+
 
 @dataclass(frozen=True)
 class Table:

@@ -3,12 +3,13 @@
 Whoever asks lends the racers; what is raced for, and what must come of it, is here and in resolvers/trials.py.
 """
 
+import re
 import secrets
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from db.models import Organization
 from db.queries import claims, organizations
@@ -17,6 +18,9 @@ from resolvers.race import DONE, FAULT, Answer, Call
 from resolvers.trials import Trial
 
 FEWEST_CLAIMS = 40
+NAME = "A proof, to be removed"
+LONGEST = timedelta(days=1)
+"""No proof takes longer: an older organization of one is nobody's."""
 
 Race = Callable[[Organization, str, list[Call]], Awaitable[list[Answer]]]
 """Makes all calls, by as many processes at once as it has, and gives their answers."""
@@ -37,8 +41,12 @@ class Proof:
 async def limits(claims: int, race: Race, now: datetime) -> AsyncGenerator[Proof, None]:
     """Race for every limit with about that many claims, and say of each whether it held.
 
-    However it ends, the organization it is done in is deleted with all that is in it, and nothing else is touched.
+    However it ends, the organization it is done in is deleted with all that is in it, and nothing else is touched,
+    but for what a proof that was killed a day ago or longer has left behind.
     """
+    for organization in await organizations.every():
+        if _is_left_behind(organization, now):
+            await delete.organization(organization)
     async with _thrown_away(now) as organization:
         for prepare in trials.ALL:
             trial = await prepare(organization, claims, now)
@@ -53,11 +61,16 @@ async def limits(claims: int, race: Race, now: datetime) -> AsyncGenerator[Proof
 async def _thrown_away(now: datetime) -> AsyncIterator[Organization]:
     identifier = f"proof-{secrets.token_hex(12)}"
     try:
-        yield await create.organization("A proof, to be removed", None, identifier, None, "EUR", "UTC", now)
+        yield await create.organization(NAME, None, identifier, None, "EUR", "UTC", now)
     finally:
         made = await organizations.by_identifier(identifier)
         if made is not None:
             await delete.organization(made)
+
+
+def _is_left_behind(organization: Organization, now: datetime) -> bool:
+    ours = organization.name == NAME and re.fullmatch("proof-[0-9a-f]{24}", organization.identifier) is not None
+    return ours and organization.created_at < now - LONGEST
 
 
 async def _breaches(organization: Organization, trial: Trial, answers: list[Answer]) -> list[str]:

@@ -20,8 +20,9 @@ def store(
 ) -> None:
     """Copy a whole store into an empty database, keys and counters and all.
 
-    Stop the service first: what is claimed in the source meanwhile is not copied. The source stays as it is. The
-    target gets everything or nothing, also when this is killed; then do it again.
+    Stop the service first: what is claimed in the source meanwhile is not copied.
+    The source stays as it is, and the target gets everything or nothing.
+    If this is killed, run it again.
     """
     with reaching():
         copied = asyncio.run(_copy(source, target))

@@ -30,8 +30,8 @@ def limits(
 ) -> None:
     """Prove on a database that no limit can be passed: real processes race for each. Exits with 1 if one was.
 
-    It is done in an organization of its own, which is deleted afterwards, also when this is interrupted; nothing
-    else is touched. Who uses the database meanwhile will find it busy.
+    It is done in an organization of its own, which is deleted afterwards, also when this is interrupted.
+    Nothing else is touched, but who uses the database meanwhile will find it busy.
     """
     process: Process = context.obj
     url = database or process.database_url

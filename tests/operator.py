@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -31,7 +32,7 @@ class Operator:
     def run(self, *words: str, code: int = 0) -> str:
         """What a command prints; a failure prints a sentence and no stack."""
         done = self.start(*words)
-        out, err = done.communicate(timeout=60)
+        out, err = done.communicate(timeout=120)
         assert done.returncode == code, err
         assert "Traceback" not in err
         return out if code == 0 else err + out
@@ -41,6 +42,21 @@ class Operator:
         said = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
         command = [sys.executable, str(ROOT / "main.py"), *words]
         return subprocess.Popen(command, cwd=self.folder, env=self.environment, text=True, **said)
+
+    def watch(self, *words: str) -> str:
+        """What somebody at a terminal sees of a command on standard error."""
+        ours, theirs = pty.openpty()
+        self.environment["TERM"] = "xterm"
+        process = self.start(*words, stderr=theirs)
+        os.close(theirs)
+        seen = b""
+        with contextlib.suppress(OSError):  # the terminal is gone with its process
+            while True:
+                seen += os.read(ours, 4096)
+        os.close(ours)
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+        return seen.decode()
 
     @contextmanager
     def serving(self, *words: str) -> Iterator[tuple[str, str]]:

@@ -7,8 +7,7 @@ from typing import Any
 import asyncpg
 
 from db.postgres import CONNECT_SECONDS, credentials
-from db.stores.sqlite import BATCH
-from db.tables import Table
+from db.tables import BATCH, Table
 
 LOCK_SECONDS = 30
 

@@ -9,10 +9,7 @@ from typing import Any
 
 import aiosqlite
 
-from db.tables import Table
-
-BATCH = 5_000
-"""Rows that are in memory at a time."""
+from db.tables import BATCH, Table
 
 BUSY_SECONDS = 30
 

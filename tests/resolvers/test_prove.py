@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import aclosing
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from db.models import Account, Claim, Code, Organization, Promotion
-from resolvers import prove, race
+from resolvers import create, prove, race
 from resolvers.prove import Proof
 from resolvers.race import Answer, Call
 from tests.make import NOW
@@ -73,3 +74,19 @@ async def test_a_failing_race_leaves_nothing(organization: Organization) -> None
         _ = [proof async for proof in prove.limits(prove.FEWEST_CLAIMS, run, NOW)]
     assert await Organization.all().count() == 1
     assert await Account.all().count() == 1
+
+
+async def test_what_a_killed_proof_left_is_deleted_a_day_later(organization: Organization) -> None:
+    """Not before, for that one may still go on; and nothing that is merely called alike is touched."""
+    kept = []
+    for identifier, name, age in (
+        ("proof-0123456789abcdef01234567", prove.NAME, timedelta(days=1, seconds=1)),
+        ("proof-fedcba987654321001234567", prove.NAME, timedelta(hours=23)),
+        ("proof-of-concept", prove.NAME, timedelta(days=2)),
+        ("proof-000000000000000000000000", "A shop", timedelta(days=2)),
+    ):
+        made = await create.organization(name, None, identifier, None, "EUR", "UTC", NOW - age)
+        kept.append(made.identifier)
+    async with aclosing(prove.limits(prove.FEWEST_CLAIMS, racing(lambda answers: answers), NOW)) as told:
+        await anext(told)
+    assert {one.identifier for one in await Organization.all()} == {"demo", *kept[1:]}

@@ -182,3 +182,11 @@ def test_a_copy_that_makes_no_sense(operator: Operator, words: str, says: str, c
     operator.run("organization", "add", "--name", "N")
     assert says in operator.run("copy", *words.split(), code=code)
     assert not (operator.folder / "b.db").exists()
+
+
+def test_progress_is_shown_to_somebody_who_looks(operator: Operator) -> None:
+    """On a terminal a bar tells which table is copied or compared, and of how many rows."""
+    with_codes(operator, 6_000)
+    seen = operator.watch("copy", "--from", source(operator), "--to", f"sqlite://{operator.folder / 'b.db'}")
+    assert "comparing" in seen
+    assert "12006/12006" in seen

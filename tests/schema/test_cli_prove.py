@@ -119,3 +119,11 @@ def test_a_database_that_breaks_the_promise_is_found_out(operator: Operator, dat
     assert re.search(r"^one code with 20 places: code ONE: counts 20 claims, has 1\d$", said, re.MULTILINE)
     assert "│ no " in said
     assert rows(database_url) == before
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_progress_is_shown_to_somebody_who_looks(operator: Operator) -> None:
+    """On a terminal a bar tells what is raced for and how far it is."""
+    seen = operator.watch("prove", "--processes", "1", "--claims", "40")
+    assert "one code with 10 places" in seen
+    assert "40/40" in seen
