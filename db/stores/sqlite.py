@@ -9,9 +9,8 @@ from typing import Any
 
 import aiosqlite
 
+from db import BUSY_SECONDS
 from db.tables import BATCH, Table
-
-BUSY_SECONDS = 30
 
 
 @asynccontextmanager
