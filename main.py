@@ -8,21 +8,35 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import uvicorn
 from fastapi import FastAPI
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import db
 from resolvers import sweep
 from resolvers.tally import Refusals
-from schema import cli, doors
+from schema import cli, doors, letters
 from schema.context import Services
+from schema.letters import compose, smtp
+from schema.letters.sender import Sender
 from schema.throttle import Attempts
 
 HERE = Path(__file__).resolve().parent
 log = logging.getLogger("tessera")
+
+
+def understood_by(read: Callable[[str], object]) -> AfterValidator:
+    """A setting that may be empty, and else makes sense to `read`, which raises ValueError."""
+
+    def understood(value: str) -> str:
+        if value:
+            read(value)
+        return value
+
+    return AfterValidator(understood)
 
 
 class Settings(BaseSettings):
@@ -33,6 +47,8 @@ class Settings(BaseSettings):
     database_url: str = f"sqlite://{HERE / 'tessera.db'}"
     public_url: str = "http://127.0.0.1:8000"
     failed_attempts_per_minute: int = Field(default=60, ge=0)
+    smtp_url: Annotated[str, understood_by(smtp.read_url)] = ""
+    mail_from: Annotated[str, understood_by(compose.read_sender)] = ""
 
 
 def utc_now() -> datetime:
@@ -50,6 +66,14 @@ def app() -> FastAPI:
         attempts=Attempts(known.failed_attempts_per_minute),
     )
 
+    sender = Sender(
+        letters.mailers(known.smtp_url, Path("outbox").resolve()),
+        letters.from_whom(known.mail_from, services.public_url),
+        services.public_url,
+        utc_now,
+        services.letters_queued,
+    )
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as life:
@@ -57,6 +81,7 @@ def app() -> FastAPI:
             life.push_async_callback(services.tally.write)
             await life.enter_async_context(every(1, services.tally.write))
             await life.enter_async_context(every(3600, lambda: sweep.leftovers(utc_now())))
+            await life.enter_async_context(sender.at_work())
             yield
 
     return doors.hang(services, lifespan)
@@ -101,7 +126,10 @@ def settings() -> Settings:
     try:
         return Settings()
     except ValidationError as wrong:
-        said = [f"TESSERA_{str(error['loc'][0]).upper()}: {error['msg']}" for error in wrong.errors()]
+        said = [
+            f"TESSERA_{str(error['loc'][0]).upper()}: {error['msg'].removeprefix('Value error, ')}"
+            for error in wrong.errors()
+        ]
         sys.exit("error: " + "; ".join(said))
 
 

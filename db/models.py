@@ -160,6 +160,8 @@ class Promotion(Model):
     code_lifetime_days = fields.IntField(null=True)
     claim_count = fields.BigIntField(default=0)
     deleted_claim_count = fields.BigIntField(default=0)
+    letter_subject = fields.CharField(500, null=True)  # its own words for its letters; null: the house's
+    letter_body = fields.TextField(null=True)
     metadata = JsonText(default=dict)
     particulars = JsonText(default=dict)
     version = fields.IntField(default=1)
@@ -356,7 +358,11 @@ class RefusalStat(Model):
 
 
 class Delivery(Model):
-    """One letter to one recipient about one code."""
+    """One letter to one recipient about one code.
+
+    due_at is when it is to be taken: a QUEUED one to be sent, a SENDING one because whoever took it has not come
+    back. It is null once nothing more is to be done, so that the queue is asked for by this column alone.
+    """
 
     id = fields.BigIntField(primary_key=True)
     organization: fields.ForeignKeyRelation[Organization] = fields.ForeignKeyField("models.Organization")
@@ -371,15 +377,31 @@ class Delivery(Model):
     status = fields.CharEnumField(DeliveryStatus, max_length=8, default=DeliveryStatus.QUEUED)
     attempts = fields.IntField(default=0)
     last_error = fields.CharField(1000, null=True)
+    due_at = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField()
     sent_at = fields.DatetimeField(null=True)
 
     class Meta:
         indexes = (
+            Index(fields=("due_at", "id"), name="delivery_due"),
             Index(fields=("organization_id", "created_at", "id"), name="delivery_page"),
+            Index(fields=("organization_id", "status", "created_at", "id"), name="delivery_page_of_status"),
             Index(fields=("code_id", "recipient_key"), name="delivery_recipient"),
             Index(fields=("code_id", "created_at", "id"), name="delivery_page_of_code"),
         )
+
+
+class Suppression(Model):
+    """An address that an organization writes no letters to."""
+
+    id = fields.BigIntField(primary_key=True)
+    organization: fields.ForeignKeyRelation[Organization] = fields.ForeignKeyField("models.Organization")
+    organization_id: int
+    email_key = fields.CharField(320)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        unique_together = (("organization", "email_key"),)
 
 
 class IdempotencyKey(Model):

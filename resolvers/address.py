@@ -1,4 +1,7 @@
-"""Addresses of codes' pages: whoever holds one may see the page; from the code's text it can't be guessed."""
+"""Addresses that only we can write: of codes' pages, and of the page where a recipient wants no more letters.
+
+Whoever holds one may see its page; from a code's text, or from somebody's e-mail address, it can't be guessed.
+"""
 
 import hashlib
 import hmac
@@ -10,6 +13,7 @@ from db.models import Organization
 _ID_BYTES, _SEAL_BYTES = 8, 12
 _HIGHEST_ID = 2**63 - 1
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{38}")
+_SHAPE_OF_RECIPIENT = re.compile(r"[A-Za-z0-9_-]{28,2000}")
 
 
 def of_code(organization: Organization, code_id: int) -> str:
@@ -35,5 +39,39 @@ def is_of(organization: Organization, code_id: int, address: str) -> bool:
     return hmac.compare_digest(of_code(organization, code_id).encode(), address.encode(errors="replace"))
 
 
-def _seal(organization: Organization, rows: bytes) -> bytes:
-    return hmac.digest(organization.page_secret.encode(), rows, hashlib.sha256)[:_SEAL_BYTES]
+def of_recipient(organization: Organization, email: str) -> str:
+    """The last part of the address where somebody says that the organization is to write them no more.
+
+    It holds all that is needed, so it works as long as the organization is there, whatever becomes of the letter.
+    """
+    row = organization.id.to_bytes(_ID_BYTES)
+    seal = _seal(organization, b"recipient:" + row + email.encode())
+    return urlsafe_b64encode(row + seal + email.encode()).decode().rstrip("=")
+
+
+def read_recipient(address: str) -> tuple[int, str] | None:
+    """The organization's id and the e-mail address that such an address speaks of, unsealed; None for nonsense."""
+    if not _SHAPE_OF_RECIPIENT.fullmatch(address):
+        return None
+    try:
+        told = urlsafe_b64decode(address + "=" * (-len(address) % 4))
+        email = told[_ID_BYTES + _SEAL_BYTES :].decode()
+    except ValueError:
+        return None
+    organization_id = int.from_bytes(told[:_ID_BYTES])
+    return (organization_id, email) if organization_id <= _HIGHEST_ID else None
+
+
+def is_of_recipient(organization: Organization, email: str, address: str) -> bool:
+    """Whether an address is this recipient's, to its last character; how long this takes tells nothing."""
+    return hmac.compare_digest(of_recipient(organization, email).encode(), address.encode(errors="replace"))
+
+
+def message_id(organization: Organization, delivery_id: int) -> str:
+    """The first part of a letter's Message-ID: the same each time it is sent, and no other letter's anywhere."""
+    seal = _seal(organization, b"letter:" + delivery_id.to_bytes(_ID_BYTES))
+    return f"{delivery_id}.{seal.hex()}"
+
+
+def _seal(organization: Organization, told: bytes) -> bytes:
+    return hmac.digest(organization.page_secret.encode(), told, hashlib.sha256)[:_SEAL_BYTES]

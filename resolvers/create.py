@@ -12,7 +12,7 @@ from tortoise.transactions import in_transaction
 from db import trouble
 from db.models import DEFAULT_REFERENCE, Customer, KeyKind, Location, Organization, Product, Promotion
 from db.queries import accounts, codes, customers, keys, locations, organizations, products, promotions
-from resolvers import admit, generate, remember, sense, terms
+from resolvers import admit, generate, remember, sense, template, terms
 from resolvers.refusals import (
     CodeTaken,
     EmailTaken,
@@ -22,6 +22,7 @@ from resolvers.refusals import (
     UnknownLocation,
 )
 from resolvers.sense import CheckedDiscount, CheckedLimits
+from resolvers.template import CheckedLetter
 
 MOST_TEXTS = 1_000
 """Texts that a promotion may be created with; more of them are generated or imported."""
@@ -38,6 +39,7 @@ class NewPromotion:
     discount: terms.Discount = terms.Discount()
     window: terms.Window = terms.Window()
     limits: terms.Limits = terms.Limits()
+    letter: terms.Letter = terms.Letter()
     location_numbers: tuple[int, ...] = ()
     metadata: dict[str, Any] | None = None
     codes: tuple[str, ...] = ()
@@ -81,6 +83,7 @@ def _checked(organization: Organization, new: NewPromotion) -> dict[str, Any]:
         "starts_at": starts_at,
         "ends_at": ends_at,
         **asdict(sense.limits(new.limits, CheckedLimits())),
+        **asdict(template.letter(new.letter, CheckedLetter())),
         "metadata": sense.metadata(new.metadata or {}, "metadata"),
         "particulars": new.particulars or {},
     }

@@ -1,5 +1,6 @@
 """Finds things: what there is, a page or a batch at a time."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -172,7 +173,19 @@ def all_customers(organization_id: int, search: str | None) -> QuerySet[Customer
 
 def all_deliveries(organization_id: int, status: Sequence[DeliveryStatus] | None) -> QuerySet[Delivery]:
     found = deliveries.all_of(organization_id)
+    if status is not None and len(set(status)) == 1:
+        return found.filter(status=status[0])  # the index has them in the page's order
     return found if status is None else found.filter(status__in=list(status))
+
+
+async def latest_deliveries(organization_id: int, status: DeliveryStatus | None, most: int) -> list[Delivery]:
+    """The newest letters, newest first, each with its code."""
+    return await deliveries.latest(organization_id, status, most)
+
+
+async def deliveries_by_status(organization_id: int) -> Counter[DeliveryStatus]:
+    """How many letters there are in each state."""
+    return await deliveries.by_status(organization_id)
 
 
 def _made_between(
@@ -287,6 +300,15 @@ async def code_at(said: str) -> tuple[Organization, Promotion, Code]:
     if found is None or of_code is None:
         raise UnknownCode(said)
     return organization, of_code, found
+
+
+async def recipient_at(said: str) -> tuple[Organization, str] | None:
+    """Whom the address in a letter speaks of, and who wrote to them; None for one that we have not written."""
+    told = address.read_recipient(said)
+    organization = await organizations.by_id(told[0]) if told else None
+    if told is None or organization is None or not address.is_of_recipient(organization, told[1], said):
+        return None
+    return organization, told[1]
 
 
 async def organization_called(identifier: str | None, number: int | None) -> Organization | None:

@@ -8,7 +8,7 @@ from tortoise.transactions import in_transaction
 
 from db import trouble
 from db.models import Code, Delivery, Organization
-from db.queries import codes, deliveries
+from db.queries import codes, deliveries, suppressions
 from resolvers import find, remember, sense, terms, update
 from resolvers.refusals import IdempotencyMismatch, InvalidInput
 from resolvers.sense import CheckedPerson
@@ -18,12 +18,13 @@ MOST_RECIPIENTS = 10_000
 
 @dataclass(frozen=True)
 class Sent:
-    """`received` are the different recipients; each is `queued`, or had been sent the code already."""
+    """`received` are the different recipients; each is `queued`, had been sent the code already, or is suppressed."""
 
     deliveries: list[Delivery]
     received: int
     queued: int
     already_sent: int
+    suppressed: int = 0
     dry_run: bool = False
 
 
@@ -38,7 +39,7 @@ async def code(
     idempotency_key: str | None,
     now: datetime,
 ) -> Sent:
-    """Queue letters about a code; nobody is written to twice about it unless `resend`.
+    """Queue letters about a code; nobody is written to twice about it unless `resend`, nor who is suppressed at all.
 
     A dry run says who would be written to. Raises UnknownCode, InvalidInput, IdempotencyMismatch.
     """
@@ -56,7 +57,7 @@ async def code(
         sent = await _write(found, people, note, resend, now)
         await deliveries.add(sent.deliveries)
         queued = await deliveries.queued_at(found.id, now, [letter.recipient_key for letter in sent.deliveries])
-        await remember.answer(organization.id, idempotency_key, [found.id, [row.id for row in queued], sent.received])
+        await remember.answer(organization.id, idempotency_key, _told(found, queued, sent))
         return replace(sent, deliveries=queued)
 
 
@@ -77,7 +78,8 @@ async def _write(
     found: Code, people: dict[str, CheckedPerson], message: str | None, resend: bool, now: datetime
 ) -> Sent:
     """The letters that these people are to get, not stored yet."""
-    known = set() if resend else await deliveries.recipients_of(found.id, list(people))
+    unwanted = await suppressions.among(found.organization_id, list(people))
+    known = set() if resend else await deliveries.recipients_of(found.id, list(people)) - unwanted
     letters = [
         Delivery(
             organization_id=found.organization_id,
@@ -87,17 +89,23 @@ async def _write(
             first_name=person.first_name,
             last_name=person.last_name,
             message=message,
+            due_at=now,
             created_at=now,
         )
         for key, person in people.items()
-        if key not in known
+        if key not in known | unwanted
     ]
-    return Sent(letters, len(people), len(letters), len(known))
+    return Sent(letters, len(people), len(letters), len(known), len(unwanted))
 
 
-async def _again(answer: tuple[int, list[int], int]) -> Sent:
-    code_id, ids, received = answer
+def _told(found: Code, queued: list[Delivery], sent: Sent) -> list[object]:
+    """What `_again` needs."""
+    return [found.id, [row.id for row in queued], sent.received, sent.suppressed]
+
+
+async def _again(answer: tuple[int, list[int], int, int]) -> Sent:
+    code_id, ids, received, suppressed = answer
     if not await codes.by_ids([code_id]):
         raise IdempotencyMismatch("The code that this key was used for has been deleted.")
     letters = list((await deliveries.by_ids(ids)).values())
-    return Sent(letters, received, len(ids), received - len(ids))
+    return Sent(letters, received, len(ids), received - len(ids) - suppressed, suppressed)

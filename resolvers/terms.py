@@ -75,3 +75,11 @@ class Limits:
     per_customer: Maybe[int | None] = ABSENT
     per_customer_and_code: Maybe[int | None] = ABSENT
     code_lifetime_days: Maybe[int | None] = ABSENT
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A promotion's own words for its letters, as templates (see resolvers/template.py)."""
+
+    subject: Maybe[str | None] = ABSENT
+    body: Maybe[str | None] = ABSENT

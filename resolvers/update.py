@@ -9,7 +9,7 @@ from tortoise.transactions import in_transaction
 from db import trouble
 from db.models import DEFAULT_REFERENCE, Code, Organization, Promotion
 from db.queries import codes, organizations, promotions
-from resolvers import create, find, generate, sense, terms
+from resolvers import create, find, generate, sense, template, terms
 from resolvers.refusals import (
     CodeTaken,
     InvalidInput,
@@ -19,6 +19,7 @@ from resolvers.refusals import (
     VersionConflict,
 )
 from resolvers.sense import CheckedDiscount, CheckedLimits
+from resolvers.template import CheckedLetter
 from resolvers.terms import ABSENT, Absent, Maybe, said
 
 
@@ -32,6 +33,7 @@ class PromotionChange:
     window: terms.Window = terms.Window()
     limits: terms.Limits = terms.Limits()
     location_numbers: Maybe[tuple[int, ...]] = ABSENT
+    letter: terms.Letter = terms.Letter()
     metadata: Maybe[dict[str, Any] | None] = ABSENT
     particulars: Maybe[dict[str, Any]] = ABSENT  # of the vendors that are named in it; what others told stays
 
@@ -114,6 +116,7 @@ def _changed(organization: Organization, found: Promotion, change: PromotionChan
         "starts_at": starts_at,
         "ends_at": ends_at,
         **asdict(sense.limits(change.limits, present_limits)),
+        **asdict(template.letter(change.letter, CheckedLetter(found.letter_subject, found.letter_body))),
         "metadata": sense.metadata(said(change.metadata, found.metadata) or {}, "metadata"),
         "particulars": {**present_particulars, **said(change.particulars, {})},
     }

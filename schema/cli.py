@@ -15,7 +15,7 @@ from db import trouble
 from db.models import KeyKind
 from resolvers import create, find, found, revoke, verify
 from resolvers.refusals import Refusal
-from schema import cli_copy, cli_files, cli_prove
+from schema import cli_copy, cli_files, cli_letters, cli_prove
 from schema.process import Process, with_database
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ app.add_typer(cli_files.exports, name="export")
 app.add_typer(cli_files.imports, name="import")
 app.command("copy")(cli_copy.store)
 app.command("prove")(cli_prove.limits)
+app.command("deliveries")(cli_letters.deliveries)
 
 
 def run(

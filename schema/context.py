@@ -1,7 +1,8 @@
 """What a request carries in: who calls, for which organization, and what the process lends them."""
 
+import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
@@ -22,6 +23,7 @@ class Services:
     public_url: str
     tally: Refusals
     attempts: Attempts
+    letters_queued: asyncio.Event = field(default_factory=asyncio.Event)  # wakes this process's sender
 
 
 class NotAdmitted(Exception):

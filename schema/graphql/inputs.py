@@ -159,6 +159,25 @@ def _window(value: WindowInput | None) -> terms.Window:
     return value.said() if value else terms.Window()
 
 
+@strawberry.input(
+    description="A promotion's own words for its letters: Jinja templates with {{ code }}, {{ url }}, {{ firstName }},"
+    " {{ lastName }}, {{ email }}, {{ organization }}, {{ promotion }}, {{ gives }}, {{ until }}, {{ message }},"
+    " {{ unsubscribeUrl }} and {% if %}. Below the body stand the code, its QR and its page. Null is the house's words."
+)
+class LetterInput:
+    subject: str | None = UNSET
+    body: str | None = UNSET
+
+    def said(self) -> terms.Letter:
+        return terms.Letter(subject=given(self.subject), body=given(self.body))
+
+
+def _letter(value: LetterInput | None) -> terms.Letter:
+    if value is UNSET:
+        return terms.Letter()
+    return value.said() if value else terms.Letter(None, None)
+
+
 def _limits(value: LimitsInput | None) -> terms.Limits:
     return value.said() if value else terms.Limits()
 
@@ -239,6 +258,7 @@ class CreatePromotionInput:
     discount: DiscountInput | None = UNSET
     window: WindowInput | None = UNSET
     limits: LimitsInput | None = UNSET
+    letter: LetterInput | None = UNSET
     location_numbers: list[int] | None = UNSET
     metadata: JSON | None = UNSET
     codes: list[str] | None = UNSET
@@ -255,6 +275,7 @@ class CreatePromotionInput:
             discount=_discount(self.discount),
             window=_window(self.window),
             limits=_limits(self.limits),
+            letter=_letter(self.letter),
             location_numbers=tuple(present(self.location_numbers, [])),
             metadata=optional(self.metadata),  # type: ignore[arg-type]  # `sense.metadata` says what it may be
             codes=tuple(present(self.codes, [])),
@@ -272,6 +293,7 @@ class UpdatePromotionInput:
     discount: DiscountInput | None = UNSET
     window: WindowInput | None = UNSET
     limits: LimitsInput | None = UNSET
+    letter: LetterInput | None = UNSET
     location_numbers: list[int] | None = UNSET
     metadata: JSON | None = UNSET
 
@@ -285,6 +307,7 @@ class UpdatePromotionInput:
             discount=_discount(self.discount),
             window=_window(self.window),
             limits=_limits(self.limits),
+            letter=_letter(self.letter),
             location_numbers=ABSENT if isinstance(numbers, terms.Absent) else tuple(numbers or ()),
             metadata=given(self.metadata),  # type: ignore[arg-type]  # `sense.metadata` says what it may be
         )
@@ -412,6 +435,11 @@ class SendCodeInput:
     resend: bool = False
     dry_run: bool = False
     idempotency_key: str | None = UNSET
+
+
+@strawberry.input
+class SuppressRecipientInput:
+    email: str
 
 
 @strawberry.input

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import strawberry
 
-from resolvers import activate, claim, create, delete, generate, issue, release, send, sense, update
+from resolvers import activate, claim, create, delete, generate, issue, release, send, sense, suppress, update
 from resolvers.admit import Right
 from resolvers.wording import Format, Style
 from schema.graphql import ids
@@ -27,6 +27,7 @@ from schema.graphql.inputs import (
     IssueCodeInput,
     ReleaseClaimInput,
     SendCodeInput,
+    SuppressRecipientInput,
     UpdateCodeInput,
     UpdatePromotionInput,
     optional,
@@ -165,7 +166,13 @@ class CodeSent:
     received: int = strawberry.field(description="Different recipients.")
     queued: int
     already_sent: int
+    suppressed: int = strawberry.field(description="They want no letters, or can't get any; `resend` changes nothing.")
     dry_run: bool
+
+
+@strawberry.type
+class RecipientSuppressed:
+    email: str
 
 
 @strawberry.type
@@ -235,6 +242,7 @@ ReleaseClaimResult = Annotated[ClaimReleased | InvalidInput, strawberry.union("R
 SendCodeResult = Annotated[
     CodeSent | UnknownCode | InvalidInput | IdempotencyMismatch, strawberry.union("SendCodeResult")
 ]
+SuppressRecipientResult = Annotated[RecipientSuppressed | InvalidInput, strawberry.union("SuppressRecipientResult")]
 DeleteCodeResult = Annotated[CodeDeleted | UnknownCode, strawberry.union("DeleteCodeResult")]
 
 
@@ -386,13 +394,21 @@ class Mutation:
             optional(input.idempotency_key),
             caller.now,
         )
+        caller.services.letters_queued.set()
         return CodeSent(
             deliveries=[Delivery.of(row) for row in sent.deliveries],
             received=sent.received,
             queued=sent.queued,
             already_sent=sent.already_sent,
+            suppressed=sent.suppressed,
             dry_run=sent.dry_run,
         )
+
+    @strawberry.mutation(description="Letters to this address are never sent, queued ones included.")
+    async def suppress_recipient(self, info: Info, input: SuppressRecipientInput) -> SuppressRecipientResult | None:
+        info.context.demand(Right.MANAGE)
+        caller = info.context.caller
+        return RecipientSuppressed(email=await suppress.recipient(caller.organization, input.email, caller.now))
 
     @strawberry.mutation(description="For good, with its claims; updateCode(isEnabled: false) is the reversible way.")
     async def delete_code(self, info: Info, input: DeleteCodeInput) -> DeleteCodeResult | None:

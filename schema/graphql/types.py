@@ -79,6 +79,12 @@ class Limits:
         )
 
 
+@strawberry.type(description="A promotion's own words for its letters; null: the house's.")
+class Letter:
+    subject: str | None
+    body: str | None
+
+
 @strawberry.type(description="Refusals of one reason.")
 class RefusalCount:
     reason: RefusalReason
@@ -172,6 +178,7 @@ class Promotion(Node):
     discount: Discount = strawberry.field(directives=[Public()])
     window: Window = strawberry.field(directives=[Public()])
     limits: Limits
+    letter: Letter
     claim_count: int = strawberry.field(description="Always counted, limit or no limit; deleting keeps it.")
     metadata: JSON
     version: int = strawberry.field(description="Goes up with each change.")
@@ -192,6 +199,7 @@ class Promotion(Node):
             discount=Discount.of(row),
             window=Window.of(row),
             limits=Limits.of(row),
+            letter=Letter(subject=row.letter_subject, body=row.letter_body),
             claim_count=row.claim_count,
             metadata=JSON(row.metadata),
             version=row.version,

@@ -1,7 +1,11 @@
-"""What a customer sees: the page that `Code.url` leads to. No script, nothing from elsewhere, nothing kept."""
+"""What a customer sees: the page that `Code.url` leads to, and the one where they want no more letters.
+
+No script, nothing from elsewhere, nothing kept.
+"""
 
 import hashlib
 from base64 import b64encode
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import segno
@@ -12,7 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from db.models import Code, Organization, Promotion
-from resolvers import address, find, rules
+from resolvers import address, find, rules, suppress
 from resolvers.refusals import UnknownCode
 from schema import bounds, faults
 from schema.context import Services
@@ -25,7 +29,7 @@ STYLE_HASH = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex",
@@ -41,23 +45,55 @@ def url(public_url: str, organization: Organization, code_id: int) -> str:
     return f"{public_url}/c/{address.of_code(organization, code_id)}"
 
 
+def unsubscribe_url(public_url: str, organization: Organization, email: str) -> str:
+    """Where a recipient says that they want no more letters."""
+    return f"{public_url}/u/{address.of_recipient(organization, email)}"
+
+
 async def code(request: Request) -> Response:
-    """The page at a code's address; whatever is wrong is said in the same clothes."""
+    """The page at a code's address."""
+    return await _in_our_clothes(_code, request, "a code's page")
+
+
+async def unsubscribe(request: Request) -> Response:
+    """Asks whether somebody wants no more letters, and takes their word for it.
+
+    What scans a letter may GET its links, and changes nothing by that; the button POSTs, and so does the one that
+    mail programs show by themselves (RFC 8058).
+    """
+    return await _in_our_clothes(_unsubscribe, request, "the page against letters")
+
+
+async def _in_our_clothes(answer: Callable[[Request], Awaitable[Response]], request: Request, where: str) -> Response:
+    """Whatever is wrong is said on a page as well."""
     try:
         async with bounds.in_time():
-            return await _code(request)
-    except UnknownCode:
-        return _sorry(404, "Nothing here", "There is no code at this address. Is it complete, as it was given to you?")
+            return await answer(request)
     except bounds.TookTooLong:
         return _sorry(503, "Too busy", "That took too long. Try again in a minute.")
     except Exception as bug:
-        told = faults.logged(bug, "a code's page")
+        told = faults.logged(bug, where)
         return _sorry(told.status, "Sorry", str(told))
+
+
+async def _unsubscribe(request: Request) -> Response:
+    services: Services = request.app.state.services
+    found = await find.recipient_at(request.path_params["address"])
+    if found is None:
+        return _sorry(404, "Nothing here", "There is nobody at this address. Is it complete, as it was in the letter?")
+    organization, email = found
+    done = request.method == "POST"
+    if done:
+        await suppress.recipient(organization, email, services.clock())
+    return _page("unsubscribe.html", 200, organization=organization.name, email=email, done=done)
 
 
 async def _code(request: Request) -> Response:
     services: Services = request.app.state.services
-    organization, promotion, found = await find.code_at(request.path_params["address"])
+    try:
+        organization, promotion, found = await find.code_at(request.path_params["address"])
+    except UnknownCode:
+        return _sorry(404, "Nothing here", "There is no code at this address. Is it complete, as it was given to you?")
     places = (await find.locations_of_promotions([promotion.id])).get(promotion.id, [])
     status = rules.code_status(found, promotion, services.clock())
     return _page("code.html", 200, **_told(organization, promotion, found, status, [place.name for place in places]))
@@ -93,4 +129,7 @@ def _page(name: str, status: int, **told: object) -> Response:
     return HTMLResponse(templates.get_template(name).render(told), status, HEADERS)
 
 
-routes: list[BaseRoute] = [Route("/c/{address:path}", code)]
+routes: list[BaseRoute] = [
+    Route("/c/{address:path}", code),
+    Route("/u/{address:path}", unsubscribe, methods=["GET", "POST"]),
+]

@@ -105,12 +105,14 @@ async def generate_codes(request: Request) -> JSONResponse:
 async def send_code(request: Request) -> JSONResponse:
     """How many different people were named [seed], and how many of them have a letter waiting now (choice).
 
-    Who was sent the code before gets no second letter, so that a call may be repeated (choice).
+    Who was sent the code before gets no second letter, so that a call may be repeated (choice); who wants none
+    gets none.
     """
     caller = await _caller(request)
     body = await rest.json_object(request)
     text, people = reading.text(body, "code"), reading.recipients(body)
     sent = await send.code(caller.organization, text, people, None, False, False, None, caller.now)
+    caller.services.letters_queued.set()
     return shapes.answer({"receivedLeads": sent.received, "notifiedLeads": sent.queued})
 
 

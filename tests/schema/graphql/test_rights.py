@@ -193,6 +193,7 @@ FOREIGN: dict[str, str] = {
     "claimCode": 'mutation { claimCode(input: {text: "THEIRS", customer: {email: "a@example.com"}}) { __typename } }',
     "releaseClaim": 'mutation { releaseClaim(input: {claimId: $claim, reason: "mine"}) { __typename } }',
     "sendCode": 'mutation { sendCode(input: {text: "THEIRS", recipients: [{email: "a@example.com"}]}) { __typename } }',
+    "suppressRecipient": 'mutation { suppressRecipient(input: {email: "a@example.com"}) { __typename } }',
     "deleteCode": 'mutation { deleteCode(input: {text: "THEIRS"}) { __typename } }',
 }
 HEARD = {
@@ -208,6 +209,7 @@ HEARD = {
     "claimCode": "UnknownCode",
     "releaseClaim": "InvalidInput",
     "sendCode": "UnknownCode",
+    "suppressRecipient": "RecipientSuppressed",
     "deleteCode": "UnknownCode",
 }
 

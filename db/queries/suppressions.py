@@ -1,0 +1,32 @@
+"""Suppressions: addresses that an organization writes no letters to."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from db import sql
+from db.models import Suppression
+
+
+async def add(organization_id: int, email_key: str, now: datetime) -> None:
+    """Keep an address; one that is kept already stays as it is."""
+    await sql.rows(
+        """
+        INSERT INTO suppression (organization_id, email_key, created_at) VALUES ($1, $2, $3)
+        ON CONFLICT (organization_id, email_key) DO NOTHING
+        """,
+        organization_id,
+        email_key,
+        now,
+    )
+
+
+async def among(organization_id: int, email_keys: Collection[str]) -> set[str]:
+    """Those of the addresses that are suppressed."""
+    found = Suppression.filter(organization_id=organization_id, email_key__in=email_keys)
+    return set(await found.values_list("email_key", flat=True))  # type: ignore[arg-type]
+
+
+async def pairs_among(organization_ids: Collection[int], email_keys: Collection[str]) -> set[tuple[int, str]]:
+    """The suppressed addresses of several organizations at once, each with its organization's id."""
+    found = Suppression.filter(organization_id__in=organization_ids, email_key__in=email_keys)
+    return set(await found.values_list("organization_id", "email_key"))

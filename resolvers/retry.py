@@ -1,0 +1,18 @@
+"""Retries letters that have failed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from tortoise.transactions import in_transaction
+
+from db.models import Organization
+from db.queries import deliveries
+
+
+async def letters(organizations: Sequence[Organization], now: datetime) -> int:
+    """Queue the failed letters of organizations anew, with all their tries before them; how many there were.
+
+    Whoever has been sent the code since then, or is about to be, is written to no second time.
+    """
+    async with in_transaction():
+        return await deliveries.retry_failed(now, [organization.id for organization in organizations])

@@ -1,0 +1,20 @@
+"""Suppresses recipients: an organization writes them no more letters."""
+
+from datetime import datetime
+
+from tortoise.transactions import in_transaction
+
+from db.models import Organization
+from db.queries import suppressions
+from resolvers import sense
+
+
+async def recipient(organization: Organization, email: str, now: datetime) -> str:
+    """Write no more letters to an address, those that are queued included; the address as it was understood.
+
+    Said twice it is true once. Raises InvalidInput.
+    """
+    written, email_key = sense.email(email, "email")
+    async with in_transaction():
+        await suppressions.add(organization.id, email_key, now)
+    return written
