@@ -4,8 +4,11 @@ import io
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from email.message import EmailMessage
-from email.policy import SMTP
+from email.charset import QP, Charset
+from email.mime.image import MIMEImage
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from email.policy import compat32
 from email.utils import format_datetime
 from functools import lru_cache
 from pathlib import Path
@@ -32,8 +35,13 @@ _ATOM, _LABEL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+", "[A-Za-z0-9](?:[A-Za-z0-9-]*
 PLAIN_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
 """What goes to the server as it is: ASCII, also at `localhost` and other hosts that only our own network knows."""
 
-SEVEN_BIT = SMTP.clone(cte_type="7bit")
-"""Servers that know nothing of 8BITMIME take it as well."""
+LINES = compat32.clone(linesep="\r\n")
+QUOTED = Charset("utf-8")
+QUOTED.body_encoding = QP
+"""Everything is 7-bit, so that servers that know nothing of 8BITMIME take it as well.
+
+What is quoted so never holds `=_`, with which the boundaries between the parts begin.
+"""
 
 plain = Environment(loader=FileSystemLoader(HERE), undefined=StrictUndefined, trim_blocks=True)  # noqa: S701 (text)
 escaping = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
@@ -136,14 +144,18 @@ def values(
     }
 
 
-def _body(told: dict[str, str], subject: str, words: str, domain: str) -> EmailMessage:
+def _body(told: dict[str, str], subject: str, words: str, domain: str) -> MIMEMultipart:
     """The letter in text and in HTML, with the QR code that the latter shows."""
     image = f"qr@{domain}"
     paragraphs = [paragraph.strip() for paragraph in re.split(r"\n\s*\n", words.replace("\r\n", "\n"))]
     html = escaping.get_template("letter.html").render(told, subject=subject, paragraphs=paragraphs, qr=image)
-    message = EmailMessage(policy=SEVEN_BIT)
-    message.set_content(plain.get_template("letter.txt").render(told, words=words))
-    message.add_alternative(html, subtype="html")
-    shown: EmailMessage = message.get_payload(1)  # type: ignore[assignment]
-    shown.add_related(qr(told["code"]), "image", "png", cid=f"<{image}>", filename="code.png", disposition="inline")
-    return message
+    text = plain.get_template("letter.txt").render(told, words=words)
+    shown = MIMEImage(qr(told["code"]), "png", policy=LINES)
+    shown["Content-ID"] = f"<{image}>"
+    shown["Content-Disposition"] = 'inline; filename="code.png"'
+    related = MIMEMultipart("related", "=_related", [_part(html, "html"), shown], policy=LINES)
+    return MIMEMultipart("alternative", "=_alternative", [_part(text, "plain"), related], policy=LINES)
+
+
+def _part(text: str, kind: str) -> MIMEText:
+    return MIMEText(text, kind, QUOTED, policy=LINES)  # type: ignore[arg-type]  # a Charset is what it is made into
