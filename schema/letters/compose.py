@@ -2,6 +2,8 @@
 
 import io
 import re
+import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from email.charset import QP, Charset
@@ -35,13 +37,13 @@ _ATOM, _LABEL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+", "[A-Za-z0-9](?:[A-Za-z0-9-]*
 PLAIN_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
 """What goes to the server as it is: ASCII, also at `localhost` and other hosts that only our own network knows."""
 
-LINES = compat32.clone(linesep="\r\n")
+LINES = compat32.clone(linesep="\r\n", mangle_from_=False)
 QUOTED = Charset("utf-8")
 QUOTED.body_encoding = QP
-"""Everything is 7-bit, so that servers that know nothing of 8BITMIME take it as well.
+"""Everything is 7-bit, so that servers that know nothing of 8BITMIME take it as well."""
 
-What is quoted so never holds `=_`, with which the boundaries between the parts begin.
-"""
+LONGEST_LINE = 900
+"""Characters that a line may have as it is; SMTP allows 998."""
 
 plain = Environment(loader=FileSystemLoader(HERE), undefined=StrictUndefined, trim_blocks=True)  # noqa: S701 (text)
 escaping = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
@@ -99,6 +101,12 @@ def qr(text: str) -> bytes:
     return drawn.getvalue()
 
 
+def draw(texts: Iterable[str]) -> None:
+    """Have the QR codes of these texts at hand."""
+    for text in texts:
+        qr(text)
+
+
 def letter(delivery: Delivery, sender: Sender, public_url: str, now: datetime) -> Letter:
     """A delivery as a letter; it comes with its organization, code and promotion. Raises Unwritable."""
     organization, promotion = delivery.organization, delivery.code.promotion
@@ -153,9 +161,16 @@ def _body(told: dict[str, str], subject: str, words: str, domain: str) -> MIMEMu
     shown = MIMEImage(qr(told["code"]), "png", policy=LINES)
     shown["Content-ID"] = f"<{image}>"
     shown["Content-Disposition"] = 'inline; filename="code.png"'
-    related = MIMEMultipart("related", "=_related", [_part(html, "html"), shown], policy=LINES)
-    return MIMEMultipart("alternative", "=_alternative", [_part(text, "plain"), related], policy=LINES)
+    related = MIMEMultipart("related", _boundary(), [_part(html, "html"), shown], policy=LINES)
+    return MIMEMultipart("alternative", _boundary(), [_part(text, "plain"), related], policy=LINES)
+
+
+def _boundary() -> str:
+    """What stands between two parts; nobody who has a word in a letter can write it."""
+    return f"=_{secrets.token_hex(12)}"
 
 
 def _part(text: str, kind: str) -> MIMEText:
+    if text.isascii() and len(max(text.splitlines(), key=len, default="")) <= LONGEST_LINE:
+        return MIMEText(text, kind, "us-ascii", policy=LINES)
     return MIMEText(text, kind, QUOTED, policy=LINES)  # type: ignore[arg-type]  # a Charset is what it is made into

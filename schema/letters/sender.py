@@ -87,6 +87,8 @@ class Sender:
         if not await deliver.are_due(now):
             return 0, True
         batch = await deliver.take(now)
+        # Beside the loop, and once for all letters about a code: drawing one would keep every request waiting.
+        await asyncio.to_thread(compose.draw, {letter.code.text for letter in batch.letters})
         outcomes: dict[int, Outcome] = {}
         await self._hand_over(iter(batch.letters), outcomes)
         settled = {letter.id: outcomes.get(letter.id, UNTRIED) for letter in batch.letters}
@@ -113,11 +115,8 @@ class Sender:
                 return
 
     async def _send(self, mailer: Mailer, letter: Delivery) -> Outcome:
-        """One letter's way out. It is composed beside the loop, because a QR code would keep all requests waiting."""
         try:
-            await mailer.send(
-                await asyncio.to_thread(compose.letter, letter, self._sender, self._public_url, self._clock())
-            )
+            await mailer.send(compose.letter(letter, self._sender, self._public_url, self._clock()))
         except (Refused, compose.Unwritable) as no:
             return Outcome(Fate.REFUSED, str(no))
         except Unreachable as no:
