@@ -64,7 +64,7 @@ class PostOffice:
     def authenticate(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
         assert isinstance(data, LoginPassword)
         self.logins.append((data.login.decode(), data.password.decode()))
-        return AuthResult(success=data.password == b"open sesame")
+        return AuthResult(success=data.password == b"open sesame", handled=False)
 
     @property
     def recipients(self) -> list[str]:
