@@ -19,6 +19,7 @@ from enum import Enum
 
 from tortoise.transactions import in_transaction
 
+from db import trouble
 from db.models import Delivery, DeliveryStatus
 from db.queries import deliveries, suppressions
 
@@ -88,6 +89,7 @@ async def _kept_from(letters: list[Delivery]) -> dict[int, Outcome]:
     return found
 
 
+@trouble.retried
 async def record(batch: Batch, outcomes: Mapping[int, Outcome], now: datetime) -> None:
     """Write down what became of letters; alike ones in one statement.
 

@@ -4,11 +4,13 @@ from datetime import datetime
 
 from tortoise.transactions import in_transaction
 
+from db import trouble
 from db.models import Organization
 from db.queries import suppressions
 from resolvers import sense
 
 
+@trouble.retried
 async def recipient(organization: Organization, email: str, now: datetime) -> str:
     """Write no more letters to an address, those that are queued included; the address as it was understood.
 

@@ -78,9 +78,11 @@ def letter(change: terms.Letter, present: CheckedLetter) -> CheckedLetter:
 def _check(text: str | None, field: str) -> str | None:
     """A template that can be rendered for every letter, or none. Raises InvalidInput with line and reason."""
     path = ("letter", field)
-    checked = sense.optional_text(text, *path, longest=LONGEST[field])
-    if checked is None:
+    if text is None or not text.strip():
         return None
+    if len(text) > LONGEST[field]:
+        raise InvalidInput(f"At most {LONGEST[field]} characters, please; these are {len(text)}.", *path)
+    checked = sense.storable(text, *path)  # with its first empty lines, for they are counted
     try:
         parsed = _plain.parse(checked)
         for node in parsed.find_all(nodes.Node):
@@ -96,8 +98,9 @@ def _check(text: str | None, field: str) -> str | None:
 def _check_node(node: nodes.Node) -> None:
     """Raises TemplateSyntaxError for what a letter may not hold."""
     if not isinstance(node, _ALLOWED):
-        named = type(node).__name__.lower()
-        raise TemplateSyntaxError(f"a letter prints variables and chooses with if; {named} is not for it.", node.lineno)
+        named, inside = type(node).__name__.lower(), node.find_all(nodes.Node)
+        line = node.lineno or next((one.lineno for one in inside if one.lineno), 1)
+        raise TemplateSyntaxError(f"a letter prints variables and chooses with if; {named} is not for it.", line)
     if isinstance(node, nodes.Name) and node.name not in VARIABLES:
         known = ", ".join(VARIABLES)
         raise TemplateSyntaxError(f"there is no {node.name}; there are {known}.", node.lineno)

@@ -67,8 +67,8 @@ class Sender:
             self._queued.clear()
             try:
                 taken, is_usable = await self.batch()
-            except Exception:
-                log.exception("letters wait until the database can be asked again")
+            except Exception as trouble:
+                faults.logged(trouble, "the sender")
                 taken, is_usable = 0, False
             rest = 0 if is_usable else min(max(2 * rest, 1), LONGEST_REST)
             if rest:
@@ -133,10 +133,10 @@ class Sender:
         while True:
             try:
                 return await deliver.record(batch, outcomes, self._clock())
-            except Exception:
+            except Exception as trouble:
                 if self._clock() >= batch.lease:
                     raise
-                log.exception("what became of %s letters is written down in a moment", len(outcomes))
+                faults.logged(trouble, f"what became of {len(outcomes)} letters")
                 await asyncio.sleep(1)
 
 

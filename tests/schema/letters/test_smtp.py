@@ -218,11 +218,3 @@ async def test_a_server_that_knows_ascii_only() -> None:
             await one.send(letter(1, "ёлка@example.com"))
         await one.send(letter(2))
     assert office.recipients == ["ada@example.com"]
-
-
-async def test_an_address_is_no_command(office: PostOffice) -> None:
-    """What would end the line of a command is refused before anything is said."""
-    for recipient in ("ada@example.com>\r\nDATA", "ada@example.com> NOTIFY=SUCCESS"):
-        with pytest.raises(Refused):
-            await connection(office).send(letter(1, recipient))
-    assert office.letters == []

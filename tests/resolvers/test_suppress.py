@@ -1,0 +1,79 @@
+"""Suppressing: whoever wants no letters gets none, from this organization alone."""
+
+from datetime import timedelta
+
+from db.models import Delivery, Organization, Suppression
+from resolvers import address, find, send, suppress, terms
+from resolvers.refusals import InvalidInput
+from resolvers.send import Sent
+from tests import make
+from tests.make import NOW
+from tests.resolvers.refused import everything, refused
+
+ADA, BEN = terms.Person("Ada@example.com"), terms.Person("ben@example.com")
+
+
+async def sent(organization: Organization, *people: terms.Person, key: str | None = None, **more: bool) -> Sent:
+    said = {"resend": False, "dry_run": False, **more}
+    return await send.code(organization, "HELLO-15", people, None, idempotency_key=key, now=NOW, **said)
+
+
+def told(answer: Sent) -> tuple[list[str], int, int, int, int]:
+    recipients = [letter.recipient for letter in answer.deliveries]
+    return recipients, answer.received, answer.queued, answer.already_sent, answer.suppressed
+
+
+async def test_a_suppressed_recipient_gets_no_letter(organization: Organization) -> None:
+    """They are counted as such, however their address is written, sent to before or not, resend or not."""
+    await make.code(organization)
+    await sent(organization, ADA)
+    assert await suppress.recipient(organization, " aDA@example.com ", NOW) == "aDA@example.com"
+    assert told(await sent(organization, ADA, BEN, dry_run=True)) == (["ben@example.com"], 2, 1, 0, 1)
+    first = await sent(organization, ADA, BEN, key="K")
+    assert told(first) == (["ben@example.com"], 2, 1, 0, 1)
+    assert told(await sent(organization, ADA, BEN, key="K")) == told(first)
+    assert told(await sent(organization, ADA, BEN)) == ([], 2, 0, 1, 1)
+    assert told(await sent(organization, ADA, resend=True)) == ([], 1, 0, 0, 1)
+    assert await Delivery.all().count() == 2
+
+
+async def test_it_is_said_once(organization: Organization) -> None:
+    """Saying it again changes nothing, and nobody else's letters."""
+    await suppress.recipient(organization, "ada@example.com", NOW)
+    before = await everything()
+    await suppress.recipient(organization, "ADA@EXAMPLE.COM", NOW + timedelta(days=1))
+    assert await everything() == before
+    other = await make.organization("other", account=2)
+    await make.code(other)
+    assert told(await sent(other, ADA)) == (["Ada@example.com"], 1, 1, 0, 0)
+
+
+async def test_what_is_no_address_is_refused(organization: Organization) -> None:
+    """Only an address can be suppressed."""
+    async with refused(InvalidInput) as no:
+        await suppress.recipient(organization, "ada", NOW)
+    assert no.value.path == ("email",)
+    assert await Suppression.all().count() == 0
+
+
+async def test_the_address_in_a_letter_can_not_be_made_up(organization: Organization) -> None:
+    """It leads to its recipient and organization; changed in any place, or for somebody else, to nobody."""
+    written = address.of_recipient(organization, "ёлка@example.com")
+    assert await find.recipient_at(written) == (organization, "ёлка@example.com")
+    for place in range(len(written)):
+        changed = written[:place] + ("A" if written[place] != "A" else "B") + written[place + 1 :]
+        assert await find.recipient_at(changed) is None
+    other = await make.organization("other", account=2)
+    assert address.of_recipient(other, "ada@example.com") != address.of_recipient(organization, "ada@example.com")
+    code = await make.code(organization)
+    for nonsense in (
+        "",
+        "x",
+        written[:-1],
+        written + "A",
+        "ё" * 40,
+        "A" * 40,
+        "A" * 3000,
+        address.of_code(organization, code.id),
+    ):
+        assert await find.recipient_at(nonsense) is None
