@@ -34,3 +34,4 @@ $(PLAYGROUND)/node_modules/installed: $(PLAYGROUND)/package.json | .venv/install
 bench: install
 	@mkdir -p benchmarks/results
 	$(BIN)/python -m benchmarks.usage | tee benchmarks/results/usage.txt
+	$(BIN)/python -m benchmarks.letters | tee benchmarks/results/letters.txt

@@ -9,7 +9,7 @@ from schema.letters import compose, smtp
 from schema.letters.mailer import Mailer
 from schema.letters.outbox import Outbox
 
-CONNECTIONS = 4
+CONNECTIONS = 8
 """How many a process keeps to its mail server while there are letters; few servers allow less."""
 
 log = logging.getLogger("tessera")

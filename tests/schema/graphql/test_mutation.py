@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from db.models import Claim, Code, Customer, Delivery, KeyKind, Organization, Promotion
+from schema.context import Services
 from tests import make
 from tests.conftest import Clock
 from tests.speaker import Json, Speaker
@@ -396,6 +397,48 @@ async def test_a_code_is_sent(secret: Speaker, organization: Organization) -> No
     again = await secret.do("sendCode", selection, said)
     assert (again["queued"], again["alreadySent"]) == (0, 2)
     assert (await secret.do("sendCode", selection, {**said, "resend": True}))["queued"] == 2
+
+
+async def test_a_recipient_is_suppressed(secret: Speaker, organization: Organization) -> None:
+    """suppressRecipient keeps letters from an address, which sendCode counts."""
+    await make.promotion(organization, "HELLO-15")
+    selection = "... on RecipientSuppressed { email } ... on InvalidInput { path }"
+    told = await secret.do("suppressRecipient", selection, {"email": " Ada@example.com"})
+    assert told == {"__typename": "RecipientSuppressed", "email": "Ada@example.com"}
+    assert (await secret.do("suppressRecipient", selection, {"email": "ada"}))["path"] == ["input", "email"]
+    said = {"text": "HELLO-15", "recipients": [{"email": "ada@example.com"}, {"email": "bob@example.com"}]}
+    sent = await secret.do("sendCode", "... on CodeSent { received queued alreadySent suppressed }", said)
+    assert sent == {"__typename": "CodeSent", "received": 2, "queued": 1, "alreadySent": 0, "suppressed": 1}
+
+
+async def test_a_sent_code_wakes_the_sender(secret: Speaker, organization: Organization, services: Services) -> None:
+    """The process's sender hears of new letters once they are stored."""
+    await make.promotion(organization, "HELLO-15")
+    assert not services.letters_queued.is_set()
+    await secret.do("sendCode", "", {"text": "HELLO-15", "recipients": [{"email": "ada@example.com"}]})
+    assert services.letters_queued.is_set()
+
+
+async def test_a_promotion_has_its_own_words(secret: Speaker, organization: Organization) -> None:
+    """A letter is kept part by part, cleared by null, and refused with line and reason when it can't be rendered."""
+    selection = """... on PromotionChanged { promotion { letter { subject body } } }
+      ... on InvalidInput { path }"""
+    words = {"subject": "For {{ firstName }}", "body": "{{ code }}"}
+    made = await secret.do("createPromotion", selection, {"name": "N", "reference": "r", "letter": words})
+    assert made["promotion"]["letter"] == words
+
+    async def changed(letter: Any) -> Json:
+        return await secret.do("updatePromotion", selection, {"promotion": {"reference": "r"}, "letter": letter})
+
+    assert (await changed({"body": "{{ url }}"}))["promotion"]["letter"] == {**words, "body": "{{ url }}"}
+    no = await changed({"body": "fine\n{{ frstName }}"})
+    assert (no["__typename"], no["path"]) == ("InvalidInput", ["input", "letter", "body"])
+    assert no["message"].startswith("line 2: there is no frstName")
+    named = {"promotion": {"reference": "r"}, "name": "Other"}
+    kept = await secret.do("updatePromotion", selection, named)
+    assert kept["promotion"]["letter"] == {**words, "body": "{{ url }}"}
+    assert (await changed({"subject": None}))["promotion"]["letter"] == {"subject": None, "body": "{{ url }}"}
+    assert (await changed(None))["promotion"]["letter"] == {"subject": None, "body": None}
 
 
 async def test_a_code_is_deleted_for_good(secret: Speaker, organization: Organization) -> None:
