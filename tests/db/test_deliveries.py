@@ -1,0 +1,56 @@
+"""The queue of letters: however long it is, what is asked of it is found by an index."""
+
+from datetime import timedelta
+
+from tortoise.connection import get_connection
+from tortoise.queryset import QuerySet
+
+from db import sql
+from db.models import Delivery, DeliveryStatus, Organization
+from resolvers import find
+from tests import make
+from tests.make import NOW
+
+
+async def plan(found: QuerySet[Delivery]) -> str:
+    """How the database would look for these rows, in its own words."""
+    explain = "EXPLAIN QUERY PLAN" if get_connection("default").capabilities.dialect == "sqlite" else "EXPLAIN"
+    found._make_query()
+    statement, values = found.query.get_parameterized_sql()
+    return str(await sql.statement(f"{explain} {statement}", values))
+
+
+async def many(organization: Organization) -> None:
+    """Some thousand letters that are sent, and two that are due."""
+    code = await make.code(organization)
+    rows = [
+        Delivery(
+            organization_id=organization.id,
+            code_id=code.id,
+            recipient=f"{number}@example.com",
+            recipient_key=f"{number}@example.com",
+            status=DeliveryStatus.QUEUED if number < 2 else DeliveryStatus.SENT,
+            due_at=NOW if number < 2 else None,
+            created_at=NOW - timedelta(seconds=number),
+        )
+        for number in range(5_000)
+    ]
+    await Delivery.bulk_create(rows, batch_size=500)
+    await sql.statement("ANALYZE", [])
+
+
+async def test_what_is_due_is_found_by_its_index(organization: Organization) -> None:
+    """The look for letters that every process takes each second reads those that are due, and no other."""
+    await many(organization)
+    assert "delivery_due" in await plan(Delivery.filter(due_at__lte=NOW).order_by("due_at", "id").limit(20))
+    assert "delivery_due" in await plan(Delivery.filter(due_at__lte=NOW).limit(1))
+
+
+async def test_a_state_is_found_by_its_index(organization: Organization) -> None:
+    """A page of the letters in one state, in the order in which it is shown, reads that page."""
+    await many(organization)
+    queued = find.all_deliveries(organization.id, [DeliveryStatus.QUEUED])
+    assert "delivery_page_of_status" in await plan(queued.order_by("created_at", "id").limit(51))
+    assert await queued.count() == 2
+    both = find.all_deliveries(organization.id, [DeliveryStatus.QUEUED, DeliveryStatus.SENT])
+    assert await both.count() == 5_000
