@@ -13,8 +13,8 @@ from schema import faults
 from schema.letters import compose
 from schema.letters.mailer import Mailer, PutOff, Refused, Unreachable
 
-SECONDS_FOR_A_BATCH = 25
-"""Then what is still on its way is broken off: the lease lasts 30, and has to be enough for writing down as well."""
+SECONDS_TO_RECORD = 5
+"""What is kept of the lease for writing down what became of letters: those still on their way then are broken off."""
 
 LOOK_EVERY = 1
 """Seconds between two looks for letters that other processes have queued, or that are due again."""
@@ -79,7 +79,7 @@ class Sender:
         await self._rest()
 
     async def _rest(self) -> None:
-        await asyncio.gather(*(mailer.rest() for mailer in self._mailers))
+        await asyncio.gather(*(mailer.rest() for mailer in self._mailers), return_exceptions=True)
 
     async def batch(self) -> tuple[int, bool]:
         """Send the letters that are due, at most one batch: how many were taken, and whether any way out is open."""
@@ -90,16 +90,21 @@ class Sender:
         # Beside the loop, and once for all letters about a code: drawing one would keep every request waiting.
         await asyncio.to_thread(compose.draw, {letter.code.text for letter in batch.letters})
         outcomes: dict[int, Outcome] = {}
-        await self._hand_over(iter(batch.letters), outcomes)
+        await self._hand_over(iter(batch.letters), outcomes, (batch.lease - self._clock()).total_seconds())
         settled = {letter.id: outcomes.get(letter.id, UNTRIED) for letter in batch.letters}
         await self._record(batch, settled)
+        closed = [str(outcome.error) for outcome in settled.values() if outcome.fate is Fate.CLOSED]
+        if closed:
+            log.warning("letters wait: %s", closed[0])
         got_out = any(outcome.fate in (Fate.SENT, Fate.REFUSED) for outcome in settled.values())
-        return len(batch.letters), got_out or not any(outcome.fate is Fate.CLOSED for outcome in settled.values())
+        return len(batch.letters), got_out or not closed
 
-    async def _hand_over(self, letters: Iterator[Delivery], outcomes: dict[int, Outcome]) -> None:
-        """Every mailer takes a letter after the other, until there are none or the time is up."""
+    async def _hand_over(self, letters: Iterator[Delivery], outcomes: dict[int, Outcome], leased: float) -> None:
+        """Every mailer takes a letter after the other, until there are none or the lease (seconds) is nearly over."""
+        if leased <= SECONDS_TO_RECORD:  # the database took its time to give them to us
+            return
         self._lanes = [asyncio.create_task(self._lane(mailer, letters, outcomes)) for mailer in self._mailers]
-        await asyncio.wait(self._lanes, timeout=SECONDS_FOR_A_BATCH)
+        await asyncio.wait(self._lanes, timeout=leased - SECONDS_TO_RECORD)
         for lane in self._lanes:
             lane.cancel()
         await asyncio.gather(*self._lanes, return_exceptions=True)
@@ -120,7 +125,6 @@ class Sender:
         except (Refused, compose.Unwritable) as no:
             return Outcome(Fate.REFUSED, str(no))
         except Unreachable as no:
-            log.warning("letters wait: %s", no)
             return Outcome(Fate.CLOSED, str(no))
         except PutOff as no:
             return Outcome(Fate.PUT_OFF, str(no))

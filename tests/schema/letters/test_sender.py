@@ -222,7 +222,7 @@ async def test_a_server_that_never_answers(
     organization: Organization, office: PostOffice, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A letter that is not taken in time is broken off and tried again later; the others are given back."""
-    monkeypatch.setattr("schema.letters.sender.SECONDS_FOR_A_BATCH", 0.5)
+    monkeypatch.setattr("schema.letters.sender.SECONDS_TO_RECORD", 29.5)
     await make.code(organization)
     await queued(organization, *CROWD[:3])
     office.seconds_a_letter = 60
@@ -234,6 +234,25 @@ async def test_a_server_that_never_answers(
         (DeliveryStatus.QUEUED, 0),
     ]
     assert "broken off" in str(told[0][3])
+
+
+async def test_a_lease_that_is_nearly_over(
+    organization: Organization, office: PostOffice, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Letters that the database took long to give are given back: another may have them before they were sent."""
+    await make.code(organization)
+    await queued(organization, "ada@example.com")
+    take = deliver.take
+
+    async def slow(now: Any) -> Any:
+        batch = await take(now)
+        clock.go_on(seconds=26)
+        return batch
+
+    monkeypatch.setattr(deliver, "take", slow)
+    await sender_of(connections(office), clock).batch()
+    assert await states() == [("ada@example.com", DeliveryStatus.QUEUED, 0, None)]
+    assert office.letters == []
 
 
 async def test_the_database_may_be_away(
