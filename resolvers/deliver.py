@@ -62,6 +62,7 @@ async def are_due(now: datetime) -> bool:
     return await deliveries.any_due(now)
 
 
+@trouble.retried
 async def take(now: datetime) -> Batch:
     """Take the letters that are due, at most MOST_IN_FLIGHT; nobody else gets them until the lease is over.
 
@@ -69,7 +70,9 @@ async def take(now: datetime) -> Batch:
     times by processes that never came back.
     """
     lease = now + LEASE
-    taken = Batch(await deliveries.with_all_they_tell(await deliveries.take(now, lease, MOST_IN_FLIGHT)), lease)
+    async with in_transaction():
+        ids = await deliveries.take(now, lease, MOST_IN_FLIGHT)
+    taken = Batch(await deliveries.with_all_they_tell(ids), lease)
     kept_from = await _kept_from(taken.letters)
     if kept_from:
         await record(taken, kept_from, now)
