@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
+from uuid import uuid4
 
 import uvicorn
 from fastapi import FastAPI
@@ -16,7 +17,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import db
-from resolvers import sweep
+from resolvers import sweep, work
 from resolvers.tally import Refusals
 from schema import cli, doors, letters
 from schema.context import Services
@@ -80,6 +81,9 @@ def app() -> FastAPI:
             await life.enter_async_context(db.opened(known.database_url))
             life.push_async_callback(services.tally.write)
             await life.enter_async_context(every(1, services.tally.write))
+            worker = uuid4().hex
+            life.push_async_callback(work.let_go, worker)
+            await life.enter_async_context(every(1, lambda: work.jobs(worker, utc_now)))
             await life.enter_async_context(every(3600, lambda: sweep.leftovers(utc_now())))
             await life.enter_async_context(sender.at_work())
             yield
@@ -104,6 +108,7 @@ async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIte
         yield
     finally:
         task.cancel()
+        await asyncio.wait([task])
 
 
 def serve(host: str, port: int, workers: int) -> None:

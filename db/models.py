@@ -53,6 +53,12 @@ class DeliveryStatus(StrEnum):
     FAILED = "FAILED"
 
 
+class JobStatus(StrEnum):
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    FAILED = "FAILED"
+
+
 class UsageLevel(StrEnum):
     HOUR = "HOUR"
     DAY = "DAY"
@@ -164,6 +170,7 @@ class Promotion(Model):
     letter_body = fields.TextField(null=True)
     metadata = JsonText(default=dict)
     particulars = JsonText(default=dict)
+    unfinished_job_id = fields.BigIntField(null=True)  # the job whose codes can't be claimed yet
     version = fields.IntField(default=1)
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
@@ -254,6 +261,7 @@ class Code(Model):
     activated_product_id: int | None
     off_peak = fields.BooleanField(default=False)
     metadata = JsonText(default=dict)
+    job_id = fields.BigIntField(null=True)  # that made it
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
 
@@ -262,6 +270,46 @@ class Code(Model):
         indexes = (
             Index(fields=("organization_id", "created_at", "id"), name="code_page"),
             Index(fields=("promotion_id", "created_at", "id"), name="code_page_of_promotion"),
+        )
+
+
+class Job(Model):
+    """Codes that are made in the background, and become claimable together when all are there.
+
+    What they have in common is kept here. promotion_id and reserved_for_id are no foreign keys: what a job tells
+    outlives both. Texts are drawn in runs: run_seed is what the present one is drawn of, run_size how many numbers
+    that is, and drawn how many all runs so far have come to. worker is the process that is at it, until leased_until.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    organization: fields.ForeignKeyRelation[Organization] = fields.ForeignKeyField("models.Organization")
+    organization_id: int
+    promotion_id = fields.BigIntField()
+    style = fields.CharField(16)
+    pattern = fields.CharField(100, null=True)
+    prefix = fields.CharField(100)
+    starts_at = fields.DatetimeField(null=True)
+    ends_at = fields.DatetimeField(null=True)
+    allowed_claims = fields.IntField(null=True)
+    reserved_for_id = fields.BigIntField(null=True)
+    needs_activation = fields.BooleanField()
+    metadata = JsonText(default=dict)
+    status = fields.CharEnumField(JobStatus, max_length=8, default=JobStatus.RUNNING)
+    total = fields.IntField()
+    done = fields.IntField(default=0)
+    error = fields.CharField(1000, null=True)
+    run_seed = fields.CharField(64, null=True)
+    run_size = fields.IntField(default=0)
+    drawn = fields.BigIntField(default=0)
+    worker = fields.CharField(64, null=True)
+    leased_until = fields.DatetimeField(null=True)
+    created_at = fields.DatetimeField()
+    finished_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        indexes = (
+            Index(fields=("organization_id", "created_at", "id"), name="job_page"),
+            Index(fields=("finished_at", "id"), name="job_unfinished"),
         )
 
 

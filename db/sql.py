@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Coroutine, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
@@ -22,8 +23,8 @@ async def rows(text: str, *values: Any) -> list[dict[str, Any]]:
 
     Instants come as the driver gives them, so ask for numbers and texts here and use the models for the rest.
     """
-    if get_connection("default").capabilities.dialect == "sqlite":
-        text = text.replace("$", "?")
+    if _is_sqlite():
+        text = re.sub(r"\$(?=\d)", "?", text)
     return await statement(text, values)
 
 
@@ -75,6 +76,22 @@ def models(model: type[M], rows: Iterable[dict[str, Any]]) -> list[M]:
 def _as_kept(instant: datetime) -> str:
     """An instant as SQLite's rows have it."""
     return instant.isoformat(" ")
+
+
+def many(columns: Sequence[str], texts: Sequence[Sequence[str]], place: int) -> tuple[str, list[Any]]:
+    """Rows of texts as what a statement selects from, and the values that it takes for them from `$place` on.
+
+    However many there are, the statement is the same and parsed once; there is at least one.
+    """
+    if _is_sqlite():
+        read = ", ".join(f"json_extract(value, '$[{at}]') AS {column}" for at, column in enumerate(columns))
+        return f"(SELECT {read} FROM json_each(${place})) AS many", [json.dumps(texts)]  # noqa: S608 (names of ours)
+    arrays = ", ".join(f"${place + at}::text[]" for at in range(len(columns)))
+    return f"unnest({arrays}) AS many({', '.join(columns)})", [list(column) for column in zip(*texts, strict=True)]
+
+
+def _is_sqlite() -> bool:
+    return bool(get_connection("default").capabilities.dialect == "sqlite")
 
 
 async def see_one_moment() -> None:

@@ -16,6 +16,7 @@ from db.models import (
     Customer,
     Delivery,
     DeliveryStatus,
+    Job,
     Location,
     Organization,
     Product,
@@ -28,6 +29,7 @@ from db.queries import (
     codes,
     customers,
     deliveries,
+    jobs,
     locations,
     organizations,
     products,
@@ -51,6 +53,7 @@ BATCHES: dict[type[Any], Any] = {
     Location: locations.by_ids,
     Product: products.by_ids,
     Delivery: deliveries.by_ids,
+    Job: jobs.by_ids,
 }
 
 
@@ -186,6 +189,11 @@ async def latest_deliveries(organization_id: int, status: DeliveryStatus | None,
 async def deliveries_by_status(organization_id: int) -> Counter[DeliveryStatus]:
     """How many letters there are in each state."""
     return await deliveries.by_status(organization_id)
+
+
+def all_jobs(organization_id: int) -> QuerySet[Job]:
+    """What is being made, and what was."""
+    return jobs.all_of(organization_id)
 
 
 def _made_between(

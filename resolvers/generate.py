@@ -1,33 +1,38 @@
-"""Generates codes: texts drawn at random, uniformly over those of a format that are still free."""
+"""Generates codes: texts drawn at random, uniformly over those of a format that are still free.
 
-import random
-from collections.abc import AsyncIterator, Iterable, Iterator
+Up to MOST_AT_ONCE are made in one transaction. More are a job, which `work.jobs` goes on with until all are there.
+"""
+
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from tortoise.transactions import in_transaction
 
 from db import trouble
-from db.models import Code, Customer, Organization, Promotion
+from db.models import Code, Customer, Job, Organization, Promotion
 from db.queries import codes as rows
-from db.queries import customers, organizations
-from resolvers import find, remember, sense, terms, wording
+from db.queries import customers, jobs, organizations
+from db.queries.codes import Shared
+from resolvers import draw, find, remember, sense, terms, wording
 from resolvers.refusals import CodeSpaceTooSmall, IdempotencyMismatch
 from resolvers.terms import said
 from resolvers.wording import Format
 
+MOST = 10_000_000
 MOST_AT_ONCE = 100_000
+BATCH = 5_000
+"""Texts that a statement inserts."""
 SHOWN = 1_000
 """Codes that the answer of a call carries; the others are asked for by page."""
 
 
 @dataclass(frozen=True)
 class Generated:
-    """What was made, or would be: `codes` are at most the first SHOWN of `count`, none of a dry run.
+    """What was made, or would be: `codes` are at most the first SHOWN of `count`, none of a dry run or a job.
 
-    `ids` are those of all that were made just now; none of a replay.
+    `ids` are those of all that were made just now; none of a replay. `job` makes them, where that takes one.
 
     `guesses_per_hit` is how many guesses a stranger needs, on average, to hit one of the organization's codes.
     """
@@ -39,6 +44,7 @@ class Generated:
     replayed: bool = False
     dry_run: bool = False
     ids: tuple[int, ...] = ()
+    job: Job | None = None
 
 
 @dataclass(frozen=True)
@@ -65,14 +71,18 @@ async def codes(
 ) -> Generated:
     """Make `amount` codes, all or none; without a promotion they belong to the organization's default one.
 
-    A dry run makes none and says whether they could be made. Raises InvalidInput, UnknownPromotion,
-    IdempotencyMismatch, or CodeSpaceTooSmall when the format has fewer free texts than that.
+    More than MOST_AT_ONCE are left to a job, whose codes become claimable together. A dry run makes none and says
+    whether they could be made. Raises InvalidInput, UnknownPromotion, IdempotencyMismatch, or
+    CodeSpaceTooSmall when the format has fewer free texts than that.
     """
-    sense.whole(amount, "amount", most=MOST_AT_ONCE)
+    sense.whole(amount, "amount", most=MOST)
     check(making, organization)
+    # Asked before the transaction: near the end of a large space it takes seconds.
+    lack = await draw.lack(organization.id, amount, format) if dry_run or amount > MOST_AT_ONCE else None
     if dry_run:
         await find.promotion(organization.id, promotion)
-        await anext(free_texts(organization, amount, format))
+        if lack is not None:
+            raise lack
         return Generated([], amount, format, await guesses(organization, format, amount), dry_run=True)
     async with in_transaction():
         said_now = ("generate.codes", promotion, amount, format, making)
@@ -80,6 +90,12 @@ async def codes(
         if earlier is not None:
             return await _again(organization, earlier, format)
         parent = await find.promotion(organization.id, promotion)
+        if lack is not None:
+            raise lack
+        if amount > MOST_AT_ONCE:
+            job = await _begin(organization, parent, amount, format, making, now)
+            await remember.answer(organization.id, idempotency_key, {"job": job.id})
+            return Generated([], amount, format, await guesses(organization, format, amount), job=job)
         ids = await make(organization, parent, amount, format, making, now)
         await remember.answer(organization.id, idempotency_key, [amount, ids[:SHOWN]])
         shown = await rows.by_ids(ids[:SHOWN])
@@ -103,39 +119,52 @@ async def make(
     making: Making,
     now: datetime,
 ) -> list[int]:
-    """Insert that many new codes in the present transaction; their ids."""
+    """Insert that many new codes in the present transaction; their ids. Raises CodeSpaceTooSmall."""
     await organizations.hold(organization.id)
     customer = await reserve(organization, making.reserved_for, now)
     ids: list[int] = []
-    async for texts in free_texts(organization, amount, format):
+    async for texts in free_texts(organization.id, amount, format):
         ids += await insert(organization, promotion, texts[: amount - len(ids)], making, customer, now)
         if len(ids) == amount:
-            break
-    return ids
+            return ids
+    raise CodeSpaceTooSmall(format.capacity, taken=format.capacity - len(ids), requested=amount)
 
 
 async def insert(
     organization: Organization,
     promotion: Promotion,
-    texts: list[tuple[str, str]],
+    texts: list[wording.Text],
     making: Making,
     customer: Customer | None,
     now: datetime,
 ) -> list[int]:
-    """Insert (text, key) pairs as codes, skipping those that exist; the ids of the new ones."""
+    """Insert texts as codes, skipping those that exist; the ids of the new ones."""
+    return await rows.insert(texts, _shared(organization, promotion, making, customer), now)
+
+
+def _shared(organization: Organization, promotion: Promotion, making: Making, customer: Customer | None) -> Shared:
     starts_at, ends_at = sense.window(making.window, None, None, organization.time_zone)
-    return await rows.insert(
+    return Shared(
         organization.id,
         promotion.id,
-        texts,
         starts_at=starts_at,
         ends_at=ends_at,
         allowed_claims=said(making.allowed_claims, promotion.per_code),
         reserved_for_id=customer.id if customer else None,
         needs_activation=not making.activated,
         metadata=making.metadata or {},
-        now=now,
     )
+
+
+async def _begin(
+    organization: Organization, promotion: Promotion, amount: int, format: Format, making: Making, now: datetime
+) -> Job:
+    """A job that is to make that many codes."""
+    customer = await reserve(organization, making.reserved_for, now)
+    shared = _shared(organization, promotion, making, customer)._asdict()
+    del shared["job_id"]
+    texts = {"style": format.style, "pattern": format.pattern, "prefix": format.prefix}
+    return await jobs.add({**shared, **texts, "total": amount, "created_at": now})
 
 
 async def reserve(organization: Organization, person: terms.Person | None, now: datetime) -> Customer | None:
@@ -148,44 +177,18 @@ async def reserve(organization: Organization, person: terms.Person | None, now: 
     )
 
 
-async def free_texts(organization: Organization, amount: int, format: Format) -> AsyncIterator[list[tuple[str, str]]]:
-    """Batches of (text, key) pairs, few or none of which are codes already; take as many as you need.
+async def free_texts(organization_id: int, amount: int, format: Format) -> AsyncIterator[list[wording.Text]]:
+    """Batches of texts, few of which are codes already: insert each before you ask for the next, until you have enough.
 
-    They are drawn blindly from a space that is at most half full when all are made. A fuller one is counted
-    first and its free texts are drawn from; raises CodeSpaceTooSmall when they don't suffice.
+    They end when every text of the format is a code.
     """
-    if 2 * (await rows.count(organization.id) + amount) > format.capacity:
-        for batch in _batches(await _sample_of_free(organization, amount, format)):
-            yield batch
-        return
-    while True:
-        for batch in _batches(format.draw(min(amount, rows.BATCH))):
-            yield batch
-
-
-def _batches(texts: Iterable[str]) -> Iterator[list[tuple[str, str]]]:
-    """The texts with their keys, as many at a time as one statement takes."""
-    waiting = iter(texts)
-    while batch := [(text, wording.key(text)) for text in islice(waiting, rows.BATCH)]:
-        yield batch
-
-
-async def _sample_of_free(organization: Organization, amount: int, format: Format) -> list[str]:
-    """That many of the free texts of a small space, each as likely as any other: a reservoir over all."""
-    chance = random.SystemRandom()
-    sample: list[str] = []
-    free = 0
-    for batch in _batches(format.all()):
-        taken = await rows.taken(organization.id, [key for _, key in batch])
-        for text in (text for text, key in batch if key not in taken):
-            free += 1
-            if len(sample) < amount:
-                sample.append(text)
-            elif (place := chance.randrange(free)) < amount:
-                sample[place] = text
-    if free < amount:
-        raise CodeSpaceTooSmall(format.capacity, taken=format.capacity - free, requested=amount)
-    return sample
+    drawn, size = 0, min(amount, BATCH, max(1, format.capacity // 2))
+    while draw.is_blind(drawn, format):
+        yield format.texts(draw.numbers(size, format.capacity, draw.seed()))
+        drawn += size
+    left = await draw.free(organization_id, amount, format)
+    for start in range(0, len(left), BATCH):
+        yield format.texts(left[start : start + BATCH])
 
 
 async def guesses(organization: Organization, format: Format, more: int = 0) -> int:
@@ -193,7 +196,12 @@ async def guesses(organization: Organization, format: Format, more: int = 0) -> 
     return format.capacity // max(1, min(format.capacity, await rows.count(organization.id) + more))
 
 
-async def _again(organization: Organization, answer: list[Any], format: Format) -> Generated:
+async def _again(organization: Organization, answer: Any, format: Format) -> Generated:
+    if isinstance(answer, dict):
+        job = await jobs.by_id(organization.id, answer["job"])
+        if job is None:
+            raise IdempotencyMismatch("The job that this key was used for is gone.")
+        return Generated([], job.total, format, await guesses(organization, format), replayed=True, job=job)
     amount, ids = answer
     shown = await rows.by_ids(ids)
     if len(shown) < len(ids):

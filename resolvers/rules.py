@@ -21,6 +21,11 @@ def window(code: Code, promotion: Promotion) -> tuple[datetime | None, datetime 
     return max(starts, default=None), min(ends, default=None)
 
 
+def is_unfinished(code: Code, promotion: Promotion) -> bool:
+    """Whether a code was made by a job that is still at it: until then it is as if switched off."""
+    return code.job_id is not None and code.job_id == promotion.unfinished_job_id
+
+
 def promotion_status(promotion: Promotion, now: datetime) -> str:
     """DISABLED, SCHEDULED, ENDED or SPENT, the first that holds; else ACTIVE."""
     if not promotion.is_enabled:
@@ -91,7 +96,7 @@ def _objections(
 
 def switches(code: Code, promotion: Promotion, now: datetime) -> Iterator[refusals.Rule]:
     """What code and promotion themselves say, whoever asks."""
-    if not (code.is_enabled and promotion.is_enabled):
+    if not (code.is_enabled and promotion.is_enabled) or is_unfinished(code, promotion):
         yield refusals.Disabled()
     if code.needs_activation and code.activated_at is None:
         yield refusals.NotActivated()

@@ -15,7 +15,7 @@ from db import trouble
 from db.models import KeyKind
 from resolvers import create, find, found, revoke, verify
 from resolvers.refusals import Refusal
-from schema import cli_copy, cli_files, cli_letters, cli_prove
+from schema import cli_copy, cli_files, cli_generate, cli_letters, cli_prove
 from schema.process import Process, with_database
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ organizations = typer.Typer(help="Organizations: where codes live.", no_args_is_
 keys = typer.Typer(help="Keys: who may speak for an organization.", no_args_is_help=True)
 app.add_typer(organizations, name="organization")
 app.add_typer(keys, name="key")
+app.command("generate")(cli_generate.generate_codes)
 app.add_typer(cli_files.exports, name="export")
 app.add_typer(cli_files.imports, name="import")
 app.command("copy")(cli_copy.store)

@@ -67,13 +67,11 @@ def export_claims(
 
 def _export(context: typer.Context, identifier: str, reference: str | None, output: Path | None, begin: Begin) -> None:
     async def write(now: datetime) -> None:
-        pieces = await begin(
-            await _organization(identifier), PromotionRef(reference=reference) if reference else None, now
-        )
+        pieces = await begin(await owner(identifier), PromotionRef(reference=reference) if reference else None, now)
         with ExitStack() as open_now:
             file: BinaryIO = sys.stdout.buffer if output is None else open_now.enter_context(output.open("wb"))
             progress = open_now.enter_context(
-                _progress(SpinnerColumn(), TextColumn("{task.description}"), DownloadColumn())
+                shown(SpinnerColumn(), TextColumn("{task.description}"), DownloadColumn())
             )
             task = progress.add_task("writing", total=None)
             async for piece in pieces:
@@ -102,7 +100,7 @@ def import_codes(
 ) -> None:
     """Make codes of a CSV: all of them, or none if a line is refused. Exits with 1 if one was."""
     with ExitStack() as open_now:
-        progress = open_now.enter_context(_progress(TextColumn("{task.description}"), BarColumn(), DownloadColumn()))
+        progress = open_now.enter_context(shown(TextColumn("{task.description}"), BarColumn(), DownloadColumn()))
         rows = File(open_now.enter_context(_seekable(file)), progress)
 
         def tell(no: Refused) -> None:
@@ -110,7 +108,7 @@ def import_codes(
             progress.console.print(f"line {no.line}: {column}{no.why}", markup=False, highlight=False, soft_wrap=True)
 
         async def work(now: datetime) -> bring.Brought:
-            of, ref = await _organization(organization), PromotionRef(reference=promotion)
+            of, ref = await owner(organization), PromotionRef(reference=promotion)
             return await bring.codes(of, ref, rows, dry_run, skip_bad, tell, now)
 
         brought = with_database(context, work)
@@ -157,7 +155,7 @@ def _seekable(file: BinaryIO) -> BinaryIO:
     return copy
 
 
-def _progress(*columns: ProgressColumn) -> Progress:
+def shown(*columns: ProgressColumn) -> Progress:
     """A bar on standard error, when somebody sees it; standard output is left alone, files go there."""
     console = Console(stderr=True)
     return Progress(
@@ -165,7 +163,8 @@ def _progress(*columns: ProgressColumn) -> Progress:
     )
 
 
-async def _organization(identifier: str) -> Organization:
+async def owner(identifier: str) -> Organization:
+    """The organization with this identifier. Raises InvalidInput."""
     found = await find.organization_called(identifier, None)
     if found is None:
         raise InvalidInput(f"There is no organization {identifier!r}.", "organization")

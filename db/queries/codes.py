@@ -11,10 +11,7 @@ from db import sql
 from db.models import Code
 
 BATCH = 2_000
-"""Texts a statement inserts: two values each, beside those that are the same for all; SQLite takes 32,766.
-
-Also ids that a question names.
-"""
+"""Ids that a question names, and codes that `insert_each` inserts: five values each, and SQLite takes 32,766."""
 
 _TEXTS = sql.Given(organization_id="bigint", text_key="text")
 _MORE = sql.Given(id="bigint", claims="bigint")
@@ -86,41 +83,70 @@ async def count(organization_id: int) -> int:
 
 async def taken(organization_id: int, text_keys: Sequence[str]) -> set[str]:
     """Those of the keys that are codes already."""
-    found = Code.filter(organization_id=organization_id, text_key__in=text_keys)
-    return set(await found.values_list("text_key", flat=True))  # type: ignore[arg-type]
+    if not text_keys:
+        return set()
+    asked, values = sql.many(["text_key"], [[text_key] for text_key in text_keys], 2)
+    found = await sql.rows(
+        f"""
+        SELECT code.text_key FROM {asked} CROSS JOIN code
+        WHERE code.organization_id = $1 AND code.text_key = many.text_key
+        """,  # noqa: S608 (names of ours)
+        organization_id,
+        *values,
+    )
+    return {row["text_key"] for row in found}
 
 
-async def insert(
-    organization_id: int,
-    promotion_id: int,
-    texts: Sequence[tuple[str, str]],
-    *,
-    starts_at: datetime | None,
-    ends_at: datetime | None,
-    allowed_claims: int | None,
-    reserved_for_id: int | None,
-    needs_activation: bool,
-    metadata: dict[str, Any],
-    now: datetime,
-) -> list[int]:
-    """Insert (text, key) pairs, at most BATCH, skipping those that exist; the ids of the new ones."""
-    shared: list[Any] = [
-        organization_id, promotion_id, starts_at, ends_at, allowed_claims, reserved_for_id, needs_activation,
-        Code._meta.fields_map["metadata"].to_db_value(metadata, Code), now,
-    ]  # fmt: skip
-    places = range(len(shared) + 1, len(shared) + 2 * len(texts), 2)
+class Shared(NamedTuple):
+    """What codes that are inserted together have in common."""
+
+    organization_id: int
+    promotion_id: int
+    starts_at: datetime | None
+    ends_at: datetime | None
+    allowed_claims: int | None
+    reserved_for_id: int | None
+    needs_activation: bool
+    metadata: dict[str, Any]
+    job_id: int | None = None
+
+
+async def insert(texts: Sequence[tuple[str, str]], shared: Shared, now: datetime) -> list[int]:
+    """Insert (text, key) pairs, skipping those that exist; the ids of the new ones."""
+    if not texts:
+        return []
+    metadata = Code._meta.fields_map["metadata"].to_db_value(shared.metadata, Code)
+    new, values = sql.many(["text", "text_key"], texts, 11)
     inserted = await sql.rows(
         f"""
-        INSERT INTO code (organization_id, promotion_id, starts_at, ends_at, allowed_claims, reserved_for_id,
-            needs_activation, metadata, created_at, updated_at, is_enabled, off_peak, claim_count, text, text_key)
-        VALUES {",".join(f"($1,$2,$3,$4,$5,$6,$7,$8,$9,$9,true,false,0,${at},${at + 1})" for at in places)}
+        INSERT INTO code (text, text_key, organization_id, promotion_id, starts_at, ends_at, allowed_claims,
+            reserved_for_id, needs_activation, metadata, job_id, created_at, updated_at, is_enabled, off_peak,
+            claim_count)
+        SELECT text, text_key, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, true, false, 0 FROM {new} WHERE true
         ON CONFLICT (organization_id, text_key) DO NOTHING
         RETURNING id
-        """,  # noqa: S608 (numbers of placeholders, nothing that was said)
-        *shared,
-        *(part for pair in texts for part in pair),
+        """,  # noqa: S608 (names of ours)
+        *shared._replace(metadata=metadata),
+        now,
+        *values,
     )
     return [row["id"] for row in inserted]
+
+
+async def remove_of_job(promotion_id: int, job_id: int, made_since: datetime, most: int) -> int:
+    """Remove at most so many of the codes that a job has made; how many."""
+    removed = await sql.rows(
+        """
+        DELETE FROM code WHERE id IN (
+            SELECT id FROM code WHERE promotion_id = $1 AND job_id = $2 AND created_at >= $3 LIMIT $4
+        ) RETURNING id
+        """,
+        promotion_id,
+        job_id,
+        made_since,
+        most,
+    )
+    return len(removed)
 
 
 async def save(code: Code, fields: list[str]) -> None:
@@ -153,8 +179,9 @@ def with_status(found: QuerySet[Code], statuses: Sequence[str], now: datetime) -
     """Those with one of these statuses; the same order of questions as `rules.code_status`."""
     spent = Q(promotion__per_promotion__not_isnull=True, promotion__claim_count__gte=F("promotion__per_promotion"))
     full = Q(allowed_claims__not_isnull=True, claim_count__gte=F("allowed_claims"))
+    being_made = Q(job_id=F("promotion__unfinished_job_id"))
     status = Case(
-        When(Q(is_enabled=False) | Q(promotion__is_enabled=False), then="DISABLED"),
+        When(Q(is_enabled=False) | Q(promotion__is_enabled=False) | being_made, then="DISABLED"),
         When(Q(needs_activation=True, activated_at__isnull=True), then="NOT_ACTIVATED"),
         When(Q(starts_at__gt=now) | Q(promotion__starts_at__gt=now), then="SCHEDULED"),
         When(Q(ends_at__lte=now) | Q(promotion__ends_at__lte=now), then="EXPIRED"),

@@ -8,7 +8,7 @@ from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from db import sql
-from db.models import Claim, Code, Customer
+from db.models import Claim, Code, Customer, Job
 
 _EMAILS = sql.Given(organization_id="bigint", email_key="text")
 _ACTING = sql.Given(
@@ -124,9 +124,11 @@ async def hold(organization_id: int, email_key: str) -> Customer | None:
 
 
 async def is_referred_to(customer_id: int) -> bool:
-    """Whether claims, reservations or activations tell of the customer."""
-    return await Claim.exists(customer_id=customer_id) or await Code.exists(
-        Q(reserved_for_id=customer_id) | Q(activated_by_id=customer_id)
+    """Whether claims, reservations or activations tell of the customer, or will when a job is done."""
+    return (
+        await Claim.exists(customer_id=customer_id)
+        or await Code.exists(Q(reserved_for_id=customer_id) | Q(activated_by_id=customer_id))
+        or await Job.exists(reserved_for_id=customer_id, finished_at=None)
     )
 
 

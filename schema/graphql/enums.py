@@ -4,12 +4,13 @@ from enum import Enum
 
 import strawberry
 
-from db.models import DeliveryStatus, DiscountKind
+from db.models import DeliveryStatus, DiscountKind, JobStatus
 from resolvers.buckets import Size
 from resolvers.wording import Style
 
 strawberry.enum(DiscountKind, name="DiscountKind")
 strawberry.enum(DeliveryStatus, name="DeliveryStatus")
+strawberry.enum(JobStatus, name="JobStatus")
 StatBucket = strawberry.enum(Size, name="StatBucket")
 CodeStyle = strawberry.enum(Style, name="CodeStyle")
 
@@ -37,10 +38,3 @@ class CodeStatus(Enum):
 class ClaimStatus(Enum):
     CLAIMED = "CLAIMED"
     RELEASED = "RELEASED"
-
-
-@strawberry.enum
-class JobStatus(Enum):
-    RUNNING = "RUNNING"
-    DONE = "DONE"
-    FAILED = "FAILED"

@@ -4,7 +4,6 @@ The unions are a deed's outcomes. What is refused is raised inside the verb and 
 Every field is nullable, so that a fault in one deed of a document takes no committed answer with it.
 """
 
-from datetime import datetime
 from typing import Annotated
 
 import strawberry
@@ -14,7 +13,6 @@ from resolvers.admit import Right
 from resolvers.wording import Format, Style
 from schema.graphql import ids
 from schema.graphql.context import Info
-from schema.graphql.enums import JobStatus
 from schema.graphql.inputs import (
     ActivateCodeInput,
     ClaimCodeInput,
@@ -59,7 +57,7 @@ from schema.graphql.refusals import (
     WrongCurrency,
     WrongLocation,
 )
-from schema.graphql.types import Claim, Code, Delivery, Location, Node, Product, Promotion
+from schema.graphql.types import Claim, Code, Delivery, Job, Location, Product, Promotion
 
 # ------------------------------------------------------------------ what a deed has done
 
@@ -91,16 +89,6 @@ class PromotionDeleted:
         return cls(reference=gone.name, codes_deleted=gone.codes, claims_deleted=gone.claims, dry_run=gone.dry_run)
 
 
-@strawberry.type(description="Codes that are made in the background: claimable together when done.")
-class Job(Node):
-    status: JobStatus
-    total: int
-    done: int
-    error: str | None
-    created_at: datetime
-    finished_at: datetime | None
-
-
 @strawberry.type(description="How the texts look, and how hard they are to guess.")
 class CodeFormat:
     style: Style
@@ -127,7 +115,7 @@ class CodesGenerated:
     codes: list[Code] = strawberry.field(description="At most the first 1,000; the rest by the connection.")
     count: int
     format: CodeFormat
-    job: Job | None = strawberry.field(description="Null for codes that are there already.")
+    job: Job | None = strawberry.field(description="Makes more than 100,000; null for codes that are there already.")
     replayed: bool
     dry_run: bool
 
@@ -137,7 +125,7 @@ class CodesGenerated:
             codes=[Code.of(row) for row in made.codes],
             count=made.count,
             format=CodeFormat.of(made.format, made.guesses_per_hit),
-            job=None,
+            job=Job.of(made.job) if made.job else None,
             replayed=made.replayed,
             dry_run=made.dry_run,
         )

@@ -29,6 +29,7 @@ from schema.graphql.types import (
     Code,
     Customer,
     Delivery,
+    Job,
     Node,
     Organization,
     Promotion,
@@ -129,6 +130,10 @@ class Query:
     ) -> Connection[Delivery]:
         found = find.all_deliveries(info.context.caller.organization.id, status)
         return await connect(info, Delivery.of, found, first, after)
+
+    @strawberry.field(description="What makes, or has made, more codes than one call can.")
+    async def jobs(self, info: Info, first: int = 50, after: str | None = None) -> Connection[Job]:
+        return await connect(info, Job.of, find.all_jobs(info.context.caller.organization.id), first, after)
 
     @strawberry.field(description="Searched in addresses and names.")
     async def customers(

@@ -8,7 +8,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from db import models
-from db.models import DeliveryStatus, DiscountKind
+from db.models import DeliveryStatus, DiscountKind, JobStatus
 from resolvers import find, measure, money, rules
 from resolvers.admit import Right
 from schema import pages
@@ -478,6 +478,28 @@ class Delivery(Node):
         return Code.of(await info.context.row(models.Code, self.row.code_id))
 
 
+@strawberry.type(description="Codes that are made in the background: claimable together when done.")
+class Job(Node):
+    status: JobStatus
+    total: int
+    done: int = strawberry.field(description="How many of them there are; those of a failed job are removed.")
+    error: str | None
+    created_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, row: models.Job) -> "Job":
+        return cls(
+            id=ids.pack("Job", row.id),
+            status=row.status,
+            total=row.total,
+            done=row.done,
+            error=row.error,
+            created_at=row.created_at,
+            finished_at=row.finished_at,
+        )
+
+
 NODES: dict[str, tuple[type[Any], type[Any]]] = {
     "Organization": (models.Organization, Organization),
     "Location": (models.Location, Location),
@@ -487,5 +509,6 @@ NODES: dict[str, tuple[type[Any], type[Any]]] = {
     "Customer": (models.Customer, Customer),
     "Claim": (models.Claim, Claim),
     "Delivery": (models.Delivery, Delivery),
+    "Job": (models.Job, Job),
 }
 """What an opaque id may lead to: the row's table, and its type."""

@@ -54,18 +54,8 @@ async def test_rows_a_microsecond_apart_are_told_apart(organization: Organizatio
     await make.promotion(organization, "FIRST")
     code = await Code.get()
     for text, later in (("THIRD", 2), ("SECOND", 1)):
-        await codes.insert(
-            organization.id,
-            code.promotion_id,
-            [(text, text.lower())],
-            starts_at=None,
-            ends_at=None,
-            allowed_claims=None,
-            reserved_for_id=None,
-            needs_activation=False,
-            metadata={},
-            now=NOW + timedelta(microseconds=later),
-        )
+        shared = codes.Shared(organization.id, code.promotion_id, None, None, None, None, False, {})
+        await codes.insert([(text, text.lower())], shared, NOW + timedelta(microseconds=later))
     found = codes.all_of(organization.id)
     page = await paging.page(found, place(code), 9)
     assert [row.text for row in page] == ["SECOND", "THIRD"]

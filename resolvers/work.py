@@ -1,0 +1,183 @@
+"""Works at jobs: makes their codes a few thousand at a time, each time in a short transaction of its own.
+
+A job is leased by one worker, a name that no other process has. Each transaction begins by asking whether the lease
+still holds and ends by counting what it made, so a job that is cut off anywhere is where its row says, and whoever
+takes it up goes on from there. Its codes can't be claimed until the last of them is there (`rules.is_unfinished`),
+and one promotion has one such job at a time: others wait for it.
+
+Texts are drawn in runs and inserted in their order, because an insert into one part of an index costs a tenth of one
+all over it. A run is as likely to have these texts as any others only when all of it is inserted: so it is drawn of
+a seed that the job keeps, and a run that was cut off is gone through once more.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+from tortoise.transactions import in_transaction
+
+from db import trouble
+from db.models import Job, JobStatus
+from db.queries import codes, organizations, promotions
+from db.queries import jobs as rows
+from db.queries.codes import Shared
+from resolvers import draw, generate
+from resolvers.refusals import CodeSpaceTooSmall, Refusal, UnknownPromotion
+from resolvers.wording import Format, Style, Text
+
+LEASE = timedelta(seconds=15)
+RUN = 250_000
+
+Clock = Callable[[], datetime]
+
+
+class Lost(Exception):
+    """Raised when a job is not, or no longer, the worker's: another has taken it over, or it is finished."""
+
+
+async def jobs(worker: str, clock: Clock, only: int | None = None) -> None:
+    """Work at every unfinished job that nobody else is at, or at `only` this one, until each is finished."""
+    for job_id in await rows.idle(worker, clock()) if only is None else [only]:
+        try:
+            job = await _take(job_id, worker, clock())
+            if job.status is JobStatus.RUNNING:
+                await _make_all(job, worker, clock)
+        except Lost:
+            continue
+        except Refusal as no:
+            await _fail(job_id, worker, no, clock())
+        await _clear(job_id, worker, clock)
+
+
+async def let_go(worker: str) -> None:
+    """Leave whatever this worker is at to others, at once."""
+    await rows.let_go(worker)
+
+
+@trouble.retried
+async def _take(job_id: int, worker: str, now: datetime) -> Job:
+    """Lease a job. Raises Lost, and UnknownPromotion when its promotion was deleted."""
+    async with in_transaction():
+        job = await rows.lease(job_id, worker, now, now + LEASE)
+        if job is None:
+            raise Lost
+        if await rows.make_unfinished(job.promotion_id, job.id):
+            return job
+        if await promotions.by_id(job.organization_id, job.promotion_id) is not None:
+            raise Lost  # the promotion's other job comes first
+    raise UnknownPromotion
+
+
+async def _make_all(job: Job, worker: str, clock: Clock) -> None:
+    """Make what is missing. Raises Lost, UnknownPromotion, CodeSpaceTooSmall."""
+    format = Format(Style(job.style), job.pattern, job.prefix)
+    is_cut_off = job.run_seed is not None
+    while is_cut_off or draw.is_blind(job.drawn, format):
+        if not is_cut_off:
+            job = await _begin_run(job.id, worker, format, clock())
+        run = await asyncio.to_thread(draw.numbers, job.run_size, format.capacity, job.run_seed or "")
+        job = await _make_each(job, sorted(run), format, worker, clock)
+        if job.finished_at is not None:
+            return
+        is_cut_off = False
+    job = await _make_each(
+        job, await draw.free(job.organization_id, job.total - job.done, format), format, worker, clock
+    )
+    if job.finished_at is None:
+        raise CodeSpaceTooSmall(format.capacity, taken=format.capacity - job.done, requested=job.total)
+
+
+@trouble.retried
+async def _begin_run(job_id: int, worker: str, format: Format, now: datetime) -> Job:
+    async with in_transaction():
+        job = await _hold(job_id, worker, now)
+        job.run_seed = draw.seed()
+        job.run_size = min(RUN, job.total - job.done, max(1, format.capacity // 2))
+        job.drawn += job.run_size
+        await rows.save(job, ["run_seed", "run_size", "drawn"])
+        return job
+
+
+async def _make_each(job: Job, numbers: list[int], format: Format, worker: str, clock: Clock) -> Job:
+    for start in range(0, len(numbers), generate.BATCH):
+        texts = format.texts(numbers[start : start + generate.BATCH])
+        job = await _make(job.id, texts, worker, clock())
+        if job.finished_at is not None:
+            break
+    return job
+
+
+@trouble.retried
+async def _make(job_id: int, texts: list[Text], worker: str, now: datetime) -> Job:
+    """Insert those of the texts that are free; the last of all makes the job's codes claimable."""
+    async with in_transaction():
+        job = await _hold(job_id, worker, now)
+        if await promotions.by_id(job.organization_id, job.promotion_id) is None:
+            raise UnknownPromotion
+        await organizations.hold(job.organization_id)
+        job.done += len(await codes.insert(texts[: job.total - job.done], _shared(job), now))
+        if job.done == job.total:
+            await rows.make_finished(job.promotion_id, job.id)
+            job.status, job.finished_at, job.run_seed = JobStatus.DONE, now, None
+        await rows.save(job, ["done", "status", "finished_at", "run_seed"])
+        return job
+
+
+def _shared(job: Job) -> Shared:
+    kept = {name: getattr(job, name) for name in Shared._fields if name != "job_id"}
+    return Shared(**kept, job_id=job.id)
+
+
+@trouble.retried
+async def _fail(job_id: int, worker: str, no: Refusal, now: datetime) -> None:
+    async with in_transaction():
+        job = await rows.hold(job_id, worker, now + LEASE)
+        if job is not None:
+            job.status, job.error, job.run_seed = JobStatus.FAILED, job.error or str(no), None
+            await rows.save(job, ["status", "error", "run_seed"])
+
+
+async def _clear(job_id: int, worker: str, clock: Clock) -> None:
+    """Remove what a failed job has made, and finish it."""
+    while (left := await _remove(job_id, worker, clock())) is not None and left:
+        pass
+
+
+@trouble.retried
+async def _remove(job_id: int, worker: str, now: datetime) -> bool:
+    """Remove some of what a failed job has made; whether there is more."""
+    async with in_transaction():
+        job = await rows.hold(job_id, worker, now + LEASE)
+        if job is None or job.status is not JobStatus.FAILED:
+            return False
+        removed = await codes.remove_of_job(job.promotion_id, job.id, job.created_at, generate.BATCH)
+        job.done = max(0, job.done - removed)
+        if removed < generate.BATCH:
+            await rows.make_finished(job.promotion_id, job.id)
+            job.finished_at = now
+        await rows.save(job, ["done", "finished_at"])
+        return job.finished_at is None
+
+
+@asynccontextmanager
+async def _kept(job_id: int, worker: str, clock: Clock) -> AsyncIterator[None]:
+    """The lease is renewed while the block lasts, which is long and writes nothing."""
+
+    async def renew() -> None:
+        while await rows.hold(job_id, worker, clock() + LEASE) is not None:  # noqa: ASYNC110 (it waits for time)
+            await asyncio.sleep(LEASE.total_seconds() / 3)
+
+    task = asyncio.create_task(renew())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def _hold(job_id: int, worker: str, now: datetime) -> Job:
+    """The job, if the worker still has it. Raises Lost."""
+    job = await rows.hold(job_id, worker, now + LEASE)
+    if job is None:
+        raise Lost
+    return job

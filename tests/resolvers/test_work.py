@@ -1,0 +1,299 @@
+"""Jobs: made a bit at a time, taken over from whoever was cut off, and claimable all at once or not at all."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from db.models import Code, Customer, Job, JobStatus, Organization, Promotion
+from db.queries import codes as rows
+from db.queries import jobs as job_rows
+from resolvers import activate, check, delete, draw, find, generate, rules, terms, work
+from resolvers.refusals import CodeSpaceTooSmall, Disabled, IdempotencyMismatch
+from resolvers.wording import Format, Style
+from tests import make
+from tests.conftest import Clock
+from tests.make import NOW
+from tests.resolvers.refused import refused
+
+HUNDRED = Format(Style.PATTERN, "X-99")
+THOUSANDS = Format(Style.PATTERN, "X-99999")
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs begin at eleven codes, and are made five at a time in runs of twenty."""
+    monkeypatch.setattr(generate, "MOST_AT_ONCE", 10)
+    monkeypatch.setattr(generate, "BATCH", 5)
+    monkeypatch.setattr(work, "RUN", 20)
+
+
+async def begun(organization: Organization, amount: int = 50, format: Format = THOUSANDS, **said: object) -> Job:
+    """A job that nobody is at yet."""
+    words = {"promotion": None, "making": generate.Making(), "dry_run": False, "idempotency_key": None, **said}
+    made = await generate.codes(organization, amount=amount, format=format, now=NOW, **words)  # type: ignore[arg-type]
+    assert made.job is not None
+    assert (made.codes, made.ids, made.count) == ([], (), amount)
+    return made.job
+
+
+class Cut(BaseException):
+    """What a killed process is like to those who look at the database afterwards."""
+
+
+def cut_after(calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever works is cut off in the middle of the transaction after so many inserts."""
+    left = iter([True] * calls)
+    insert = rows.insert
+
+    async def cut(*said: object) -> list[int]:
+        ids = await insert(*said)  # type: ignore[arg-type]
+        if not next(left, False):
+            raise Cut
+        return ids
+
+    monkeypatch.setattr(rows, "insert", cut)
+
+
+async def statuses(organization: Organization) -> Counter[str]:
+    """How many codes have which status, as each of them says."""
+    promotions = {row.id: row for row in await Promotion.all()}
+    return Counter(rules.code_status(code, promotions[code.promotion_id], NOW) for code in await Code.all())
+
+
+async def test_a_job_makes_all_its_codes(organization: Organization, clock: Clock) -> None:
+    """Exactly as many as were asked for, as they were asked for, and its row says so."""
+    promotion = await make.promotion(organization, reference="spring", limits=terms.Limits(per_code=3))
+    window = terms.Window(starts_at=NOW, ends_at=NOW + timedelta(days=1))
+    person = terms.Person("ada@example.com")
+    making = generate.Making(window, reserved_for=person, activated=False, metadata={"batch": 1})
+    job = await begun(organization, promotion=terms.PromotionRef(reference="spring"), making=making)
+    assert (job.status, job.total, job.done, job.finished_at) == (JobStatus.RUNNING, 50, 0, None)
+    await work.jobs("one", clock)
+    await job.refresh_from_db()
+    assert (job.status, job.total, job.done, job.finished_at) == (JobStatus.DONE, 50, 50, NOW)
+    made = await Code.all().select_related("reserved_for")
+    assert len(made) == len({code.text_key for code in made}) == 50
+    for code in made:
+        assert (code.promotion_id, code.allowed_claims, code.needs_activation) == (promotion.id, 3, True)
+        assert (code.starts_at, code.ends_at, code.metadata) == (NOW, NOW + timedelta(days=1), {"batch": 1})
+        assert code.reserved_for is not None
+        assert code.reserved_for.email == "ada@example.com"
+    assert job.run_seed is None
+
+
+async def test_codes_of_a_job_become_claimable_together(
+    organization: Organization, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the last is there each of them is as if switched off, wherever it is asked; others are not."""
+    await begun(organization)
+    before = (await generate.codes(organization, None, 1, THOUSANDS, generate.Making(), False, None, NOW)).codes[0]
+    with monkeypatch.context() as patched:
+        cut_after(7, patched)
+        with pytest.raises(Cut):
+            await work.jobs("one", clock)
+    assert await statuses(organization) == {"DISABLED": 35, "CLAIMABLE": 1}
+    assert await find.all_codes(organization.id, find.CodeFilter(status=("CLAIMABLE",)), NOW).count() == 1
+    assert await find.all_codes(organization.id, find.CodeFilter(status=("DISABLED",)), NOW).count() == 35
+    half_made = await Code.exclude(id=before.id).first()
+    assert half_made is not None
+    async with refused(Disabled):
+        await make.claimed(organization, half_made.text)
+    [no] = (await check.code(organization, half_made.text, None, None, None, None, NOW)).refusals
+    assert isinstance(no, Disabled)
+    await make.claimed(organization, before.text)
+    clock.go_on(seconds=16)
+    await work.jobs("two", clock)
+    assert await statuses(organization) == {"CLAIMABLE": 50, "EXHAUSTED": 1}
+    await make.claimed(organization, half_made.text)
+
+
+async def test_a_half_made_code_is_not_activated(
+    organization: Organization, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A code that may yet be removed is given to nobody."""
+    await begun(organization, making=generate.Making(activated=False))
+    with monkeypatch.context() as patched:
+        cut_after(2, patched)
+        with pytest.raises(Cut):
+            await work.jobs("one", clock)
+    code = await Code.all().first()
+    assert code is not None
+    async with refused(Disabled):
+        await activate.code(organization, code.text, None, terms.Person("ada@example.com"), None, None, False, NOW)
+
+
+@pytest.mark.parametrize("calls", range(10))
+@pytest.mark.parametrize("format", [HUNDRED, THOUSANDS], ids=["tight", "roomy"])
+async def test_a_job_is_gone_on_with_wherever_it_was_cut(
+    organization: Organization, clock: Clock, monkeypatch: pytest.MonkeyPatch, calls: int, format: Format
+) -> None:
+    """Cut anywhere, twice, another worker makes exactly what is missing; what is told of it only grows."""
+    await make.promotion(organization, *(f"X-{number}" for number in range(10, 60)))
+    job = await begun(organization, format=format)
+    told = [0]
+    for worker in ("one", "two"):
+        with monkeypatch.context() as patched:
+            cut_after(calls, patched)
+            with pytest.raises(Cut):
+                await work.jobs(worker, clock)
+        await job.refresh_from_db()
+        told.append(job.done)
+        assert job.done == await Code.filter(job_id=job.id).count()
+        assert job.status is JobStatus.RUNNING
+        clock.go_on(seconds=16)
+        if calls > 4:
+            break
+    await work.jobs("three", clock)
+    await job.refresh_from_db()
+    assert (job.status, job.done) == (JobStatus.DONE, 50)
+    assert await Code.filter(job_id=job.id).count() == 50
+    assert sorted(told) == told
+
+
+async def test_a_cut_run_is_drawn_of_its_seed_again(
+    organization: Organization, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run is inserted in order: one that is cut off and drawn anew would have too many of the first texts."""
+    job = await begun(organization, amount=20)
+    with monkeypatch.context() as patched:
+        cut_after(2, patched)
+        with pytest.raises(Cut):
+            await work.jobs("one", clock)
+    await job.refresh_from_db()
+    assert job.run_seed is not None
+    run = THOUSANDS.texts(sorted(draw.numbers(20, THOUSANDS.capacity, job.run_seed)))
+    assert await Code.all().order_by("id").values_list("text", flat=True) == [text for text, _ in run[:10]]
+    clock.go_on(seconds=16)
+    await work.jobs("two", clock)
+    assert await Code.all().order_by("id").values_list("text", flat=True) == [text for text, _ in run]
+
+
+async def test_a_lease_keeps_others_away_until_it_is_over(organization: Organization, clock: Clock) -> None:
+    """What somebody is at is left to them; let go, or not renewed for a while, it is anybody's."""
+    job = await begun(organization)
+    assert await job_rows.lease(job.id, "one", NOW, NOW + work.LEASE) is not None
+    await work.jobs("two", clock)
+    assert await Code.all().count() == 0
+    clock.go_on(seconds=15)
+    assert await job_rows.lease(job.id, "two", clock(), clock() + work.LEASE) is not None
+    with pytest.raises(work.Lost):
+        await work._hold(job.id, "one", clock())
+    await work.let_go("two")
+    await work.jobs("three", clock)
+    assert await Code.all().count() == 50
+
+
+async def test_one_promotion_has_one_job_at_a_time(organization: Organization, clock: Clock) -> None:
+    """The second waits for the first, and both are made."""
+    first, second = await begun(organization), await begun(organization, 30)
+    await Promotion.filter(reference="default").update(unfinished_job_id=first.id)
+    await work.jobs("one", clock, only=second.id)
+    assert await Code.all().count() == 0
+    await work.jobs("one", clock)
+    assert [job.status for job in await Job.all()] == [JobStatus.DONE] * 2
+    assert (await Code.filter(job_id=first.id).count(), await Code.filter(job_id=second.id).count()) == (50, 30)
+
+
+async def test_a_space_that_is_too_small_is_refused_before_the_job(organization: Organization) -> None:
+    """No job is begun that can't be done."""
+    await make.promotion(organization, *(f"X-{number}" for number in range(10, 60)))
+    async with refused(CodeSpaceTooSmall) as no:
+        await begun(organization, 51, HUNDRED)
+    assert (no.value.capacity, no.value.taken, no.value.requested) == (100, 50, 51)
+    assert await Job.all().count() == 0
+
+
+async def test_of_two_jobs_for_one_space_the_later_fails_whole(organization: Organization, clock: Clock) -> None:
+    """What it had made is removed, it says why, and nothing of it was ever claimable."""
+    await make.promotion(organization, reference="other")
+    first = await begun(organization, 60, HUNDRED)
+    second = await begun(organization, 60, HUNDRED, promotion=terms.PromotionRef(reference="other"))
+    await work.jobs("one", clock)
+    await first.refresh_from_db()
+    await second.refresh_from_db()
+    assert (first.status, first.done) == (JobStatus.DONE, 60)
+    assert (second.status, second.done, second.finished_at) == (JobStatus.FAILED, 0, NOW)
+    assert second.error == "This format has 100 texts, 60 of them are taken: 60 more can't be made."
+    assert await statuses(organization) == {"CLAIMABLE": 60}
+    assert await Promotion.filter(unfinished_job_id__isnull=False).count() == 0
+
+
+async def test_what_a_failed_job_made_is_removed_also_after_a_cut(
+    organization: Organization, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off while it removes, nothing becomes claimable, and the next worker removes the rest."""
+    job = await begun(organization, 60, HUNDRED)
+    await make.promotion(organization, *(f"X-{number}" for number in range(10, 60)), reference="other")
+    remove = rows.remove_of_job
+    removed: list[int] = []
+
+    async def cut(*said: int) -> int:
+        if len(removed) == 3:
+            raise Cut
+        removed.append(await remove(*said))  # type: ignore[arg-type]
+        return removed[-1]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rows, "remove_of_job", cut)
+        with pytest.raises(Cut):
+            await work.jobs("one", clock)
+    await job.refresh_from_db()
+    assert (removed, job.status, job.done, job.finished_at) == ([5, 5, 5], JobStatus.FAILED, 35, None)
+    assert await statuses(organization) == {"CLAIMABLE": 50, "DISABLED": 35}
+    clock.go_on(seconds=16)
+    await work.jobs("two", clock)
+    await job.refresh_from_db()
+    assert (job.status, job.done, job.finished_at) == (JobStatus.FAILED, 0, clock())
+    assert await statuses(organization) == {"CLAIMABLE": 50}
+
+
+async def test_a_job_whose_promotion_is_deleted_fails(
+    organization: Organization, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it began, or in the middle: it says so, and no code of it is left."""
+    for calls in (0, 3):
+        ref = terms.PromotionRef(reference=f"spring{calls}")
+        await make.promotion(organization, reference=f"spring{calls}")
+        job = await begun(organization, promotion=ref)
+        if calls:
+            with monkeypatch.context() as patched:
+                cut_after(calls, patched)
+                with pytest.raises(Cut):
+                    await work.jobs("one", clock)
+        await delete.promotion(organization, ref, dry_run=False)
+        clock.go_on(seconds=16)
+        await work.jobs("two", clock)
+        await job.refresh_from_db()
+        assert (job.status, job.error, job.finished_at) == (JobStatus.FAILED, "There is no such promotion.", clock())
+        assert await Code.all().count() == 0
+
+
+async def test_a_customer_codes_will_be_reserved_for_is_kept(organization: Organization, clock: Clock) -> None:
+    """Forgotten while the job waits, they stay as a nameless row, which its codes are reserved for."""
+    await make.customer(organization, "ada@example.com")
+    await begun(organization, making=generate.Making(reserved_for=terms.Person("ada@example.com")))
+    await delete.customer(organization, "ada@example.com", NOW)
+    await work.jobs("one", clock)
+    [nameless] = await Customer.all()
+    assert nameless.email is None
+    assert await Code.filter(reserved_for_id=nameless.id).count() == 50
+
+
+async def test_a_key_gives_back_the_same_job(organization: Organization, clock: Clock) -> None:
+    """The same call with the same key is answered with the job as it stands now, and begins no other."""
+    job = await begun(organization, idempotency_key="K")
+    await work.jobs("one", clock)
+    again = await generate.codes(organization, None, 50, THOUSANDS, generate.Making(), False, "K", NOW)
+    assert again.job is not None
+    assert (again.job.id, again.job.status, again.replayed, again.count) == (job.id, JobStatus.DONE, True, 50)
+    assert await Job.all().count() == 1
+    async with refused(IdempotencyMismatch):
+        await generate.codes(organization, None, 51, THOUSANDS, generate.Making(), False, "K", NOW)
+
+
+async def test_a_dry_run_begins_no_job(organization: Organization) -> None:
+    """It says whether there is room, and changes nothing."""
+    made = await generate.codes(organization, None, 100, HUNDRED, generate.Making(), True, None, NOW)
+    assert (made.job, made.count, made.dry_run) == (None, 100, True)
+    assert await Job.all().count() == 0
