@@ -26,7 +26,7 @@ from resolvers import draw, generate
 from resolvers.refusals import CodeSpaceTooSmall, Refusal, UnknownPromotion
 from resolvers.wording import Format, Style, Text
 
-LEASE = timedelta(seconds=15)
+LEASE = timedelta(seconds=10)
 RUN = 250_000
 
 Clock = Callable[[], datetime]

@@ -125,7 +125,7 @@ LIMITS = {
     "one page (`first`)": connections.LARGEST,
     "the body of a request, at any door": bounds.LARGEST_BODY // 2**20,
     "the time for it": bounds.SECONDS,
-    "codes of one `generateCodes`": generate.MOST_AT_ONCE,
+    "codes of one `generateCodes`": generate.MOST,
     "recipients of one `sendCode`": send.MOST_RECIPIENTS,
 }
 """The README's names of limits, and what they are."""

@@ -102,7 +102,7 @@ async def test_codes_of_a_job_become_claimable_together(
     [no] = (await check.code(organization, half_made.text, None, None, None, None, NOW)).refusals
     assert isinstance(no, Disabled)
     await make.claimed(organization, before.text)
-    clock.go_on(seconds=16)
+    clock.go_on(seconds=11)
     await work.jobs("two", clock)
     assert await statuses(organization) == {"CLAIMABLE": 50, "EXHAUSTED": 1}
     await make.claimed(organization, half_made.text)
@@ -141,7 +141,7 @@ async def test_a_job_is_gone_on_with_wherever_it_was_cut(
         told.append(job.done)
         assert job.done == await Code.filter(job_id=job.id).count()
         assert job.status is JobStatus.RUNNING
-        clock.go_on(seconds=16)
+        clock.go_on(seconds=11)
         if calls > 4:
             break
     await work.jobs("three", clock)
@@ -164,7 +164,7 @@ async def test_a_cut_run_is_drawn_of_its_seed_again(
     assert job.run_seed is not None
     run = THOUSANDS.texts(sorted(draw.numbers(20, THOUSANDS.capacity, job.run_seed)))
     assert await Code.all().order_by("id").values_list("text", flat=True) == [text for text, _ in run[:10]]
-    clock.go_on(seconds=16)
+    clock.go_on(seconds=11)
     await work.jobs("two", clock)
     assert await Code.all().order_by("id").values_list("text", flat=True) == [text for text, _ in run]
 
@@ -175,7 +175,7 @@ async def test_a_lease_keeps_others_away_until_it_is_over(organization: Organiza
     assert await job_rows.lease(job.id, "one", NOW, NOW + work.LEASE) is not None
     await work.jobs("two", clock)
     assert await Code.all().count() == 0
-    clock.go_on(seconds=15)
+    clock.go_on(seconds=10)
     assert await job_rows.lease(job.id, "two", clock(), clock() + work.LEASE) is not None
     with pytest.raises(work.Lost):
         await work._hold(job.id, "one", clock())
@@ -241,7 +241,7 @@ async def test_what_a_failed_job_made_is_removed_also_after_a_cut(
     await job.refresh_from_db()
     assert (removed, job.status, job.done, job.finished_at) == ([5, 5, 5], JobStatus.FAILED, 35, None)
     assert await statuses(organization) == {"CLAIMABLE": 50, "DISABLED": 35}
-    clock.go_on(seconds=16)
+    clock.go_on(seconds=11)
     await work.jobs("two", clock)
     await job.refresh_from_db()
     assert (job.status, job.done, job.finished_at) == (JobStatus.FAILED, 0, clock())
@@ -262,7 +262,7 @@ async def test_a_job_whose_promotion_is_deleted_fails(
                 with pytest.raises(Cut):
                     await work.jobs("one", clock)
         await delete.promotion(organization, ref, dry_run=False)
-        clock.go_on(seconds=16)
+        clock.go_on(seconds=11)
         await work.jobs("two", clock)
         await job.refresh_from_db()
         assert (job.status, job.error, job.finished_at) == (JobStatus.FAILED, "There is no such promotion.", clock())
