@@ -35,3 +35,4 @@ bench: install
 	@mkdir -p benchmarks/results
 	$(BIN)/python -m benchmarks.usage | tee benchmarks/results/usage.txt
 	$(BIN)/python -m benchmarks.letters | tee benchmarks/results/letters.txt
+	$(BIN)/python -m benchmarks.generation | tee benchmarks/results/generation.txt

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
-from tortoise.expressions import Q, RawSQL
 from tortoise.functions import Count
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
@@ -13,6 +12,9 @@ from tortoise.queryset import QuerySet
 from db import sql
 
 M = TypeVar("M", bound=Model)
+
+AT_ONCE = 100
+"""Parents whose pages are asked for together; SQLite takes 500 questions in a statement, and a parent has up to two."""
 
 
 class Place(NamedTuple):
@@ -22,46 +24,56 @@ class Place(NamedTuple):
     id: int
 
 
-def _after(queryset: QuerySet[M], after: Place | None) -> QuerySet[M]:
+def _parts(queryset: QuerySet[M], after: Place | None, size: int) -> list[QuerySet[M]]:
+    """The rows after that place as questions that each enter an index where their rows begin.
+
+    Two of them, because a million codes may share one instant.
+    """
+    ordered = queryset.order_by("created_at", "id").limit(size)
     if after is None:
-        return queryset
-    return queryset.filter(Q(created_at__gt=after.created_at) | Q(created_at=after.created_at, id__gt=after.id)).filter(
-        created_at__gte=after.created_at
-    )  # said twice, so that the index is entered at the right place
+        return [ordered]
+    same_instant = ordered.filter(created_at=after.created_at, id__gt=after.id)
+    return [same_instant, ordered.filter(created_at__gt=after.created_at)]
 
 
 async def page(queryset: QuerySet[M], after: Place | None, size: int) -> list[M]:
     """The `size` rows after that place; ask for one more than you show, to know whether there are more."""
-    if after is None:
-        return await queryset.order_by("created_at", "id").limit(size)
-    # In two questions, each of which enters the index where its rows begin: a million codes may share one instant.
-    rows = await queryset.filter(created_at=after.created_at, id__gt=after.id).order_by("created_at", "id").limit(size)
-    if len(rows) < size:
-        later = queryset.filter(created_at__gt=after.created_at).order_by("created_at", "id")
-        rows += await later.limit(size - len(rows))
+    rows: list[M] = []
+    for part in _parts(queryset, after, size):
+        if len(rows) < size:
+            rows += await part.limit(size - len(rows))
     return rows
 
 
 async def pages(
     queryset: QuerySet[M], parent: str, parent_ids: Sequence[int], after: Place | None, size: int
 ) -> dict[int, list[M]]:
-    """The same page below each of several parents, in one statement however many they are."""
-    if len(parent_ids) == 1:  # an ordinary page stops reading at its end
+    """The same page below each of several parents, AT_ONCE of them in a statement."""
+    if len(parent_ids) == 1:
         return {parent_ids[0]: await page(queryset.filter(**{parent: parent_ids[0]}), after, size)}
-    numbered = _after(queryset, after).filter(**{f"{parent}__in": parent_ids})
-    table = queryset.model._meta.db_table
-    within = f'PARTITION BY "{table}"."{parent}" ORDER BY "{table}"."created_at", "{table}"."id"'
-    numbered = numbered.annotate(place=RawSQL(f"ROW_NUMBER() OVER ({within})"))
-    numbered._make_query()
-    statement, values = numbered.query.get_parameterized_sql()
-    found: dict[int, list[M]] = defaultdict(list)
-    for row in await sql.statement(
-        f"SELECT * FROM ({statement}) AS numbered WHERE place <= {size} ORDER BY created_at, id",  # noqa: S608
-        values,
-    ):
-        record: Any = queryset.model._init_from_db(**row)
-        found[getattr(record, parent)].append(record)
-    return found
+    found: dict[int, list[Any]] = defaultdict(list)
+    for start in range(0, len(parent_ids), AT_ONCE):
+        parts = [
+            part
+            for parent_id in parent_ids[start : start + AT_ONCE]
+            for part in _parts(queryset.filter(**{parent: parent_id}), after, size)
+        ]
+        for row in await sql.statement(*_together(parts)):
+            record: Any = queryset.model._init_from_db(**row)
+            found[getattr(record, parent)].append(record)
+    return {number: sorted(rows, key=lambda row: (row.created_at, row.id))[:size] for number, rows in found.items()}
+
+
+def _together(parts: Sequence[QuerySet[Any]]) -> tuple[str, list[Any]]:
+    """One statement that asks each of the questions, and its values."""
+    texts: list[str] = []
+    values: list[Any] = []
+    for at, part in enumerate(parts):
+        part._make_query()
+        text, said = part.query.get_parameterized_sql()
+        texts.append(f"SELECT * FROM ({sql.renumbered(text, len(values))}) AS part{at}")  # noqa: S608 (Tortoise's own)
+        values += said
+    return " UNION ALL ".join(texts), values
 
 
 async def counts(queryset: QuerySet[M], parent: str, parent_ids: Sequence[int]) -> dict[int, int]:

@@ -90,6 +90,11 @@ def many(columns: Sequence[str], texts: Sequence[Sequence[str]], place: int) -> 
     return f"unnest({arrays}) AS many({', '.join(columns)})", [list(column) for column in zip(*texts, strict=True)]
 
 
+def renumbered(text: str, by: int) -> str:
+    """A statement's text with its placeholders, where they are numbered, pushed back to stand behind others."""
+    return re.sub(r"\$(\d+)", lambda placeholder: f"${int(placeholder[1]) + by}", text)
+
+
 def _is_sqlite() -> bool:
     return bool(get_connection("default").capabilities.dialect == "sqlite")
 

@@ -28,6 +28,8 @@ from resolvers.wording import Format, Style, Text
 
 LEASE = timedelta(seconds=10)
 RUN = 250_000
+BREATH = 0.005
+"""Seconds between two transactions, in which others reach SQLite: a question is often several statements."""
 
 Clock = Callable[[], datetime]
 
@@ -76,8 +78,8 @@ async def _make_all(job: Job, worker: str, clock: Clock) -> None:
     while is_cut_off or draw.is_blind(job.drawn, format):
         if not is_cut_off:
             job = await _begin_run(job.id, worker, format, clock())
-        run = await asyncio.to_thread(draw.numbers, job.run_size, format.capacity, job.run_seed or "")
-        job = await _make_each(job, sorted(run), format, worker, clock)
+        run = await asyncio.to_thread(_run, job, format)
+        job = await _make_each(job, run, format, worker, clock)
         if job.finished_at is not None:
             return
         is_cut_off = False
@@ -86,6 +88,10 @@ async def _make_all(job: Job, worker: str, clock: Clock) -> None:
     )
     if job.finished_at is None:
         raise CodeSpaceTooSmall(format.capacity, taken=format.capacity - job.done, requested=job.total)
+
+
+def _run(job: Job, format: Format) -> list[int]:
+    return sorted(draw.numbers(job.run_size, format.capacity, job.run_seed or ""))
 
 
 @trouble.retried
@@ -105,6 +111,7 @@ async def _make_each(job: Job, numbers: list[int], format: Format, worker: str, 
         job = await _make(job.id, texts, worker, clock())
         if job.finished_at is not None:
             break
+        await asyncio.sleep(BREATH)
     return job
 
 

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from db import paging
 from db.models import Claim, Code, Organization
 from db.paging import Place
@@ -61,8 +63,12 @@ async def test_rows_a_microsecond_apart_are_told_apart(organization: Organizatio
     assert [row.text for row in page] == ["SECOND", "THIRD"]
 
 
-async def test_pages_of_many_parents_are_each_parents_page(organization: Organization) -> None:
-    """Asking for several parents at once gives what asking for each gives, whatever the place and size."""
+@pytest.mark.parametrize("at_once", [2, 100])
+async def test_pages_of_many_parents_are_each_parents_page(
+    organization: Organization, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """Asking for several parents at once gives what asking for each gives, whatever the place, size and batch."""
+    monkeypatch.setattr(paging, "AT_ONCE", at_once)
     texts = ["A", "B", "C", "EMPTY"]
     limits = terms.Limits(per_code=None, per_customer_and_code=None)
     promotion = await make.promotion(organization, *texts, limits=limits)
