@@ -194,20 +194,22 @@ def of_hundred(times: list[float], place: int) -> float:
 
 
 @contextmanager
-def stores(kind: str) -> Iterator[Iterator[str]]:
-    """Addresses of fresh databases, one after another; each is gone when the next is asked for."""
+def stores(kind: str, keep: bool = False) -> Iterator[Iterator[str]]:
+    """Addresses of fresh databases, one after another; each is gone when the next is asked for, unless it is kept."""
 
     def files(folder: Path) -> Iterator[str]:
         for number in range(10_000):
             (folder / f"{number}").mkdir()
             yield f"sqlite://{folder / str(number) / 'store.db'}"
-            shutil.rmtree(folder / f"{number}")
+            if not keep:
+                shutil.rmtree(folder / f"{number}")
 
     def databases(running: Server) -> Iterator[str]:
         for number in range(10_000):
             asyncio.run(_tell(running.url, f"CREATE DATABASE bench{number}"))
             yield running.url.removesuffix("postgres") + f"bench{number}"
-            asyncio.run(_tell(running.url, f"DROP DATABASE bench{number} WITH (FORCE)"))
+            if not keep:
+                asyncio.run(_tell(running.url, f"DROP DATABASE bench{number} WITH (FORCE)"))
 
     with ExitStack() as life:
         if kind == "sqlite":

@@ -1,0 +1,220 @@
+"""Claims, look-ups and pages cost the same in a large store as in a small one.
+
+`python -m benchmarks.flat [--few 10000] [--many 10000000] [--claims 1000000] [--rounds 5] [--database sqlite]` makes
+two stores by SQL alone, starts a real server on each, and asks both in turn, over 8 connections: claims and look-ups
+of codes anywhere, and pages 1 and 2,000 of `codes`, 5 a page. Said are requests a second, and many's share of few's.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import sqlite3
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from itertools import count
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+
+import db
+from benchmarks.generation import organization, server, stores
+from db.models import Code
+from schema.graphql import ids
+
+CONNECTIONS = 8
+SECONDS = 2.0
+PAGE, PLACE = 5, 2_000
+ODD = 2_654_435_761
+"""Multiplied by this, modulo 2³², each number becomes another, in no order that one sees."""
+
+NUMBERS = {
+    "sqlite": "(WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {0}) SELECT n FROM n)",
+    "postgres": "(SELECT n FROM generate_series(1::bigint, {0}) AS n)",
+}
+TEXT = {
+    "sqlite": f"printf('%08x', n * {ODD} % 4294967296)",
+    "postgres": f"lpad(to_hex(n * {ODD} % 4294967296), 8, '0')",
+}
+INSTANT = {
+    "sqlite": "strftime('%Y-%m-%d %H:%M:%S', '2026-01-01', (n / 2500) || ' seconds') || '+00:00'",
+    "postgres": "TIMESTAMPTZ '2026-01-01 00:00+00' + n / 2500 * INTERVAL '1 second'",
+}
+
+
+def text_of(number: int) -> str:
+    """The text of a store's code with this number."""
+    return f"{number * ODD % 2**32:08x}"
+
+
+def filling(dialect: str, codes: int, claims: int) -> list[str]:
+    """Statements that make so many codes, in no order of their texts, and claims by a hundredth as many customers."""
+    text, instant, people = TEXT[dialect], INSTANT[dialect], max(1, claims // 100)
+
+    def numbers(most: int) -> str:
+        return NUMBERS[dialect].format(most)
+
+    return [
+        f"""INSERT INTO code (organization_id, promotion_id, text, text_key, is_enabled, claim_count, needs_activation,
+              off_peak, metadata, created_at, updated_at)
+            SELECT 1, 2, {text}, {text}, true, 0, false, false, '{{}}', {instant}, {instant}
+            FROM {numbers(codes)} AS numbers ORDER BY n""",
+        f"""INSERT INTO customer (organization_id, email, email_key, joined_at, particulars, created_at, updated_at)
+            SELECT 1, n || '@example.com', n || '@example.com', {instant}, '{{}}', {instant}, {instant}
+            FROM {numbers(people)} AS numbers""",
+        f"""INSERT INTO claim (organization_id, promotion_id, code_id, customer_id, discount_kind, discount_value,
+              created_at)
+            SELECT 1, 2, (SELECT MIN(id) FROM code WHERE promotion_id = 2) + n - 1,
+              (SELECT MIN(id) FROM customer) + n % {people}, 'NONE', 0, {instant}
+            FROM {numbers(claims)} AS numbers""",
+        f"UPDATE code SET claim_count = 1 WHERE promotion_id = 2 AND id < {claims} + "
+        "(SELECT MIN(id) FROM code WHERE promotion_id = 2)",
+        f"UPDATE promotion SET claim_count = {claims} WHERE id = 2",
+        "ANALYZE",
+    ]  # fmt: skip
+
+
+async def fill(url: str, codes: int, claims: int) -> tuple[str, str]:
+    """A store with so many of both: a key of it, and the cursor before its page at PLACE."""
+    key = await organization(url, "FIRST")
+    dialect = urlsplit(url).scheme
+    statements = filling(dialect, codes, claims)
+    last = f"SELECT id FROM code ORDER BY created_at, id LIMIT 1 OFFSET {(PLACE - 1) * PAGE - 1}"
+    if dialect == "sqlite":
+        store = sqlite3.connect(url.removeprefix("sqlite://"), isolation_level=None)
+        store.execute("PRAGMA cache_size = -1000000")
+        for statement in statements:
+            store.execute(statement)
+        [number] = store.execute(last).fetchone()
+        store.close()
+    else:
+        connection = await asyncpg.connect(url)
+        for statement in statements:
+            await connection.execute(statement)
+        number = await connection.fetchval(last)
+        await connection.close()
+    async with db.opened(url):
+        row = await Code.get(id=number)
+    return key, ids.cursor(row.created_at, row.id)
+
+
+# ------------------------------------------------------------------ questions
+
+
+class Asking:
+    """One connection to a server."""
+
+    def __init__(self, address: str, key: str) -> None:
+        parts = urlsplit(address)
+        self.host, self.port = parts.hostname, parts.port
+        self.head = (
+            f"POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
+        )
+
+    async def connect(self) -> None:
+        self.reader, self.writer = await asyncio.open_connection(self.host, self.port)
+
+    async def ask(self, query: str, said: dict[str, Any]) -> dict[str, Any]:
+        """The data of an answer."""
+        body = json.dumps({"query": query, "variables": said})
+        self.writer.write(f"{self.head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+        head = (await self.reader.readuntil(b"\r\n\r\n")).lower()
+        length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+        answer = json.loads(await self.reader.readexactly(length))
+        assert "errors" not in answer, answer  # noqa: S101
+        return dict(answer["data"])
+
+
+CLAIM = "mutation C($input: ClaimCodeInput!) { claimCode(input: $input) { __typename } }"
+LOOK_UP = "query L($text: String!) { code(text: $text) { text status promotion { name } } }"
+CODES = """query P($first: Int!, $after: String) { codes(first: $first, after: $after) {
+  nodes { id text status isEnabled claimCount allowedClaims createdAt promotion { name } } pageInfo { endCursor } } }"""
+
+customers = count()
+
+
+def questions(codes: int, cursor: str) -> dict[str, tuple[str, Callable[[], dict[str, Any]]]]:
+    """What is asked, and with which words each time."""
+
+    def text() -> str:
+        return text_of(random.randint(1, codes))  # noqa: S311
+
+    def claim() -> dict[str, Any]:
+        return {"input": {"text": text(), "customer": {"email": f"new{next(customers)}@example.com"}}}
+
+    return {
+        "claims": (CLAIM, claim),
+        "look-ups": (LOOK_UP, lambda: {"text": text()}),
+        "page 1": (CODES, lambda: {"first": PAGE, "after": None}),
+        f"page {PLACE:,}": (CODES, lambda: {"first": PAGE, "after": cursor}),
+    }
+
+
+async def rate(address: str, key: str, query: str, words: Callable[[], dict[str, Any]]) -> float:
+    """Answers a second."""
+    answered = 0
+    until = time.perf_counter() + SECONDS
+
+    async def go_on() -> None:
+        nonlocal answered
+        asking = Asking(address, key)
+        await asking.connect()
+        while time.perf_counter() < until:
+            [found] = (await asking.ask(query, words())).values()
+            assert found is not None, query  # noqa: S101
+            assert found.get("__typename", "CodeClaimed") == "CodeClaimed", found  # noqa: S101
+            assert len(found.get("nodes", range(PAGE))) == PAGE, found  # noqa: S101
+            answered += 1
+        asking.writer.close()
+
+    await asyncio.gather(*(go_on() for _ in range(CONNECTIONS)))
+    return answered / SECONDS
+
+
+def measured(kind: str, few: tuple[int, int], many: tuple[int, int], rounds: int) -> None:
+    """Make both stores, ask both in turn, print what came of it."""
+    with ExitStack() as life:
+        asked = []
+        fresh = life.enter_context(stores(kind, keep=True))
+        for codes, claims in (few, many):
+            url, began = next(fresh), time.perf_counter()
+            key, cursor = asyncio.run(fill(url, codes, claims))
+            print(
+                f"{kind}: {codes:,} codes and {claims:,} claims made in {time.perf_counter() - began:.0f} s", flush=True
+            )
+            asked.append((life.enter_context(server(url)), key, questions(codes, cursor)))
+        for name in asked[0][2]:
+            rates: tuple[list[float], list[float]] = ([], [])
+            for turn in range(rounds + 1):
+                for (address, key, of_store), kept in zip(asked, rates, strict=True):
+                    query, words = of_store[name]
+                    told = asyncio.run(rate(address, key, query, words))
+                    if turn:  # the first is for warming up
+                        kept.append(told)
+            small, large = map(statistics.median, rates)
+            print(
+                f"{kind:<9}{name:<11} few {small:>7,.0f}/s   many {large:>7,.0f}/s   ratio {large / small:.2f}",
+                flush=True,
+            )
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--few", type=int, default=10_000)
+    words.add_argument("--many", type=int, default=10_000_000)
+    words.add_argument("--claims", type=int, default=1_000_000)
+    words.add_argument("--rounds", type=int, default=5)
+    words.add_argument("--database", default="sqlite,postgres")
+    said = words.parse_args()
+    print(f"Python {sys.version.split()[0]}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
+    for kind in said.database.split(","):
+        measured(kind, (said.few, said.few // 10), (said.many, said.claims), said.rounds)
+
+
+if __name__ == "__main__":
+    main()
