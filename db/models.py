@@ -218,6 +218,7 @@ class Customer(Model):
     last_name = fields.CharField(200, null=True)
     joined_at = fields.DatetimeField(null=True)
     particulars = JsonText(default=dict)
+    brought_by_id = fields.BigIntField(null=True)  # the customer who referred them, who may be gone
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
 

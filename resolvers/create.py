@@ -181,7 +181,11 @@ async def product(organization: Organization, number: int | None, title: str, no
 
 @trouble.retried
 async def customer(
-    organization: Organization, person: terms.Person, particulars: dict[str, Any], now: datetime
+    organization: Organization,
+    person: terms.Person,
+    particulars: dict[str, Any],
+    now: datetime,
+    brought_by_id: int | None = None,
 ) -> Customer:
     """A customer signs up; somebody who was only spoken of before may. Raises InvalidInput, EmailTaken."""
     checked = sense.person(person)
@@ -193,7 +197,7 @@ async def customer(
         made = await customers.ensure(
             organization.id, checked.email, checked.email_key, checked.first_name, checked.last_name, now, now
         )
-        await customers.keep_particulars(made, particulars, now)
+        await customers.keep_told(made, particulars, brought_by_id, now)
         return made
 
 

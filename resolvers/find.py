@@ -266,9 +266,9 @@ async def any_organization() -> bool:
     return await organizations.exists()
 
 
-async def customers_of_whom_is_told(organization_id: int, written: str) -> list[Customer]:
-    """Those of whom a vendor has told something that is written so, in the order they joined."""
-    return await customers.of_whom_is_told(organization_id, written)
+async def customers_brought_by(customer_id: int) -> list[Customer]:
+    """Whom a customer has referred, in the order they joined."""
+    return await customers.brought_by(customer_id)
 
 
 async def every_organization() -> list[Organization]:

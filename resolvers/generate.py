@@ -22,8 +22,8 @@ from resolvers.wording import Format
 
 MOST = 10_000_000
 MOST_AT_ONCE = 100_000
-BATCH = 5_000
-"""Texts that a statement inserts."""
+BATCH = 10_000
+"""Texts that a statement inserts, at most."""
 SHOWN = 1_000
 """Codes that the answer of a call carries; the others are asked for by page."""
 

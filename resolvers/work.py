@@ -1,4 +1,4 @@
-"""Works at jobs: makes their codes a few thousand at a time, each time in a short transaction of its own.
+"""Works at jobs: makes their codes some thousands at a time, each time in a short transaction of its own.
 
 A job is leased by one worker, a name that no other process has. Each transaction begins by asking whether the lease
 still holds and ends by counting what it made, so a job that is cut off anywhere is where its row says, and whoever
@@ -28,6 +28,9 @@ from resolvers.wording import Format, Style, Text
 
 LEASE = timedelta(seconds=10)
 RUN = 250_000
+AIM = timedelta(seconds=0.1)
+"""What a transaction should take: on SQLite claims wait for it."""
+LEAST = 1_000
 BREATH = 0.005
 """Seconds between two transactions, in which others reach SQLite: a question is often several statements."""
 
@@ -106,13 +109,21 @@ async def _begin_run(job_id: int, worker: str, format: Format, now: datetime) ->
 
 
 async def _make_each(job: Job, numbers: list[int], format: Format, worker: str, clock: Clock) -> Job:
-    for start in range(0, len(numbers), generate.BATCH):
-        texts = format.texts(numbers[start : start + generate.BATCH])
-        job = await _make(job.id, texts, worker, clock())
-        if job.finished_at is not None:
-            break
+    start, size = 0, generate.BATCH
+    while start < len(numbers) and job.finished_at is None:
+        began = clock()
+        job = await _make(job.id, format.texts(numbers[start : start + size]), worker, began)
+        start += size
+        size = _next_size(size, clock() - began)
         await asyncio.sleep(BREATH)
     return job
+
+
+def _next_size(size: int, took: timedelta) -> int:
+    """How many texts a transaction should insert to take AIM, after one of `size` that took so long."""
+    if took > 2 * AIM:
+        return max(size // 2, min(LEAST, generate.BATCH))
+    return min(size * 2, generate.BATCH) if took < AIM / 2 else size
 
 
 @trouble.retried

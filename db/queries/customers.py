@@ -111,10 +111,11 @@ async def ensure_all(acting: Iterable[Acting]) -> None:
     )
 
 
-async def keep_particulars(customer: Customer, particulars: dict[str, Any], now: datetime) -> None:
-    """What a single vendor has told of a customer."""
-    customer.update_from_dict({"particulars": particulars, "updated_at": now})
-    await customer.save(update_fields=["particulars", "updated_at"])
+async def keep_told(customer: Customer, particulars: dict[str, Any], brought_by_id: int | None, now: datetime) -> None:
+    """What a single vendor has told of a customer, and who brought them."""
+    told = {"particulars": particulars, "brought_by_id": brought_by_id, "updated_at": now}
+    customer.update_from_dict(told)
+    await customer.save(update_fields=list(told))
 
 
 async def hold(organization_id: int, email_key: str) -> Customer | None:
@@ -135,7 +136,7 @@ async def is_referred_to(customer_id: int) -> bool:
 async def make_nameless(customer: Customer, now: datetime) -> None:
     """Forget who the customer is, and keep the row that claims point to."""
     await Customer.filter(id=customer.id).update(
-        email=None, email_key=None, first_name=None, last_name=None, particulars={}, updated_at=now
+        email=None, email_key=None, first_name=None, last_name=None, particulars={}, brought_by_id=None, updated_at=now
     )
 
 
@@ -160,7 +161,7 @@ async def joined(organization_id: int) -> list[Customer]:
     return await found.order_by("joined_at", "id")
 
 
-async def of_whom_is_told(organization_id: int, written: str) -> list[Customer]:
-    """Joined customers whose particulars, as JSON without spaces, contain this; looks at each of them."""
-    found = Customer.filter(organization_id=organization_id, joined_at__not_isnull=True, email_key__not_isnull=True)
-    return await found.filter(particulars__contains=written).order_by("joined_at", "id")
+async def brought_by(customer_id: int) -> list[Customer]:
+    """Whom a customer has referred, in the order they joined."""
+    found = Customer.filter(brought_by_id=customer_id, joined_at__not_isnull=True, email_key__not_isnull=True)
+    return await found.order_by("joined_at", "id")

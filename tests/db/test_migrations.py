@@ -12,7 +12,7 @@ from tortoise.migrations.api.migrate import migrate
 from tortoise.migrations.autodetector import MigrationAutodetector
 
 import db
-from db.models import Code
+from db.models import Code, Customer
 from resolvers import admit, find, found, verify
 from tests import make
 from tests.make import NOW
@@ -122,3 +122,24 @@ async def test_a_store_that_was_brought_up_to_date_has_a_new_ones_tables(bare_ur
     await with_the_first_release(bare_url)
     await db.migrate(bare_url)
     assert await tables(bare_url) == await tables(database_url)
+
+
+async def test_who_brought_whom_is_moved(bare_url: str) -> None:
+    """What a vendor's door had kept of referrers among its particulars is in the column; nothing else is taken for it."""
+    await migrate(config=db.config(bare_url), target="models.0002_jobs")
+    await Tortoise.close_connections()
+    async with db.opened(bare_url):
+        connection = get_connection("default")
+        for statement in (
+            "INSERT INTO account (id, number, last_promotion_number, created_at) VALUES (1, 1, 0, '2026-01-01 00:00:00+00:00')",
+            """INSERT INTO organization (id, account_id, number, identifier, name, time_zone, currency, page_secret, created_at)
+                VALUES (1, 1, 1, 'o', 'o', 'UTC', 'EUR', 's', '2026-01-01 00:00:00+00:00')""",
+            """INSERT INTO customer (id, organization_id, email_key, particulars, created_at, updated_at) VALUES
+                (1, 1, 'a', '{}', '2026-01-01 00:00:00+00:00', '2026-01-01 00:00:00+00:00'),
+                (2, 1, 'b', '{"lancero":{"notes":"","referredBy":1}}', '2026-01-01 00:00:00+00:00', '2026-01-01 00:00:00+00:00'),
+                (3, 1, 'c', '{"lancero":{"notes":"\\"referredBy\\":7"}}', '2026-01-01 00:00:00+00:00', '2026-01-01 00:00:00+00:00')""",
+        ):
+            await connection.execute_script(statement)
+    await db.migrate(bare_url)
+    async with db.opened(bare_url):
+        assert await Customer.all().order_by("id").values_list("brought_by_id", flat=True) == [None, 1, None]

@@ -297,3 +297,12 @@ async def test_a_dry_run_begins_no_job(organization: Organization) -> None:
     made = await generate.codes(organization, None, 100, HUNDRED, generate.Making(), True, None, NOW)
     assert (made.job, made.count, made.dry_run) == (None, 100, True)
     assert await Job.all().count() == 0
+
+
+def test_a_slow_transaction_is_followed_by_a_smaller_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sizes go down to LEAST where the disk is slow, and up to BATCH where it is fast."""
+    monkeypatch.setattr(generate, "BATCH", 10_000)
+    sizes = [10_000]
+    for took in (0.3, 0.3, 0.3, 0.3, 0.1, 0.01, 0.01, 0.01, 0.01):
+        sizes.append(work._next_size(sizes[-1], timedelta(seconds=took)))
+    assert sizes == [10_000, 5_000, 2_500, 1_250, 1_000, 1_000, 2_000, 4_000, 8_000, 10_000]

@@ -184,8 +184,9 @@ async def create_lead(request: Request) -> JSONResponse:
     names = reading.optional_text(body, "firstname"), reading.optional_text(body, "lastname")
     person = terms.Person(reading.text(body, "email"), *names)
     referrer = await leads.referrer(caller.organization, reading.optional_text(body, "referralCode"))
-    told = {"lancero": reading.particulars(body, referrer)}
-    made = await create.customer(caller.organization, person, told, caller.now)
+    told = {"lancero": reading.particulars(body)}
+    brought_by_id = referrer.id if referrer else None
+    made = await create.customer(caller.organization, person, told, caller.now, brought_by_id)
     if caller.is_public:
         said = sense.person(person)
         made.first_name, made.last_name, referrer = said.first_name, said.last_name, None

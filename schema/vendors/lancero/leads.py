@@ -11,10 +11,10 @@ from schema.vendors.lancero.shapes import AT_ONCE, iso
 
 
 async def lead_of(customer: Customer, organization: Organization, is_new: bool = False) -> dict[str, Any]:
-    """One lead; to find whom it has referred all others are looked at, unless it is too new for any."""
-    brought_by = told(customer).get("referredBy", 0)
+    """One lead; a new one has referred nobody yet."""
+    brought_by = customer.brought_by_id or 0
     referrer = (await find.nodes(Customer, [brought_by])).get(brought_by) if brought_by else None
-    referred = [] if is_new else await referred_by(customer)
+    referred = [] if is_new else await find.customers_brought_by(customer.id)
     has_claimed = customer.id in await find.claimants([customer.id])
     return lead(customer, organization, referrer, referred, has_claimed)
 
@@ -23,7 +23,7 @@ async def leads(found: list[Customer], organization: Organization) -> list[dict[
     """All leads of an organization: who brought whom is among them."""
     people = {customer.id: customer for customer in found}
     have_claimed = await claimants(found)
-    brought_by = {customer.id: told(customer).get("referredBy", 0) for customer in found}
+    brought_by = {customer.id: customer.brought_by_id or 0 for customer in found}
     referred: dict[int, list[Customer]] = defaultdict(list)
     for customer in found:
         referred[brought_by[customer.id]].append(customer)
@@ -67,17 +67,10 @@ def lead(
 
 
 def told(customer: Customer) -> dict[str, Any]:
-    """What this door alone knows of a customer: notes, onWaitlist, and referredBy, the id of another one."""
+    """What this door alone knows of a customer: notes and onWaitlist."""
     particulars: Any = customer.particulars
     told: dict[str, Any] = particulars.get("lancero", {})
     return told
-
-
-async def referred_by(customer: Customer) -> list[Customer]:
-    """Whom a lead has referred."""
-    written = f'"referredBy":{customer.id}}}'
-    found = await find.customers_of_whom_is_told(customer.organization_id, written)
-    return [person for person in found if told(person).get("referredBy") == customer.id]
 
 
 async def claimants(found: list[Customer]) -> set[int]:

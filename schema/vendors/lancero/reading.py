@@ -6,7 +6,6 @@ Null stands for what was not said, except for a number: `allowedClaims: null` co
 from datetime import UTC, datetime
 from typing import Any
 
-from db.models import Customer
 from resolvers import generate, sense, terms
 from resolvers.wording import Format, Style, read_format
 from schema.rest import NotUnderstood
@@ -91,11 +90,10 @@ def making(body: dict[str, Any]) -> generate.Making:
     )
 
 
-def particulars(body: dict[str, Any], referrer: Customer | None) -> dict[str, Any]:
-    """What is kept of a new lead; `referredBy` stands last, where `referred_by` looks for it."""
+def particulars(body: dict[str, Any]) -> dict[str, Any]:
+    """What only this door keeps of a new lead."""
     waitlist = body.get("waitlist")
     if not isinstance(waitlist, bool | None):
         raise NotUnderstood("`waitlist` must be a boolean")
     notes = sense.optional_text(optional_text(body, "notes"), "notes", longest=LONGEST_NOTES)
-    told = {"notes": notes or "", "onWaitlist": bool(waitlist)}
-    return told if referrer is None else {**told, "referredBy": referrer.id}
+    return {"notes": notes or "", "onWaitlist": bool(waitlist)}
