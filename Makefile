@@ -36,3 +36,4 @@ bench: install
 	$(BIN)/python -m benchmarks.usage | tee benchmarks/results/usage.txt
 	$(BIN)/python -m benchmarks.letters | tee benchmarks/results/letters.txt
 	$(BIN)/python -m benchmarks.generation | tee benchmarks/results/generation.txt
+	$(BIN)/python -m benchmarks.flat | tee benchmarks/results/flat.txt
