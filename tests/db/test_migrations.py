@@ -126,7 +126,7 @@ async def test_a_store_that_was_brought_up_to_date_has_a_new_ones_tables(bare_ur
 
 async def test_who_brought_whom_is_moved(bare_url: str) -> None:
     """What a vendor's door had kept of referrers among its particulars is in the column; nothing else is taken for it."""
-    await migrate(config=db.config(bare_url), target="models.0002_jobs")
+    await migrate(config=db.config(bare_url), target="models.0003_jobs")
     await Tortoise.close_connections()
     async with db.opened(bare_url):
         connection = get_connection("default")

@@ -17,7 +17,7 @@ async def fill(apps: Any, editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [('models', '0002_jobs')]
+    dependencies = [('models', '0003_jobs')]
 
     initial = False
 
