@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import db
+from db import trouble
 from resolvers import sweep, work
 from resolvers.tally import Refusals
 from schema import cli, doors, letters
@@ -100,8 +101,9 @@ async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIte
             await asyncio.sleep(seconds)
             try:
                 await work()
-            except Exception:
-                log.exception("this will be tried again in %s seconds", seconds)
+            except Exception as fault:
+                known = trouble.is_away(fault)  # one line a time, and no stack, while the database is away
+                log.error("this will be tried again in %s seconds: %r", seconds, fault, exc_info=not known)
 
     task = asyncio.create_task(go_on())
     try:
