@@ -33,6 +33,7 @@ $(PLAYGROUND)/node_modules/installed: $(PLAYGROUND)/package.json | .venv/install
 # What is measured, and not part of the gate: prints its figures and keeps them as text.
 bench: install
 	@mkdir -p benchmarks/results
+	$(BIN)/python -m benchmarks.claims | tee benchmarks/results/claims.txt
 	$(BIN)/python -m benchmarks.usage | tee benchmarks/results/usage.txt
 	$(BIN)/python -m benchmarks.letters | tee benchmarks/results/letters.txt
 	$(BIN)/python -m benchmarks.generation | tee benchmarks/results/generation.txt

