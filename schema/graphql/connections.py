@@ -32,10 +32,15 @@ class Edge(Generic[T]):
 
 @strawberry.type
 class Connection(Generic[T]):
-    edges: list[Edge[T]]
+    rows: strawberry.Private[list[Any]]
+    counting: strawberry.Private[Callable[[], Awaitable[int]]]
+
+    @strawberry.field
+    def edges(self) -> list[Edge[T]]:
+        return [Edge(cursor=_cursor(row), node=node) for row, node in zip(self.rows, self.nodes, strict=True)]
+
     nodes: list[T]
     page_info: PageInfo
-    counting: strawberry.Private[Callable[[], Awaitable[int]]]
 
     @strawberry.field(description="How many there are on all pages.")
     async def total_count(self) -> int:
@@ -86,15 +91,18 @@ def _page(
     count: Callable[[], Awaitable[int]],
 ) -> Connection[T]:
     shown = rows[:first]
-    edges = [Edge(cursor=ids.cursor(row.created_at, row.id), node=of(row)) for row in shown]
     return Connection(
-        edges=edges,
-        nodes=[edge.node for edge in edges],
+        rows=shown,
+        nodes=[of(row) for row in shown],
         page_info=PageInfo(
             has_next_page=len(rows) > first,
             has_previous_page=after is not None,
-            start_cursor=edges[0].cursor if edges else None,
-            end_cursor=edges[-1].cursor if edges else None,
+            start_cursor=_cursor(shown[0]) if shown else None,
+            end_cursor=_cursor(shown[-1]) if shown else None,
         ),
         counting=count,
     )
+
+
+def _cursor(row: Any) -> str:
+    return ids.cursor(row.created_at, row.id)

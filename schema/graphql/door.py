@@ -1,56 +1,47 @@
-"""GraphQL over HTTP: the schema, who is let in, and within which bounds."""
+"""GraphQL over HTTP: the schema, who is let in, and within which bounds.
+
+The handler is our own, over strawberry's schema: beside a small document, Strawberry's own application costs as much
+again in bookkeeping that nothing here needs (docs/performance.md).
+"""
 
 import json
+from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import strawberry
-from cross_web import HTTPException
-from graphql import GraphQLError
+from graphql import ExecutionResult, GraphQLError, OperationType, execute
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
-from strawberry.asgi import GraphQL
-from strawberry.extensions import MaxTokensLimiter, ParserCache, ValidationCache
+from strawberry.execution.is_awaitable import optimized_is_awaitable
 from strawberry.schema.config import StrawberryConfig
-from strawberry.types import ExecutionContext
 
 from schema import bounds, faults
 from schema import context as speaking
 from schema.context import NoOrganization, NotAdmitted
-from schema.graphql import limits, playground
+from schema.graphql import asked, playground
+from schema.graphql.asked import Asked, NotUnderstood
 from schema.graphql.context import Context
-from schema.graphql.faults import Faults
+from schema.graphql.documents import Documents, NotGood
+from schema.graphql.execution import Executor, readings
+from schema.graphql.faults import worded
 from schema.graphql.mutation import Mutation
-from schema.graphql.public import only_public
 from schema.graphql.query import Query
 from schema.graphql.refusals import HANDLERS, Refusal
 from schema.graphql.scalars import SCALARS
 from schema.graphql.types import NODES
 
-
-class Schema(strawberry.Schema):
-    """Strawberry's, which else would log each client's typing error with a stack trace; see Faults."""
-
-    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        pass
-
-
-schema = Schema(
+schema = strawberry.Schema(
     query=Query,
     mutation=Mutation,
     types=[*(kind for _, kind in NODES.values()), *Refusal.__subclasses__()],
     config=StrawberryConfig(scalar_map=SCALARS),
     exception_handlers=HANDLERS,
-    extensions=[
-        lambda: MaxTokensLimiter(max_token_count=limits.TOKENS),
-        lambda: ParserCache(maxsize=500),
-        limits.Limits,
-        lambda: ValidationCache(maxsize=500),
-        Faults,
-    ],
 )
-limits.Limits.only_public = only_public(schema.as_str())
+documents = Documents(schema)
+Executor.readings = readings(schema._schema)
 
 
 @cache
@@ -59,69 +50,95 @@ def printed() -> str:
     return f"{schema.as_str()}\n"
 
 
-class _Request(Request):
-    """A request whose body is read within its bounds."""
-
-    async def body(self) -> bytes:
-        if not hasattr(self, "_body"):
-            self._body = await bounds.body(self)
-        return self._body
-
-
-class Door(GraphQL[Context, None]):
-    """Strawberry's own ASGI application, hung as a plain route: half the work of its FastAPI router."""
+class Door:
+    """An ASGI application, hung as a plain route."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._answer(_Request(scope, receive))
+        response = await self._answer(Request(scope, receive))
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
+        media_type = asked.media_type(request.headers.get("accept", ""))
         try:
             async with bounds.in_time():
-                return await self.run(request)
+                return await self._answer_in_time(request, media_type)
         except NotAdmitted as no:
-            return said(401, str(no), "UNAUTHENTICATED")
+            return said(401, str(no), "UNAUTHENTICATED", media_type, {"WWW-Authenticate": "Bearer"})
         except NoOrganization as no:
-            return said(400, str(no), "BAD_REQUEST")
+            return said(400, str(no), "BAD_REQUEST", media_type)
         except bounds.TooLarge as no:
-            return said(413, str(no), "TOO_LARGE")
-        except HTTPException as no:
-            return said(no.status_code, no.reason, "BAD_REQUEST")
+            return said(413, str(no), "TOO_LARGE", media_type)
+        except NotUnderstood as no:
+            return said(no.status, str(no), "BAD_REQUEST", media_type)
         except bounds.TookTooLong as no:
-            return said(503, str(no), "TIMEOUT")
+            return said(503, str(no), "TIMEOUT", media_type)
         except Exception as bug:
             told = faults.logged(bug, "/graphql")
-            return said(told.status, str(told), told.code)
+            return said(told.status, str(told), told.code, media_type)
 
-    async def get_context(self, request: Request, response: Response) -> Context | None:  # type: ignore[override]
-        if self.should_render_graphql_ide(self.request_adapter_class(request)):
-            return None  # the page is for everybody; what it sends comes with a key
-        return Context(await speaking.caller(request, await speaking.holder(request.headers)))
-
-    async def render_graphql_ide(self, request: Request) -> Response:
-        return HTMLResponse(playground.page())
-
-    def decode_json(self, data: str | bytes) -> object:
-        try:
-            value = json.loads(data, parse_constant=_no_number)
-        except (ValueError, RecursionError):
-            raise HTTPException(400, "The body is not valid JSON.") from None
-        if not isinstance(value, dict):
-            raise HTTPException(400, "The body is not a JSON object with a `query`.")
-        return value
+    async def _answer_in_time(self, request: Request, media_type: str) -> Response:
+        if request.method not in ("GET", "HEAD", "POST"):
+            allowed = {"Allow": "GET, HEAD, POST, OPTIONS"}
+            if request.method == "OPTIONS":
+                return Response(status_code=204, headers=allowed)
+            return said(405, "GraphQL is asked by GET and POST.", "BAD_REQUEST", media_type, allowed)
+        if asked.wants_page(request):
+            return HTMLResponse(playground.page())  # for everybody; what it sends comes with a key
+        context = Context(await speaking.caller(request, await speaking.holder(request.headers)))
+        return await _run(await asked.read(request), context, request.method, media_type)
 
 
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no JSON")
+async def _run(told: Asked, context: Context, method: str, media_type: str) -> Response:
+    """The answer to what is asked, once it is known who asks."""
+    in_public = context.caller.is_public
+    try:
+        document = documents.read(told.query, in_public)
+    except NotGood as no:
+        return _written(None, [worded(error, in_public) for error in no.errors], media_type, has_run=False)
+    operation = document.operation(told.operation_name)
+    if operation is None:
+        raise NotUnderstood("The document has no such operation, or several, and `operationName` tells which.")
+    if operation is not OperationType.QUERY and method != "POST":
+        return said(405, "By GET only queries are answered.", "BAD_REQUEST", media_type, {"Allow": "POST"})
+    result: Any = execute(
+        schema._schema,
+        document.parsed,
+        context_value=context,
+        variable_values=told.variables,
+        operation_name=told.operation_name,
+        executor_class=Executor,
+        is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
+    )
+    done: ExecutionResult = result if isinstance(result, ExecutionResult) else await result
+    errors = [worded(error, in_public) for error in done.errors or ()]
+    has_run = done.data is not None or any(error.path for error in errors)
+    return _written(done.data, errors, media_type, has_run)
 
 
-def said(status: int, message: str, code: str) -> Response:
-    """A GraphQL answer that holds nothing but why there is none."""
-    errors = [{"message": message, "extensions": {"code": code}}]
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-    return JSONResponse({"data": None, "errors": errors}, status, headers)
+def _written(data: dict[str, Any] | None, errors: Sequence[GraphQLError], media_type: str, has_run: bool) -> Response:
+    """An answer; a document that did not run is 400 to those who read GraphQL's own media type."""
+    answer: dict[str, Any] = {"data": data}
+    status = 200
+    if errors:
+        answer["errors"] = [error.formatted for error in errors]
+    if not has_run and media_type == asked.GRAPHQL_RESPONSE:
+        del answer["data"]
+        status = 400
+    return _sent(answer, status, media_type)
+
+
+def said(status: int, message: str, code: str, media_type: str, headers: dict[str, str] | None = None) -> Response:
+    """An answer that holds nothing but why there is none."""
+    answer: dict[str, Any] = {"errors": [{"message": message, "extensions": {"code": code}}]}
+    if media_type == asked.JSON:
+        answer = {"data": None, **answer}
+    return _sent(answer, status, media_type, headers)
+
+
+def _sent(answer: dict[str, Any], status: int, media_type: str, headers: dict[str, str] | None = None) -> Response:
+    return Response(json.dumps(answer, separators=(",", ":")), status, headers, f"{media_type}; charset=utf-8")
 
 
 def routes() -> list[BaseRoute]:
     """`/graphql`, its playground and the playground's files."""
-    return [Route("/graphql", Door(schema, allow_queries_via_get=True)), *playground.routes]
+    return [Route("/graphql", Door()), *playground.routes]

@@ -1,10 +1,8 @@
 """What is told of faults: a refusal as it is, a bug by a number under which the log knows more."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from graphql import GraphQLError
-from strawberry.extensions import SchemaExtension
 
 from resolvers.refusals import InvalidInput, Refusal
 from schema import faults
@@ -13,18 +11,7 @@ from schema.faults import Fault
 from schema.graphql.refusals import path_of
 
 
-class Faults(SchemaExtension):
-    """Words a document's errors after it has run."""
-
-    def on_operation(self) -> Iterator[None]:
-        yield
-        result: Any = self.execution_context.result
-        if getattr(result, "errors", None):
-            is_public = self.execution_context.context.caller.is_public
-            result.errors = [worded(error, is_public) for error in result.errors]
-
-
-def worded(error: GraphQLError, in_public: bool = False) -> GraphQLError:
+def worded(error: GraphQLError, in_public: bool) -> GraphQLError:
     """An error as a caller may hear it; what fields there are is not suggested in public."""
     fault = error.original_error
     while isinstance(fault, GraphQLError):  # a scalar's own words, wrapped

@@ -1,13 +1,9 @@
-"""What one document may ask for, checked before it runs.
+"""What one document may ask for, checked before it runs."""
 
-The rules are made once: strawberry's caches tell validated documents apart by their rules, and a rule made
-anew for each request would never be found in them.
-"""
-
-from collections.abc import Iterator
 from typing import Any
 
 from graphql import (
+    ASTValidationRule,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
@@ -15,7 +11,7 @@ from graphql import (
     IntValueNode,
     ValidationRule,
 )
-from strawberry.extensions import DisableIntrospection, MaxAliasesLimiter, QueryDepthLimiter, SchemaExtension
+from strawberry.extensions import DisableIntrospection, MaxAliasesLimiter, QueryDepthLimiter
 
 from schema.graphql.connections import LARGEST
 
@@ -62,22 +58,9 @@ def _page_size(node: Any) -> int:
     return 50 if connection else 1
 
 
-_FOR_ALL: tuple[Any, ...] = (
+FOR_ALL: tuple[type[ASTValidationRule], ...] = (
     *QueryDepthLimiter(max_depth=DEPTH).validation_rules,
     *MaxAliasesLimiter(max_alias_count=ALIASES).validation_rules,
     RowsLimiter,
 )
-_NO_INTROSPECTION: tuple[Any, ...] = tuple(DisableIntrospection().validation_rules)
-
-
-class Limits(SchemaExtension):
-    """Adds the rules for the caller at hand: a public key's documents are held to what is public."""
-
-    only_public: Any
-
-    def on_operation(self) -> Iterator[None]:
-        rules = _FOR_ALL
-        if self.execution_context.context.caller.is_public:
-            rules = (*rules, *_NO_INTROSPECTION, self.only_public)
-        self.execution_context.validation_rules = (*self.execution_context.validation_rules, *rules)
-        yield
+NO_INTROSPECTION: tuple[type[ASTValidationRule], ...] = tuple(DisableIntrospection().validation_rules)

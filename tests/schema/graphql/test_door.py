@@ -27,7 +27,56 @@ async def test_a_query_by_get(secret: Speaker) -> None:
         params={"query": 'mutation { deleteCode(input: {text: "a"}) { __typename } }'},
         headers=secret.headers,
     )
-    assert done.status_code == 400
+    assert (done.status_code, done.headers["allow"]) == (405, "POST")
+    assert done.json()["errors"][0]["extensions"] == {"code": "BAD_REQUEST"}
+
+
+async def test_methods(served: httpx.AsyncClient) -> None:
+    """GET, HEAD and POST ask; OPTIONS is told so, and so is whatever else comes, key or no key."""
+    page = await served.get("/graphql", headers={"Accept": "text/html"})
+    head = await served.head("/graphql", headers={"Accept": "text/html"})
+    assert (head.status_code, head.text, head.headers["content-length"]) == (200, "", page.headers["content-length"])
+    for method, status in (("OPTIONS", 204), ("DELETE", 405), ("PUT", 405), ("PATCH", 405)):
+        told = await served.request(method, "/graphql")
+        assert (told.status_code, told.headers["allow"]) == (status, "GET, HEAD, POST, OPTIONS")
+
+
+@pytest.mark.parametrize(
+    ("accept", "answered"),
+    [
+        (None, "application/json"),
+        ("*/*", "application/json"),
+        ("application/json", "application/json"),
+        ("application/graphql-response+json", "application/graphql-response+json"),
+        ("application/graphql-response+json, application/json;q=0.9", "application/graphql-response+json"),
+        ("application/json, application/graphql-response+json;q=0.5", "application/json"),
+        ("application/graphql-response+json;q=nonsense, application/json", "application/json"),
+        ("image/png", "application/json"),
+    ],
+)
+async def test_how_an_answer_is_written(secret: Speaker, accept: str | None, answered: str) -> None:
+    """As `Accept` has it; who reads GraphQL's own media type gets 400 and no `data` for what never ran."""
+    headers = {**secret.headers, **({"Accept": accept} if accept else {})}
+    for body, ran in (
+        ({"query": "{ __typename }"}, True),
+        ({"query": "{ nothing }"}, False),
+        ({"query": "{"}, False),
+        ({"query": "query($n: Int!) { codes(first: $n) { totalCount } }", "variables": {"n": "x"}}, False),
+        ({"query": "{ codes(first: -1) { totalCount } }"}, True),
+    ):
+        response = await secret.client.post("/graphql", json=body, headers=headers)
+        assert response.headers["content-type"] == f"{answered}; charset=utf-8"
+        own = answered == "application/graphql-response+json"
+        assert response.status_code == (400 if own and not ran else 200)
+        assert ("data" in response.json()) == (ran or not own)
+
+
+async def test_a_content_type_that_is_no_json(secret: Speaker) -> None:
+    """Only JSON is read: what a page of another origin may send without being asked first is not."""
+    for media_type in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""):
+        headers = {**secret.headers, "Content-Type": media_type}
+        response = await secret.client.post("/graphql", content=b'{"query": "{ __typename }"}', headers=headers)
+        assert (response.status_code, response.json()["errors"][0]["extensions"]) == (415, {"code": "BAD_REQUEST"})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,99 @@
+"""What a request over HTTP asks, as the GraphQL over HTTP specification has it, and how its answer is written."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from schema import bounds
+
+JSON = "application/json"
+GRAPHQL_RESPONSE = "application/graphql-response+json"
+
+
+class NotUnderstood(Exception):
+    """Raised for a request that is no GraphQL request; its text says why."""
+
+    def __init__(self, why: str, status: int = 400) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A document's text, its values, and which of its operations is meant."""
+
+    query: str
+    variables: dict[str, Any] | None
+    operation_name: str | None
+
+
+async def read(request: Request) -> Asked:
+    """What is asked: by POST in a JSON body, by GET in the address. Raises NotUnderstood, TooLarge."""
+    if request.method == "POST":
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != JSON:
+            raise NotUnderstood(f"Unsupported content type: a request is {JSON}.", 415)
+        return _asked(_json_object(await bounds.body(request), "body"))
+    said: dict[str, Any] = dict(request.query_params)
+    for name in ("variables", "extensions"):
+        if said.get(name):
+            said[name] = _json_object(said[name], name)
+    return _asked(said)
+
+
+def _asked(said: Mapping[str, Any]) -> Asked:
+    query, name = said.get("query"), said.get("operationName")
+    if not isinstance(query, str) or not query:
+        raise NotUnderstood("There is no `query`, which is a string.")
+    if not isinstance(name, str | None):
+        raise NotUnderstood("`operationName` is a string or null.")
+    for other in ("variables", "extensions"):
+        if not isinstance(said.get(other), dict | None):
+            raise NotUnderstood(f"`{other}` is an object or null.")
+    return Asked(query, said.get("variables"), name)
+
+
+def _json_object(text: str | bytes, name: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise NotUnderstood(f"The {name} is not valid JSON.") from None
+    if not isinstance(value, dict):
+        raise NotUnderstood(f"The {name} is not a JSON object{' with a `query`' if name == 'body' else ''}.")
+    return value
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
+
+
+def wants_page(request: Request) -> bool:
+    """Whether this is a browser that looks at the address and asks nothing."""
+    accepted = request.headers.get("accept", "")
+    return (
+        request.method != "POST"
+        and "query" not in request.query_params
+        and ("text/html" in accepted or "*/*" in accepted)
+    )
+
+
+def media_type(accepted: str) -> str:
+    """How the answer is written: as the `Accept` header would have it, JSON where it has no opinion."""
+    if GRAPHQL_RESPONSE not in accepted:
+        return JSON
+    weights = {JSON: 0.0, GRAPHQL_RESPONSE: 0.0}
+    for one in accepted.split(","):
+        kind, *parameters = (part.strip() for part in one.lower().split(";"))
+        if kind in weights:
+            weights[kind] = next((_weight(said) for said in parameters if said.startswith("q=")), 1.0)
+    return GRAPHQL_RESPONSE if weights[GRAPHQL_RESPONSE] >= weights[JSON] else JSON
+
+
+def _weight(said: str) -> float:
+    try:
+        return float(said.removeprefix("q="))
+    except ValueError:
+        return 0.0

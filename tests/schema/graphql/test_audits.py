@@ -1,0 +1,29 @@
+"""The audits of the specification "GraphQL over HTTP", as its authors publish them (npm: graphql-http)."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from schema.graphql import playground
+from tests.speaker import Speaker
+
+NODE = Path(sys.executable).with_name("node")
+AUDITS = playground.INSTALLED / "graphql-http/lib/audits/server.mjs"
+RUN = Path(__file__).with_name("audits.mjs")
+
+
+@pytest.mark.skipif(not (NODE.exists() and AUDITS.is_file()), reason="`make install` could not fetch the audits")
+async def test_audits(secret: Speaker) -> None:
+    """Every audit passes: what must be, what should be, and what may be."""
+    address = secret.client.base_url.join("/graphql")
+    key = secret.headers["Authorization"].removeprefix("Bearer ")
+    running = await asyncio.create_subprocess_exec(
+        NODE, RUN, AUDITS.as_uri(), str(address), key, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await running.communicate()
+    found = json.loads(said)
+    assert len(found) >= 61, found
+    assert [audit for audit in found if audit["status"] != "ok"] == []

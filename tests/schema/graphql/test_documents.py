@@ -1,0 +1,51 @@
+"""What is remembered of documents, and of whom."""
+
+import pytest
+from graphql import OperationType
+
+from schema.graphql import documents as reading
+from schema.graphql.documents import Documents, NotGood
+from schema.graphql.door import schema
+
+
+@pytest.fixture
+def documents() -> Documents:
+    return Documents(schema)
+
+
+def test_a_good_document_is_read_once(documents: Documents) -> None:
+    """The same text is the same document."""
+    text = "query One { organization { id } }"
+    assert documents.read(text, in_public=False) is documents.read("".join(list(text)), in_public=False)
+
+
+def test_a_public_key_is_not_given_what_a_secret_one_had_read(documents: Documents) -> None:
+    """Remembering goes by who asks; what is not good is refused again each time."""
+    text = "{ organization { id } }"
+    documents.read(text, in_public=False)
+    for _ in range(2):
+        with pytest.raises(NotGood, match="A public key may not ask for"):
+            documents.read(text, in_public=True)
+    documents.read(text, in_public=False)
+
+
+def test_what_is_remembered_is_bounded(documents: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long text is read each time, and no more than so many short ones are kept."""
+    long = "{ organization { id } } #" + "x" * reading.LONGEST_REMEMBERED
+    assert documents.read(long, in_public=False) is not documents.read(long, in_public=False)
+    monkeypatch.setattr(reading, "REMEMBERED", 2)
+    few = Documents(schema)
+    first = few.read("{ a: __typename }", in_public=False)
+    for name in "bc":
+        few.read(f"{{ {name}: __typename }}", in_public=False)
+    assert few.read("{ a: __typename }", in_public=False) is not first
+
+
+def test_which_operation_is_meant(documents: Documents) -> None:
+    """By its name; without one, the only one there is."""
+    several = documents.read("query A { __typename } mutation B { __typename }", in_public=False)
+    assert several.operation("A") is OperationType.QUERY
+    assert several.operation("B") is OperationType.MUTATION
+    assert several.operation("C") is None
+    assert several.operation(None) is None
+    assert documents.read("query A { __typename }", in_public=False).operation(None) is OperationType.QUERY
