@@ -95,5 +95,6 @@ if __name__ == "__main__":
         workers=asked.workers,
         access_log=False,
         timeout_graceful_shutdown=10,
+        timeout_worker_healthcheck=60,
         log_level="warning",
     )

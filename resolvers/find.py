@@ -36,7 +36,7 @@ from db.queries import (
     promotions,
 )
 from db.queries import keys as api_keys
-from resolvers import address, sense, terms, wording
+from resolvers import address, gather, sense, terms, wording
 from resolvers.refusals import InvalidInput, UnknownCode, UnknownCustomer, UnknownPromotion
 
 LONGEST_REFERENCE, LONGEST_IDENTIFIER = 200, 64  # what is longer is nobody's, and Tortoise refuses to ask
@@ -77,15 +77,28 @@ async def promotion(organization_id: int, ref: terms.PromotionRef | None) -> Pro
 
 
 async def code(organization_id: int, text: str) -> Code:
-    """A code by its text, as people type it. Raises UnknownCode."""
+    """A code by its text, as people type it, with its promotion. Raises UnknownCode.
+
+    As many as are looked up at once are one question to the store.
+    """
     try:
         _, key = sense.code_text(text, "text")
     except InvalidInput:
         raise UnknownCode(text[: wording.LONGEST_TEXT]) from None
-    found = await codes.by_text(organization_id, key)
+    found = await gather.answer(_codes, (organization_id, key))
     if found is None:
         raise UnknownCode(text)
     return found
+
+
+async def _codes(asked: Sequence[tuple[int, str]]) -> list[Code | None]:
+    texts = set(asked)
+    known = await promotions.of_codes(texts, hold=False)
+    found = await codes.by_texts(texts)
+    here = {key: code for key, code in found.items() if code.promotion_id in known}  # all but one made this moment
+    for code in here.values():
+        code.promotion = known[code.promotion_id]
+    return [here.get(key) for key in asked]
 
 
 async def only_code(account_id: int, promotion_number: int) -> Code:

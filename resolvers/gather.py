@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
 from tortoise.connection import get_connection
 
 from db import trouble
@@ -91,7 +91,16 @@ _rounds: WeakKeyDictionary[BaseDBAsyncClient, dict[Any, Rounds[Any, Any]]] = Wea
 
 
 async def answer(settle: Settle[Asked, Told], asked: Asked) -> Told:
-    """What `settle` answers to this, asked in a round with others; rounds are an opened database's own."""
-    here = _rounds.setdefault(get_connection("default"), {})
+    """What `settle` answers to this, asked in a round with others; rounds are an opened database's own.
+
+    Inside a transaction it is asked alone, in the transaction: a round would go on beside it, and outlive it.
+    """
+    connection = get_connection("default")
+    if isinstance(connection, TransactionalDBClient):
+        [told] = await settle([asked])
+        if isinstance(told, Exception):
+            raise told
+        return told
+    here = _rounds.setdefault(connection, {})
     rounds: Rounds[Asked, Told] = here.setdefault(settle, Rounds(settle))
     return await rounds.ride(asked)

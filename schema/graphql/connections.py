@@ -1,11 +1,13 @@
 """Connections: pages that stand still while rows are added."""
 
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Any, Generic, TypeVar
 
 import strawberry
+from graphql import FieldNode, FragmentSpreadNode
 from tortoise.queryset import QuerySet
 
+from db.models import Code
 from resolvers import find
 from resolvers.admit import Right
 from resolvers.refusals import InvalidInput
@@ -53,6 +55,8 @@ async def connect(
     """One page of everything found."""
     info.context.demand(Right.MANAGE)
     rows = await find.page(found, ids.place(after), _size(first))
+    if found.model is Code and asks_for(info, "status", "promotion"):
+        await info.context.know_promotions(rows)
     return _page(rows, of, first, after, found.count)
 
 
@@ -75,6 +79,20 @@ async def connect_below(
         return await info.context.count_below(key, found, parent, number)
 
     return _page(rows, of, first, after, count)
+
+
+def asks_for(info: Info, *names: str) -> bool:
+    """Whether any of these fields is selected below the present one, however deep, in fragments too."""
+    return any(_selects(node, names, info._raw_info.fragments) for node in info._raw_info.field_nodes)
+
+
+def _selects(node: Any, names: tuple[str, ...], fragments: Mapping[str, Any]) -> bool:
+    if isinstance(node, FragmentSpreadNode):
+        return _selects(fragments[node.name.value], names, fragments)
+    below = node.selection_set.selections if node.selection_set else ()
+    return any(isinstance(one, FieldNode) and one.name.value in names for one in below) or any(
+        _selects(one, names, fragments) for one in below
+    )
 
 
 def _size(first: int) -> int:

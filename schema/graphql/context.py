@@ -2,19 +2,21 @@
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from strawberry.dataloader import DataLoader
 from strawberry.types import Info as StrawberryInfo
 from tortoise.queryset import QuerySet
 
-from db.models import Location
+from db.models import Code, Location, Promotion
 from resolvers import find
 from resolvers.admit import Right
 from resolvers.find import Place
 from resolvers.terms import Person
 from schema import context
 from schema.context import Caller
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -23,11 +25,30 @@ class Context:
 
     caller: Caller
     introduced: dict[str, Person] = field(default_factory=dict)
+    _promotions: dict[int, Promotion] = field(default_factory=dict)
     _loaders: dict[Hashable, DataLoader[int, Any]] = field(default_factory=dict)
 
     def demand(self, right: Right) -> None:
         """Raises NotAdmitted when the caller's key is not good for that."""
         context.demand(self.caller.holder, right)
+
+    def know(self, promotion: Promotion) -> None:
+        """Remember a promotion that came along, so that its codes need not ask for it."""
+        self._promotions[promotion.id] = promotion
+
+    async def know_promotions(self, codes: Sequence[Code]) -> None:
+        """Fetch the promotions of codes before their fields ask for them one by one."""
+        unknown = {code.promotion_id for code in codes} - self._promotions.keys()
+        if unknown:
+            self._promotions |= await find.nodes(Promotion, list(unknown))
+
+    def with_promotion(self, code: Code, make: Callable[[Promotion], T]) -> T:
+        """What is made of a code's promotion: at once where it is known, else an awaitable of it."""
+        known = self._promotions.get(code.promotion_id)
+        return make(known) if known is not None else self._with_promotion(code, make)  # type: ignore[return-value]
+
+    async def _with_promotion(self, code: Code, make: Callable[[Promotion], T]) -> T:
+        return make(await self.row(Promotion, code.promotion_id))
 
     async def row(self, model: type[Any], number: int) -> Any:
         """A row that is known to be there, fetched with all others of its kind that are asked for now."""

@@ -100,9 +100,11 @@ class Query:
     async def code(self, info: Info, text: str) -> Code | None:
         info.context.demand(Right.MANAGE)
         try:
-            return Code.of(await find.code(info.context.caller.organization.id, text))
+            found = await find.code(info.context.caller.organization.id, text)
         except refusals.UnknownCode:
             return None
+        info.context.know(found.promotion)
+        return Code.of(found)
 
     @strawberry.field
     async def codes(

@@ -221,6 +221,7 @@ class Promotion(Node):
         self, info: Info, filter: CodeFilter | None = None, first: int = 50, after: str | None = None
     ) -> Connection["Code"]:
         asked = filter.said() if filter else find.CodeFilter()
+        info.context.know(self.row)
         found = find.all_codes(info.context.caller.organization.id, asked, info.context.caller.now)
         return await connect_below(info, Code.of, found, asked, "promotion_id", self.row.id, first, after)
 
@@ -364,13 +365,15 @@ class Code(Node):
         directives=[Public()],
         description="The first that holds of DISABLED, NOT_ACTIVATED, SCHEDULED, EXPIRED, EXHAUSTED; else CLAIMABLE.",
     )
-    async def status(self, info: Info) -> CodeStatus:
-        promotion = await info.context.row(models.Promotion, self.row.promotion_id)
-        return CodeStatus(rules.code_status(self.row, promotion, info.context.caller.now))
+    def status(self, info: Info) -> CodeStatus:
+        now = info.context.caller.now
+        return info.context.with_promotion(
+            self.row, lambda promotion: CodeStatus(rules.code_status(self.row, promotion, now))
+        )
 
     @strawberry.field(directives=[Public()])
-    async def promotion(self, info: Info) -> Promotion:
-        return Promotion.of(await info.context.row(models.Promotion, self.row.promotion_id))
+    def promotion(self, info: Info) -> Promotion:
+        return info.context.with_promotion(self.row, Promotion.of)
 
     @strawberry.field(description="Only this customer may claim it.")
     async def reserved_for(self, info: Info) -> Customer | None:

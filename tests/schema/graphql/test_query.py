@@ -1,5 +1,6 @@
 """Questions through GraphQL: pages, filters, ids, and how little they cost."""
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,8 +71,37 @@ async def test_nested_questions_cost_the_same_for_few_and_many(secret: Speaker, 
     few = await cost()
     await add(7)
     assert (few, await cost()) == (few, few)
-    # the key, promotions, locations, codes, how many, their promotions, claims, codes, customers, their claims, how many
-    assert few == 11
+    # the key, promotions, locations, codes, how many, claims, codes, customers, their claims, how many
+    assert few == 10
+
+
+@pytest.mark.parametrize(
+    ("question", "cost"),
+    [
+        ('{ code(text: "A") { text status promotion { name status } } }', 3),  # the key, the promotion, the code
+        ("{ codes { nodes { text } } }", 2),
+        ("{ codes { nodes { text status promotion { name } } } }", 3),
+        ("{ codes { edges { node { ...F } } } } fragment F on Code { text ... on Code { status } }", 3),
+        ("{ promotions { nodes { codes { nodes { text status promotion { name } } } } } }", 3),
+    ],
+)
+async def test_what_a_question_costs(secret: Speaker, organization: Organization, question: str, cost: int) -> None:
+    """Codes' promotions come with them, or in one statement, and only where a field wants them."""
+    await make.promotion(organization, "A", "B")
+    await make.promotion(organization, "C")
+    with counted() as counter:
+        await secret.ask(question)
+    assert counter.statements == cost, counter.texts
+
+
+async def test_looked_up_at_once(secret: Speaker, organization: Organization) -> None:
+    """Each of many who look up codes at once is told of their own, in fewer statements than there are of them."""
+    texts = [f"CODE-{number}" for number in range(30)]
+    await make.promotion(organization, *texts)
+    with counted() as counter:
+        told = await asyncio.gather(*(secret.ask(f'{{ code(text: "{text}") {{ text status }} }}') for text in texts))
+    assert [answer["code"] for answer in told] == [{"text": text, "status": "CLAIMABLE"} for text in texts]
+    assert counter.statements < 3 * len(texts)
 
 
 async def test_pages_stand_still_while_rows_are_added(
