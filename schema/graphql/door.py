@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 import strawberry
-from graphql import ExecutionResult, GraphQLError, OperationType, execute
+from graphql import ExecutionResult, GraphQLError, OperationType
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -100,19 +100,19 @@ async def _run(told: Asked, context: Context, method: str, media_type: str) -> R
         raise NotUnderstood("The document has no such operation, or several, and `operationName` tells which.")
     if operation is not OperationType.QUERY and method != "POST":
         return said(405, "By GET only queries are answered.", "BAD_REQUEST", media_type, {"Allow": "POST"})
-    result: Any = execute(
+    executor = Executor.build(
         schema._schema,
         document.parsed,
         context_value=context,
-        variable_values=told.variables,
+        raw_variable_values=told.variables,
         operation_name=told.operation_name,
-        executor_class=Executor,
         is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
     )
+    if isinstance(executor, list):  # of what is wrong with the variables
+        return _written(None, [worded(error, in_public) for error in executor], media_type, has_run=False)
+    result: Any = executor.execute_operation()
     done: ExecutionResult = result if isinstance(result, ExecutionResult) else await result
-    errors = [worded(error, in_public) for error in done.errors or ()]
-    has_run = done.data is not None or any(error.path for error in errors)
-    return _written(done.data, errors, media_type, has_run)
+    return _written(done.data, [worded(error, in_public) for error in done.errors or ()], media_type, has_run=True)
 
 
 def _written(data: dict[str, Any] | None, errors: Sequence[GraphQLError], media_type: str, has_run: bool) -> Response:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema, Undefined, is_leaf_type, is_non_null_type
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from graphql.execution import Executor as LongWay
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 
@@ -51,7 +51,7 @@ def _reading(field: GraphQLField) -> Reading | None:
     return Reading(told.python_name, kind.coerce_output_value, kind is field.type)
 
 
-class Executor(StrawberryGraphQLCoreExecutionContext):
+class Executor(LongWay[Any]):
     """Runs one document; `readings` are its schema's.
 
     What does not go the short way without trouble goes the long one, which has the words for it.
@@ -70,6 +70,10 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
                 return super().execute_fields(parent_type, source, path, fields, position)
             read[name] = value
         return read
+
+    def build_resolve_info(self, *described: Any) -> Any:
+        """Where a field stands; strawberry reads the variables as a plain dictionary."""
+        return super().build_resolve_info(*described)._replace(variable_values=self.variable_values.coerced)  # type: ignore[arg-type]
 
     def execute_field(self, parent_type: Any, source: Any, details: Any, path: Any, position: Any) -> Any:
         """A field beside others that do more than reading."""

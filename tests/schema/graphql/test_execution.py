@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import strawberry
-from graphql import ExecutionResult, execute, parse
+from graphql import ExecutionResult, parse
+from graphql.execution import Executor as LongWay
 from strawberry.schema.config import StrawberryConfig
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from schema.graphql.execution import Executor, readings
 from schema.graphql.scalars import SCALARS
@@ -102,8 +102,10 @@ class Short(Executor):
     readings = readings(schema)
 
 
-async def told(document: str, executor: type[Any], variables: dict[str, Any]) -> Any:
-    result: Any = execute(schema, parse(document), variable_values=variables, executor_class=executor)
+async def told(document: str, way: type[LongWay], variables: dict[str, Any]) -> Any:
+    executor = way.build(schema, parse(document), raw_variable_values=variables)
+    assert isinstance(executor, way)
+    result: Any = executor.execute_operation()
     done: ExecutionResult = result if isinstance(result, ExecutionResult) else await result
     order = list(done.data) if done.data else []
     return done.data, order, [error.formatted for error in done.errors or ()]
@@ -132,7 +134,7 @@ async def told(document: str, executor: type[Any], variables: dict[str, Any]) ->
 async def test_the_short_way_says_the_same(document: str) -> None:
     """Data, its order, and every error with its words and path; of good things and broken ones."""
     variables = {"yes": True} if "$yes" in document else {}
-    long = await told(document, StrawberryGraphQLCoreExecutionContext, variables)
+    long = await told(document, LongWay, variables)
     assert str(await told(document, Short, variables)) == str(long)
 
 
@@ -144,12 +146,12 @@ def test_what_only_reads() -> None:
 async def test_the_short_way_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     """graphql-core describes where a field stands only to those that do more than reading."""
     described: list[str] = []
-    describe = StrawberryGraphQLCoreExecutionContext.build_resolve_info
+    describe = LongWay.build_resolve_info
 
     def noted(self: Any, field: Any, nodes: Any, *where: Any) -> Any:
         described.append(nodes[0].name.value)
         return describe(self, field, nodes, *where)
 
-    monkeypatch.setattr(StrawberryGraphQLCoreExecutionContext, "build_resolve_info", noted)
+    monkeypatch.setattr(LongWay, "build_resolve_info", noted)
     await told("{ one { name number inner { name colour } doubled } }", Short, {})
     assert described == ["one", "inner", "doubled"]
