@@ -42,6 +42,7 @@ class ImmediateTransaction(SqliteTransactionWrapper):
     @translate_exceptions
     async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
         """The rows of a statement; several may be asked for at once, as they are run in that order."""
+        self.log.debug("%s: %s", query, values)
         return [dict(row) for row in await self._connection.execute_fetchall(query, values or [])]
 
 
@@ -131,6 +132,7 @@ class Client(SqliteClient):
 
     @translate_exceptions
     async def _read(self, query: str, values: list[Any] | None) -> list[Any]:
+        self.log.debug("%s: %s", query, values)  # as Tortoise does; who counts statements counts these
         return list(await (await self._reading()).execute_fetchall(query, values or []))
 
     def _in_transaction(self) -> TransactionContext:
