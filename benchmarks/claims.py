@@ -26,6 +26,7 @@ from urllib.request import urlopen
 
 from benchmarks import load, servers, table
 from benchmarks.load import Request
+from benchmarks.servers import Server
 from benchmarks.table import Row
 
 CODES = 100_000
@@ -54,6 +55,7 @@ PROMOTION = """
 mutation($input: CreatePromotionInput!) {
   createPromotion(input: $input) { __typename ... on Refusal { message } }
 }"""
+BARE = ("echo", "plain page")
 DONE = '"__typename":"CodeClaimed"'
 
 
@@ -75,35 +77,39 @@ def document(query: str, variables: dict[str, object]) -> str:
 class Stage:
     """One database with the service on it, and the bare application beside them."""
 
-    address: str
-    bare: str
+    service: Server
+    bare: Server
     key: str
     organization: int
     texts: list[str]
 
     def claims(self, texts: list[str]) -> Request:
         said = {"text": "<text>", "customer": {"email": "buyer-<n>@example.com"}}
-        return Request(self.address, "/graphql", document(CLAIM, {"input": said}), DONE, self.key, texts)
+        return Request(self.service.address, "/graphql", document(CLAIM, {"input": said}), DONE, self.key, texts)
 
     def requests(self) -> dict[str, Request]:
         """Everything that is asked, by its name."""
         of_text = {"text": "<text>", "email": "buyer-<n>@example.com"}
         lancero = {"code": "<text>", "email": "buyer-<n>@example.com"}
         return {
-            "echo": Request(self.bare, "/echo", json.dumps(of_text), '"email":', "", self.texts),
+            "echo": Request(self.bare.address, "/echo", json.dumps(of_text), '"email":', "", self.texts),
             "spread": self.claims(self.texts),
             "hot": self.claims([HOT]),
-            "lancero": Request(self.address, "/codes/claim", json.dumps(lancero), '"token":', self.key, self.texts),
+            "lancero": Request(
+                self.service.address, "/codes/claim", json.dumps(lancero), '"token":', self.key, self.texts
+            ),
             "code": Request(
-                self.address,
+                self.service.address,
                 "/graphql",
                 document(CODE, {"text": "<text>"}),
                 '"status":"CLAIMABLE","promotion":{',
                 self.key,
                 self.texts,
             ),
-            "plain page": Request(self.bare, f"/page?first=50&organization={self.organization}", None, '"codes":[{'),
-            "page": Request(self.address, "/graphql", document(PAGE, {"first": 50}), '"nodes":[{', self.key),
+            "plain page": Request(
+                self.bare.address, f"/page?first=50&organization={self.organization}", None, '"codes":[{'
+            ),
+            "page": Request(self.service.address, "/graphql", document(PAGE, {"first": 50}), '"nodes":[{', self.key),
         }
 
 
@@ -112,10 +118,10 @@ def stage(life: ExitStack, url: str, workers: int, known: list[str]) -> Stage:
     servers.command(url, "migrate")
     servers.command(url, "organization", "add", "--name", "Bench", "--identifier", "bench", "--number", "77")
     key = servers.command(url, "key", "add", "--organization", "bench", "--kind", "secret")
-    address = life.enter_context(servers.tessera(url, workers))
+    service = life.enter_context(servers.tessera(url, workers))
     limits = {"perCode": None, "perPromotion": None, "perCustomer": None, "perCustomerAndCode": 1}
     made = {"name": "Bench", "reference": "bench", "limits": limits, "codes": [HOT]}
-    call = Call(f"{address}/graphql", document(PROMOTION, {"input": made}).encode())  # noqa: S310 (our own)
+    call = Call(f"{service.address}/graphql", document(PROMOTION, {"input": made}).encode())  # noqa: S310 (our own)
     call.headers = {"Authorization": f"Bearer {key}", "Content-type": "application/json"}
     with urlopen(call) as answer:  # noqa: S310
         said = answer.read().decode()
@@ -127,7 +133,7 @@ def stage(life: ExitStack, url: str, workers: int, known: list[str]) -> Stage:
             csv.writer(file).writerows([["text"], *([text] for text in known)])
         servers.command(url, "import", "codes", str(path), "--organization", "bench", "--promotion", "bench")
     bare = life.enter_context(servers.bare(url, workers))
-    return Stage(address, bare, key, 1, known)
+    return Stage(service, bare, key, 1, known)
 
 
 @dataclass
@@ -137,12 +143,27 @@ class Rounds:
     seconds: float
     numbers: Callable[[], int]
     rates: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    costs: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
-    def ask(self, name: str, request: Request) -> None:
-        rate = load.most(request, self.seconds, self.numbers()).rate
+    def ask(self, name: str, request: Request, server: Server) -> None:
+        before = server.spent()
+        answers = load.most(request, self.seconds, self.numbers())
         time.sleep(REST)
-        self.rates[name].append(rate)
-        print(f"  {name}: {rate:,.0f}/s", flush=True)
+        cost = (server.spent() - before) / answers.answered * 1000
+        self.rates[name].append(answers.rate)
+        self.costs[name].append(cost)
+        print(f"  {name}: {answers.rate:,.0f}/s, {cost:.2f} ms of processor time each", flush=True)
+
+    def row(self, what: str, name: str, against: str, floor: float, aim: float, other: str = "") -> Row:
+        """How a figure stands to another, by its name in the table and, where that differs, in the rounds."""
+        other = other or against
+        costs = self.costs[name], self.costs[other]
+        return Row(what, self.rates[name], against, self.rates[other], floor, aim, *costs)
+
+    def forget(self) -> None:
+        """That was the warming up."""
+        self.rates.clear()
+        self.costs.clear()
 
     def pace(self, name: str, request: Request, rate: float) -> None:
         answers = load.paced(request, self.seconds, rate, self.numbers())
@@ -156,41 +177,42 @@ def on_sqlite(rounds: int, of: Rounds, only: list[str], known: list[str]) -> lis
     rates = of.rates
     with ExitStack() as life:
         folder = life.enter_context(tempfile.TemporaryDirectory())
-        asked = stage(life, f"sqlite://{folder}/bench.db", 1, known).requests()
+        at = stage(life, f"sqlite://{folder}/bench.db", 1, known)
+        asked = at.requests()
         wanted = {name: request for name, request in asked.items() if not only or name in only or name == "echo"}
         for number in range(rounds + 1):
             print(f"SQLite, 1 worker, {f'round {number}' if number else 'warming up'}", flush=True)
             for name, request in wanted.items():
-                of.ask(name, request)
+                of.ask(name, request, at.bare if name in BARE else at.service)
             if "spread" in wanted:
                 of.pace("claim", wanted["spread"], rates["spread"][-1] / 2)
             if not number:
-                rates.clear()
+                of.forget()
+    p50, p99 = rates["claim p50"], rates["claim p99"]
     rows = [
-        Row("`claimCode`, spread over 100,000 codes", rates["spread"], "echo", rates["echo"], 0.30, 0.40),
-        Row("`claimCode`, one hot code", rates["hot"], "spread", rates["spread"], 0.9, 1.0),
-        Row("Lancero's `POST /codes/claim`", rates["lancero"], "echo", rates["echo"], 0.40, 0.50),
-        Row("`code(text:)`, its promotion and status", rates["code"], "echo", rates["echo"], 0.35, 0.50),
-        Row("page of 50 codes × 8 fields", rates["page"], "plain route", rates["plain page"], 0.30, 0.45),
-        Row("p99 of a claim at half load", rates["claim p99"], "p50", rates["claim p50"], 5, 3, " ms", True),
+        of.row("`claimCode`, spread over 100,000 codes", "spread", "echo", 0.30, 0.40),
+        of.row("`claimCode`, one hot code", "hot", "spread", 0.9, 1.0),
+        of.row("Lancero's `POST /codes/claim`", "lancero", "echo", 0.40, 0.50),
+        of.row("`code(text:)`, its promotion and status", "code", "echo", 0.35, 0.50),
+        of.row("page of 50 codes × 8 fields", "page", "plain route", 0.30, 0.45, "plain page"),
+        Row("p99 of a claim at half load", p99, "p50", p50, 5, 3, unit=" ms", less_is_better=True),
     ]
     return [row for row in rows if row.figures and row.others]
 
 
 def on_postgres(rounds: int, of: Rounds, known: list[str]) -> tuple[list[Row], str]:
     """Two workers on PostgreSQL."""
-    rates = of.rates
     with ExitStack() as life:
         url, version = life.enter_context(servers.postgres())
-        asked = stage(life, url, 2, known).requests()
+        at = stage(life, url, 2, known)
+        asked = at.requests()
         for number in range(rounds + 1):
             print(f"{version}, 2 workers, {f'round {number}' if number else 'warming up'}", flush=True)
             for name in ("echo", "spread"):
-                of.ask(name, asked[name])
+                of.ask(name, asked[name], at.bare if name in BARE else at.service)
             if not number:
-                rates.clear()
-    row = Row("`claimCode`, spread, PostgreSQL, 2 workers", rates["spread"], "echo", rates["echo"], 0.25, 0.35)
-    return [row], version
+                of.forget()
+    return [of.row("`claimCode`, spread, PostgreSQL, 2 workers", "spread", "echo", 0.25, 0.35)], version
 
 
 def main() -> None:

@@ -63,8 +63,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Answers:
-    """What came of it: answers a second; milliseconds that half, and 99 of 100, took at most."""
+    """What came of it: how many, how many a second; milliseconds that half, and 99 of 100, took at most."""
 
+    answered: int
     rate: float
     p50: float
     p99: float
@@ -95,7 +96,7 @@ def most(request: Request, seconds: float, start: int) -> Answers:
     requests, micros, unanswered, wrong, p50, p99 = map(int, found.groups())
     if unanswered or wrong:
         sys.exit(f"{request.path}: {unanswered} unanswered, {wrong} wrong answers, such as {ran.stdout[found.end() :]}")
-    return Answers(requests / micros * 1e6, p50 / 1000, p99 / 1000)
+    return Answers(requests, requests / micros * 1e6, p50 / 1000, p99 / 1000)
 
 
 def paced(request: Request, seconds: float, rate: float, start: int) -> Answers:
@@ -193,4 +194,4 @@ class _Client:
 
     def _answers(self, seconds: float) -> Answers:
         cuts = statistics.quantiles(self.took, n=100)
-        return Answers(len(self.took) / seconds, cuts[49] * 1000, cuts[98] * 1000)
+        return Answers(len(self.took), len(self.took) / seconds, cuts[49] * 1000, cuts[98] * 1000)

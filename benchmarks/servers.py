@@ -8,14 +8,40 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from benchmarks import echo
 
+TICKS = os.sysconf("SC_CLK_TCK")
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 60
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where it listens, and its first process."""
+
+    address: str
+    pid: int
+
+    def spent(self) -> float:
+        """Seconds of processor time that its processes have used so far, where the system tells (Linux); else 0."""
+        try:
+            return sum(_ticks(pid) for pid in (self.pid, *_children(self.pid))) / TICKS
+        except OSError:
+            return 0.0
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _ticks(pid: int) -> int:
+    told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(told[11]) + int(told[12])
 
 
 def command(url: str, *words: str) -> str:
@@ -34,17 +60,17 @@ def command(url: str, *words: str) -> str:
 
 
 @contextmanager
-def tessera(url: str, workers: int) -> Iterator[str]:
-    """The service on that database; its address."""
-    with _running(url, workers, "main.py", "serve") as address:
-        yield address
+def tessera(url: str, workers: int) -> Iterator[Server]:
+    """The service on that database."""
+    with _running(url, workers, "main.py", "serve") as server:
+        yield server
 
 
 @contextmanager
-def bare(url: str, workers: int) -> Iterator[str]:
-    """What the service is compared with (benchmarks/echo.py); its address."""
-    with _running(url, workers, "-m", "benchmarks.echo") as address:
-        yield address
+def bare(url: str, workers: int) -> Iterator[Server]:
+    """What the service is compared with (benchmarks/echo.py)."""
+    with _running(url, workers, "-m", "benchmarks.echo") as server:
+        yield server
 
 
 @contextmanager
@@ -65,14 +91,14 @@ def _environment(url: str) -> dict[str, str]:
 
 
 @contextmanager
-def _running(url: str, workers: int, *what: str) -> Iterator[str]:
+def _running(url: str, workers: int, *what: str) -> Iterator[Server]:
     port = _free_port()
     words = [sys.executable, *what, "--port", str(port), "--workers", str(workers)]
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(words, cwd=ROOT, env=_environment(url), stdout=log, stderr=log)  # noqa: S603
         try:
             _wait(f"http://127.0.0.1:{port}", process)
-            yield f"http://127.0.0.1:{port}"
+            yield Server(f"http://127.0.0.1:{port}", process.pid)
         except BaseException:
             log.seek(0)
             print(log.read(), file=sys.stderr)

@@ -29,6 +29,8 @@ class Row:
     others: Sequence[float]
     floor: float
     aim: float
+    costs: Sequence[float] = ()
+    other_costs: Sequence[float] = ()
     unit: str = "/s"
     less_is_better: bool = False
 
@@ -36,6 +38,15 @@ class Row:
     def ratio(self) -> float:
         """The median of the rounds' own ratios: what slows down a whole round slows down both."""
         return statistics.median(figure / other for figure, other in zip(self.figures, self.others, strict=True))
+
+    @property
+    def cost_ratio(self) -> str:
+        """The same of the servers' processor time a request: what a busy machine leaves to compare."""
+        if not all(self.costs) or not self.costs:
+            return ""
+        return (
+            f"{statistics.median(other / cost for cost, other in zip(self.costs, self.other_costs, strict=True)):.2f}"
+        )
 
     @property
     def verdict(self) -> str:
@@ -52,6 +63,7 @@ class Row:
             _written(figure, self.unit),
             f"{self.against}: {_written(other, self.unit)}",
             f"{self.ratio:.2f}",
+            self.cost_ratio,
             f"{self.floor:g}",
             f"{self.aim:g}",
             self.verdict,
@@ -64,7 +76,10 @@ def _written(figure: float, unit: str) -> str:
 
 def printed(rows: Sequence[Row]) -> str:
     """The rows as a table that Markdown reads too."""
-    cells = [("what", "figure", "against", "ratio", "floor", "aim", "reached"), *(row.cells for row in rows)]
+    cells = [
+        ("what", "figure", "against", "ratio", "by processor time", "floor", "aim", "reached"),
+        *(row.cells for row in rows),
+    ]
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in cells
