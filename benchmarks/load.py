@@ -110,10 +110,14 @@ class _Connection(asyncio.Protocol):
     def __init__(self, answered: Callable[["_Connection", bytes], None]) -> None:
         self.answered = answered
         self.read = b""
+        self.gone = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.write = transport.write  # type: ignore[attr-defined]
         self.close = transport.close
+
+    def connection_lost(self, why: Exception | None) -> None:
+        self.gone.set_result(None)
 
     def data_received(self, data: bytes) -> None:
         self.read += data
@@ -122,6 +126,12 @@ class _Connection(asyncio.Protocol):
         if length is not None and len(self.read) >= ends + 4 + int(length[1]):
             answer, self.read = self.read, b""
             self.answered(self, answer)
+
+
+async def _close(connections: Sequence[_Connection]) -> None:
+    for connection in connections:
+        connection.close()
+    await asyncio.gather(*(connection.gone for connection in connections))
 
 
 class _Client:
@@ -135,6 +145,7 @@ class _Client:
         self.waiting: deque[float] = deque()
         self.idle: asyncio.Queue[_Connection] = asyncio.Queue()
         self.until = float("inf")
+        self.wrong = ""
 
     async def closed(self, seconds: float) -> Answers:
         connections = await self._connect(self._again)
@@ -143,10 +154,9 @@ class _Client:
         for connection in connections:
             self._send(connection, time.perf_counter())
         await asyncio.sleep(seconds)
-        answers = self._answers(time.perf_counter() - began)
-        for connection in connections:
-            connection.close()
-        return answers
+        seconds = time.perf_counter() - began
+        await _close(connections)
+        return self._answers(seconds)
 
     async def open(self, seconds: float, rate: float) -> Answers:
         for connection in await self._connect(self._free):
@@ -161,9 +171,10 @@ class _Client:
                 self.waiting.append(now)
             else:
                 self._send(self.idle.get_nowait(), now)
-        for _ in range(CONNECTIONS):
-            (await self.idle.get()).close()
-        return self._answers(time.perf_counter() - began)
+        connections = [await self.idle.get() for _ in range(CONNECTIONS)]
+        seconds = time.perf_counter() - began
+        await _close(connections)
+        return self._answers(seconds)
 
     async def _connect(self, answered: Callable[[_Connection, bytes], None]) -> list[_Connection]:
         loop = asyncio.get_running_loop()
@@ -177,8 +188,9 @@ class _Client:
 
     def _count(self, connection: _Connection, answer: bytes) -> None:
         if not answer.startswith(b"HTTP/1.1 200") or self.good not in answer:
-            sys.exit(f"{self.request.path}: a wrong answer: {answer.decode(errors='replace')}")
-        self.took.append(time.perf_counter() - self.due[connection])
+            self.wrong = answer.decode(errors="replace")
+        if time.perf_counter() < self.until:
+            self.took.append(time.perf_counter() - self.due[connection])
 
     def _again(self, connection: _Connection, answer: bytes) -> None:
         self._count(connection, answer)
@@ -193,5 +205,7 @@ class _Client:
             self.idle.put_nowait(connection)
 
     def _answers(self, seconds: float) -> Answers:
+        if self.wrong:
+            sys.exit(f"{self.request.path}: wrong answers, such as {self.wrong}")
         cuts = statistics.quantiles(self.took, n=100)
         return Answers(len(self.took), len(self.took) / seconds, cuts[49] * 1000, cuts[98] * 1000)

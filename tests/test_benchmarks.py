@@ -1,0 +1,86 @@
+"""The benchmarks' own parts: what is sent is a request, what is refused ends the run, the pages show what was measured."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request as Asked
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+import main
+from benchmarks import load
+from benchmarks.load import Request
+from benchmarks.table import Row
+from tests.conftest import serving
+
+ROOT = Path(main.__file__).resolve().parent
+MARK, END = "<!-- benchmarks/results/claims.txt -->\n", "<!-- /benchmarks/results/claims.txt -->"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/performance.md"])
+def test_the_pages_show_what_was_measured(page: str) -> None:
+    """The table of the newest run stands in both pages as it was printed."""
+    measured = (ROOT / "benchmarks/results/claims.txt").read_text(encoding="utf-8").splitlines()
+    table = [line for line in measured if line.startswith("|")]
+    assert len(table) >= 3
+    shown = (ROOT / page).read_text(encoding="utf-8").partition(MARK)[2].partition(END)[0]
+    assert shown.split("\n")[:-1] == table
+
+
+async def asked_by(client: str, good: str, monkeypatch: pytest.MonkeyPatch) -> tuple[load.Answers, list[Any]]:
+    """What a real server was asked for half a second, and what the client says came of it."""
+    told: list[Any] = []
+
+    async def hear(request: Asked) -> JSONResponse:
+        told.append((request.headers["authorization"], await request.json()))
+        return JSONResponse({"ok": True})
+
+    async with serving(Starlette(routes=[Route("/hear", hear, methods=["POST"])])) as address:
+        body = json.dumps({"text": "<text>", "email": "<n>@example.com"})
+        request = Request(address, "/hear", body, good, "key", ["aaaaaaaa", "bbbbbbbb"])
+        if client == "paced":
+            return await asyncio.to_thread(load.paced, request, 0.5, 100, 7), told
+        if client == "asyncio":
+            monkeypatch.setattr(load, "WRK", None)
+        return await asyncio.to_thread(load.most, request, 1, 7), told
+
+
+@pytest.mark.parametrize("client", ["paced", "asyncio", "wrk"])
+async def test_what_a_server_is_asked(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole requests, no two alike, and as many answers as are counted."""
+    if client == "wrk" and load.WRK is None:
+        pytest.skip("no wrk on this machine (apt-get install wrk)")
+    answers, told = await asked_by(client, '"ok":true', monkeypatch)
+    assert {key for key, _ in told} == {"Bearer key"}
+    assert {body["text"] for _, body in told} == {"aaaaaaaa", "bbbbbbbb"}
+    emails = {body["email"] for _, body in told}
+    assert len(emails) == len(told) >= answers.answered > 0
+    assert min(emails) in ("0000000008@example.com", "0000000009@example.com")  # wrk asks for one and drops it
+    assert answers.p50 <= answers.p99
+    if client == "paced":
+        assert answers.answered == len(told) == 50
+
+
+@pytest.mark.parametrize("client", ["paced", "asyncio", "wrk"])
+async def test_a_wrong_answer_ends_the_run(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is refused is no speed."""
+    if client == "wrk" and load.WRK is None:
+        pytest.skip("no wrk on this machine (apt-get install wrk)")
+    with pytest.raises(SystemExit, match="wrong"):
+        await asked_by(client, '"ok":false', monkeypatch)
+
+
+def test_what_is_reached() -> None:
+    """The median of the rounds' own ratios decides, less being better where it is."""
+    fast, slow = [30.0, 4.0, 50.0], [100.0, 10.0, 100.0]
+    assert Row("a", fast, "b", slow, 0.3, 0.4).ratio == 0.4
+    assert Row("a", fast, "b", slow, 0.3, 0.4).verdict == "aim"
+    assert Row("a", fast, "b", slow, 0.3, 0.5).verdict == "floor"
+    assert Row("a", fast, "b", slow, 0.45, 0.5).verdict == "MISSED"
+    assert Row("a", slow, "b", fast, 5, 3, less_is_better=True).verdict == "aim"
+    assert Row("a", slow, "b", fast, 2, 1, less_is_better=True).verdict == "MISSED"
+    assert Row("a", fast, "b", slow, 0, 0, [4.0, 8.0, 5.0], [1.0, 2.0, 1.0]).cost_ratio == "0.25"
