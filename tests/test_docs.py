@@ -121,6 +121,7 @@ LIMITS = {
     "a document's depth": limits.DEPTH,
     "its aliases": limits.ALIASES,
     "its tokens": limits.TOKENS,
+    "its fields, once its fragments are written out": limits.FIELDS,
     "rows that its pages within pages may come to": limits.ROWS,
     "one page (`first`)": connections.LARGEST,
     "the body of a request, at any door": bounds.LARGEST_BODY // 2**20,

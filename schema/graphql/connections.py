@@ -1,6 +1,6 @@
 """Connections: pages that stand still while rows are added."""
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Generic, TypeVar
 
 import strawberry
@@ -83,16 +83,20 @@ async def connect_below(
 
 def asks_for(info: Info, *names: str) -> bool:
     """Whether any of these fields is selected below the present one, however deep, in fragments too."""
-    return any(_selects(node, names, info._raw_info.fragments) for node in info._raw_info.field_nodes)
-
-
-def _selects(node: Any, names: tuple[str, ...], fragments: Mapping[str, Any]) -> bool:
-    if isinstance(node, FragmentSpreadNode):
-        return _selects(fragments[node.name.value], names, fragments)
-    below = node.selection_set.selections if node.selection_set else ()
-    return any(isinstance(one, FieldNode) and one.name.value in names for one in below) or any(
-        _selects(one, names, fragments) for one in below
-    )
+    left: list[Any] = list(info._raw_info.field_nodes)
+    spread: set[str] = set()
+    while left:
+        node = left.pop()
+        if isinstance(node, FragmentSpreadNode):
+            if node.name.value in spread:
+                continue
+            spread.add(node.name.value)
+            node = info._raw_info.fragments[node.name.value]
+        below = node.selection_set.selections if node.selection_set else ()
+        if any(isinstance(one, FieldNode) and one.name.value in names for one in below):
+            return True
+        left += below
+    return False
 
 
 def _size(first: int) -> int:

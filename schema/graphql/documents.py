@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import strawberry
-from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, OperationType, parse, specified_rules
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, OperationType, parse, specified_rules, validate
 from strawberry.schema.schema import validate_document
 
 from schema.graphql import limits
@@ -46,8 +46,7 @@ class Documents:
 
     def __init__(self, schema: strawberry.Schema) -> None:
         self._schema = schema._schema
-        self._rules = (*specified_rules, *limits.FOR_ALL)
-        self._public_rules = (*self._rules, *limits.NO_INTROSPECTION, only_public(schema.as_str()))
+        self._public_rules = (*specified_rules, *limits.NO_INTROSPECTION, only_public(schema.as_str()))
         self._remembered = lru_cache(maxsize=REMEMBERED)(self._read)
 
     def read(self, text: str, in_public: bool) -> Document:
@@ -59,8 +58,18 @@ class Documents:
             parsed = parse(text, max_tokens=limits.TOKENS)
         except GraphQLError as error:
             raise NotGood([error]) from None
-        errors = validate_document(self._schema, parsed, self._public_rules if in_public else self._rules)
+        try:
+            errors = self._errors(parsed, in_public)
+        except RecursionError:  # fragments within fragments, hundreds deep
+            errors = [GraphQLError("This document is nested too deeply.")]
         if errors:
             raise NotGood(errors)
         operations = [found for found in parsed.definitions if isinstance(found, OperationDefinitionNode)]
         return Document(parsed, {found.name.value if found.name else None: found.operation for found in operations})
+
+    def _errors(self, parsed: DocumentNode, in_public: bool) -> list[GraphQLError]:
+        """What is wrong with a document. The limits go into a fragment each time it is spread, so they come last."""
+        errors = validate_document(self._schema, parsed, self._public_rules if in_public else specified_rules)
+        if not errors and (fields := limits.fields(parsed)) > limits.FIELDS:
+            errors = [GraphQLError(f"This document has {fields} fields, {limits.FIELDS} are allowed.")]
+        return errors or validate(self._schema, parsed, limits.FOR_ALL)

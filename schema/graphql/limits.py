@@ -4,11 +4,13 @@ from typing import Any
 
 from graphql import (
     ASTValidationRule,
+    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
     IntValueNode,
+    OperationDefinitionNode,
     ValidationRule,
 )
 from strawberry.extensions import DisableIntrospection, MaxAliasesLimiter, QueryDepthLimiter
@@ -18,8 +20,29 @@ from schema.graphql.connections import LARGEST
 DEPTH = 15
 ALIASES = 100
 TOKENS = 10_000
+FIELDS = 10_000
+"""Fields that a document has once its fragments are written out: spread in each other, they double each time."""
 ROWS = 250_000
 """Rows that a document's pages in pages may come to; 50 × 50 × 50 fit."""
+
+
+def fields(document: DocumentNode) -> int:
+    """How many fields and fragments a document has once it is written out; no fragment may be within itself."""
+    fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
+    known: dict[str, int] = {}
+
+    def within(node: Any) -> int:
+        return sum(of(child) for child in node.selection_set.selections) if node.selection_set else 0
+
+    def of(node: Any) -> int:
+        if not isinstance(node, FragmentSpreadNode):
+            return 1 + within(node)
+        name = node.name.value
+        if name not in known:
+            known[name] = 1 + within(fragments[name])
+        return known[name]
+
+    return sum(within(one) for one in document.definitions if isinstance(one, OperationDefinitionNode))
 
 
 class RowsLimiter(ValidationRule):

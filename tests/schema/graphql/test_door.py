@@ -117,6 +117,11 @@ async def test_nonsense_is_told_so(secret: Speaker, body: bytes) -> None:
         "query($a: Nothing) { __typename }",
         "\x00",
         "fragment A on Query { ...A } { ...A }",
+        "{a" * 4000 + "}" * 4000,
+        "{ ...F0 } " + " ".join(f"fragment F{n} on Query {{ ...F{n + 1} }}" for n in range(1100)),
+        "{ ...F0 } "
+        + " ".join(f"fragment F{n} on Query {{ ...F{n + 1} }}" for n in range(1100))
+        + " fragment F1100 on Query { __typename }",
         'mutation { createPromotion(input: {name: "n", window: {startsAt: "2026-12-01T00:00:00"}}) { __typename } }',
         'mutation { createPromotion(input: {name: "n", window: {startsAt: "0001-01-01T00:00:00+14:00"}}) { __typename } }',
         'mutation { createPromotion(input: {name: "n", window: {startsOn: "tomorrow"}}) { __typename } }',
@@ -213,6 +218,12 @@ async def test_a_body_has_a_size(secret: Speaker) -> None:
         ("{ " + " ".join(f"a{n}: __typename" for n in range(limits.ALIASES + 1)) + " }", "aliases found"),
         ("{ promotions { nodes " + "{ codes { nodes { promotion " * 6 + "{ id }" + "} } }" * 6 + " } }", "depth"),
         ("{ " + "__typename " * limits.TOKENS + "}", "tokens"),
+        (
+            "{ ...F0 } "
+            + " ".join(f"fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}" for n in range(99))
+            + " fragment F99 on Query { __typename }",
+            "fields",
+        ),
         (
             "{ promotions(first: 100) { nodes { codes(first: 100) { nodes { claims(first: 100) { nodes { id } } } } } } }",
             "rows",
