@@ -68,9 +68,7 @@ async def _download(request: Request, name: str, begin: Begin) -> Response:
 
 
 def _no(no: Exception, status: int) -> Response:
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    if isinstance(no, faults.Away):
-        headers["Retry-After"] = str(no.retry_after_seconds)
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else faults.headers(no)
     return JSONResponse({"message": str(no)}, status, headers)
 
 

@@ -33,6 +33,11 @@ class Away(Exception):
         super().__init__("The database can't be reached just now. Try again in a moment.")
 
 
+def headers(told: Exception) -> dict[str, str]:
+    """What an answer's headers say of it: when to try again, where that may help."""
+    return {"Retry-After": str(told.retry_after_seconds)} if isinstance(told, Away) else {}
+
+
 def logged(bug: BaseException, where: object) -> Fault | Away:
     """Write down what went wrong: a bug with all that is known of it, under a number of its own."""
     if trouble.is_away(bug):

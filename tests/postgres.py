@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -61,8 +62,13 @@ class Server:
         return f"postgres://postgres@127.0.0.1:{self.port}/postgres"
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
-        pg_ctl(["-w", "-l", str(self.folder / "log"), "start"], pgdata=self.folder, user=self.user)
+        """Start it, and wait until it answers; what a killed one has left behind must be gone first."""
+        for _ in range(100):
+            with suppress(subprocess.CalledProcessError):
+                pg_ctl(["-w", "-l", str(self.folder / "log"), "start"], pgdata=self.folder, user=self.user)
+                return
+            time.sleep(0.1)
+        raise TimeoutError((self.folder / "log").read_text()[-2000:])
 
     def stop(self) -> None:
         """Stop it at once; whoever is connected is cut off, what was committed stays."""

@@ -73,8 +73,8 @@ class Door:
         except bounds.TookTooLong as no:
             return said(503, str(no), "TIMEOUT", media_type)
         except Exception as bug:
-            told = faults.logged(bug, "/graphql")
-            return said(told.status, str(told), told.code, media_type)
+            told = bug if isinstance(bug, faults.Away) else faults.logged(bug, "/graphql")
+            return said(told.status, str(told), told.code, media_type, faults.headers(told))
 
     async def _answer_in_time(self, request: Request, media_type: str) -> Response:
         if request.method not in ("GET", "HEAD", "POST"):
@@ -112,7 +112,10 @@ async def _run(told: Asked, context: Context, method: str, media_type: str) -> R
         return _written(None, [worded(error, in_public) for error in executor], media_type, has_run=False)
     result: Any = executor.execute_operation()
     done: ExecutionResult = result if isinstance(result, ExecutionResult) else await result
-    return _written(done.data, [worded(error, in_public) for error in done.errors or ()], media_type, has_run=True)
+    errors = [worded(error, in_public) for error in done.errors or ()]
+    if any(error.extensions and error.extensions.get("code") == faults.Away.code for error in errors):
+        raise faults.Away  # a part of the answer would look like the whole
+    return _written(done.data, errors, media_type, has_run=True)
 
 
 def _written(data: dict[str, Any] | None, errors: Sequence[GraphQLError], media_type: str, has_run: bool) -> Response:
