@@ -7,6 +7,7 @@ import pytest
 from graphql import GraphQLObjectType, get_named_type, is_leaf_type
 
 from db.models import Code, KeyKind, Organization
+from resolvers import generate
 from schema.graphql.door import schema
 from tests import make
 from tests.conftest import Clock
@@ -169,8 +170,8 @@ async def test_a_revoked_key_opens_nothing(secret: Speaker, clock: Clock) -> Non
 # ------------------------------------------------------------------ walls between organizations
 
 FOREIGN: dict[str, str] = {
-    "node": "{ node(id: $code) { id } other: node(id: $claim) { id } third: node(id: $promotion) { id } }",
-    "nodes": "{ nodes(ids: [$organization, $code, $claim, $customer]) { id } }",
+    "node": "{ node(id: $code) { id } other: node(id: $claim) { id } third: node(id: $promotion) { id } last: node(id: $job) { id } }",
+    "nodes": "{ nodes(ids: [$organization, $code, $claim, $customer, $job]) { id } }",
     "organization": "{ organization { identifier promotions { nodes { reference } } locations { name } products { title } usageStats { claims } } }",
     "promotion": '{ promotion(ref: {id: $promotion}) { id } other: promotion(ref: {reference: "theirs"}) { id } }',
     "promotions": '{ promotions(filter: {search: "theirs"}) { totalCount nodes { id } } }',
@@ -179,6 +180,7 @@ FOREIGN: dict[str, str] = {
     "claims": "{ claims { totalCount nodes { id } } }",
     "deliveries": "{ deliveries { totalCount nodes { id } } }",
     "customers": "{ customers { totalCount nodes { email } } }",
+    "jobs": "{ jobs { totalCount nodes { id } } }",
     "usageStats": "{ usageStats { claims refusals { count } } }",
     "checkCode": '{ checkCode(input: {text: "THEIRS"}) { isClaimable refusals { reason } code { id } } }',
     "createLocation": 'mutation { createLocation(input: {number: 1, name: "Mine"}) { __typename } }',
@@ -231,6 +233,9 @@ async def test_nothing_of_another_organization_is_seen_or_changed(
     await make.claimed(theirs, "THEIRS-2")
     neighbour = Speaker(served, await make.key(theirs))
     await neighbour.do("createLocation", "", {"name": "Theirs", "number": 77})
+    job = await neighbour.do(
+        "generateCodes", "... on CodesGenerated { job { id } }", {"amount": generate.MOST_AT_ONCE + 1}
+    )
     ids = await neighbour.ask(
         '{ organization { id } promotion(ref: {reference: "theirs"}) { id } code(text: "THEIRS") { id } claims { nodes { id customer { id } } } }'
     )
@@ -240,6 +245,7 @@ async def test_nothing_of_another_organization_is_seen_or_changed(
         "$code": ids["code"]["id"],
         "$claim": ids["claims"]["nodes"][0]["id"],
         "$customer": ids["claims"]["nodes"][0]["customer"]["id"],
+        "$job": job["job"]["id"],
     }
     everything = """{ organization { name locations { name } products { title } } promotions { nodes { name version updatedAt } }
       codes { nodes { text isEnabled claimCount updatedAt } } claims { nodes { status } } customers { nodes { email } }
