@@ -72,7 +72,9 @@ def main() -> None:
     for step, found in figures.items():
         beside = statistics.median(here / there for here, there in zip(found, first, strict=True))
         print(f"| {step} | {statistics.median(found):,.0f} | {beside:.2f} |")
-    print(f"\nThe median of {said.rounds} interleaved rounds of {said.seconds:g} s, {load.CONNECTIONS} connections a host.")
+    print(
+        f"\nThe median of {said.rounds} rounds of {said.seconds:g} s in turns, {load.CONNECTIONS} connections a host."
+    )
     print(f"{table.machine()}; {load.client()}; load average {began:.1f} before.")
 
 
