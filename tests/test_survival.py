@@ -131,7 +131,7 @@ def check(operator: Operator, orders: Orders) -> None:
     assert [ids for ids in orders.answers.values() if len(ids) != 1] == []
 
 
-def rounds(orders: Orders, meanwhile: Callable[[], None], number: int = 3, size: int = 300) -> None:
+def rounds(orders: Orders, meanwhile: Callable[[], None], number: int = 3, size: int = 150) -> None:
     """Several times a rush of orders with something happening in the middle of it."""
     for turn in range(number):
         asyncio.run(orders.place([f"r{turn}-{place}" for place in range(size)], meanwhile))
