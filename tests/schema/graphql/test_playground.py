@@ -78,10 +78,14 @@ class Server:
             body.extend(message.get("body", b""))
             return message
 
-        await self.app(scope, listen, send)
-        target = f"{scope['raw_path'].decode()}?{scope['query_string'].decode()}"
-        authorization = dict(scope["headers"]).get(b"authorization", b"").decode() or None
-        self.received.append(Received(scope["method"], target, authorization, bytes(body)))
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":  # noted before the browser can know that it was answered
+                target = f"{scope['raw_path'].decode()}?{scope['query_string'].decode()}"
+                authorization = dict(scope["headers"]).get(b"authorization", b"").decode() or None
+                self.received.append(Received(scope["method"], target, authorization, bytes(body)))
+            await send(message)
+
+        await self.app(scope, listen, answer)
 
     def authorizations(self, operation: str) -> list[str | None]:
         return [one.authorization for one in self.received if one.operation == operation]
