@@ -48,13 +48,17 @@ async def any_due(now: datetime) -> bool:
 
 
 async def take(now: datetime, lease: datetime, most: int) -> list[int]:
-    """Take the letters that are due longest, until the lease is over; what one has taken no other takes."""
+    """Take the letters that are due longest, until the lease is over; what one has taken no other takes.
+
+    Materialized: PostgreSQL may else ask once more for each row, pass over what it has just locked, and take more.
+    """
     taken = await sql.rows(
         f"""
-        UPDATE delivery SET status = 'SENDING', attempts = attempts + 1, due_at = $1
-        WHERE due_at <= $2 AND id IN (
+        WITH due AS MATERIALIZED (
             SELECT id FROM delivery WHERE due_at <= $2 ORDER BY due_at, id LIMIT $3 {sql.passing_over_locked()}
         )
+        UPDATE delivery SET status = 'SENDING', attempts = attempts + 1, due_at = $1
+        WHERE due_at <= $2 AND id IN (SELECT id FROM due)
         RETURNING id
         """,  # noqa: S608 (a word of our own)
         lease,

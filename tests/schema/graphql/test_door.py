@@ -247,7 +247,7 @@ async def test_a_request_has_its_time(secret: Speaker, monkeypatch: pytest.Monke
     async def forever(*_: Any) -> None:
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(bounds, "SECONDS", 0.1)
+    monkeypatch.setattr(bounds, "SECONDS", 2)
     with monkeypatch.context() as slow:
         slow.setattr(find, "code", forever)
         response = await secret.post({"query": '{ code(text: "a") { id } }'})
