@@ -30,6 +30,7 @@ _AWAY = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.ProtocolViolationError,  # what PgBouncer says when it can't reach its server
     asyncpg.TargetServerAttributeNotMatched,
+    asyncpg.InternalClientError,  # a connection that broke between two messages
 )
 _BUSY_OR_BROKEN = {
     sqlite3.SQLITE_BUSY,
