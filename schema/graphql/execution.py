@@ -26,7 +26,7 @@ class Reading(NamedTuple):
             if value is None:
                 return None if self.is_optional else Undefined
             written = self.write(value)
-        except Exception:
+        except Exception:  # nothing is swallowed: the long way meets it again, and words it
             return Undefined
         return Undefined if written is None else written
 
