@@ -33,9 +33,10 @@ PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
 
 KNOWN = """
     SELECT concat_ws(' ', (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_attribute),
-        (SELECT count(*) FROM pg_constraint), (SELECT count(*) FROM pg_trigger), (SELECT count(*) FROM pg_proc))
+        (SELECT count(*) FROM pg_constraint), (SELECT count(*) FROM pg_trigger), (SELECT count(*) FROM pg_proc),
+        (SELECT string_agg(name, ' ' ORDER BY name) FROM tortoise_migrations))
     """
-"""What changes when a test alters tables."""
+"""What changes when a test alters tables, or what is noted of their migrations."""
 
 EMPTIES = """
     SELECT 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity
