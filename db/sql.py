@@ -23,38 +23,48 @@ async def rows(text: str, *values: Any) -> list[dict[str, Any]]:
 
     Instants come as the driver gives them, so ask for numbers and texts here and use the models for the rest.
     """
-    if _is_sqlite():
-        text = re.sub(r"\$(?=\d)", "?", text)
-    return await statement(text, values)
+    return await statement(_as_sqlite(text) if _is_sqlite() else text, values)
+
+
+def _as_sqlite(text: str) -> str:
+    """A statement's text with its placeholders as SQLite numbers them."""
+    return re.sub(r"\$(?=\d)", "?", text)
 
 
 class Given:
     """Rows that a statement is given, as a table to select from: `{given}` in its text.
 
     However many they are the text is the same, so a database prepares it once: on PostgreSQL they come as an
-    array a column, on SQLite as one JSON text. They are the statement's only values.
+    array a column, on SQLite as one JSON text.
     """
 
     def __init__(self, **types: str) -> None:
         """Names and types of the columns, the types in PostgreSQL's words."""
-        arrays = (f"${place}::{type}[]" for place, type in enumerate(types.values(), 1))
-        members = (f"json_extract(value, '$[{place}]') AS {name}" for place, name in enumerate(types))
-        self._columns = len(types)
-        self._on_postgres = f"(SELECT * FROM unnest({', '.join(arrays)}) AS given ({', '.join(types)}))"  # noqa: S608 (names and types, nothing that was said)
-        self._on_sqlite = f"(SELECT {', '.join(members)} FROM json_each(?1))"  # noqa: S608 (the same)
+        self._types = types
 
-    async def rows(self, text: str, given: Iterable[Sequence[Any]], *, lock: str = "") -> list[dict[str, Any]]:
-        """The rows of a statement's SELECT or RETURNING; `lock`, in PostgreSQL's words, locks them in its order.
+    async def rows(
+        self, text: str, given: Iterable[Sequence[Any]], *values: Any, lock: str = ""
+    ) -> list[dict[str, Any]]:
+        """The rows of a statement's SELECT or RETURNING, which names further values as `$1`, `$2` …
 
-        SQLite, where the transaction itself is the lock, needs none.
+        `lock`, in PostgreSQL's words, locks the rows in the statement's order; SQLite, where the transaction
+        itself is the lock, needs none.
         """
-        connection = get_connection("default")
-        if connection.capabilities.dialect == "sqlite":
+        place = len(values) + 1
+        if _is_sqlite():
             written = json.dumps([list(row) for row in given], ensure_ascii=False, default=_as_kept)
-            return await connection.execute_query_dict(text.replace("{given}", self._on_sqlite), [written])
-        columns = [list(column) for column in zip(*given, strict=True)] or [[]] * self._columns
-        text = f"{text.replace('{given}', self._on_postgres)} {lock}"
-        return await connection.execute_query_dict(text, columns)
+            return await statement(_as_sqlite(text).replace("{given}", self._as_json(place)), [*values, written])
+        columns = [list(column) for column in zip(*given, strict=True)] or [[]] * len(self._types)
+        text = f"{text.replace('{given}', self._as_arrays(place))} {lock}"
+        return await statement(text, [*values, *columns])
+
+    def _as_json(self, place: int) -> str:
+        members = (f"json_extract(value, '$[{at}]') AS {name}" for at, name in enumerate(self._types))
+        return f"(SELECT {', '.join(members)} FROM json_each(?{place}))"  # noqa: S608 (names and types, nothing that was said)
+
+    def _as_arrays(self, place: int) -> str:
+        arrays = (f"${at}::{type}[]" for at, type in enumerate(self._types.values(), place))
+        return f"(SELECT * FROM unnest({', '.join(arrays)}) AS given ({', '.join(self._types)}))"  # noqa: S608 (the same)
 
 
 async def together(*deeds: Coroutine[Any, Any, None]) -> None:
@@ -76,18 +86,6 @@ def models(model: type[M], rows: Iterable[dict[str, Any]]) -> list[M]:
 def _as_kept(instant: datetime) -> str:
     """An instant as SQLite's rows have it."""
     return instant.isoformat(" ")
-
-
-def many(columns: Sequence[str], texts: Sequence[Sequence[str]], place: int) -> tuple[str, list[Any]]:
-    """Rows of texts as what a statement selects from, and the values that it takes for them from `$place` on.
-
-    However many there are, the statement is the same and parsed once; there is at least one.
-    """
-    if _is_sqlite():
-        read = ", ".join(f"json_extract(value, '$[{at}]') AS {column}" for at, column in enumerate(columns))
-        return f"(SELECT {read} FROM json_each(${place})) AS many", [json.dumps(texts)]  # noqa: S608 (names of ours)
-    arrays = ", ".join(f"${place + at}::text[]" for at in range(len(columns)))
-    return f"unnest({arrays}) AS many({', '.join(columns)})", [list(column) for column in zip(*texts, strict=True)]
 
 
 def renumbered(text: str, by: int) -> str:

@@ -11,10 +11,15 @@ from db import sql
 from db.models import Code
 
 BATCH = 2_000
-"""Ids that a question names, and codes that `insert_each` inserts: five values each, and SQLite takes 32,766."""
+"""Ids that a question names, and codes that an import inserts at once."""
 
 _TEXTS = sql.Given(organization_id="bigint", text_key="text")
+_KEYS = sql.Given(text_key="text")
 _MORE = sql.Given(id="bigint", claims="bigint")
+_NEW = sql.Given(text="text", text_key="text")
+_NEW_EACH = sql.Given(
+    text="text", text_key="text", allowed_claims="int", starts_at="timestamptz", ends_at="timestamptz"
+)
 
 
 async def by_text(organization_id: int, text_key: str) -> Code | None:
@@ -85,14 +90,13 @@ async def taken(organization_id: int, text_keys: Sequence[str]) -> set[str]:
     """Those of the keys that are codes already."""
     if not text_keys:
         return set()
-    asked, values = sql.many(["text_key"], [[text_key] for text_key in text_keys], 2)
-    found = await sql.rows(
-        f"""
-        SELECT code.text_key FROM {asked} CROSS JOIN code
-        WHERE code.organization_id = $1 AND code.text_key = many.text_key
-        """,  # noqa: S608 (names of ours)
+    found = await _KEYS.rows(
+        """
+        SELECT code.text_key FROM {given} AS asked CROSS JOIN code
+        WHERE code.organization_id = $1 AND code.text_key = asked.text_key
+        """,
+        ([text_key] for text_key in text_keys),
         organization_id,
-        *values,
     )
     return {row["text_key"] for row in found}
 
@@ -116,19 +120,19 @@ async def insert(texts: Sequence[tuple[str, str]], shared: Shared, now: datetime
     if not texts:
         return []
     metadata = Code._meta.fields_map["metadata"].to_db_value(shared.metadata, Code)
-    new, values = sql.many(["text", "text_key"], texts, 11)
-    inserted = await sql.rows(
-        f"""
+    inserted = await _NEW.rows(
+        """
         INSERT INTO code (text, text_key, organization_id, promotion_id, starts_at, ends_at, allowed_claims,
             reserved_for_id, needs_activation, metadata, job_id, created_at, updated_at, is_enabled, off_peak,
             claim_count)
-        SELECT text, text_key, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, true, false, 0 FROM {new} WHERE true
+        SELECT text, text_key, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, true, false, 0
+        FROM {given} AS new WHERE true
         ON CONFLICT (organization_id, text_key) DO NOTHING
         RETURNING id
-        """,  # noqa: S608 (names of ours)
+        """,
+        texts,
         *shared._replace(metadata=metadata),
         now,
-        *values,
     )
     return [row["id"] for row in inserted]
 
@@ -203,21 +207,22 @@ class NewCode(NamedTuple):
 
 
 async def insert_each(organization_id: int, promotion_id: int, new: Sequence[NewCode], now: datetime) -> set[str]:
-    """Insert codes that differ in more than their texts, at most BATCH, skipping those that exist; the new keys."""
-    shared: list[Any] = [organization_id, promotion_id, Code._meta.fields_map["metadata"].to_db_value({}, Code), now]
+    """Insert codes that differ in more than their texts, skipping those that exist; the new keys."""
     if not new:
         return set()
-    places = range(len(shared) + 1, len(shared) + 5 * len(new), 5)
-    each = (f"($1,$2,$3,$4,$4,true,false,false,0,${at},${at + 1},${at + 2},${at + 3},${at + 4})" for at in places)
-    inserted = await sql.rows(
-        f"""
+    inserted = await _NEW_EACH.rows(
+        """
         INSERT INTO code (organization_id, promotion_id, metadata, created_at, updated_at, is_enabled, off_peak,
             needs_activation, claim_count, text, text_key, allowed_claims, starts_at, ends_at)
-        VALUES {",".join(each)}
+        SELECT $1, $2, $3, $4, $4, true, false, false, 0, text, text_key, allowed_claims, starts_at, ends_at
+        FROM {given} AS new WHERE true
         ON CONFLICT (organization_id, text_key) DO NOTHING
         RETURNING text_key
-        """,  # noqa: S608 (numbers of placeholders, nothing that was said)
-        *shared,
-        *(value for one in new for value in one),
+        """,
+        new,
+        organization_id,
+        promotion_id,
+        Code._meta.fields_map["metadata"].to_db_value({}, Code),
+        now,
     )
     return {row["text_key"] for row in inserted}

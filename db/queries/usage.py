@@ -45,10 +45,15 @@ class Bucket:
     currency: str
 
 
-_SHARES = sql.Given(
-    organization_id="bigint", promotion_id="bigint", level="text", starts_at="timestamptz", currency="text",
-    claims="bigint", order_total="bigint", order_quantity="bigint", discount_total="bigint",
-)  # fmt: skip
+_BUCKET = {
+    "organization_id": "bigint",
+    "promotion_id": "bigint",
+    "level": "text",
+    "starts_at": "timestamptz",
+    "currency": "text",
+}
+_SHARES = sql.Given(**_BUCKET, claims="bigint", order_total="bigint", order_quantity="bigint", discount_total="bigint")
+_REFUSALS = sql.Given(**_BUCKET, reason="text", count="bigint")
 
 
 async def add(buckets: Iterable[Bucket], share: Share) -> None:
@@ -102,22 +107,15 @@ async def keep_deleted_share(bucket: Bucket, share: Share) -> None:
 
 
 async def count_refusals(refusals: Iterable[tuple[Bucket, str, int]]) -> None:
-    """Add to the refusals counted in buckets, by reason."""
-    values: list[object] = []
-    places = []
-    for bucket, reason, count in refusals:
-        at = len(values)
-        places.append("(" + ",".join(f"${at + number}" for number in range(1, 8)) + ")")
-        values += [bucket.organization_id, bucket.promotion_id, bucket.level.value, bucket.starts_at]
-        values += [bucket.currency, reason, count]
-    await sql.rows(
-        f"""
+    """Add to the refusals counted in buckets, by reason; none may come twice."""
+    await _REFUSALS.rows(
+        """
         INSERT INTO refusalstat (organization_id, promotion_id, level, starts_at, currency, reason, count)
-        VALUES {",".join(places)}
+        SELECT given.* FROM {given} AS given WHERE true
         ON CONFLICT (organization_id, promotion_id, level, starts_at, currency, reason)
         DO UPDATE SET count = refusalstat.count + excluded.count
-        """,  # noqa: S608 (numbers of placeholders, nothing that was said)
-        *values,
+        """,
+        [(*_as_row(bucket), reason, count) for bucket, reason, count in refusals],
     )
 
 

@@ -27,6 +27,13 @@ async def test_values_come_as_they_are(store: str) -> None:
     assert [(row["place"], row["text"]) for row in found] == [(place, text) for place, text, _ in rows]
 
 
+async def test_further_values_stand_beside_the_rows(store: str) -> None:
+    """They are named by their numbers, as in any statement, and a text of the rows is no name of one."""
+    text = "SELECT place FROM {given} AS given WHERE place > $1 AND place < $2 AND text <> $3 ORDER BY place"
+    rows = [(place, "$1 ?2", None) for place in range(10)]
+    assert [row["place"] for row in await GIVEN.rows(text, rows, 3, 6, "$2")] == [4, 5]
+
+
 async def test_an_instant_is_as_the_models_have_it(organization: Organization) -> None:
     """To the microsecond, so that what is written so and what the models write can be compared."""
     at = organization.created_at + timedelta(microseconds=1)
