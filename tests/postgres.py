@@ -221,12 +221,17 @@ class Postgres:
         asyncio.run(run())
 
     def asked(self, name: str, question: str) -> str:
-        """The one answer of a database of the server."""
+        """The one answer of one of the server's databases."""
+        return asked(self.named(name), question)
 
-        async def run() -> str:
-            connection = await asyncpg.connect(self.named(name))
-            answer = await connection.fetchval(question)
-            await connection.close()
-            return str(answer)
 
-        return asyncio.run(run())
+def asked(url: str, question: str) -> str:
+    """The one answer of a database."""
+
+    async def ask() -> str:
+        connection = await asyncpg.connect(url)
+        answer = await connection.fetchval(question)
+        await connection.close()
+        return str(answer)
+
+    return asyncio.run(ask())
