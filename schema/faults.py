@@ -7,6 +7,7 @@ import logging
 import secrets
 
 from db import trouble
+from resolvers.refusals import TooManyAttempts
 
 log = logging.getLogger("tessera")
 
@@ -35,7 +36,7 @@ class Away(Exception):
 
 def headers(told: Exception) -> dict[str, str]:
     """What an answer's headers say of it: when to try again, where that may help."""
-    return {"Retry-After": str(told.retry_after_seconds)} if isinstance(told, Away) else {}
+    return {"Retry-After": str(told.retry_after_seconds)} if isinstance(told, Away | TooManyAttempts) else {}
 
 
 def logged(bug: BaseException, where: object) -> Fault | Away:

@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 
 from resolvers import refusals
 from resolvers.refusals import InvalidInput
+from schema import faults
 from schema.bounds import TookTooLong, TooLarge
 from schema.context import NoOrganization, NotAdmitted
 from schema.faults import Away
@@ -56,7 +57,4 @@ def words(no: Exception) -> JSONResponse:
         "message": message,
         "time": time.time_ns() // 1_000_000,
     }
-    answer = JSONResponse(body, status)
-    if isinstance(no, refusals.TooManyAttempts | Away):
-        answer.headers["Retry-After"] = str(no.retry_after_seconds)
-    return answer
+    return JSONResponse(body, status, faults.headers(no))

@@ -4,6 +4,7 @@ from fastapi.responses import JSONResponse
 
 from resolvers import refusals
 from resolvers.refusals import InvalidInput, TooManyAttempts
+from schema import faults
 from schema.bounds import TookTooLong, TooLarge
 from schema.context import NoOrganization, NotAdmitted
 from schema.faults import Away
@@ -38,7 +39,4 @@ UNKNOWN_ERROR = (500, 0, "unknown error")
 def words(no: Exception) -> JSONResponse:
     """An error's three members [doc], `code` equal to the status."""
     status, error, title = SENTENCES.get(type(no), UNKNOWN_ERROR)
-    answer = JSONResponse({"title": title, "error": error, "code": status}, status)
-    if isinstance(no, TooManyAttempts | Away):
-        answer.headers["Retry-After"] = str(no.retry_after_seconds)
-    return answer
+    return JSONResponse({"title": title, "error": error, "code": status}, status, faults.headers(no))

@@ -4,6 +4,7 @@ from fastapi.responses import JSONResponse
 
 from resolvers import refusals
 from resolvers.refusals import InvalidInput, Refusal
+from schema import faults
 from schema.bounds import TookTooLong, TooLarge
 from schema.context import NotAdmitted
 from schema.faults import Away
@@ -67,10 +68,7 @@ def words(no: Exception) -> JSONResponse:
     told = "Server Error" if status == 500 else SENTENCES.get(type(no), str(no))
     body = {"success": False, "message": told}
     errors = _errors(no)
-    answer = JSONResponse({**body, "errors": errors} if errors else body, status)
-    if isinstance(no, refusals.TooManyAttempts | Away):
-        answer.headers["Retry-After"] = str(no.retry_after_seconds)
-    return answer
+    return JSONResponse({**body, "errors": errors} if errors else body, status, faults.headers(no))
 
 
 def _errors(no: Exception) -> dict[str, list[str]]:
