@@ -1,28 +1,20 @@
-"""Finds things: what there is, a page or a batch at a time."""
+"""Finds things: one of them, those with these ids, or a short list."""
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from tortoise.queryset import QuerySet
-
-from db import paging
 from db.models import (
     ApiKey,
     Claim,
     Code,
     Customer,
     Delivery,
-    DeliveryStatus,
     Job,
     Location,
     Organization,
     Product,
     Promotion,
 )
-from db.paging import Place as Place  # what a page begins after, for the doors
 from db.queries import (
     accounts,
     claims,
@@ -38,8 +30,6 @@ from db.queries import (
 from db.queries import keys as api_keys
 from resolvers import address, gather, sense, terms, wording
 from resolvers.refusals import InvalidInput, UnknownCode, UnknownCustomer, UnknownPromotion
-
-LONGEST_REFERENCE, LONGEST_IDENTIFIER = 200, 64  # what is longer is nobody's, and Tortoise refuses to ask
 
 LONGEST_REFERENCE, LONGEST_IDENTIFIER = 200, 64
 """Letters a promotion's reference, and anybody's identifier, may have: Tortoise faults on a question with more."""
@@ -124,120 +114,6 @@ async def customer(organization_id: int, email: str) -> Customer:
 async def nodes(model: type[Any], ids: Sequence[int]) -> dict[int, Any]:
     """Rows of one kind by their ids; ids of nothing are left out."""
     return dict(await BATCHES[model](ids))
-
-
-# ------------------------------------------------------------------ pages
-
-
-@dataclass(frozen=True)
-class CodeFilter:
-    status: tuple[str, ...] | None = None
-    text_prefix: str | None = None
-    reserved_for_email: str | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
-
-
-@dataclass(frozen=True)
-class ClaimFilter:
-    email: str | None = None
-    order_reference: str | None = None
-    status: tuple[str, ...] | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
-
-
-@dataclass(frozen=True)
-class PromotionFilter:
-    status: tuple[str, ...] | None = None
-    search: str | None = None
-
-
-def all_promotions(organization_id: int, asked: PromotionFilter, now: datetime) -> QuerySet[Promotion]:
-    found = promotions.all_of(organization_id, _searched(asked.search))
-    return found if asked.status is None else promotions.with_status(found, asked.status, now)
-
-
-def all_codes(organization_id: int, asked: CodeFilter, now: datetime) -> QuerySet[Code]:
-    found = _made_between(codes.all_of(organization_id), asked.created_after, asked.created_before)
-    if asked.text_prefix is not None:
-        prefix = sense.optional_text(asked.text_prefix, "filter", "text_prefix", longest=wording.LONGEST_TEXT)
-        found = found.filter(text_key__startswith=wording.key(prefix or ""))
-    if asked.reserved_for_email is not None:
-        _, email_key = sense.email(asked.reserved_for_email, "filter", "reserved_for_email")
-        found = found.filter(reserved_for__email_key=email_key)
-    return found if asked.status is None else codes.with_status(found, asked.status, now)
-
-
-def all_claims(organization_id: int, asked: ClaimFilter) -> QuerySet[Claim]:
-    found = _made_between(claims.all_of(organization_id), asked.created_after, asked.created_before)
-    if asked.email is not None:
-        found = found.filter(customer__email_key=sense.email(asked.email, "filter", "email")[1])
-    if asked.order_reference is not None:
-        reference = sense.text(asked.order_reference, "filter", "order_reference")
-        found = found.filter(order_reference=reference)
-    if asked.status is not None and len(set(asked.status)) == 1:
-        found = found.filter(released_at__isnull=asked.status[0] == "CLAIMED")
-    elif asked.status is not None and not asked.status:
-        found = found.filter(id__in=[])
-    return found
-
-
-def all_customers(organization_id: int, search: str | None) -> QuerySet[Customer]:
-    return customers.all_of(organization_id, _searched(search))
-
-
-def all_deliveries(organization_id: int, status: Sequence[DeliveryStatus] | None) -> QuerySet[Delivery]:
-    found = deliveries.all_of(organization_id)
-    if status is not None and len(set(status)) == 1:
-        return found.filter(status=status[0])  # the index has them in the page's order
-    return found if status is None else found.filter(status__in=list(status))
-
-
-async def latest_deliveries(organization_id: int, status: DeliveryStatus | None, most: int) -> list[Delivery]:
-    """The newest letters, newest first, each with its code."""
-    return await deliveries.latest(organization_id, status, most)
-
-
-async def deliveries_by_status(organization_id: int) -> Counter[DeliveryStatus]:
-    """How many letters there are in each state."""
-    return await deliveries.by_status(organization_id)
-
-
-def all_jobs(organization_id: int) -> QuerySet[Job]:
-    """What is being made, and what was."""
-    return jobs.all_of(organization_id)
-
-
-def _made_between(
-    found: QuerySet[Any], created_after: datetime | None, created_before: datetime | None
-) -> QuerySet[Any]:
-    if created_after is not None:
-        found = found.filter(created_at__gte=sense.in_range(created_after, "filter", "created_after"))
-    if created_before is not None:
-        found = found.filter(created_at__lt=sense.in_range(created_before, "filter", "created_before"))
-    return found
-
-
-def _searched(search: str | None) -> str | None:
-    return sense.optional_text(search, "search")
-
-
-async def page(found: QuerySet[Any], after: Place | None, size: int) -> list[Any]:
-    """The rows after a place, one more than `size` if there are more."""
-    return await paging.page(found, after, size + 1)
-
-
-async def pages(
-    found: QuerySet[Any], parent: str, parent_ids: Sequence[int], after: Place | None, size: int
-) -> dict[int, list[Any]]:
-    """The same page below each of several parents, one row more than `size` where there are more."""
-    return await paging.pages(found, parent, parent_ids, after, size + 1)
-
-
-async def counts(found: QuerySet[Any], parent: str, parent_ids: Sequence[int]) -> dict[int, int]:
-    """How many rows there are below each of several parents."""
-    return await paging.counts(found, parent, parent_ids)
 
 
 # ------------------------------------------------------------------ short lists

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from db.models import Delivery, DeliveryStatus, Organization
-from resolvers import find, retry
+from resolvers import browse, find, retry
 from resolvers.refusals import InvalidInput
 from schema.process import with_database
 
@@ -29,8 +29,8 @@ def deliveries(
     async def look(now: datetime) -> tuple[int, Counter[DeliveryStatus], list[Shown]]:
         of = await _organizations(organization)
         queued = await retry.letters(of, now) if retry_failed else 0
-        found = [(one, row) for one in of for row in await find.latest_deliveries(one.id, status, first)]
-        counts = sum([await find.deliveries_by_status(one.id) for one in of], Counter[DeliveryStatus]())
+        found = [(one, row) for one in of for row in await browse.latest_deliveries(one.id, status, first)]
+        counts = sum([await browse.deliveries_by_status(one.id) for one in of], Counter[DeliveryStatus]())
         return queued, counts, sorted(found, key=lambda shown: shown[1].created_at, reverse=True)[:first]
 
     queued, counts, found = with_database(context, look)

@@ -234,7 +234,7 @@ PLAIN_FINDS = {
     "all_claims", "all_codes", "all_customers", "all_deliveries", "all_promotions", "joined_customers",
     "locations_of_organization", "locations_of_promotions", "products_of_organization",
 }  # fmt: skip
-"""In resolvers/find.py: the noun is the whole promise."""
+"""In resolvers/browse.py and resolvers/find.py: the noun is the whole promise."""
 
 TRANSLATIONS = {"of", "said", "making"}
 """In schema/graphql: a row's words, or the house's; the module tells which."""
@@ -260,7 +260,9 @@ def is_told_otherwise(node: Any, path: Path) -> bool:
         )  # these are described in the SDL
     if any(decorator.startswith("strawberry.") for decorator in decorators):
         return True
-    plain = {"db/queries": PLAIN_QUESTIONS, "resolvers/find.py": PLAIN_FINDS, "schema/graphql": TRANSLATIONS}
+    plain = {"db/queries": PLAIN_QUESTIONS, "schema/graphql": TRANSLATIONS} | dict.fromkeys(
+        ("resolvers/browse.py", "resolvers/find.py"), PLAIN_FINDS
+    )
     fitting = [words for place, words in plain.items() if named(path).startswith(place)]
     if named(path).startswith("resolvers"):
         fitting.append(PLAIN_METHODS)

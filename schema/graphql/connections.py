@@ -8,7 +8,7 @@ from graphql import FieldNode, FragmentSpreadNode
 from tortoise.queryset import QuerySet
 
 from db.models import Code
-from resolvers import find
+from resolvers import browse
 from resolvers.admit import Right
 from resolvers.refusals import InvalidInput
 from schema.graphql import ids
@@ -54,7 +54,7 @@ async def connect(
 ) -> Connection[T]:
     """One page of everything found."""
     info.context.demand(Right.MANAGE)
-    rows = await find.page(found, ids.place(after), _size(first))
+    rows = await browse.page(found, ids.place(after), _size(first))
     if found.model is Code and asks_for(info, "status", "promotion"):
         await info.context.know_promotions(rows)
     return _page(rows, of, first, after, found.count)

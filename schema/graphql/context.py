@@ -9,9 +9,9 @@ from strawberry.types import Info as StrawberryInfo
 from tortoise.queryset import QuerySet
 
 from db.models import Code, Location, Promotion
-from resolvers import find
+from resolvers import browse, find
 from resolvers.admit import Right
-from resolvers.find import Place
+from resolvers.browse import Place
 from resolvers.terms import Person
 from schema import context
 from schema.context import Caller
@@ -73,7 +73,7 @@ class Context:
         """One parent's page; the same page of other parents comes in the same statement."""
 
         def load(ids: Sequence[int]) -> Awaitable[dict[int, Any]]:
-            return find.pages(found, parent, ids, after, size)
+            return browse.pages(found, parent, ids, after, size)
 
         return await self._loader(("page", key, parent, after, size), load, []).load(number)  # type: ignore[no-any-return]
 
@@ -81,7 +81,7 @@ class Context:
         """How many rows a parent has; other parents' come in the same statement."""
 
         def load(ids: Sequence[int]) -> Awaitable[dict[int, Any]]:
-            return find.counts(found, parent, ids)
+            return browse.counts(found, parent, ids)
 
         return await self._loader(("count", key, parent), load, 0).load(number)  # type: ignore[no-any-return]
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import strawberry
 
-from resolvers.find import Place
+from resolvers.browse import Place
 from resolvers.refusals import InvalidInput
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

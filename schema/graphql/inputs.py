@@ -12,7 +12,7 @@ from strawberry import UNSET
 from strawberry.scalars import JSON
 
 from db.models import DiscountKind
-from resolvers import create, find, generate, measure, money, terms, update, wording
+from resolvers import browse, create, generate, measure, money, terms, update, wording
 from resolvers.buckets import Size
 from resolvers.terms import ABSENT, Maybe
 from resolvers.wording import Style
@@ -190,8 +190,8 @@ class PromotionFilter:
     status: list[PromotionStatus] | None = UNSET
     search: str | None = UNSET
 
-    def said(self) -> find.PromotionFilter:
-        return find.PromotionFilter(_names(self.status), optional(self.search))
+    def said(self) -> browse.PromotionFilter:
+        return browse.PromotionFilter(_names(self.status), optional(self.search))
 
 
 @strawberry.input
@@ -202,8 +202,8 @@ class CodeFilter:
     created_after: datetime | None = UNSET
     created_before: datetime | None = UNSET
 
-    def said(self) -> find.CodeFilter:
-        return find.CodeFilter(
+    def said(self) -> browse.CodeFilter:
+        return browse.CodeFilter(
             status=_names(self.status),
             text_prefix=optional(self.text_prefix),
             reserved_for_email=optional(self.reserved_for_email),
@@ -220,8 +220,8 @@ class ClaimFilter:
     created_after: datetime | None = UNSET
     created_before: datetime | None = UNSET
 
-    def said(self) -> find.ClaimFilter:
-        return find.ClaimFilter(
+    def said(self) -> browse.ClaimFilter:
+        return browse.ClaimFilter(
             email=optional(self.email),
             order_reference=optional(self.order_reference),
             status=_names(self.status),

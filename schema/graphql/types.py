@@ -9,7 +9,7 @@ from strawberry.scalars import JSON
 
 from db import models
 from db.models import DeliveryStatus, DiscountKind, JobStatus
-from resolvers import find, measure, money, rules
+from resolvers import browse, find, measure, money, rules
 from resolvers.admit import Right
 from schema import pages
 from schema.graphql import ids
@@ -220,17 +220,17 @@ class Promotion(Node):
     async def codes(
         self, info: Info, filter: CodeFilter | None = None, first: int = 50, after: str | None = None
     ) -> Connection["Code"]:
-        asked = filter.said() if filter else find.CodeFilter()
+        asked = filter.said() if filter else browse.CodeFilter()
         info.context.know(self.row)
-        found = find.all_codes(info.context.caller.organization.id, asked, info.context.caller.now)
+        found = browse.all_codes(info.context.caller.organization.id, asked, info.context.caller.now)
         return await connect_below(info, Code.of, found, asked, "promotion_id", self.row.id, first, after)
 
     @strawberry.field
     async def claims(
         self, info: Info, filter: ClaimFilter | None = None, first: int = 50, after: str | None = None
     ) -> Connection["Claim"]:
-        asked = filter.said() if filter else find.ClaimFilter()
-        found = find.all_claims(info.context.caller.organization.id, asked)
+        asked = filter.said() if filter else browse.ClaimFilter()
+        found = browse.all_claims(info.context.caller.organization.id, asked)
         return await connect_below(info, Claim.of, found, asked, "promotion_id", self.row.id, first, after)
 
     @strawberry.field
@@ -271,8 +271,8 @@ class Organization(Node):
     async def promotions(
         self, info: Info, filter: PromotionFilter | None = None, first: int = 50, after: str | None = None
     ) -> Connection[Promotion]:
-        asked = filter.said() if filter else find.PromotionFilter()
-        found = find.all_promotions(self.row.id, asked, info.context.caller.now)
+        asked = filter.said() if filter else browse.PromotionFilter()
+        found = browse.all_promotions(self.row.id, asked, info.context.caller.now)
         return await connect(info, Promotion.of, found, first, after)
 
     @strawberry.field
@@ -303,7 +303,7 @@ class Customer(Node):
 
     @strawberry.field
     async def claims(self, info: Info, first: int = 50, after: str | None = None) -> Connection["Claim"]:
-        found = find.all_claims(info.context.caller.organization.id, find.ClaimFilter())
+        found = browse.all_claims(info.context.caller.organization.id, browse.ClaimFilter())
         return await connect_below(info, Claim.of, found, None, "customer_id", self.row.id, first, after)
 
 
@@ -394,13 +394,13 @@ class Code(Node):
     async def claims(
         self, info: Info, filter: ClaimFilter | None = None, first: int = 50, after: str | None = None
     ) -> Connection["Claim"]:
-        asked = filter.said() if filter else find.ClaimFilter()
-        found = find.all_claims(info.context.caller.organization.id, asked)
+        asked = filter.said() if filter else browse.ClaimFilter()
+        found = browse.all_claims(info.context.caller.organization.id, asked)
         return await connect_below(info, Claim.of, found, asked, "code_id", self.row.id, first, after)
 
     @strawberry.field
     async def deliveries(self, info: Info, first: int = 50, after: str | None = None) -> Connection["Delivery"]:
-        found = find.all_deliveries(info.context.caller.organization.id, None)
+        found = browse.all_deliveries(info.context.caller.organization.id, None)
         return await connect_below(info, Delivery.of, found, None, "code_id", self.row.id, first, after)
 
 

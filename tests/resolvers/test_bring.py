@@ -8,7 +8,7 @@ import pytest
 
 from db.models import Code, Organization, Promotion
 from db.queries import codes as rows_of_codes
-from resolvers import bring, delete, find, terms, update, verify
+from resolvers import bring, browse, delete, terms, update, verify
 from resolvers.bring import Brought, Refused, Row
 from resolvers.refusals import CodeTaken, FullyClaimed, InvalidInput, PromotionSpent, UnknownPromotion
 from tests import make
@@ -140,7 +140,7 @@ async def test_claims_so_far_take_places(organization: Organization) -> None:
     }
     async with refused(FullyClaimed):
         await claimed(organization, "none-left")
-    found = find.all_codes(organization.id, find.CodeFilter(status=("EXHAUSTED",)), NOW)
+    found = browse.all_codes(organization.id, browse.CodeFilter(status=("EXHAUSTED",)), NOW)
     assert [row.text for row in await found] == ["none-left"]
     for email in ("ada@example.com", "ben@example.com"):
         await claimed(organization, "two-left", email)

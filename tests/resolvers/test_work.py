@@ -8,7 +8,7 @@ import pytest
 from db.models import Code, Customer, Job, JobStatus, Organization, Promotion
 from db.queries import codes as rows
 from db.queries import jobs as job_rows
-from resolvers import activate, check, delete, draw, find, generate, rules, terms, work
+from resolvers import activate, browse, check, delete, draw, generate, rules, terms, work
 from resolvers.refusals import CodeSpaceTooSmall, Disabled, IdempotencyMismatch
 from resolvers.wording import Format, Style
 from tests import make
@@ -93,8 +93,8 @@ async def test_codes_of_a_job_become_claimable_together(
         with pytest.raises(Cut):
             await work.jobs("one", clock)
     assert await statuses(organization) == {"DISABLED": 35, "CLAIMABLE": 1}
-    assert await find.all_codes(organization.id, find.CodeFilter(status=("CLAIMABLE",)), NOW).count() == 1
-    assert await find.all_codes(organization.id, find.CodeFilter(status=("DISABLED",)), NOW).count() == 35
+    assert await browse.all_codes(organization.id, browse.CodeFilter(status=("CLAIMABLE",)), NOW).count() == 1
+    assert await browse.all_codes(organization.id, browse.CodeFilter(status=("DISABLED",)), NOW).count() == 35
     half_made = await Code.exclude(id=before.id).first()
     assert half_made is not None
     async with refused(Disabled):

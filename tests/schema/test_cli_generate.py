@@ -15,7 +15,7 @@ import pytest
 
 import db
 from db.models import Code, Job, JobStatus, Organization
-from resolvers import find
+from resolvers import browse
 from tests.make import NOW
 from tests.operator import Operator, listening
 from tests.postgres import free_port
@@ -45,7 +45,7 @@ def read(operator: Operator, what: Any) -> Any:
 async def claimable() -> tuple[int, int, int, int]:
     """Codes there are, those of different texts, those that can be claimed, and how many the job tells of."""
     [organization] = await Organization.all()
-    found = find.all_codes(organization.id, find.CodeFilter(status=("CLAIMABLE",)), NOW)
+    found = browse.all_codes(organization.id, browse.CodeFilter(status=("CLAIMABLE",)), NOW)
     keys = await Code.all().values_list("text_key", flat=True)
     job = await Job.get_or_none()
     return len(keys), len(set(keys)), await found.count(), job.done if job else 0
