@@ -97,11 +97,10 @@ async def _read_held(book: Book, round: Sequence[Wish]) -> None:
 async def _write(book: Book) -> None:
     made = [claim for _, claim in book.granted]
     deeds: list[Coroutine[Any, Any, None]] = []
-    if acting := _acting(book):
-        deeds.append(customers.ensure_all(acting))
     if made:
+        await _name_customers(book)
         deeds += [
-            claims.add_all([(claim, wish.person.email_key) for wish, claim in book.granted if wish.person]),
+            claims.add_all(made),
             codes.count_claims(Counter(claim.code_id for claim in made)),
             promotions.count_claims(Counter(claim.promotion_id for claim in made)),
             usage.add_each(_shares(book)),
@@ -109,6 +108,16 @@ async def _write(book: Book) -> None:
     if book.renewed:
         deeds.append(claims.keep_tokens(book.renewed.values()))
     await sql.together(*deeds)
+
+
+async def _name_customers(book: Book) -> None:
+    """Write down who claims, and give the claims their customers' ids."""
+    ids = {key: known.id for key, known in book.customers.items()}
+    if acting := _acting(book):
+        ids |= await customers.ensure_all(acting)
+    for wish, claim in book.granted:
+        if wish.customer is not None:
+            claim.customer_id = ids[wish.customer]
 
 
 def _acting(book: Book) -> Collection[Acting]:

@@ -18,6 +18,7 @@ _PAIRS = sql.Given(organization_id="bigint", email_key="text", text_key="text")
 _ORDERS = sql.Given(organization_id="bigint", text_key="text", reference="text")
 _TOKENS = sql.Given(id="bigint", exchange_key="text", exchange_until="timestamptz")
 _COLUMNS = {
+    "customer_id": "bigint",
     "organization_id": "bigint",
     "promotion_id": "bigint",
     "code_id": "bigint",
@@ -34,7 +35,7 @@ _COLUMNS = {
     "exchange_until": "timestamptz",
     "created_at": "timestamptz",
 }
-_DRAFTS = sql.Given(place="bigint", email_key="text", **_COLUMNS)
+_DRAFTS = sql.Given(place="bigint", **_COLUMNS)
 
 
 async def by_id(organization_id: int, claim_id: int) -> Claim | None:
@@ -118,30 +119,26 @@ async def of_ids(ids: Iterable[int]) -> list[Claim]:
 
 
 def draft(values: dict[str, Any]) -> Claim:
-    """A claim that is not written yet: it has no id, and maybe no customer's."""
+    """A claim that is not written yet: it has no id, and no customer's."""
     return Claim._init_from_db(id=None, customer_id=None, released_at=None, release_reason=None, **values)
 
 
-async def add_all(drafts: Sequence[tuple[Claim, str]]) -> None:
-    """Write drafts, each for the customer with this address, in their order; they get their ids and customers.
+async def add_all(drafts: Sequence[Claim]) -> None:
+    """Write drafts, whose customers are known by now, in their order; they get their ids.
 
     Each has an exchange key of its own.
     """
     columns = ", ".join(_COLUMNS)
     written = await _DRAFTS.rows(
         f"""
-        INSERT INTO claim (customer_id, {columns})
-        SELECT (SELECT id FROM customer WHERE customer.organization_id = draft.organization_id
-            AND customer.email_key = draft.email_key), {columns}
-        FROM {{given}} AS draft WHERE true ORDER BY place
-        RETURNING exchange_key, id, customer_id
+        INSERT INTO claim ({columns}) SELECT {columns} FROM {{given}} AS draft WHERE true ORDER BY place
+        RETURNING exchange_key, id
         """,  # noqa: S608 (names of columns, nothing that was said)
-        [(place, email_key, *map(vars(draft).get, _COLUMNS)) for place, (draft, email_key) in enumerate(drafts)],
+        [(place, *map(vars(draft).get, _COLUMNS)) for place, draft in enumerate(drafts)],
     )
-    ids = {row["exchange_key"]: row for row in written}
-    for draft, _ in drafts:
-        row = ids[draft.exchange_key or ""]
-        draft.id, draft.customer_id = row["id"], row["customer_id"]
+    ids = {row["exchange_key"]: row["id"] for row in written}
+    for draft in drafts:
+        draft.id = ids[draft.exchange_key or ""]
 
 
 async def keep_tokens(claims: Iterable[Claim]) -> None:

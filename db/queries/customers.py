@@ -91,12 +91,12 @@ class Acting(NamedTuple):
     now: datetime
 
 
-async def ensure_all(acting: Iterable[Acting]) -> None:
-    """As `ensure`, of many who have joined; no address may come twice.
+async def ensure_all(acting: Iterable[Acting]) -> dict[tuple[int, str], int]:
+    """As `ensure`, of many who have joined: their ids, by organization and address. No address may come twice.
 
     They are written by organization and address, so that two who ensure the same ones don't wait in a circle.
     """
-    await _ACTING.rows(
+    ensured = await _ACTING.rows(
         """
         INSERT INTO customer (organization_id, email, email_key, first_name, last_name, joined_at,
                               particulars, created_at, updated_at)
@@ -106,9 +106,11 @@ async def ensure_all(acting: Iterable[Acting]) -> None:
             first_name = COALESCE(customer.first_name, excluded.first_name),
             last_name = COALESCE(customer.last_name, excluded.last_name),
             joined_at = COALESCE(customer.joined_at, excluded.joined_at)
+        RETURNING organization_id, email_key, id
         """,
         acting,
     )
+    return {(row["organization_id"], row["email_key"]): row["id"] for row in ensured}
 
 
 async def keep_told(customer: Customer, particulars: dict[str, Any], brought_by_id: int | None, now: datetime) -> None:
