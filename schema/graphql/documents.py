@@ -13,6 +13,7 @@ from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, Operati
 from strawberry.schema.schema import validate_document
 
 from schema.graphql import limits
+from schema.graphql.execution import Selections
 from schema.graphql.public import only_public
 
 REMEMBERED = 500
@@ -29,10 +30,12 @@ class NotGood(Exception):
 
 
 class Document(NamedTuple):
-    """A document that keeps every rule, and what kinds of operation it holds, by their names."""
+    """A document that keeps every rule, what kinds of operation it holds, by their names, and what it selects."""
 
     parsed: DocumentNode
     operations: Mapping[str | None, OperationType]
+    known: Selections | None
+    """What earlier runs have found out of it; None where that may differ from run to run."""
 
     def operation(self, name: str | None) -> OperationType | None:
         """What is to be done, or None where a name is wanted and missing, or unknown."""
@@ -65,7 +68,8 @@ class Documents:
         if errors:
             raise NotGood(errors)
         operations = [found for found in parsed.definitions if isinstance(found, OperationDefinitionNode)]
-        return Document(parsed, {found.name.value if found.name else None: found.operation for found in operations})
+        kinds = {found.name.value if found.name else None: found.operation for found in operations}
+        return Document(parsed, kinds, None if "@" in text else {})
 
     def _errors(self, parsed: DocumentNode, in_public: bool) -> list[GraphQLError]:
         """What is wrong with a document. The limits go into a fragment each time it is spread, so they come last."""

@@ -21,7 +21,7 @@ from strawberry.schema.config import StrawberryConfig
 from schema import bounds, faults
 from schema import context as speaking
 from schema.context import NoOrganization, NotAdmitted
-from schema.graphql import asked, playground
+from schema.graphql import asked, calling, playground
 from schema.graphql.asked import Asked, NotUnderstood
 from schema.graphql.context import Context
 from schema.graphql.documents import Documents, NotGood
@@ -29,7 +29,7 @@ from schema.graphql.execution import Executor, readings
 from schema.graphql.faults import worded
 from schema.graphql.mutation import Mutation
 from schema.graphql.query import Query
-from schema.graphql.refusals import HANDLERS, Refusal
+from schema.graphql.refusals import Refusal
 from schema.graphql.scalars import SCALARS
 from schema.graphql.types import NODES
 
@@ -38,8 +38,8 @@ schema = strawberry.Schema(
     mutation=Mutation,
     types=[*(kind for _, kind in NODES.values()), *Refusal.__subclasses__()],
     config=StrawberryConfig(scalar_map=SCALARS),
-    exception_handlers=HANDLERS,
 )
+calling.quicken(schema._schema, schema.config)
 documents = Documents(schema)
 Executor.readings = readings(schema._schema)
 
@@ -100,7 +100,7 @@ async def _run(told: Asked, context: Context, method: str, media_type: str) -> R
         raise NotUnderstood("The document has no such operation, or several, and `operationName` tells which.")
     if operation is not OperationType.QUERY and method != "POST":
         return said(405, "By GET only queries are answered.", "BAD_REQUEST", media_type, {"Allow": "POST"})
-    executor = Executor.build(
+    executor: Any = Executor.build(
         schema._schema,
         document.parsed,
         context_value=context,
@@ -110,6 +110,8 @@ async def _run(told: Asked, context: Context, method: str, media_type: str) -> R
     )
     if isinstance(executor, list):  # of what is wrong with the variables
         return _written(None, [worded(error, in_public) for error in executor], media_type, has_run=False)
+    if document.known is not None:
+        executor.use(document.known)
     result: Any = executor.execute_operation()
     done: ExecutionResult = result if isinstance(result, ExecutionResult) else await result
     errors = [worded(error, in_public) for error in done.errors or ()]

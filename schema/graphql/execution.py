@@ -5,11 +5,12 @@ description of where it stands, its arguments and four type checks, for a resolv
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema, Undefined, is_leaf_type, is_non_null_type
 from graphql.execution import Executor as LongWay
-from strawberry.schema.schema_converter import GraphQLCoreConverter
+
+from schema.graphql import calling
 
 
 class Reading(NamedTuple):
@@ -32,6 +33,8 @@ class Reading(NamedTuple):
 
 
 Readings = dict[str, dict[str, Reading]]
+Selections: TypeAlias = dict[Any, Any]
+"""Which fields a document selects of what; the same each time it is run, but where a directive asks a variable."""
 
 
 def readings(schema: GraphQLSchema) -> Readings:
@@ -44,7 +47,7 @@ def readings(schema: GraphQLSchema) -> Readings:
 
 
 def _reading(field: GraphQLField) -> Reading | None:
-    told = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    told = calling.definition(field)
     kind: Any = field.type.of_type if is_non_null_type(field.type) else field.type
     if told is None or not told.is_basic_field or not is_leaf_type(kind):
         return None
@@ -59,6 +62,15 @@ class Executor(LongWay[Any]):
 
     readings: Readings = {}  # noqa: RUF012 (one schema, one answer)
 
+    def use(self, selections: Selections) -> None:
+        """Look up there which fields are selected of what, and leave there what had to be found out."""
+        self._relevant_sub_fields = selections
+
+    def execute_collected_root_fields(self, root: Any, source: Any, fields: Any, *how: Any) -> Any:
+        """The operation's own fields: those of its first run, as what is selected below goes by their identity."""
+        _, fields = self._relevant_sub_fields.setdefault((root, id(self.operation)), (self.operation, fields))  # type: ignore[arg-type]
+        return super().execute_collected_root_fields(root, source, fields, *how)
+
     def execute_fields(self, parent_type: Any, source: Any, path: Any, fields: Any, position: Any) -> Any:
         """An object's fields: at once where all of them only read."""
         readings = self.readings[parent_type.name]
@@ -70,10 +82,6 @@ class Executor(LongWay[Any]):
                 return super().execute_fields(parent_type, source, path, fields, position)
             read[name] = value
         return read
-
-    def build_resolve_info(self, *described: Any) -> Any:
-        """Where a field stands; strawberry reads the variables as a plain dictionary."""
-        return super().build_resolve_info(*described)._replace(variable_values=self.variable_values.coerced)  # type: ignore[arg-type]
 
     def execute_field(self, parent_type: Any, source: Any, details: Any, path: Any, position: Any) -> Any:
         """A field beside others that do more than reading."""

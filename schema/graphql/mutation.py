@@ -1,6 +1,6 @@
 """What may be done: each mutation is a verb and its object, `claimCode` is `claim.code`.
 
-The unions are a deed's outcomes. What is refused is raised inside the verb and typed by `refusals.HANDLERS`.
+The unions are a deed's outcomes. What is refused is raised inside the verb and a member of its union (calling.py).
 Every field is nullable, so that a fault in one deed of a document takes no committed answer with it.
 """
 

@@ -8,7 +8,6 @@ from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
-from strawberry.schema.exception_handlers import ExceptionHandler
 from strawberry.utils.str_converters import to_camel_case
 
 from resolvers import refusals
@@ -207,18 +206,3 @@ def worded(refusal: refusals.Refusal, in_public: bool) -> Refusal:
     elif isinstance(heard, refusals.OrderTooSmall):
         data["minimum"] = Money.of(heard.minimum)
     return TYPES[type(heard)](reason=RefusalReason(heard.reason), **data)
-
-
-def _handler(raised: type[refusals.Refusal], kind: type[Refusal]) -> ExceptionHandler[Any]:
-    class Handler:
-        exception_type = raised
-        error_type = kind
-
-        def handle(self, exception: refusals.Refusal, *, field: Any, info: Info) -> Refusal:
-            return worded(exception, info.context.caller.is_public)
-
-    return Handler()
-
-
-HANDLERS = [_handler(raised, kind) for raised, kind in TYPES.items()]
-"""For `Schema(exception_handlers=…)`: a refusal raised in a mutation is a member of its union."""

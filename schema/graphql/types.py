@@ -13,7 +13,7 @@ from resolvers import browse, find, measure, money, rules
 from resolvers.admit import Right
 from schema import pages
 from schema.graphql import ids
-from schema.graphql.connections import Connection, connect, connect_below
+from schema.graphql.connections import Connection, asks_for, connect, connect_below
 from schema.graphql.context import Info
 from schema.graphql.enums import ClaimStatus, CodeStatus, PromotionStatus
 from schema.graphql.inputs import ClaimFilter, CodeFilter, PromotionFilter, UsageInput
@@ -126,23 +126,12 @@ async def usage(info: Info, input: UsageInput | None, promotion_id: int | None) 
     info.context.demand(Right.MANAGE)
     caller = info.context.caller
     asked = input.said() if input else measure.Asked()
-    with_customers = any(
-        selection.name == "customers" for field in info.selected_fields for selection in _flat(field.selections)
-    )
+    with_customers = asks_for(info, "customers")
     if promotion_id is None:
         rows = await measure.organization_usage(caller.organization, asked, with_customers, caller.now)
     else:
         rows = await measure.promotion_usage(caller.organization, promotion_id, asked, with_customers, caller.now)
     return [UsageStat.of(row) for row in rows]
-
-
-def _flat(selections: Any) -> Any:
-    """The selected fields, those within fragments too."""
-    for selection in selections:
-        if hasattr(selection, "arguments"):
-            yield selection
-        else:
-            yield from _flat(selection.selections)
 
 
 @strawberry.type(description="A place where codes may be used.")
