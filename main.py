@@ -1,6 +1,7 @@
 """The front door: reads the settings, opens the database, hangs all doors. `python main.py --help` tells how."""
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -27,6 +28,9 @@ from schema.letters.sender import Sender
 from schema.throttle import Attempts
 
 HERE = Path(__file__).resolve().parent
+GARBAGE = 10_000
+"""Objects more than there were before, at which the garbage collector looks for those that only refer to each other."""
+
 log = logging.getLogger("tessera")
 
 
@@ -55,6 +59,16 @@ class Settings(BaseSettings):
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def leave_alone_what_stays() -> None:
+    """Have Python's garbage collector look at what requests leave behind, and less often: it took a tenth of the time.
+
+    What is there once the application is ready stays for ever; what a request makes is mostly gone with it.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
 
 
 def app() -> FastAPI:
@@ -87,6 +101,7 @@ def app() -> FastAPI:
             await life.enter_async_context(every(1, lambda: work.jobs(worker, utc_now)))
             await life.enter_async_context(every(3600, lambda: sweep.leftovers(utc_now())))
             await life.enter_async_context(sender.at_work())
+            leave_alone_what_stays()
             yield
 
     return doors.hang(services, lifespan)
