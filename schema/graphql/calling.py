@@ -22,14 +22,57 @@ from schema.graphql.refusals import TYPES, worded
 Convert: TypeAlias = Callable[[Any], Any]
 
 
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+class Conversions:
+    """What makes of what was said, coerced by now, what functions take; an input's is made once."""
+
+    def __init__(self, config: StrawberryConfig) -> None:
+        self.name = config.name_converter
+        self._inputs: dict[type, Convert] = {}
+
+    def of(self, kind: Any) -> Convert:
+        """What converts values of that kind."""
+        if isinstance(kind, LazyType):
+            return self.of(kind.resolve_type())
+        if isinstance(kind, StrawberryOptional):
+            convert = self.of(kind.of_type)
+            return convert if convert is _as_it_is else lambda value: None if value is None else convert(value)
+        if isinstance(kind, StrawberryList):
+            of_each = self.of(kind.of_type)
+            return lambda values: [of_each(value) for value in values]
+        return self._input(kind) if has_object_definition(kind) else _as_it_is
+
+    def _input(self, kind: Any) -> Convert:
+        if kind in self._inputs:
+            return self._inputs[kind]
+        definition = kind.__strawberry_definition__
+        fields: list[tuple[str, str, Convert]] = []
+        absent: dict[str, None] = {}
+
+        def build(said: dict[str, Any]) -> Any:
+            return kind(**absent | {name: convert(said[key]) for key, name, convert in fields if key in said})
+
+        self._inputs[kind] = build  # before its fields, which may be inputs of the same kind
+        for field in definition.fields:
+            of = field.resolve_type(type_definition=definition)
+            fields.append((self.name.from_field(field), field.python_name, self.of(of)))
+            if field.default is MISSING and isinstance(of, StrawberryOptional):
+                absent[field.python_name] = None
+        return build
+
+
 def quicken(schema: GraphQLSchema, config: StrawberryConfig) -> None:
     """Have a schema's functions called in this way."""
+    conversions = Conversions(config)
     for kind in schema.type_map.values():
         if isinstance(kind, GraphQLObjectType):
             for field in kind.fields.values():
                 told = definition(field)
                 if told is not None and told.base_resolver is not None:
-                    field.resolve = _resolver(schema, field, told, told.base_resolver, config)
+                    field.resolve = _resolver(schema, field, told, told.base_resolver, conversions)
 
 
 def definition(field: GraphQLField) -> StrawberryField | None:
@@ -43,12 +86,12 @@ def _resolver(
     field: GraphQLField,
     told: StrawberryField,
     resolver: StrawberryResolver[Any],
-    config: StrawberryConfig,
+    conversions: Conversions,
 ) -> Callable[..., Any]:
     function: Any = resolver.wrapped_func
     takes_source, takes_info = resolver.self_parameter is not None, resolver.info_parameter is not None
     arguments = [
-        (config.name_converter.from_argument(argument), argument.python_name, _conversion(argument.type, config))
+        (conversions.name.from_argument(argument), argument.python_name, conversions.of(argument.type))
         for argument in told.arguments
     ]
 
@@ -76,39 +119,3 @@ def _resolver(
             return answer
 
     return resolve_or_refuse
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-def _conversion(kind: Any, config: StrawberryConfig) -> Convert:
-    """Makes of what was said, coerced by now, what the function takes."""
-    if isinstance(kind, LazyType):
-        return _conversion(kind.resolve_type(), config)
-    if isinstance(kind, StrawberryOptional):
-        convert = _conversion(kind.of_type, config)
-        return convert if convert is _as_it_is else lambda value: None if value is None else convert(value)
-    if isinstance(kind, StrawberryList):
-        of_each = _conversion(kind.of_type, config)
-        return lambda values: [of_each(value) for value in values]
-    return _input(kind, config) if has_object_definition(kind) else _as_it_is
-
-
-def _input(kind: Any, config: StrawberryConfig) -> Convert:
-    definition = kind.__strawberry_definition__
-    kinds = {field: field.resolve_type(type_definition=definition) for field in definition.fields}
-    fields = [
-        (config.name_converter.from_field(field), field.python_name, _conversion(kinds[field], config))
-        for field in definition.fields
-    ]
-    absent = {
-        field.python_name: None
-        for field in definition.fields
-        if field.default is MISSING and isinstance(kinds[field], StrawberryOptional)
-    }
-
-    def build(said: dict[str, Any]) -> Any:
-        return kind(**absent | {name: convert(said[key]) for key, name, convert in fields if key in said})
-
-    return build

@@ -9,11 +9,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import strawberry
-from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, OperationType, parse, specified_rules, validate
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, parse, specified_rules, validate
 from strawberry.schema.schema import validate_document
 
 from schema.graphql import limits
-from schema.graphql.execution import Selections
+from schema.graphql.plans import Plan, plan
 from schema.graphql.public import only_public
 
 REMEMBERED = 500
@@ -30,14 +30,13 @@ class NotGood(Exception):
 
 
 class Document(NamedTuple):
-    """A document that keeps every rule, what kinds of operation it holds, by their names, and what it selects."""
+    """A document that keeps every rule, what it may do and, where that is the same in every run, its plans."""
 
     parsed: DocumentNode
-    operations: Mapping[str | None, OperationType]
-    known: Selections | None
-    """What earlier runs have found out of it; None where that may differ from run to run."""
+    operations: Mapping[str | None, OperationDefinitionNode]
+    plans: Mapping[str | None, Plan | None]
 
-    def operation(self, name: str | None) -> OperationType | None:
+    def operation(self, name: str | None) -> OperationDefinitionNode | None:
         """What is to be done, or None where a name is wanted and missing, or unknown."""
         if name is None:
             return next(iter(self.operations.values())) if len(self.operations) == 1 else None
@@ -68,8 +67,9 @@ class Documents:
         if errors:
             raise NotGood(errors)
         operations = [found for found in parsed.definitions if isinstance(found, OperationDefinitionNode)]
-        kinds = {found.name.value if found.name else None: found.operation for found in operations}
-        return Document(parsed, kinds, None if "@" in text else {})
+        by_name = {found.name.value if found.name else None: found for found in operations}
+        planned = {} if "@" in text else {name: plan(self._schema, parsed, found) for name, found in by_name.items()}
+        return Document(parsed, by_name, planned)
 
     def _errors(self, parsed: DocumentNode, in_public: bool) -> list[GraphQLError]:
         """What is wrong with a document. The limits go into a fragment each time it is spread, so they come last."""

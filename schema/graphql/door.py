@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 import strawberry
-from graphql import ExecutionResult, GraphQLError, OperationType
+from graphql import GraphQLError, OperationType
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -25,7 +25,7 @@ from schema.graphql import asked, calling, playground
 from schema.graphql.asked import Asked, NotUnderstood
 from schema.graphql.context import Context
 from schema.graphql.documents import Documents, NotGood
-from schema.graphql.execution import Executor, readings
+from schema.graphql.execution import Executor
 from schema.graphql.faults import worded
 from schema.graphql.mutation import Mutation
 from schema.graphql.query import Query
@@ -41,7 +41,6 @@ schema = strawberry.Schema(
 )
 calling.quicken(schema._schema, schema.config)
 documents = Documents(schema)
-Executor.readings = readings(schema._schema)
 
 
 @cache
@@ -98,7 +97,7 @@ async def _run(told: Asked, context: Context, method: str, media_type: str) -> R
     operation = document.operation(told.operation_name)
     if operation is None:
         raise NotUnderstood("The document has no such operation, or several, and `operationName` tells which.")
-    if operation is not OperationType.QUERY and method != "POST":
+    if operation.operation is not OperationType.QUERY and method != "POST":
         return said(405, "By GET only queries are answered.", "BAD_REQUEST", media_type, {"Allow": "POST"})
     executor: Any = Executor.build(
         schema._schema,
@@ -110,10 +109,7 @@ async def _run(told: Asked, context: Context, method: str, media_type: str) -> R
     )
     if isinstance(executor, list):  # of what is wrong with the variables
         return _written(None, [worded(error, in_public) for error in executor], media_type, has_run=False)
-    if document.known is not None:
-        executor.use(document.known)
-    result: Any = executor.execute_operation()
-    done: ExecutionResult = result if isinstance(result, ExecutionResult) else await result
+    done = await executor.answer(document.plans.get(operation.name.value if operation.name else None))
     errors = [worded(error, in_public) for error in done.errors or ()]
     if any(error.extensions and error.extensions.get("code") == faults.Away.code for error in errors):
         raise faults.Away  # a part of the answer would look like the whole

@@ -1,90 +1,151 @@
-"""How a document is run: graphql-core's way, with a short one for fields that only read.
+"""How a document is run: by its plan, where it has one; any other by graphql-core.
 
-Most of a page's fields are plain attributes of one scalar or enum. On graphql-core's way each of them gets a
-description of where it stands, its arguments and four type checks, for a resolver that looks at none of it.
+graphql-core finds out in each run which fields are selected of what, and of which type each value is. A run by plan
+only calls, reads and writes; what goes wrong is told as graphql-core tells it, which a test holds it to.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Awaitable, Sequence
+from typing import Any
 
-from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema, Undefined, is_leaf_type, is_non_null_type
+from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, GraphQLResolveInfo, OperationType, Undefined
 from graphql.execution import Executor as LongWay
+from graphql.pyutils import Path, gather_with_cancel
 
-from schema.graphql import calling
-
-
-class Reading(NamedTuple):
-    """A field that is an attribute: its name, how its value is written, and whether it may be absent."""
-
-    attribute: str
-    write: Callable[[Any], Any]
-    is_optional: bool
-
-    def of(self, source: Any) -> Any:
-        """The field's value, or Undefined for what has to go the long way."""
-        try:
-            value = getattr(source, self.attribute)
-            if value is None:
-                return None if self.is_optional else Undefined
-            written = self.write(value)
-        except Exception:  # nothing is swallowed: the long way meets it again, and words it
-            return Undefined
-        return Undefined if written is None else written
-
-
-Readings = dict[str, dict[str, Reading]]
-Selections: TypeAlias = dict[Any, Any]
-"""Which fields a document selects of what; the same each time it is run, but where a directive asks a variable."""
-
-
-def readings(schema: GraphQLSchema) -> Readings:
-    """The fields of a schema that only read, by their type and name."""
-    return {
-        name: {field: found for field, told in kind.fields.items() if (found := _reading(told))}
-        for name, kind in schema.type_map.items()
-        if isinstance(kind, GraphQLObjectType)
-    }
-
-
-def _reading(field: GraphQLField) -> Reading | None:
-    told = calling.definition(field)
-    kind: Any = field.type.of_type if is_non_null_type(field.type) else field.type
-    if told is None or not told.is_basic_field or not is_leaf_type(kind):
-        return None
-    return Reading(told.python_name, kind.coerce_output_value, kind is field.type)
+from schema.graphql.plans import Plan, Shape, Step
 
 
 class Executor(LongWay[Any]):
-    """Runs one document; `readings` are its schema's.
+    """Runs one document once."""
 
-    What does not go the short way without trouble goes the long one, which has the words for it.
-    """
+    plan: Plan
 
-    readings: Readings = {}  # noqa: RUF012 (one schema, one answer)
+    async def answer(self, plan: Plan | None) -> ExecutionResult:
+        """Data and errors; without a plan on the long way."""
+        if plan is None:
+            result: Any = self.execute_operation()
+            return await result if self.is_awaitable(result) else result  # type: ignore[no-any-return]
+        self.plan = plan
+        try:
+            data = await self._run(plan.steps)
+        except GraphQLError as error:
+            self.collected_errors.add(error, None)
+            data = None
+        return ExecutionResult(data, self.collected_errors.errors or None)
 
-    def use(self, selections: Selections) -> None:
-        """Look up there which fields are selected of what, and leave there what had to be found out."""
-        self._relevant_sub_fields = selections
+    async def _run(self, steps: list[Step]) -> dict[str, Any]:
+        """Questions at once; deeds one after another, as a later one may lean on an earlier one."""
+        data: dict[str, Any] = {}
+        together = [steps] if self.operation.operation is OperationType.QUERY else [[step] for step in steps]
+        for now in together:
+            answers = self._select(now, self.root_value, None)
+            data |= await answers if self.is_awaitable(answers) else answers
+        return data
 
-    def execute_collected_root_fields(self, root: Any, source: Any, fields: Any, *how: Any) -> Any:
-        """The operation's own fields: those of its first run, as what is selected below goes by their identity."""
-        _, fields = self._relevant_sub_fields.setdefault((root, id(self.operation)), (self.operation, fields))  # type: ignore[arg-type]
-        return super().execute_collected_root_fields(root, source, fields, *how)
+    def _select(self, steps: list[Step], source: Any, path: Path | None) -> Any:
+        """An object's fields, or the wait for them."""
+        answers: dict[str, Any] = {}
+        waiting: list[str] = []
+        try:
+            for step in steps:
+                if step.reading is not None and (value := step.reading.of(source)) is not Undefined:
+                    answers[step.key] = value
+                    continue
+                answers[step.key] = answer = self._field(step, source, Path(path, step.key, step.parent.name))
+                if self.is_awaitable(answer):
+                    waiting.append(step.key)
+        except Exception:
+            self._leave(answers, waiting)
+            raise
+        return self._gathered(answers, waiting) if waiting else answers
 
-    def execute_fields(self, parent_type: Any, source: Any, path: Any, fields: Any, position: Any) -> Any:
-        """An object's fields: at once where all of them only read."""
-        readings = self.readings[parent_type.name]
-        read = {}
-        for name, details in fields.items():
-            reading = readings.get(details[0].node.name.value)
-            value = Undefined if reading is None else reading.of(source)
-            if value is Undefined:
-                return super().execute_fields(parent_type, source, path, fields, position)
-            read[name] = value
-        return read
+    def _field(self, step: Step, source: Any, path: Path) -> Any:
+        try:
+            resolve = step.of.resolve or self.field_resolver
+            value = resolve(source, self._info(step, path), **step.arguments(self.variable_values))
+            if self.is_awaitable(value):
+                return self._later(step, step.shape, path, value)
+            answer = self._complete(step, step.shape, path, value)
+            return self._guarded(step, step.shape, path, answer) if self.is_awaitable(answer) else answer
+        except Exception as error:
+            return self._failed(step, step.shape, path, error)
 
-    def execute_field(self, parent_type: Any, source: Any, details: Any, path: Any, position: Any) -> Any:
-        """A field beside others that do more than reading."""
-        reading = self.readings[parent_type.name].get(details[0].node.name.value)
-        value = Undefined if reading is None else reading.of(source)
-        return super().execute_field(parent_type, source, details, path, position) if value is Undefined else value
+    def _info(self, step: Step, path: Path) -> GraphQLResolveInfo[Any]:
+        return GraphQLResolveInfo(
+            step.name, step.nodes, step.of.type, step.parent, path, self.schema, self.fragment_definitions,
+            self.root_value, self.operation, self.variable_values, self.context_value, self.is_awaitable,
+            self.abort_signal, self.async_helpers,
+        )  # fmt: skip
+
+    def _complete(self, step: Step, shape: Shape, path: Path, value: Any) -> Any:
+        """A value as it is answered, or the wait for it."""
+        if value is None:
+            if shape.is_required:
+                raise TypeError(f"Cannot return null for non-nullable field {step.parent}.{step.name}.")
+            return None
+        if shape.kind == "leaf":
+            return self.complete_leaf_value(shape.bare, value)
+        if shape.kind == "list":
+            return self._list(step, shape, path, value)
+        kind = shape.bare if shape.kind == "object" else self._kind(step, shape, path, value)
+        return self._select(self.plan.below(step, kind), value, path)
+
+    def _kind(self, step: Step, shape: Shape, path: Path, value: Any) -> GraphQLObjectType:
+        """The type that a value stands for, of those that it may."""
+        kind = step.kinds.get(type(value))
+        if kind is None:
+            info = self._info(step, path)
+            name = (shape.bare.resolve_type or self.type_resolver)(value, info, shape.bare)
+            kind = self.ensure_valid_runtime_type(name, shape.bare, step.details, info, value)
+            step.kinds[type(value)] = kind
+        return kind
+
+    def _list(self, step: Step, shape: Shape, path: Path, values: Any) -> Any:
+        answers: list[Any] = []
+        waiting: list[int] = []
+        try:
+            for place, value in enumerate(values):
+                answers.append(self._member(step, shape.member, Path(path, place, None), value))
+                if self.is_awaitable(answers[place]):
+                    waiting.append(place)
+        except Exception:
+            self._leave(answers, waiting)
+            raise
+        return self._gathered(answers, waiting) if waiting else answers
+
+    def _member(self, step: Step, shape: Shape, path: Path, value: Any) -> Any:
+        try:
+            answer = self._complete(step, shape, path, value)
+            return self._guarded(step, shape, path, answer) if self.is_awaitable(answer) else answer
+        except Exception as error:
+            return self._failed(step, shape, path, error)
+
+    async def _later(self, step: Step, shape: Shape, path: Path, value: Awaitable[Any]) -> Any:
+        try:
+            answer = self._complete(step, shape, path, await value)
+            return await answer if self.is_awaitable(answer) else answer
+        except Exception as error:
+            return self._failed(step, shape, path, error)
+
+    async def _guarded(self, step: Step, shape: Shape, path: Path, answer: Awaitable[Any]) -> Any:
+        try:
+            return await answer
+        except Exception as error:
+            return self._failed(step, shape, path, error)
+
+    def _failed(self, step: Step, shape: Shape, path: Path, error: Exception) -> None:
+        """Nothing, and the error beside it; what must not be nothing fails whatever it is in."""
+        self.handle_field_error(error, shape.type, step.details, path)
+
+    async def _gathered(self, answers: Any, waiting: Sequence[Any]) -> Any:
+        """The same, once all are there."""
+        if len(waiting) == 1:
+            answers[waiting[0]] = await answers[waiting[0]]
+            return answers
+        for key, answer in zip(waiting, await gather_with_cancel(*(answers[key] for key in waiting)), strict=True):
+            answers[key] = answer
+        return answers
+
+    def _leave(self, answers: Any, waiting: Sequence[Any]) -> None:
+        """Nobody waits for these any more."""
+        if waiting:
+            self.settle_in_background([answers[key] for key in waiting])

@@ -44,8 +44,14 @@ def test_what_is_remembered_is_bounded(documents: Documents, monkeypatch: pytest
 def test_which_operation_is_meant(documents: Documents) -> None:
     """By its name; without one, the only one there is."""
     several = documents.read("query A { __typename } mutation B { __typename }", in_public=False)
-    assert several.operation("A") is OperationType.QUERY
-    assert several.operation("B") is OperationType.MUTATION
-    assert several.operation("C") is None
-    assert several.operation(None) is None
-    assert documents.read("query A { __typename }", in_public=False).operation(None) is OperationType.QUERY
+    known = {name: several.operation(name) for name in ("A", "B", "C", None)}
+    kinds = {name: found.operation for name, found in known.items() if found is not None}
+    assert kinds == {"A": OperationType.QUERY, "B": OperationType.MUTATION}
+    assert documents.read("query A { __typename }", in_public=False).operation(None) is not None
+
+
+def test_what_differs_from_run_to_run_has_no_plan(documents: Documents) -> None:
+    """Directives may ask variables, and what is asked about the schema is graphql-core's to tell."""
+    plans = documents.read("query A { __typename } query B { __schema { __typename } }", in_public=False).plans
+    assert {name: found is not None for name, found in plans.items()} == {"A": True, "B": False}
+    assert not documents.read("query($a: Boolean!) { __typename @skip(if: $a) }", in_public=False).plans

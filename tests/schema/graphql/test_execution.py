@@ -1,18 +1,20 @@
-"""The short way of fields that only read says what the long way says, to the letter."""
+"""What is run by plan says what graphql-core says, to the letter."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 import strawberry
-from graphql import ExecutionResult, parse
-from graphql.execution import Executor as LongWay
+from graphql import parse, validate
 from strawberry.schema.config import StrawberryConfig
 
-from schema.graphql.execution import Executor, readings
+from schema.graphql import calling
+from schema.graphql.execution import Executor
+from schema.graphql.plans import plan, reading
 from schema.graphql.scalars import SCALARS
 
 
@@ -42,6 +44,14 @@ class Thing:
     @strawberry.field
     async def later(self) -> int:
         return self.number * 3
+
+    @strawberry.field
+    async def later_broken(self) -> int | None:
+        raise ZeroDivisionError("not later either")
+
+    @strawberry.field
+    def broken(self) -> int:
+        raise ZeroDivisionError("never")
 
 
 @dataclass
@@ -85,6 +95,21 @@ THINGS: list[Any] = [
 
 
 @strawberry.type
+class Other:
+    word: str
+
+
+Either = Annotated[Thing | Other, strawberry.union("Either")]
+
+
+@strawberry.input
+class Saying:
+    word: str
+    times: int | None
+    more: "Saying | None" = None
+
+
+@strawberry.type
 class Query:
     @strawberry.field
     def things(self) -> list[Thing | None]:
@@ -94,64 +119,120 @@ class Query:
     def one(self) -> Thing:
         return THINGS[0]  # type: ignore[no-any-return]
 
+    @strawberry.field
+    async def strict(self) -> Thing:
+        return thing(name=None)
 
-schema = strawberry.Schema(Query, config=StrawberryConfig(scalar_map=SCALARS))._schema
+    @strawberry.field
+    def either(self) -> list[Either | None]:
+        return [THINGS[0], Other(word="o"), None, thing(name=None), Other(word="p")]
+
+    @strawberry.field
+    def words(self, many: int = 1, word: str | None = "w") -> list[str | None]:
+        return [word] * many
+
+    @strawberry.field
+    def saying(self, all: list[Saying] | None = None) -> str:
+        return repr(all)
 
 
-class Short(Executor):
-    readings = readings(schema)
+@strawberry.type
+class Mutation:
+    @strawberry.mutation
+    async def note(self, said: str) -> list[str]:
+        await asyncio.sleep(0)
+        NOTED.append(said)
+        if said == "broken":
+            raise ZeroDivisionError(said)
+        return list(NOTED)
 
 
-async def told(document: str, way: type[LongWay], variables: dict[str, Any]) -> Any:
-    executor = way.build(schema, parse(document), raw_variable_values=variables)
-    assert isinstance(executor, way)
-    result: Any = executor.execute_operation()
-    done: ExecutionResult = result if isinstance(result, ExecutionResult) else await result
+NOTED: list[str] = []
+ours = strawberry.Schema(Query, Mutation, types=[Other], config=StrawberryConfig(scalar_map=SCALARS))
+schema = ours._schema
+calling.quicken(schema, ours.config)
+
+
+async def told(document: str, by_plan: bool, variables: dict[str, Any]) -> Any:
+    NOTED.clear()
+    parsed = parse(document)
+    assert validate(schema, parsed) == []
+    executor = Executor.build(schema, parsed, raw_variable_values=variables)
+    assert isinstance(executor, Executor)
+    planned = plan(schema, parsed, executor.operation) if by_plan else None
+    assert (planned is not None) is by_plan
+    done = await executor.answer(planned)
     order = list(done.data) if done.data else []
     return done.data, order, [error.formatted for error in done.errors or ()]
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        "{ things { name } }",
-        "{ things { name maybe number colour at price id called } }",
-        "{ things { maybe } }",
-        "{ things { number called } }",
-        "{ things { colour } }",
-        "{ things { at price } }",
-        "{ things { tags name } }",
-        "{ things { __typename name } }",
-        "{ things { doubled name } }",
-        "{ things { name later maybe } }",
-        "{ one { id inner { name inner { name } } } }",
-        "{ one { b: name a: name name } }",
-        "{ one { ...F name } } fragment F on Thing { number ... on Thing { name maybe } }",
-        "query($yes: Boolean!) { one { name @include(if: $yes) number @skip(if: $yes) } }",
-        "{ one { name } again: one { number } }",
-    ],
-)
-async def test_the_short_way_says_the_same(document: str) -> None:
+DOCUMENTS = [
+    "{ things { name } }",
+    "{ things { name maybe number colour at price id called } }",
+    "{ things { maybe } }",
+    "{ things { number called } }",
+    "{ things { colour } }",
+    "{ things { at price } }",
+    "{ things { tags name } }",
+    "{ things { __typename name } __typename }",
+    "{ things { doubled name } }",
+    "{ things { name later maybe } }",
+    "{ things { later name } }",
+    "{ things { laterBroken later doubled } }",
+    "{ things { broken later } }",
+    "{ one { id inner { name inner { name } } } }",
+    "{ one { b: name a: name name } }",
+    "{ one { ...F name } } fragment F on Thing { number ... on Thing { name maybe } }",
+    "{ one { name } again: one { number } }",
+    "{ strict { name later } one { name } }",
+    "{ one { name } strict { later name } }",
+    "{ either { ... on Thing { name later } ... on Other { word } __typename } }",
+    "{ either { ...A ...B } } fragment A on Other { word name: word } fragment B on Thing { name number }",
+    '{ words(many: 2) again: words other: words(many: 1, word: "x") }',
+    "query($many: Int! = 3, $word: String) { words(many: $many, word: $word) }",
+    'query($many: Int = 1, $word: String = "y") { words(word: $word, many: $many) }',
+    "query($said: [Saying!]) { saying(all: $said) }",
+    '{ saying(all: [{word: "a"}, {word: "b", times: 2, more: {word: "c"}}]) none: saying }',
+    'mutation { a: note(said: "1") b: note(said: "broken") c: note(said: "2") }',
+]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("variables", [{}, {"many": 0, "word": None}, {"said": [{"word": "z", "times": None}]}])
+async def test_a_plan_says_what_graphql_core_says(document: str, variables: dict[str, Any]) -> None:
     """Data, its order, and every error with its words and path; of good things and broken ones."""
-    variables = {"yes": True} if "$yes" in document else {}
-    long = await told(document, LongWay, variables)
-    assert str(await told(document, Short, variables)) == str(long)
+    assert str(await told(document, True, variables)) == str(await told(document, False, variables))
+
+
+async def test_a_plan_serves_again() -> None:
+    """A second run, with other values, is answered as the first one of its own plan would be."""
+    document = "query($word: String) { words(many: 2, word: $word) either { ... on Thing { name } } }"
+    parsed = parse(document)
+    kept, answers = None, []
+    for word in ("x", "y", None):
+        executor = Executor.build(schema, parsed, raw_variable_values={"word": word})
+        assert isinstance(executor, Executor)
+        kept = kept or plan(schema, parsed, executor.operation)
+        answers.append((await executor.answer(kept), (await told(document, False, {"word": word}))[0]))
+    assert [done.data for done, _ in answers] == [data for _, data in answers]
 
 
 def test_what_only_reads() -> None:
     """Attributes of a scalar or an enum do; lists, objects and whatever has a resolver do not."""
-    assert set(Short.readings["Thing"]) == {"name", "maybe", "number", "colour", "at", "price", "id", "called"}
+    fields: Any = schema.type_map["Thing"]
+    reads = {name for name, told in fields.fields.items() if reading(told)}
+    assert reads == {"name", "maybe", "number", "colour", "at", "price", "id", "called"}
 
 
 async def test_the_short_way_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """graphql-core describes where a field stands only to those that do more than reading."""
+    """Where it stands is described only to a field that does more than reading."""
     described: list[str] = []
-    describe = LongWay.build_resolve_info
+    describe = Executor._info
 
-    def noted(self: Any, field: Any, nodes: Any, *where: Any) -> Any:
-        described.append(nodes[0].name.value)
-        return describe(self, field, nodes, *where)
+    def noted(self: Any, step: Any, path: Any) -> Any:
+        described.append(step.name)
+        return describe(self, step, path)
 
-    monkeypatch.setattr(LongWay, "build_resolve_info", noted)
-    await told("{ one { name number inner { name colour } doubled } }", Short, {})
+    monkeypatch.setattr(Executor, "_info", noted)
+    await told("{ one { name number inner { name colour } doubled } }", True, {})
     assert described == ["one", "inner", "doubled"]
