@@ -1,10 +1,11 @@
 """All doors on one application."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from schema import downloads, operator, pages, vendors
@@ -37,14 +38,42 @@ class Browsers:
         await (self.cross_origin if meant else self.app)(scope, receive, send)
 
 
+class Application(FastAPI):
+    """FastAPI's, but what is asked of a door is handed to it at once.
+
+    Doors answer for their own faults and need nothing that FastAPI lays around a route, which costs as much as reading
+    a request. What no door answers goes FastAPI's way, which tells what is wrong about it.
+    """
+
+    def stand(self, doors: Sequence[BaseRoute], browser_paths: tuple[str, ...]) -> None:
+        """Hang the doors, and let browsers in at these paths."""
+        self._doors = doors
+        self.router.routes.extend(doors)
+        self._browsers = Browsers(self._hand_over, browser_paths)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
+        await self._browsers(scope, receive, send)
+
+    async def _hand_over(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            for route in self._doors:
+                match, told = route.matches(scope)
+                if match is Match.FULL:
+                    scope.update(told)
+                    await route.handle(scope, receive, send)
+                    return
+        await super().__call__(scope, receive, send)
+
+
 def hang(services: Services, lifespan: Lifespan | None = None) -> FastAPI:
     """The application with every door: GraphQL, each vendor found, the operator's, the codes' pages, downloads."""
-    app = FastAPI(title="Tessera", openapi_url=None, lifespan=lifespan)
+    app = Application(title="Tessera", openapi_url=None, lifespan=lifespan)
     app.state.services = services
-    app.router.routes.extend([*door.routes(), *operator.routes, *pages.routes, *downloads.routes])
-    browser_paths: list[str] = ["/graphql"]
+    routes: list[BaseRoute] = [*door.routes(), *operator.routes, *pages.routes, *downloads.routes]
+    browser_paths = ["/graphql"]
     for vendor in vendors.found():
-        app.router.routes.extend(vendor.router.routes)
+        routes += vendor.router.routes
         browser_paths += getattr(vendor, "BROWSER_PATHS", ())
-    app.add_middleware(Browsers, paths=tuple(browser_paths))
+    app.stand(routes, tuple(browser_paths))
     return app
