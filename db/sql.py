@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 from collections.abc import Coroutine, Iterable, Sequence
-from datetime import datetime
 from typing import Any, TypeVar
 
 from tortoise.connection import get_connection
@@ -41,6 +40,7 @@ class Given:
     def __init__(self, **types: str) -> None:
         """Names and types of the columns, the types in PostgreSQL's words."""
         self._types = types
+        self._texts: dict[tuple[str, int], str] = {}
 
     async def rows(
         self, text: str, given: Iterable[Sequence[Any]], *values: Any, lock: str = ""
@@ -50,21 +50,25 @@ class Given:
         `lock`, in PostgreSQL's words, locks the rows in the statement's order; SQLite, where the transaction
         itself is the lock, needs none.
         """
-        place = len(values) + 1
-        if _is_sqlite():
-            written = json.dumps([list(row) for row in given], ensure_ascii=False, default=_as_kept)
-            return await statement(_as_sqlite(text).replace("{given}", self._as_json(place)), [*values, written])
+        connection = get_connection("default")
+        if connection.capabilities.dialect == "sqlite":
+            written = _WRITER.encode([list(row) for row in given])
+            return await connection.execute_query_dict(self._for_sqlite(text, len(values)), [*values, written])
         columns = [list(column) for column in zip(*given, strict=True)] or [[]] * len(self._types)
-        text = f"{text.replace('{given}', self._as_arrays(place))} {lock}"
-        return await statement(text, [*values, *columns])
+        text = f"{self._for_postgres(text, len(values))} {lock}"
+        return await connection.execute_query_dict(text, [*values, *columns])
 
-    def _as_json(self, place: int) -> str:
-        members = (f"json_extract(value, '$[{at}]') AS {name}" for at, name in enumerate(self._types))
-        return f"(SELECT {', '.join(members)} FROM json_each(?{place}))"  # noqa: S608 (names and types, nothing that was said)
+    def _for_sqlite(self, text: str, values: int) -> str:
+        if (text, values) not in self._texts:
+            members = (f"json_extract(value, '$[{at}]') AS {name}" for at, name in enumerate(self._types))
+            given = f"(SELECT {', '.join(members)} FROM json_each(?{values + 1}))"  # noqa: S608 (names and types, nothing that was said)
+            self._texts[text, values] = _as_sqlite(text).replace("{given}", given)
+        return self._texts[text, values]
 
-    def _as_arrays(self, place: int) -> str:
-        arrays = (f"${at}::{type}[]" for at, type in enumerate(self._types.values(), place))
-        return f"(SELECT * FROM unnest({', '.join(arrays)}) AS given ({', '.join(self._types)}))"  # noqa: S608 (the same)
+    def _for_postgres(self, text: str, values: int) -> str:
+        arrays = (f"${place}::{type}[]" for place, type in enumerate(self._types.values(), values + 1))
+        given = f"(SELECT * FROM unnest({', '.join(arrays)}) AS given ({', '.join(self._types)}))"  # noqa: S608 (the same)
+        return text.replace("{given}", given)
 
 
 async def together(*deeds: Coroutine[Any, Any, None]) -> None:
@@ -78,14 +82,17 @@ async def together(*deeds: Coroutine[Any, Any, None]) -> None:
             raise answer
 
 
+_WRITER = json.JSONEncoder(
+    ensure_ascii=False,
+    check_circular=False,
+    separators=(",", ":"),
+    default=lambda instant: instant.isoformat(" "),  # an instant as SQLite's rows have it
+)
+
+
 def models(model: type[M], rows: Iterable[dict[str, Any]]) -> list[M]:
     """Model objects of rows that have every column."""
     return [model._init_from_db(**row) for row in rows]
-
-
-def _as_kept(instant: datetime) -> str:
-    """An instant as SQLite's rows have it."""
-    return instant.isoformat(" ")
 
 
 def renumbered(text: str, by: int) -> str:

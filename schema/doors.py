@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from schema import downloads, operator, pages, vendors
@@ -34,8 +34,13 @@ class Browsers:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        meant = scope["type"] == "http" and scope["path"].startswith(self.paths)
+        meant = scope["type"] == "http" and scope["path"].startswith(self.paths) and not _is_said_by_a_program(scope)
         await (self.cross_origin if meant else self.app)(scope, receive, send)
+
+
+def _is_said_by_a_program(scope: Scope) -> bool:
+    """Whether no page asks, and no cache keeps an answer that a page may ask for later."""
+    return scope["method"] == "POST" and all(name != b"origin" for name, _ in scope["headers"])
 
 
 class Application(FastAPI):
@@ -48,6 +53,9 @@ class Application(FastAPI):
     def stand(self, doors: Sequence[BaseRoute], browser_paths: tuple[str, ...]) -> None:
         """Hang the doors, and let browsers in at these paths."""
         self._doors = doors
+        plain = [route for route in doors if isinstance(route, Route) and not route.param_convertors]
+        asked = [(method, route.path) for route in plain for method in route.methods or ("GET", "POST")]
+        self._known = {(method, path): self._first(method, path) for method, path in asked}
         self.router.routes.extend(doors)
         self._browsers = Browsers(self._hand_over, browser_paths)
 
@@ -56,14 +64,25 @@ class Application(FastAPI):
         await self._browsers(scope, receive, send)
 
     async def _hand_over(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            for route in self._doors:
-                match, told = route.matches(scope)
-                if match is Match.FULL:
-                    scope.update(told)
-                    await route.handle(scope, receive, send)
-                    return
-        await super().__call__(scope, receive, send)
+        route, told = self._door_for(scope) if scope["type"] == "http" else (None, {})
+        if route is None:
+            await super().__call__(scope, receive, send)
+            return
+        scope.update(told)
+        await route.handle(scope, receive, send)
+
+    def _door_for(self, scope: Scope) -> tuple[BaseRoute | None, Scope]:
+        """The first door that answers, which most addresses tell by themselves."""
+        known = None if scope.get("root_path") else self._known.get((scope["method"], scope["path"]))
+        for route in self._doors if known is None else (known,):
+            match, told = route.matches(scope)
+            if match is Match.FULL:
+                return route, told
+        return None, {}
+
+    def _first(self, method: str, path: str) -> BaseRoute:
+        scope = {"type": "http", "method": method, "path": path, "headers": []}
+        return next(route for route in self._doors if route.matches(scope)[0] is Match.FULL)
 
 
 def hang(services: Services, lifespan: Lifespan | None = None) -> FastAPI:
