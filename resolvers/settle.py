@@ -51,10 +51,12 @@ async def read(round: Sequence[Wish], *, hold: bool) -> Book:
     texts = {wish.code for wish in round}
     deeds: list[Coroutine[Any, Any, None]] = [_read_promotions(book, texts, hold), _read_codes(book, texts)]
     if emails := {wish.customer for wish in round if wish.customer is not None}:
-        deeds += [_read_customers(book, emails, hold), _read_held(book, round)]
+        deeds.append(_read_customers(book, emails, hold))
     if orders := {(*wish.code, wish.order.reference) for wish in round if wish.order.reference is not None}:
         deeds.append(_read_orders(book, orders))
     await sql.together(*deeds)
+    if book.customers:
+        await _read_held(book, [wish for wish in round if wish.customer in book.customers])
     if any(wish.location for wish in round):
         book.linked = await locations.ids_of_promotions(list(book.promotions))
     return book
@@ -79,6 +81,7 @@ async def _read_orders(book: Book, orders: set[tuple[int, str, str]]) -> None:
 
 
 async def _read_held(book: Book, round: Sequence[Wish]) -> None:
+    """What is held by those who are known; others hold nothing."""
     pairs = {(*wish.customer, wish.text_key) for wish in round if wish.customer is not None}
     held = await claims.held(pairs)
     ids = [row.first_of_code for row in held if row.first_of_code is not None]
