@@ -496,3 +496,21 @@ async def test_a_device_activates_and_claims_and_sees_no_more(
     ):
         told = await device.told(document)
         assert [error["extensions"]["code"] for error in told["errors"]] == ["FORBIDDEN"], document
+
+
+async def test_the_highest_limits_hold_to_the_last_place(secret: Speaker) -> None:
+    """Limits go up to 2³¹ - 1; a code that has given all places but one gives that one, and no more."""
+    most = 2**31 - 1
+    limits = {"perPromotion": most, "perCode": most, "perCustomer": most, "perCustomerAndCode": most}
+    said = {"name": "Most", "limits": limits, "codes": ["MOST"]}
+    made = (await secret.do("createPromotion", PROMOTION, said))["promotion"]
+    assert {name: made["limits"][name] for name in limits} == limits
+    await Promotion.filter(reference=made["reference"]).update(claim_count=most - 1)
+    await Code.filter(text="MOST").update(claim_count=most - 1)
+    claim = {"text": "most", "customer": {"email": "ada@example.com"}}
+    selection = "... on CodeClaimed { claim { code { claimCount remainingClaims status } } }"
+    claimed = await secret.do("claimCode", selection, claim)
+    assert claimed["claim"]["code"] == {"claimCount": most, "remainingClaims": 0, "status": "EXHAUSTED"}
+    assert (await secret.do("claimCode", "", claim))["reason"] == "FULLY_CLAIMED"
+    await Code.filter(text="MOST").update(claim_count=most - 1)
+    assert (await secret.do("claimCode", "", claim))["reason"] == "PROMOTION_SPENT"
