@@ -58,7 +58,9 @@ def _asked(said: Mapping[str, Any]) -> Asked:
 
 def _json_object(text: str | bytes, name: str) -> dict[str, Any]:
     try:
-        value = json.loads(text, parse_constant=_no_number)
+        value = READER.decode(
+            text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass")
+        )
     except (ValueError, RecursionError):
         raise NotUnderstood(f"The {name} is not valid JSON.") from None
     if not isinstance(value, dict):
@@ -68,6 +70,9 @@ def _json_object(text: str | bytes, name: str) -> dict[str, Any]:
 
 def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no JSON")
+
+
+READER = json.JSONDecoder(parse_constant=_no_number)
 
 
 def wants_page(request: Request) -> bool:

@@ -41,6 +41,7 @@ schema = strawberry.Schema(
 )
 calling.quicken(schema._schema, schema.config)
 documents = Documents(schema)
+WRITER = json.JSONEncoder(separators=(",", ":"))
 
 
 @cache
@@ -137,7 +138,7 @@ def said(status: int, message: str, code: str, media_type: str, headers: dict[st
 
 
 def _sent(answer: dict[str, Any], status: int, media_type: str, headers: dict[str, str] | None = None) -> Response:
-    return Response(json.dumps(answer, separators=(",", ":")), status, headers, f"{media_type}; charset=utf-8")
+    return Response(WRITER.encode(answer), status, headers, f"{media_type}; charset=utf-8")
 
 
 def routes() -> list[BaseRoute]:
