@@ -58,6 +58,14 @@ class Given:
         text = f"{self._for_postgres(text, len(values))} {lock}"
         return await connection.execute_query_dict(text, [*values, *columns])
 
+    async def number(self, text: str, given: Iterable[Sequence[Any]], *values: Any) -> int:
+        """How many rows a statement writes that ends in RETURNING; on PostgreSQL they aren't sent, which takes long."""
+        if _is_sqlite():
+            return len(await self.rows(text, given, *values))
+        counting = f"WITH written AS ({text}) SELECT COUNT(*) AS number FROM written"  # noqa: S608 (the caller's statement)
+        [row] = await self.rows(counting, given, *values)
+        return int(row["number"])
+
     def _for_sqlite(self, text: str, values: int) -> str:
         if (text, values) not in self._texts:
             members = (f"json_extract(value, '$[{at}]') AS {name}" for at, name in enumerate(self._types))
@@ -104,6 +112,11 @@ def _is_sqlite() -> bool:
     return bool(get_connection("default").capabilities.dialect == "sqlite")
 
 
+def is_alone() -> bool:
+    """Whether everybody else who writes waits for whoever is in a transaction, whatever it writes."""
+    return _is_sqlite()
+
+
 async def see_one_moment() -> None:
     """Let the present transaction see the database as it is now until it ends; call it first.
 
@@ -122,6 +135,17 @@ async def write_alone(table: str) -> None:
     connection = get_connection("default")
     if connection.capabilities.dialect == "postgres":
         await connection.execute_query(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+
+
+async def check_by_one_plan() -> None:
+    """What the rows that the present transaction writes refer to is looked for by a plan that is made once.
+
+    PostgreSQL asks for each row and each foreign key, and our connections plan anew every time, which costs many
+    rows as much as inserting them (see db/postgres.py). SQLite plans nothing here.
+    """
+    connection = get_connection("default")
+    if connection.capabilities.dialect == "postgres":
+        await connection.execute_query("SET LOCAL plan_cache_mode = auto")
 
 
 def passing_over_locked() -> str:

@@ -115,26 +115,31 @@ class Shared(NamedTuple):
     job_id: int | None = None
 
 
+_INSERT = """
+    INSERT INTO code (text, text_key, organization_id, promotion_id, starts_at, ends_at, allowed_claims,
+        reserved_for_id, needs_activation, metadata, job_id, created_at, updated_at, is_enabled, off_peak,
+        claim_count)
+    SELECT text, text_key, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, true, false, 0
+    FROM {given} AS new WHERE true
+    ON CONFLICT (organization_id, text_key) DO NOTHING
+    RETURNING id
+    """
+
+
 async def insert(texts: Sequence[tuple[str, str]], shared: Shared, now: datetime) -> list[int]:
     """Insert (text, key) pairs, skipping those that exist; the ids of the new ones."""
-    if not texts:
-        return []
-    metadata = Code._meta.fields_map["metadata"].to_db_value(shared.metadata, Code)
-    inserted = await _NEW.rows(
-        """
-        INSERT INTO code (text, text_key, organization_id, promotion_id, starts_at, ends_at, allowed_claims,
-            reserved_for_id, needs_activation, metadata, job_id, created_at, updated_at, is_enabled, off_peak,
-            claim_count)
-        SELECT text, text_key, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, true, false, 0
-        FROM {given} AS new WHERE true
-        ON CONFLICT (organization_id, text_key) DO NOTHING
-        RETURNING id
-        """,
-        texts,
-        *shared._replace(metadata=metadata),
-        now,
-    )
-    return [row["id"] for row in inserted]
+    await sql.check_by_one_plan()
+    return [row["id"] for row in await _NEW.rows(_INSERT, texts, *_kept(shared), now)]
+
+
+async def insert_many(texts: Sequence[tuple[str, str]], shared: Shared, now: datetime) -> int:
+    """The same, when nobody asks which; how many are new."""
+    await sql.check_by_one_plan()
+    return await _NEW.number(_INSERT, texts, *_kept(shared), now)
+
+
+def _kept(shared: Shared) -> Shared:
+    return shared._replace(metadata=Code._meta.fields_map["metadata"].to_db_value(shared.metadata, Code))
 
 
 async def remove_of_job(promotion_id: int, job_id: int, made_since: datetime, most: int) -> int:
@@ -210,6 +215,7 @@ async def insert_each(organization_id: int, promotion_id: int, new: Sequence[New
     """Insert codes that differ in more than their texts, skipping those that exist; the new keys."""
     if not new:
         return set()
+    await sql.check_by_one_plan()
     inserted = await _NEW_EACH.rows(
         """
         INSERT INTO code (organization_id, promotion_id, metadata, created_at, updated_at, is_enabled, off_peak,

@@ -3,10 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from tortoise.connection import get_connection
 from tortoise.transactions import in_transaction
 
 from db import sql
 from db.models import Organization
+from db.queries import codes
+from tests import make
+from tests.make import NOW
 
 GIVEN = sql.Given(place="bigint", text="text", at="timestamptz")
 TEXTS = ["plain", "", 'it\'s "quoted"', "back\\slash", "é 😀 \u2028", "$1 ?1 {given}", "null", '["x"]', None]
@@ -32,6 +36,28 @@ async def test_further_values_stand_beside_the_rows(store: str) -> None:
     text = "SELECT place FROM {given} AS given WHERE place > $1 AND place < $2 AND text <> $3 ORDER BY place"
     rows = [(place, "$1 ?2", None) for place in range(10)]
     assert [row["place"] for row in await GIVEN.rows(text, rows, 3, 6, "$2")] == [4, 5]
+
+
+async def test_written_rows_are_counted(organization: Organization) -> None:
+    """Those that the statement writes, of all that it is given."""
+    text = "UPDATE organization SET name = given.text FROM {given} AS given WHERE organization.id = given.place AND $1"
+    rows = [(organization.id, "new", None), (organization.id + 1, "none", None)]
+    assert [await GIVEN.number(f"{text} RETURNING id", rows, said) for said in (True, False)] == [1, 0]
+    assert (await Organization.get()).name == "new"
+
+
+async def test_what_rows_refer_to_is_not_planned_for_each(organization: Organization) -> None:
+    """In a transaction that inserts codes, and in no other: PostgreSQL's connections plan each statement anew."""
+    if get_connection("default").capabilities.dialect == "sqlite":
+        pytest.skip("SQLite plans a statement once")
+    promotion = await make.promotion(organization)
+    modes = []
+    async with in_transaction():
+        shared = codes.Shared(organization.id, promotion.id, None, None, None, None, False, {})
+        assert await codes.insert_many([("A", "a")], shared, NOW) == 1
+        modes += await sql.rows("SHOW plan_cache_mode")
+    modes += await sql.rows("SHOW plan_cache_mode")
+    assert [mode["plan_cache_mode"] for mode in modes] == ["auto", "force_custom_plan"]
 
 
 async def test_an_instant_is_as_the_models_have_it(organization: Organization) -> None:

@@ -4,13 +4,14 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from tortoise.connection import get_connection
 
 from db.models import Code, Customer, Job, JobStatus, Organization, Promotion
 from db.queries import codes as rows
 from db.queries import jobs as job_rows
 from resolvers import activate, browse, check, delete, draw, generate, rules, terms, work
 from resolvers.refusals import CodeSpaceTooSmall, Disabled, IdempotencyMismatch
-from resolvers.wording import Format, Style
+from resolvers.wording import Format, Style, Text
 from tests import make
 from tests.conftest import Clock
 from tests.make import NOW
@@ -44,15 +45,15 @@ class Cut(BaseException):
 def cut_after(calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever works is cut off in the middle of the transaction after so many inserts."""
     left = iter([True] * calls)
-    insert = rows.insert
+    insert = rows.insert_many
 
-    async def cut(*said: object) -> list[int]:
-        ids = await insert(*said)  # type: ignore[arg-type]
+    async def cut(*said: object) -> int:
+        new = await insert(*said)  # type: ignore[arg-type]
         if not next(left, False):
             raise Cut
-        return ids
+        return new
 
-    monkeypatch.setattr(rows, "insert", cut)
+    monkeypatch.setattr(rows, "insert_many", cut)
 
 
 async def statuses(organization: Organization) -> Counter[str]:
@@ -304,5 +305,25 @@ def test_a_slow_transaction_is_followed_by_a_smaller_one(monkeypatch: pytest.Mon
     monkeypatch.setattr(generate, "BATCH", 10_000)
     sizes = [10_000]
     for took in (0.3, 0.3, 0.3, 0.3, 0.1, 0.01, 0.01, 0.01, 0.01):
-        sizes.append(work._next_size(sizes[-1], timedelta(seconds=took)))
+        sizes.append(work._next_size(sizes[-1], timedelta(seconds=took), work.AIM))
     assert sizes == [10_000, 5_000, 2_500, 1_250, 1_000, 1_000, 2_000, 4_000, 8_000, 10_000]
+
+
+async def test_transactions_are_longer_where_claims_do_not_wait(
+    organization: Organization, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that takes 0.3 seconds is too long on SQLite, where it keeps claims waiting, and not on PostgreSQL."""
+    sizes: list[int] = []
+    insert = rows.insert_many
+
+    async def slow(texts: list[Text], *said: object) -> int:
+        sizes.append(len(texts))
+        clock.go_on(seconds=0.3)
+        return await insert(texts, *said)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(rows, "insert_many", slow)
+    monkeypatch.setattr(work, "LEAST", 1)
+    await begun(organization, amount=20)
+    await work.jobs("one", clock)
+    on_sqlite = get_connection("default").capabilities.dialect == "sqlite"
+    assert sizes == ([5, 2] + 13 * [1] if on_sqlite else 4 * [5])
