@@ -101,6 +101,7 @@ async def _write(book: Book) -> None:
     made = [claim for _, claim in book.granted]
     deeds: list[Coroutine[Any, Any, None]] = []
     if made:
+        await sql.check_by_one_plan()
         await _name_customers(book)
         deeds += [
             claims.add_all(made),
