@@ -9,24 +9,9 @@ from typing import Any
 from tortoise.queryset import QuerySet
 
 from db import paging
-from db.models import (
-    Claim,
-    Code,
-    Customer,
-    Delivery,
-    DeliveryStatus,
-    Job,
-    Promotion,
-)
+from db.models import Claim, Code, Customer, Delivery, DeliveryStatus, Job, Promotion
 from db.paging import Place as Place  # what a page begins after, for the doors
-from db.queries import (
-    claims,
-    codes,
-    customers,
-    deliveries,
-    jobs,
-    promotions,
-)
+from db.queries import claims, codes, customers, deliveries, jobs, promotions
 from resolvers import sense, wording
 
 

@@ -46,8 +46,8 @@ def _is_said_by_a_program(scope: Scope) -> bool:
 class Application(FastAPI):
     """FastAPI's, but what is asked of a door is handed to it at once.
 
-    Doors answer for their own faults and need nothing that FastAPI lays around a route, which costs as much as reading
-    a request. What no door answers goes FastAPI's way, which tells what is wrong about it.
+    Doors answer for their own faults and need nothing that FastAPI lays around a route, which was a sixteenth of a
+    claim's time. What no door answers goes FastAPI's way, which tells what is wrong about it.
     """
 
     def stand(self, doors: Sequence[BaseRoute], browser_paths: tuple[str, ...]) -> None:

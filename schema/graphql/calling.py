@@ -1,7 +1,7 @@
 """How a field's function is called: as Strawberry calls it, with everything found out once that no request changes.
 
 Strawberry looks up an input's names and types each time that something is said in it, and wraps each call in what
-extensions and handlers may want; for a small mutation that is as much work as all else (docs/performance.md).
+extensions and handlers may want: a tenth of the time of a claim, with its nested input (docs/performance.md).
 """
 
 from collections.abc import Callable
