@@ -58,8 +58,7 @@ async def pages(
             for parent_id in parent_ids[start : start + AT_ONCE]
             for part in _parts(queryset.filter(**{parent: parent_id}), after, size)
         ]
-        for row in await sql.statement(*_together(parts)):
-            record: Any = queryset.model._init_from_db(**row)
+        for record in sql.models(queryset.model, await sql.statement(*_together(parts))):
             found[getattr(record, parent)].append(record)
     return {number: sorted(rows, key=lambda row: (row.created_at, row.id))[:size] for number, rows in found.items()}
 

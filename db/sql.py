@@ -99,8 +99,31 @@ _WRITER = json.JSONEncoder(
 
 
 def models(model: type[M], rows: Iterable[dict[str, Any]]) -> list[M]:
-    """Model objects of rows that have every column."""
-    return [model._init_from_db(**row) for row in rows]
+    """Model objects of rows that have every column.
+
+    Tortoise's own way sets each of an object's attributes by itself, which took an eighth of a claim's time.
+    """
+    meta = model._meta
+    conversions: list[tuple[str, Any]] = [(name, field.field_type) for _, name, field in meta.db_default_fields]
+    conversions += [(name, field.to_python_value) for _, name, field in meta.db_complex_fields]
+    made = []
+    for row in rows:
+        values = as_read(model, row)
+        for name, convert in conversions:
+            if (value := row[name]) is not None:
+                vars(values)[name] = convert(value)
+        made.append(values)
+    return made
+
+
+def as_read(model: type[M], values: dict[str, Any]) -> M:
+    """A model object of values as the program has them, as if it were read from the store."""
+    made = model.__new__(model)
+    vars(made).update(_AS_READ, _await_when_save={}, **values)
+    return made
+
+
+_AS_READ = {"_partial": False, "_saved_in_db": True, "_custom_generated_pk": False}
 
 
 def renumbered(text: str, by: int) -> str:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from db.models import Claim, Code, Location, Organization, Promotion
 from db.queries import claims
@@ -28,8 +28,7 @@ Key = tuple[int, str]
 """An organization's id, and a text that is unique in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """A claim that is asked for, made sense of; without a person, by anybody (who can only check)."""
 
     organization: Organization

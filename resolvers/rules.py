@@ -1,8 +1,8 @@
 """Pure rules: how do things stand, and may this code be claimed? They take the time, never ask it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from db.models import Claim, Code, Promotion
 from resolvers import money, refusals
@@ -56,8 +56,7 @@ def code_status(code: Code, promotion: Promotion, now: datetime) -> str:
 # ------------------------------------------------------------------ may this code be claimed?
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """A claim as far as its rules go: who asks, about which order, where, and what they hold already.
 
     `is_anonymous` asks what holds for anybody; a customer without an id is one we have never seen.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from email_validator import EmailNotValidError, validate_email
@@ -92,8 +92,7 @@ def _plain_domain(domain: str) -> str | None:
     return valid.domain if valid.domain == valid.ascii_domain == valid.domain.lower() else None
 
 
-@dataclass(frozen=True)
-class CheckedPerson:
+class CheckedPerson(NamedTuple):
     """A person whose address is one (`email_key` is what it is compared by), with names that can be stored."""
 
     email: str
@@ -176,8 +175,9 @@ def metadata(value: Any, *path: str) -> dict[str, Any]:
     return value
 
 
-@dataclass(frozen=True)
-class CheckedOrder:
+class CheckedOrder(NamedTuple):
+    """An order's facts, as a claim's columns hold them."""
+
     reference: str | None
     total: int | None
     currency: str | None

@@ -120,7 +120,8 @@ async def of_ids(ids: Iterable[int]) -> list[Claim]:
 
 def draft(values: dict[str, Any]) -> Claim:
     """A claim that is not written yet: it has no id, and no customer's."""
-    return Claim._init_from_db(id=None, customer_id=None, released_at=None, release_reason=None, **values)
+    unknown = {"id": None, "customer_id": None, "released_at": None, "release_reason": None}
+    return sql.as_read(Claim, unknown | values)
 
 
 async def add_all(drafts: Sequence[Claim]) -> None:

@@ -32,7 +32,7 @@ async def by_hashes(hashes: Iterable[str]) -> dict[str, Working]:
         row.pop("key_hash"): Working(
             KeyKind(row.pop("key_kind")),
             row.pop("key_account"),
-            None if row["id"] is None else Organization._init_from_db(**row),
+            None if row["id"] is None else sql.models(Organization, [row])[0],
         )
         for row in found
     }
