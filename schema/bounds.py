@@ -1,10 +1,9 @@
 """What one request may cost: its body's size and its time."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 LARGEST_BODY = 4 * 2**20
 SECONDS = 20
@@ -24,14 +23,18 @@ class TookTooLong(Exception):
         super().__init__(f"This took longer than {SECONDS} seconds and was stopped.")
 
 
-@asynccontextmanager
-async def in_time() -> AsyncIterator[None]:
-    """Stop what takes too long. Raises TookTooLong."""
-    try:
-        async with asyncio.timeout(SECONDS):
-            yield
-    except TimeoutError:
-        raise TookTooLong from None
+class InTime:
+    """`async with InTime():` stops what takes too long. Raises TookTooLong."""
+
+    async def __aenter__(self) -> None:
+        self._limit = asyncio.timeout(SECONDS)
+        await self._limit.__aenter__()
+
+    async def __aexit__(self, *raised: Any) -> None:
+        try:
+            await self._limit.__aexit__(*raised)
+        except TimeoutError:
+            raise TookTooLong from None
 
 
 async def body(request: Request) -> bytes:
@@ -40,8 +43,12 @@ async def body(request: Request) -> bytes:
     if told.isdigit() and int(told) > LARGEST_BODY:
         raise TooLarge
     read = bytearray()
-    async for chunk in request.stream():
-        read += chunk
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        read += message.get("body", b"")
         if len(read) > LARGEST_BODY:
             raise TooLarge
-    return bytes(read)
+        if not message.get("more_body"):
+            return bytes(read)

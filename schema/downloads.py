@@ -46,7 +46,7 @@ async def claims(request: Request) -> Response:
 async def _download(request: Request, name: str, begin: Begin) -> Response:
     """A file in pieces, once nothing speaks against it any more; the file itself may take its time."""
     try:
-        async with bounds.in_time():
+        async with bounds.InTime():
             holder = await context.holder(request.headers)
             context.demand(holder, Right.MANAGE)
             reference = request.query_params.get("promotion")

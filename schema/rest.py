@@ -79,7 +79,7 @@ class Router:
         @functools.wraps(endpoint)
         async def answer(request: Request) -> Response:
             try:
-                async with bounds.in_time():
+                async with bounds.InTime():
                     return await endpoint(request)
             except EXPECTED as no:
                 return self._words(no)

@@ -9,7 +9,7 @@ from strawberry.types import Info as StrawberryInfo
 from tortoise.queryset import QuerySet
 
 from db.models import Code, Location, Promotion
-from resolvers import browse, find
+from resolvers import browse, find, sense
 from resolvers.admit import Right
 from resolvers.browse import Place
 from resolvers.terms import Person
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass
 class Context:
-    """One document's: `introduced` are the customers it named, by the address as it was said."""
+    """One document's: `introduced` are the customers that it named with a public key, by address."""
 
     caller: Caller
     introduced: dict[str, Person] = field(default_factory=dict)
@@ -31,6 +31,11 @@ class Context:
     def demand(self, right: Right) -> None:
         """Raises NotAdmitted when the caller's key is not good for that."""
         context.demand(self.caller.holder, right)
+
+    def introduce(self, customer: Person) -> None:
+        """Remember whom a public key has named: it is told the names that it said, and no others."""
+        if self.caller.is_public:
+            self.introduced[sense.email(customer.email)[1]] = customer
 
     def know(self, promotion: Promotion) -> None:
         """Remember a promotion that came along, so that its codes need not ask for it."""

@@ -42,6 +42,10 @@ class Document(NamedTuple):
             return next(iter(self.operations.values())) if len(self.operations) == 1 else None
         return self.operations.get(name)
 
+    def plan(self, operation: OperationDefinitionNode) -> Plan | None:
+        """An operation's plan, where it has one."""
+        return self.plans.get(operation.name.value if operation.name else None)
+
 
 class Documents:
     """What a schema's callers send, those with a public key held to what is public."""

@@ -15,17 +15,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
-from strawberry.execution.is_awaitable import optimized_is_awaitable
 from strawberry.schema.config import StrawberryConfig
 
 from schema import bounds, faults
 from schema import context as speaking
 from schema.context import NoOrganization, NotAdmitted
-from schema.graphql import asked, calling, playground
+from schema.graphql import asked, calling, execution, playground
 from schema.graphql.asked import Asked, NotUnderstood
 from schema.graphql.context import Context
 from schema.graphql.documents import Documents, NotGood
-from schema.graphql.execution import Executor
 from schema.graphql.faults import worded
 from schema.graphql.mutation import Mutation
 from schema.graphql.query import Query
@@ -60,7 +58,7 @@ class Door:
     async def _answer(self, request: Request) -> Response:
         media_type = asked.media_type(request.headers.get("accept", ""))
         try:
-            async with bounds.in_time():
+            async with bounds.InTime():
                 return await self._answer_in_time(request, media_type)
         except NotAdmitted as no:
             return said(401, str(no), "UNAUTHENTICATED", media_type, {"WWW-Authenticate": "Bearer"})
@@ -100,17 +98,11 @@ async def _run(told: Asked, context: Context, method: str, media_type: str) -> R
         raise NotUnderstood("The document has no such operation, or several, and `operationName` tells which.")
     if operation.operation is not OperationType.QUERY and method != "POST":
         return said(405, "By GET only queries are answered.", "BAD_REQUEST", media_type, {"Allow": "POST"})
-    executor: Any = Executor.build(
-        schema._schema,
-        document.parsed,
-        context_value=context,
-        raw_variable_values=told.variables,
-        operation_name=told.operation_name,
-        is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
+    done = await execution.run(
+        schema._schema, document.parsed, operation, document.plan(operation), told.variables or {}, context
     )
-    if isinstance(executor, list):  # of what is wrong with the variables
-        return _written(None, [worded(error, in_public) for error in executor], media_type, has_run=False)
-    done = await executor.answer(document.plans.get(operation.name.value if operation.name else None))
+    if isinstance(done, list):
+        return _written(None, [worded(error, in_public) for error in done], media_type, has_run=False)
     errors = [worded(error, in_public) for error in done.errors or ()]
     if any(error.extensions and error.extensions.get("code") == faults.Away.code for error in errors):
         raise faults.Away  # a part of the answer would look like the whole

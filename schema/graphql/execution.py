@@ -7,11 +7,46 @@ only calls, reads and writes; what goes wrong is told as graphql-core tells it, 
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
-from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, GraphQLResolveInfo, OperationType, Undefined
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    GraphQLObjectType,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    Undefined,
+)
 from graphql.execution import Executor as LongWay
+from graphql.execution import default_field_resolver, default_type_resolver
 from graphql.pyutils import Path, gather_with_cancel
+from strawberry.execution.is_awaitable import optimized_is_awaitable
 
 from schema.graphql.plans import Plan, Shape, Step
+
+
+async def run(
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    plan: Plan | None,
+    said: dict[str, Any],
+    context: Any = None,
+) -> ExecutionResult | list[GraphQLError]:
+    """Data and errors of an operation; or what is wrong with the values said for its variables, and nothing has run."""
+    values = plan.variables.values(said) if plan is not None and plan.variables is not None else None
+    made: Any
+    if plan is None or values is None:
+        name = operation.name.value if operation.name else None
+        made = Executor.build(schema, document, None, context, said, name, is_awaitable=optimized_is_awaitable)  # type: ignore[arg-type]
+    else:
+        made = Executor(
+            schema, plan.parts, plan.fragments, None, context, operation, values,
+            default_field_resolver, default_type_resolver, default_field_resolver,
+            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
+        )  # fmt: skip
+    return made if isinstance(made, list) else await made.answer(plan)
 
 
 class Executor(LongWay[Any]):
@@ -60,8 +95,11 @@ class Executor(LongWay[Any]):
 
     def _field(self, step: Step, source: Any, path: Path) -> Any:
         try:
-            resolve = step.of.resolve or self.field_resolver
-            value = resolve(source, self._info(step, path), **step.arguments(self.variable_values))
+            if step.attribute is not None:
+                value = getattr(source, step.attribute)
+            else:
+                resolve = step.of.resolve or self.field_resolver
+                value = resolve(source, self._info(step, path), **step.arguments(self.variable_values))
             if self.is_awaitable(value):
                 return self._later(step, step.shape, path, value)
             answer = self._complete(step, step.shape, path, value)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import strawberry
 
-from resolvers import activate, claim, create, delete, generate, issue, release, send, sense, suppress, update
+from resolvers import activate, claim, create, delete, generate, issue, release, send, suppress, update
 from resolvers.admit import Right
 from resolvers.wording import Format, Style
 from schema.graphql import ids
@@ -355,7 +355,7 @@ class Mutation:
             caller.services.tally,
             caller.now,
         )
-        info.context.introduced[sense.email(customer.email)[1]] = customer
+        info.context.introduce(customer)
         return CodeClaimed(
             claim=Claim.of(claimed.claim), exchange_token=claimed.exchange_token, replayed=claimed.replayed
         )

@@ -26,6 +26,7 @@ from graphql.execution.collect_fields import FragmentDetails, GroupedFieldSet, c
 from graphql.execution.values import VariableValues, get_argument_values
 
 from schema.graphql import calling
+from schema.graphql.values import Amiss, Variables
 
 NOTHING = VariableValues({}, {})
 
@@ -61,11 +62,15 @@ class Naming(NamedTuple):
 
 def reading(of: GraphQLField) -> Reading | None:
     """How a field is read that is an attribute of one scalar or enum; None of any other."""
-    told = calling.definition(of)
+    name = attribute(of)
     kind: Any = of.type.of_type if is_non_null_type(of.type) else of.type
-    if told is None or not told.is_basic_field or not is_leaf_type(kind):
-        return None
-    return Reading(told.python_name, kind.coerce_output_value, kind is of.type)
+    return Reading(name, kind.coerce_output_value, kind is of.type) if name and is_leaf_type(kind) else None
+
+
+def attribute(of: GraphQLField) -> str | None:
+    """The attribute that a field is, if it is one."""
+    told = calling.definition(of)
+    return told.python_name if told is not None and told.is_basic_field else None
 
 
 class Shape(NamedTuple):
@@ -103,6 +108,7 @@ class Step:
     nodes: list[FieldNode]
     of: GraphQLField
     shape: Shape
+    attribute: str | None
     reading: Reading | Naming | None
     given: dict[str, Any] | None
     variables: dict[str, str] | None
@@ -122,21 +128,26 @@ class Step:
 
 
 class Plan:
-    """One operation of a document that is plain."""
+    """One operation of a document that is plain; `variables` is None where they have to go the long way."""
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> None:
-        self._schema, self._operation = schema, operation
-        fragments = [found for found in document.definitions if isinstance(found, FragmentDefinitionNode)]
-        self._fragments = {found.name.value: FragmentDetails(found) for found in fragments}
+        self._schema, self.operation = schema, operation
+        parts = [found for found in document.definitions if isinstance(found, FragmentDefinitionNode)]
+        self.parts = {found.name.value: found for found in parts}
+        self.fragments = {name: FragmentDetails(found) for name, found in self.parts.items()}
         root: Any = schema.get_root_type(operation.operation)
-        self.steps = self._steps(root, collect_fields(schema, self._fragments, NOTHING, root, operation)[0])
+        self.steps = self._steps(root, collect_fields(schema, self.fragments, NOTHING, root, operation)[0])
+        try:
+            self.variables: Variables | None = Variables(schema, operation)
+        except Amiss:
+            self.variables = None
 
     def below(self, step: Step, kind: GraphQLObjectType) -> list[Step]:
         """What is selected of a step's value, when it is of that type."""
         steps = step.below.get(kind)
         if steps is None:
             found = collect_subfields(
-                self._schema, self._fragments, NOTHING, self._operation, kind, step.details
+                self._schema, self.fragments, NOTHING, self.operation, kind, step.details
             ).grouped_field_set
             steps = step.below[kind] = self._steps(kind, found)
         return steps
@@ -152,7 +163,8 @@ def _step(schema: GraphQLSchema, parent: GraphQLObjectType, key: str, details: A
     read = Naming(parent.name) if name == "__typename" else reading(of)
     given = None if node.arguments else get_argument_values(of, node, NOTHING)
     nodes = [one.node for one in details]
-    return Step(key, name, parent, details, nodes, of, shape(of.type), read, given, _variables(of, node))
+    variables = _variables(of, node)
+    return Step(key, name, parent, details, nodes, of, shape(of.type), attribute(of), read, given, variables)
 
 
 def _variables(of: GraphQLField, node: FieldNode) -> dict[str, str] | None:

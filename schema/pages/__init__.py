@@ -67,7 +67,7 @@ async def unsubscribe(request: Request) -> Response:
 async def _in_our_clothes(answer: Callable[[Request], Awaitable[Response]], request: Request, where: str) -> Response:
     """Whatever is wrong is said on a page as well."""
     try:
-        async with bounds.in_time():
+        async with bounds.InTime():
             return await answer(request)
     except bounds.TookTooLong:
         return _sorry(503, "Too busy", "That took too long. Try again in a minute.")
