@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 
 from starlette.requests import Request
 
@@ -39,17 +38,13 @@ class NoOrganization(Exception):
 
 @dataclass
 class Caller:
-    """What lives as long as a request: the key's holder, whom they speak for, from where, and the time."""
+    """What lives as long as a request: the key's holder, whom they speak for, from where, and its one instant."""
 
     holder: Holder
     organization: Organization
     origin: str
     services: Services
-
-    @cached_property
-    def now(self) -> datetime:
-        """One instant for the whole request."""
-        return self.services.clock()
+    now: datetime
 
     @property
     def is_public(self) -> bool:
@@ -85,7 +80,8 @@ async def caller(request: Request, found: Holder) -> Caller:
     if organization is None:
         raise NoOrganization
     origin = request.client.host if request.client else ""
-    return Caller(found, organization, origin, request.app.state.services)
+    services: Services = request.app.state.services
+    return Caller(found, organization, origin, services, services.clock())
 
 
 def demand(found: Holder, right: Right) -> None:

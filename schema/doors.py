@@ -55,7 +55,9 @@ class Application(FastAPI):
         self._doors = doors
         plain = [route for route in doors if isinstance(route, Route) and not route.param_convertors]
         asked = [(method, route.path) for route in plain for method in route.methods or ("GET", "POST")]
-        self._known = {(method, path): self._first(method, path) for method, path in asked}
+        self._known = {
+            (method, path): self._looked_for({"type": "http", "method": method, "path": path}) for method, path in asked
+        }
         self.router.routes.extend(doors)
         self._browsers = Browsers(self._hand_over, browser_paths)
 
@@ -72,17 +74,16 @@ class Application(FastAPI):
         await route.handle(scope, receive, send)
 
     def _door_for(self, scope: Scope) -> tuple[BaseRoute | None, Scope]:
-        """The first door that answers, which most addresses tell by themselves."""
+        """The first door that answers, as most addresses tell by themselves, and what it reads of the address."""
         known = None if scope.get("root_path") else self._known.get((scope["method"], scope["path"]))
-        for route in self._doors if known is None else (known,):
+        return known or self._looked_for(scope)
+
+    def _looked_for(self, scope: Scope) -> tuple[BaseRoute | None, Scope]:
+        for route in self._doors:
             match, told = route.matches(scope)
             if match is Match.FULL:
                 return route, told
         return None, {}
-
-    def _first(self, method: str, path: str) -> BaseRoute:
-        scope = {"type": "http", "method": method, "path": path, "headers": []}
-        return next(route for route in self._doors if route.matches(scope)[0] is Match.FULL)
 
 
 def hang(services: Services, lifespan: Lifespan | None = None) -> FastAPI:

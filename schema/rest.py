@@ -9,6 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from resolvers.refusals import Refusal
 from schema import bounds, faults
@@ -46,7 +47,7 @@ class Router:
 
     def add_api_route(self, path: str, endpoint: Endpoint, methods: Sequence[str]) -> None:
         """Answer these methods, and no HEAD unless it is said, at a path."""
-        route = Route(path, self._answering(endpoint), methods=methods)
+        route = Route(path, Answering(endpoint, self._words), methods=methods)
         route.methods = set(methods)
         self.routes.append(route)
 
@@ -75,18 +76,37 @@ class Router:
         """Answers DELETE at a path."""
         return self.api_route(path, ["DELETE"])
 
-    def _answering(self, endpoint: Endpoint) -> Endpoint:
-        @functools.wraps(endpoint)
-        async def answer(request: Request) -> Response:
-            try:
-                async with bounds.InTime():
-                    return await endpoint(request)
-            except EXPECTED as no:
-                return self._words(no)
-            except Exception as bug:
-                return self._words(faults.logged(bug, f"{request.method} {request.url.path}"))
 
-        return answer
+class Answering:
+    """An ASGI application: what is answered at a vendor's address, or the vendor's no."""
+
+    def __init__(self, endpoint: Endpoint, words: Words) -> None:
+        self._endpoint, self._words = endpoint, words
+        functools.update_wrapper(self, endpoint)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        try:
+            async with bounds.InTime():
+                return await self._endpoint(request)
+        except EXPECTED as no:
+            return self._words(no)
+        except Exception as bug:
+            return self._words(faults.logged(bug, f"{request.method} {request.url.path}"))
+
+
+class Json(Response):
+    """An answer in JSON, as Starlette writes it, by a coder that is made once."""
+
+    media_type = "application/json"
+    _writer = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+    def render(self, content: Any) -> bytes:
+        """The bytes of a value."""
+        return self._writer.encode(content).encode()
 
 
 def router(words: Words) -> Router:

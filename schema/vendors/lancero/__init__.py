@@ -6,7 +6,6 @@ Marks: [doc] and [seed] are recorded facts, a choice is ours (docs/vendors/lance
 from typing import Any
 
 from fastapi import Request
-from fastapi.responses import JSONResponse
 
 from db.models import Code, KeyKind
 from resolvers import claim, create, delete, exchange, find, generate, refusals, send, sense, terms
@@ -14,7 +13,7 @@ from resolvers.admit import Right
 from resolvers.refusals import InvalidInput, Refusal, UnknownCustomer, UnknownToken
 from schema import context, rest
 from schema.context import Caller, NotAdmitted
-from schema.rest import NoSuchRoute
+from schema.rest import Json, NoSuchRoute
 from schema.vendors.lancero import leads, reading, shapes
 from schema.vendors.lancero.no import words
 
@@ -59,7 +58,7 @@ def _wants_secret_key(kind: KeyKind) -> NotAdmitted:
 
 @router.get("/codes/code/{code:path}")
 @router.get("/codes/{code}")
-async def find_code(request: Request) -> JSONResponse:
+async def find_code(request: Request) -> Json:
     """A code: at the docs' path [seed], and at the one that the SDK calls without escaping anything [doc]."""
     caller = await _caller(request)
     found = await find.code(caller.organization.id, request.path_params["code"])
@@ -67,7 +66,7 @@ async def find_code(request: Request) -> JSONResponse:
 
 
 @router.post("/codes/claim")
-async def claim_code(request: Request) -> JSONResponse:
+async def claim_code(request: Request) -> Json:
     """A claim's token [doc], with either key [seed]; a public one hears no rule (choice)."""
     caller = await _caller(request, Right.CLAIM)
     body = await rest.json_object(request)
@@ -90,7 +89,7 @@ async def claim_code(request: Request) -> JSONResponse:
 
 
 @router.post("/codes/generate")
-async def generate_codes(request: Request) -> JSONResponse:
+async def generate_codes(request: Request) -> Json:
     """New codes [seed] of the organization's default promotion, all of them in an array [doc]."""
     caller = await _caller(request)
     body = await rest.json_object(request)
@@ -102,7 +101,7 @@ async def generate_codes(request: Request) -> JSONResponse:
 
 
 @router.post("/codes/send")
-async def send_code(request: Request) -> JSONResponse:
+async def send_code(request: Request) -> Json:
     """How many different people were named [seed], and how many of them have a letter waiting now (choice).
 
     Who was sent the code before gets no second letter, so that a call may be repeated (choice); who wants none
@@ -117,7 +116,7 @@ async def send_code(request: Request) -> JSONResponse:
 
 
 @router.api_route("/codes/delete", methods=["POST", "DELETE"])
-async def delete_code(request: Request) -> JSONResponse:
+async def delete_code(request: Request) -> Json:
     """The deleted code [doc]; POST is the docs' method [seed], DELETE the SDK's [doc]."""
     caller = await _caller(request)
     text = reading.text(await rest.json_object(request), "code")
@@ -130,7 +129,7 @@ async def delete_code(request: Request) -> JSONResponse:
 
 
 @router.post("/claims/exchange")
-async def exchange_token(request: Request) -> JSONResponse:
+async def exchange_token(request: Request) -> Json:
     """The claim's code and lead, the lead also as `customer`, which the SDK's types call it [doc]."""
     caller = await _caller(request)
     token = reading.text(await rest.json_object(request), "token")
@@ -145,7 +144,7 @@ async def exchange_token(request: Request) -> JSONResponse:
 # ------------------------------------------------------------------ leads
 
 
-def _lead_answer(request: Request, data: Any) -> JSONResponse:
+def _lead_answer(request: Request, data: Any) -> Json:
     """The envelope; clients of `/customers/*`, as leads were called until 2022, read `customer` [doc]."""
     is_old = request.url.path.startswith("/customers")
     return shapes.answer(data, customer=data) if is_old else shapes.answer(data)
@@ -153,7 +152,7 @@ def _lead_answer(request: Request, data: Any) -> JSONResponse:
 
 @router.get("/leads")
 @router.get("/customers")
-async def all_leads(request: Request) -> JSONResponse:
+async def all_leads(request: Request) -> Json:
     """Every lead [doc], in the order they joined (choice)."""
     caller = await _caller(request)
     joined = await find.joined_customers(caller.organization.id)
@@ -162,7 +161,7 @@ async def all_leads(request: Request) -> JSONResponse:
 
 @router.get("/leads/email/{email:path}")
 @router.get("/customers/email/{email:path}")
-async def find_lead(request: Request) -> JSONResponse:
+async def find_lead(request: Request) -> Json:
     """A lead by its address as it stands in the path, `+` and all [doc]."""
     caller = await _caller(request)
     try:
@@ -174,7 +173,7 @@ async def find_lead(request: Request) -> JSONResponse:
 
 @router.post("/leads/create")
 @router.post("/customers/create")
-async def create_lead(request: Request) -> JSONResponse:
+async def create_lead(request: Request) -> Json:
     """A new lead, with either key [doc]; `referralCode` is another lead's [doc], its own is always drawn.
 
     A public key hears of nobody else: not who referred the lead, nor names known from before (choice).
@@ -195,7 +194,7 @@ async def create_lead(request: Request) -> JSONResponse:
 
 @router.api_route("/leads/delete", methods=["POST", "DELETE"])
 @router.api_route("/customers/delete", methods=["POST", "DELETE"])
-async def delete_lead(request: Request) -> JSONResponse:
+async def delete_lead(request: Request) -> Json:
     """The deleted lead [doc], as it was; POST is the docs' method, DELETE the SDK's [doc]."""
     caller = await _caller(request)
     email = reading.text(await rest.json_object(request), "email")
@@ -207,20 +206,20 @@ async def delete_lead(request: Request) -> JSONResponse:
 
 
 @router.post("/projects/addvisit")
-async def add_visit(request: Request) -> JSONResponse:
+async def add_visit(request: Request) -> Json:
     """A visit, told by a script that reads no answer [doc]; nothing of it is kept (choice)."""
     await _visitor(request)
-    return JSONResponse({"success": True})
+    return Json({"success": True})
 
 
-async def _unknown_route(request: Request) -> JSONResponse:
+async def _unknown_route(request: Request) -> Json:
     """Whatever else is asked below these paths (choice)."""
     raise NoSuchRoute
 
 
-async def _allowed(request: Request) -> JSONResponse:
+async def _allowed(request: Request) -> Json:
     """What is asked before a question needs no key (choice)."""
-    return JSONResponse({}, headers={"Allow": ", ".join([*METHODS, "OPTIONS"])})
+    return Json({}, headers={"Allow": ", ".join([*METHODS, "OPTIONS"])})
 
 
 for _path in (*BROWSER_PATHS, "/webhooks", "/waitlists"):

@@ -3,15 +3,13 @@
 import time
 from http import HTTPStatus
 
-from fastapi.responses import JSONResponse
-
 from resolvers import refusals
 from resolvers.refusals import InvalidInput
 from schema import faults
 from schema.bounds import TookTooLong, TooLarge
 from schema.context import NoOrganization, NotAdmitted
 from schema.faults import Away
-from schema.rest import NoSuchRoute, NotUnderstood
+from schema.rest import Json, NoSuchRoute, NotUnderstood
 
 SENTENCES: dict[type[Exception], str] = {
     refusals.UnknownCode: "That code was not found",
@@ -47,7 +45,7 @@ STATUSES: dict[type[Exception], int] = {
 """Choices; every other Rule is a 403. 401 is for key trouble alone: the SDK hides what it says [doc]."""
 
 
-def words(no: Exception) -> JSONResponse:
+def words(no: Exception) -> Json:
     """An error's four members [doc]; `message` is always a plain string, as the SDK rejects with it."""
     status = STATUSES.get(type(no), 403 if isinstance(no, refusals.Rule) else 500)
     message = SENTENCES.get(type(no), str(no))
@@ -57,4 +55,4 @@ def words(no: Exception) -> JSONResponse:
         "message": message,
         "time": time.time_ns() // 1_000_000,
     }
-    return JSONResponse(body, status, faults.headers(no))
+    return Json(body, status, faults.headers(no))

@@ -4,19 +4,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from fastapi.responses import JSONResponse
-
 from db.models import Code, Customer
 from resolvers import find
+from schema.rest import Json
 from schema.vendors.lancero.reading import NO_LIMIT
 
 AT_ONCE = 10_000
 """Ids in one question; SQLite takes 32,766."""
 
 
-def answer(data: Any, **more: Any) -> JSONResponse:
+def answer(data: Any, **more: Any) -> Json:
     """The envelope of every success, always with status 200 [doc]."""
-    return JSONResponse({"success": True, "data": data, **more})
+    return Json({"success": True, "data": data, **more})
 
 
 def iso(instant: datetime) -> str:

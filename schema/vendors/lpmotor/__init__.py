@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fastapi import Request
-from fastapi.responses import JSONResponse
 
 from db.models import Code, KeyKind, Organization
 from resolvers import admit, create, delete, find, terms, update
@@ -15,7 +14,7 @@ from resolvers.admit import Holder
 from resolvers.refusals import InvalidInput, UnknownPromotion, VersionConflict
 from schema import context, rest
 from schema.context import NoOrganization, NotAdmitted, Services
-from schema.rest import NoSuchRoute, NotUnderstood
+from schema.rest import Json, NoSuchRoute, NotUnderstood
 from schema.vendors.lpmotor import promo, reading, shapes
 from schema.vendors.lpmotor.no import NotEditable, words
 
@@ -67,15 +66,15 @@ async def _promo(request: Request, user: User) -> Code:
 
 
 @router.get("/v1/promo")
-async def all_promos(request: Request) -> JSONResponse:
+async def all_promos(request: Request) -> Json:
     """A site's promos in a bare array [seed], by `pos`, then `id` (choice)."""
     user = await _user(request)
     site = await _site(user, request.query_params.get("site_id"))
-    return JSONResponse([shapes.one(code, user.now) for code in await find.only_codes(site.id)])
+    return Json([shapes.one(code, user.now) for code in await find.only_codes(site.id)])
 
 
 @router.post("/v1/promo")
-async def create_promo(request: Request) -> JSONResponse:
+async def create_promo(request: Request) -> Json:
     """The new promo [seed]; of its fields only `code` must be said."""
     user = await _user(request)
     body = await rest.json_object(request)
@@ -86,18 +85,18 @@ async def create_promo(request: Request) -> JSONResponse:
         raise NotUnderstood("no code")
     site = await _site(user, body.get("site_id"))
     made = await create.promotion(site, promo.new(said), None, user.now)
-    return JSONResponse(shapes.one(await find.only_code(user.holder.account_id, made.number), user.now))
+    return Json(shapes.one(await find.only_code(user.holder.account_id, made.number), user.now))
 
 
 @router.get("/v1/promo/{promo_id}")
-async def find_promo(request: Request) -> JSONResponse:
+async def find_promo(request: Request) -> Json:
     """A promo [seed]."""
     user = await _user(request)
-    return JSONResponse(shapes.one(await _promo(request, user), user.now))
+    return Json(shapes.one(await _promo(request, user), user.now))
 
 
 @router.put("/v1/promo/{promo_id}")
-async def change_promo(request: Request) -> JSONResponse:
+async def change_promo(request: Request) -> Json:
     """The promo with what was said; what was not stays as it is [seed]."""
     user = await _user(request)
     said = reading.promo(await rest.json_object(request))
@@ -111,11 +110,11 @@ async def change_promo(request: Request) -> JSONResponse:
             )
         except VersionConflict:  # somebody was faster: merge with what they have made of it
             continue
-        return JSONResponse(shapes.one(changed, user.now))
+        return Json(shapes.one(changed, user.now))
 
 
 @router.delete("/v1/promo/{promo_id}")
-async def delete_promo(request: Request) -> JSONResponse:
+async def delete_promo(request: Request) -> Json:
     """An empty object; the promo's code and statistics go with it (choices)."""
     user = await _user(request)
     promotion = (await _promo(request, user)).promotion
@@ -123,15 +122,15 @@ async def delete_promo(request: Request) -> JSONResponse:
         await delete.promotion(promotion.organization, terms.PromotionRef(id=promotion.id), dry_run=False)
     except InvalidInput:
         raise NotEditable("the organization's own promotion") from None
-    return JSONResponse({})
+    return Json({})
 
 
 @router.get("/v1/promo/{promo_id}/statistics")
-async def promo_statistics(request: Request) -> JSONResponse:
+async def promo_statistics(request: Request) -> Json:
     """A row for each use, through whichever door, in a bare array [seed], the newest first (choice)."""
     found = await _promo(request, await _user(request))
     organization = found.promotion.organization
-    return JSONResponse([shapes.use(claim, found, organization) for claim in await find.uses(found.promotion_id)])
+    return Json([shapes.use(claim, found, organization) for claim in await find.uses(found.promotion_id)])
 
 
 # ------------------------------------------------------------------ the rest
@@ -139,6 +138,6 @@ async def promo_statistics(request: Request) -> JSONResponse:
 
 @router.api_route("/v1/promo", methods=METHODS)
 @router.api_route("/v1/promo/{rest:path}", methods=METHODS)
-async def _unknown_route(request: Request) -> JSONResponse:
+async def _unknown_route(request: Request) -> Json:
     """Whatever else is asked below this path (choice)."""
     raise NoSuchRoute

@@ -1,14 +1,12 @@
 """Saying no in LP Motor's words: a title, the vendor's own number of it, and the status once more."""
 
-from fastapi.responses import JSONResponse
-
 from resolvers import refusals
 from resolvers.refusals import InvalidInput, TooManyAttempts
 from schema import faults
 from schema.bounds import TookTooLong, TooLarge
 from schema.context import NoOrganization, NotAdmitted
 from schema.faults import Away
-from schema.rest import NoSuchRoute, NotUnderstood
+from schema.rest import Json, NoSuchRoute, NotUnderstood
 
 
 class NotEditable(NotUnderstood):
@@ -36,7 +34,7 @@ UNKNOWN_ERROR = (500, 0, "unknown error")
 """The vendor's own words for a bug [doc]."""
 
 
-def words(no: Exception) -> JSONResponse:
+def words(no: Exception) -> Json:
     """An error's three members [doc], `code` equal to the status."""
     status, error, title = SENTENCES.get(type(no), UNKNOWN_ERROR)
-    return JSONResponse({"title": title, "error": error, "code": status}, status, faults.headers(no))
+    return Json({"title": title, "error": error, "code": status}, status, faults.headers(no))

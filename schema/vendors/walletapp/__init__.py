@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fastapi import Request
-from fastapi.responses import JSONResponse
 
 from db.models import Code, Location, Organization, Promotion
 from resolvers import activate, admit, find, generate, issue, terms
@@ -15,7 +14,7 @@ from resolvers.admit import Holder, Right
 from resolvers.wording import Format
 from schema import context, rest
 from schema.context import NotAdmitted, Services
-from schema.rest import NoSuchRoute
+from schema.rest import Json, NoSuchRoute
 from schema.vendors.walletapp import shapes
 from schema.vendors.walletapp.no import NoSuchOrganization, NotAllowed, words
 from schema.vendors.walletapp.reading import Fields, Named
@@ -74,7 +73,7 @@ async def _asked(request: Request, holder: Holder, named: Named, promotion: str)
 
 
 @router.post("/webshop-promotions/webshopcode")
-async def activate_code(request: Request) -> JSONResponse:
+async def activate_code(request: Request) -> Json:
     """An existing code becomes that person's [seed]; the answer tells nothing else [seed]."""
     holder = await _holder(request)
     fields = Fields(await rest.json_object(request))
@@ -91,7 +90,7 @@ async def activate_code(request: Request) -> JSONResponse:
 @router.post("/webshop-promotions/requestActivatePromotionCode")
 @router.post("/webshop-promotions/Orders")
 @router.post("/webshop-promotions/orders")
-async def issue_code(request: Request) -> JSONResponse:
+async def issue_code(request: Request) -> Json:
     """A new code, activated for that person [seed]; `Orders` is its name in another edition of the page [doc]."""
     holder = await _holder(request)
     fields = Fields(await rest.json_object(request))
@@ -110,7 +109,7 @@ async def issue_code(request: Request) -> JSONResponse:
 
 
 @router.post("/webshop-promotions/createNonActivatedCodes")
-async def generate_codes(request: Request) -> JSONResponse:
+async def generate_codes(request: Request) -> Json:
     """Codes that nobody can claim until they are activated [seed]; `codes` is how many [seed]."""
     holder = await _holder(request)
     fields = Fields(await rest.json_object(request))
@@ -129,7 +128,7 @@ async def generate_codes(request: Request) -> JSONResponse:
 # ------------------------------------------------------------------ the rest
 
 
-async def _unknown_route(request: Request) -> JSONResponse:
+async def _unknown_route(request: Request) -> Json:
     """Whatever else is asked below this path (choice)."""
     raise NoSuchRoute
 

@@ -1,14 +1,12 @@
 """Saying no in WalletApp's words: nearly all choices, told with their reasons in docs/vendors/walletapp.md."""
 
-from fastapi.responses import JSONResponse
-
 from resolvers import refusals
 from resolvers.refusals import InvalidInput, Refusal
 from schema import faults
 from schema.bounds import TookTooLong, TooLarge
 from schema.context import NotAdmitted
 from schema.faults import Away
-from schema.rest import NoSuchRoute, NotUnderstood
+from schema.rest import Json, NoSuchRoute, NotUnderstood
 
 
 class NotAllowed(NotAdmitted):
@@ -62,13 +60,13 @@ FIELDS = {"email": "email", "first_name": "firstname", "last_name": "lastname", 
 """What the verbs' fields are called here."""
 
 
-def words(no: Exception) -> JSONResponse:
+def words(no: Exception) -> Json:
     """A failure: `success` and `message`, a plain string; `errors` on fields alone."""
     status = STATUSES.get(type(no), 422 if isinstance(no, Refusal) else 500)
     told = "Server Error" if status == 500 else SENTENCES.get(type(no), str(no))
     body = {"success": False, "message": told}
     errors = _errors(no)
-    return JSONResponse({**body, "errors": errors} if errors else body, status, faults.headers(no))
+    return Json({**body, "errors": errors} if errors else body, status, faults.headers(no))
 
 
 def _errors(no: Exception) -> dict[str, list[str]]:

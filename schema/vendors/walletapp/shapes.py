@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from fastapi.responses import JSONResponse
-
 from db.models import Code, Organization, Product, Promotion
 from resolvers import rules
 from schema import pages
+from schema.rest import Json
 
 
-def answer(message: str, **members: Any) -> JSONResponse:
+def answer(message: str, **members: Any) -> Json:
     """A success, always with status 200; the sentences are compared letter for letter [seed]."""
-    return JSONResponse({"success": True, "message": message, **members})
+    return Json({"success": True, "message": message, **members})
 
 
 def issued(
