@@ -40,7 +40,7 @@ async def code(
             guard.check()
     except (InvalidInput, TooManyAttempts) as refusal:
         return Checked([refusal])
-    checked = _look(await settle.read([wish], hold=False), wish)
+    checked = _look(await settle.read([wish]), wish)
     if checked.refusals and guard is not None:
         guard.fail()
     return checked

@@ -1,6 +1,7 @@
 """Gathers what many ask at once, so that the database is asked once: in rounds, with no timer.
 
-What is asked while a round goes on rides in the next. Whoever comes alone is a round of one, at once.
+What is asked while a round goes on rides in the next, or boards the round where that waits for a lock. Whoever
+comes alone is a round of one, at once.
 """
 
 import asyncio
@@ -22,7 +23,33 @@ Asked = TypeVar("Asked")
 Told = TypeVar("Told")
 Settle = Callable[[Sequence[Asked]], Awaitable[Sequence[Told | Exception]]]
 
+Riders = list[tuple[Asked, asyncio.Future[Told]]]
+
 log = logging.getLogger("tessera")
+
+
+class NotYet(Exception):
+    """The answer to who boarded a round that could not take them: they ride in the next, before all others."""
+
+
+class Round(list[Asked]):
+    """What is asked in a round, by its riders, and those who wait for the next."""
+
+    def __init__(self, riders: Riders[Asked, Any], waiting: deque[tuple[Asked, asyncio.Future[Any]]]) -> None:
+        super().__init__(asked for asked, _ in riders)
+        self.riders, self.waiting = riders, waiting
+
+
+def board(round: Sequence[Asked], fits: Callable[[Asked], bool] = lambda _: True) -> None:
+    """Let those ride along, behind the others, who came meanwhile: until the round is full, or one doesn't fit.
+
+    What was not asked in a round of ours has nobody waiting.
+    """
+    while isinstance(round, Round) and round.waiting and len(round) < LARGEST and fits(round.waiting[0][0]):
+        rider = round.waiting.popleft()
+        if not rider[1].done():
+            round.riders.append(rider)
+            round.append(rider[0])
 
 
 class Rounds(Generic[Asked, Told]):
@@ -57,34 +84,38 @@ class Rounds(Generic[Asked, Told]):
                 told.cancel()
             self._waiting.clear()
 
-    def _next(self) -> list[tuple[Asked, asyncio.Future[Told]]]:
-        riders: list[tuple[Asked, asyncio.Future[Told]]] = []
+    def _next(self) -> Riders[Asked, Told]:
+        riders: Riders[Asked, Told] = []
         while self._waiting and len(riders) < LARGEST:
             asked, told = self._waiting.popleft()
             if not told.done():
                 riders.append((asked, told))
         return riders
 
-    async def _settle_round(self, riders: Sequence[tuple[Asked, asyncio.Future[Told]]]) -> None:
+    async def _settle_round(self, riders: Riders[Asked, Told], boards: bool = True) -> None:
         """Answer them together or, where that fails, each alone: a fault is its own rider's, an absence everybody's."""
         answers: Sequence[Told | Exception]
         try:
-            answers = await self._settle([asked for asked, _ in riders])
+            answers = await self._settle(Round(riders, self._waiting if boards else deque()))
         except Exception as fault:
             if len(riders) > 1 and not trouble.is_away(fault):
                 log.warning("a round of %s is settled one by one: %r", len(riders), fault)
                 for rider in riders:
                     if not rider[1].done():
-                        await self._settle_round([rider])
+                        await self._settle_round([rider], boards=False)
                 return
             answers = [fault] * len(riders)
-        for (_, told), answer in zip(riders, answers, strict=True):
+        late: Riders[Asked, Told] = []
+        for (asked, told), answer in zip(riders, answers, strict=True):
             if told.done():
                 continue
-            if isinstance(answer, Exception):
+            if isinstance(answer, NotYet):
+                late.append((asked, told))
+            elif isinstance(answer, Exception):
                 told.set_exception(answer)
             else:
                 told.set_result(answer)
+        self._waiting.extendleft(reversed(late))
 
 
 _rounds: WeakKeyDictionary[BaseDBAsyncClient, dict[Any, Rounds[Any, Any]]] = WeakKeyDictionary()

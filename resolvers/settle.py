@@ -5,18 +5,17 @@ however many processes and hosts do the same. (On SQLite the transaction itself 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Coroutine, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 from tortoise.transactions import in_transaction
 
 from db import sql, trouble
-from db.models import Claim
+from db.models import Claim, Promotion
 from db.queries import claims, codes, customers, idempotency, locations, promotions, usage
 from db.queries.customers import Acting, Known
 from db.queries.idempotency import Answer, Taking
 from db.queries.usage import Bucket, Share
-from resolvers import buckets, remember
+from resolvers import buckets, gather, remember
 from resolvers.book import Book, Claimed, Kept, Key, Wish, share
 from resolvers.refusals import Refusal
 from resolvers.sense import CheckedPerson
@@ -24,18 +23,29 @@ from resolvers.sense import CheckedPerson
 
 @trouble.retried
 async def wishes(round: Sequence[Wish]) -> list[Claimed | Exception]:
-    """What each is answered, decided in the order they came; a refusal is a value here and changes nothing."""
+    """What each is answered, decided in the order they came; a refusal is a value here and changes nothing.
+
+    Who comes while the locks are waited for boards, unless they have a key: keys are taken before promotions, so
+    that nobody waits in a circle. Whose promotion isn't locked by then rides in the next round.
+    """
     async with in_transaction():
+        gather.board(round)
         taken = await _take_keys(round)
-        book = await read(round, hold=True)
+        locked = await promotions.of_codes({wish.code for wish in round}, hold=True)
+        early = len(round)
+        gather.board(round, lambda wish: wish.call is None)
+        book = await read(round, locked)
         book.kept = await _kept(round, taken)
-        answers = [_answer(book, wish) for wish in round]
+        answers = [_answer(book, wish, is_late=place >= early) for place, wish in enumerate(round)]
         await _write(book)
         await _keep_answers(book, taken)
         return answers
 
 
-def _answer(book: Book, wish: Wish) -> Claimed | Exception:
+def _answer(book: Book, wish: Wish, is_late: bool) -> Claimed | Exception:
+    code = book.codes.get(wish.code)
+    if is_late and code is not None and code.promotion_id not in book.promotions:
+        return gather.NotYet()
     try:
         return book.claim(wish)
     except Refusal as refusal:
@@ -45,49 +55,43 @@ def _answer(book: Book, wish: Wish) -> Claimed | Exception:
 # ------------------------------------------------------------------ reading
 
 
-async def read(round: Sequence[Wish], *, hold: bool) -> Book:
-    """All that the store knows of what is wished; with `hold` the promotions stay as they are read."""
-    book = Book()
+async def read(round: Sequence[Wish], locked: dict[int, Promotion] | None = None) -> Book:
+    """All that the store knows of what is wished; where promotions are locked, those alone, to be written to."""
+    hold = locked is not None
     texts = {wish.code for wish in round}
-    deeds: list[Coroutine[Any, Any, None]] = [_read_promotions(book, texts, hold), _read_codes(book, texts)]
-    if emails := {wish.customer for wish in round if wish.customer is not None}:
-        deeds.append(_read_customers(book, emails, hold))
-    if orders := {(*wish.code, wish.order.reference) for wish in round if wish.order.reference is not None}:
-        deeds.append(_read_orders(book, orders))
-    await sql.together(*deeds)
-    if book.customers:
-        await _read_held(book, [wish for wish in round if wish.customer in book.customers])
+    emails = {wish.customer for wish in round if wish.customer is not None}
+    orders = {(*wish.code, wish.order.reference) for wish in round if wish.order.reference is not None}
+    book = Book()
+    book.promotions = await promotions.of_codes(texts, hold=False) if locked is None else locked
+    book.codes, book.customers, on_orders, *_ = await sql.together(
+        codes.by_texts(texts),
+        customers.known(emails, hold=hold),
+        claims.standing_on_orders(orders),
+        *([sql.plan_once()] if hold else []),
+    )
+    for claim, email_key in on_orders:
+        owner = None if email_key is None else (claim.organization_id, email_key)
+        book.on_order[claim.code_id, claim.order_key or ""] = claim, owner
+    await _read_held(book, round)
     if any(wish.location for wish in round):
         book.linked = await locations.ids_of_promotions(list(book.promotions))
     return book
 
 
-async def _read_promotions(book: Book, texts: set[Key], hold: bool) -> None:
-    book.promotions = await promotions.of_codes(texts, hold=hold)
-
-
-async def _read_codes(book: Book, texts: set[Key]) -> None:
-    book.codes = await codes.by_texts(texts)
-
-
-async def _read_customers(book: Book, emails: set[Key], hold: bool) -> None:
-    book.customers = await customers.known(emails, hold=hold)
-
-
-async def _read_orders(book: Book, orders: set[tuple[int, str, str]]) -> None:
-    for claim, email_key in await claims.standing_on_orders(orders):
-        owner = None if email_key is None else (claim.organization_id, email_key)
-        book.on_order[claim.code_id, claim.order_key or ""] = claim, owner
-
-
 async def _read_held(book: Book, round: Sequence[Wish]) -> None:
     """What is held by those who are known; others hold nothing."""
-    pairs = {(*wish.customer, wish.text_key) for wish in round if wish.customer is not None}
+    names = {known.id: name for name, known in book.customers.items()}
+    known = {name: id for id, name in names.items()}
+    pairs = {
+        (known[wish.customer], book.codes[wish.code].id)
+        for wish in round
+        if wish.customer in known and wish.code in book.codes
+    }
     held = await claims.held(pairs)
     ids = [row.first_of_code for row in held if row.first_of_code is not None]
     first = {claim.id: claim for claim in await claims.of_ids(ids)} if ids else {}
     for row in held:
-        who = row.organization_id, row.email_key
+        who = names[row.customer_id]
         book.of_code[who, row.code_id] = row.of_code
         book.of_promotion[who, row.promotion_id] = row.of_promotion
         if row.first_of_code in first:
@@ -99,26 +103,20 @@ async def _read_held(book: Book, round: Sequence[Wish]) -> None:
 
 async def _write(book: Book) -> None:
     made = [claim for _, claim in book.granted]
-    deeds: list[Coroutine[Any, Any, None]] = []
-    if made:
-        await sql.check_by_one_plan()
-        await _name_customers(book)
-        deeds += [
-            claims.add_all(made),
-            codes.count_claims(Counter(claim.code_id for claim in made)),
-            promotions.count_claims(Counter(claim.promotion_id for claim in made)),
-            usage.add_each(_shares(book)),
-        ]
-    if book.renewed:
-        deeds.append(claims.keep_tokens(book.renewed.values()))
-    await sql.together(*deeds)
+    await _name_customers(book)
+    await sql.together(
+        claims.add_all(made),
+        claims.keep_tokens(book.renewed.values()),
+        codes.count_claims(Counter(claim.code_id for claim in made)),
+        promotions.count_claims(Counter(claim.promotion_id for claim in made)),
+        usage.add_each(_shares(book)),
+    )
 
 
 async def _name_customers(book: Book) -> None:
     """Write down who claims, and give the claims their customers' ids."""
     ids = {key: known.id for key, known in book.customers.items()}
-    if acting := _acting(book):
-        ids |= await customers.ensure_all(acting)
+    ids |= await customers.ensure_all(_acting(book))
     for wish, claim in book.granted:
         if wish.customer is not None:
             claim.customer_id = ids[wish.customer]

@@ -14,7 +14,7 @@ STREAMED = 1_000
 """Rows that a walk over many claims holds at a time."""
 
 _IDS = sql.Given(id="bigint")
-_PAIRS = sql.Given(organization_id="bigint", email_key="text", text_key="text")
+_PAIRS = sql.Given(customer_id="bigint", code_id="bigint")
 _ORDERS = sql.Given(organization_id="bigint", text_key="text", reference="text")
 _TOKENS = sql.Given(id="bigint", exchange_key="text", exchange_until="timestamptz")
 _COLUMNS = {
@@ -56,8 +56,7 @@ class Held(NamedTuple):
     The promotion's are counted only where it has a limit for them.
     """
 
-    organization_id: int
-    email_key: str
+    customer_id: int
     code_id: int
     promotion_id: int
     of_code: int
@@ -65,40 +64,39 @@ class Held(NamedTuple):
     first_of_code: int | None
 
 
-async def held(pairs: Collection[tuple[int, str, str]]) -> list[Held]:
-    """What customers hold of codes, where either is limited; asked by organization, address and text key.
+def held(pairs: Collection[tuple[int, int]]) -> sql.Deed[list[Held]]:
+    """What customers hold of codes, where either is limited; asked by their ids.
 
     The plus signs keep the databases to the index of a customer's claims: one person has few, one code may have
     a million.
     """
-    found = await _PAIRS.rows(
+    return _PAIRS.deed(
         """
-        SELECT asked.organization_id, asked.email_key, code.id AS code_id, code.promotion_id,
-            (SELECT COUNT(*) FROM claim WHERE claim.customer_id = customer.id
+        SELECT asked.customer_id, code.id AS code_id, code.promotion_id,
+            (SELECT COUNT(*) FROM claim WHERE claim.customer_id = asked.customer_id
                 AND +claim.code_id = code.id AND claim.released_at IS NULL) AS of_code,
             CASE WHEN promotion.per_customer IS NULL THEN 0 ELSE
-                (SELECT COUNT(*) FROM claim WHERE claim.customer_id = customer.id
+                (SELECT COUNT(*) FROM claim WHERE claim.customer_id = asked.customer_id
                     AND +claim.promotion_id = promotion.id AND claim.released_at IS NULL) END AS of_promotion,
-            (SELECT claim.id FROM claim WHERE claim.customer_id = customer.id
+            (SELECT claim.id FROM claim WHERE claim.customer_id = asked.customer_id
                 AND +claim.code_id = code.id AND claim.released_at IS NULL
                 ORDER BY claim.created_at, claim.id LIMIT 1) AS first_of_code
-        FROM {given} AS asked CROSS JOIN customer CROSS JOIN code CROSS JOIN promotion
-        WHERE customer.organization_id = asked.organization_id AND customer.email_key = asked.email_key
-            AND code.organization_id = asked.organization_id AND code.text_key = asked.text_key
-            AND promotion.id = code.promotion_id
+        FROM {given} AS asked CROSS JOIN code CROSS JOIN promotion
+        WHERE code.id = asked.code_id AND promotion.id = code.promotion_id
             AND (promotion.per_customer IS NOT NULL OR promotion.per_customer_and_code IS NOT NULL)
         """,
         pairs,
+        tells=Held._fields,
+        read=lambda rows: [Held(**row) for row in rows],
     )
-    return [Held(**row) for row in found]
 
 
-async def standing_on_orders(orders: Collection[tuple[int, str, str]]) -> list[tuple[Claim, str | None]]:
+def standing_on_orders(orders: Collection[tuple[int, str, str]]) -> sql.Deed[list[tuple[Claim, str | None]]]:
     """The standing claims that orders hold, each with its customer's address.
 
     Asked by organization, the code's text key and the order's reference.
     """
-    found = await _ORDERS.rows(
+    return _ORDERS.deed(
         """
         SELECT claim.*, customer.email_key AS customer_email_key
         FROM {given} AS asked CROSS JOIN code CROSS JOIN claim CROSS JOIN customer
@@ -107,9 +105,14 @@ async def standing_on_orders(orders: Collection[tuple[int, str, str]]) -> list[t
             AND claim.order_key = asked.reference AND customer.id = claim.customer_id
         """,
         orders,
+        tells=(*sql.columns(Claim), "customer_email_key"),
+        read=_with_emails,
     )
-    emails = [row.pop("customer_email_key") for row in found]
-    return list(zip(sql.models(Claim, found), emails, strict=True))
+
+
+def _with_emails(rows: list[sql.Row]) -> list[tuple[Claim, str | None]]:
+    emails = [row.pop("customer_email_key") for row in rows]
+    return list(zip(sql.models(Claim, rows), emails, strict=True))
 
 
 async def of_ids(ids: Iterable[int]) -> list[Claim]:
@@ -124,27 +127,32 @@ def draft(values: dict[str, Any]) -> Claim:
     return sql.as_read(Claim, unknown | values)
 
 
-async def add_all(drafts: Sequence[Claim]) -> None:
+def add_all(drafts: Sequence[Claim]) -> sql.Deed[None]:
     """Write drafts, whose customers are known by now, in their order; they get their ids.
 
     Each has an exchange key of its own.
     """
     columns = ", ".join(_COLUMNS)
-    written = await _DRAFTS.rows(
+
+    def number(written: list[sql.Row]) -> None:
+        ids = {row["exchange_key"]: row["id"] for row in written}
+        for draft in drafts:
+            draft.id = ids[draft.exchange_key or ""]
+
+    return _DRAFTS.deed(
         f"""
         INSERT INTO claim ({columns}) SELECT {columns} FROM {{given}} AS draft WHERE true ORDER BY place
         RETURNING exchange_key, id
         """,  # noqa: S608 (names of columns, nothing that was said)
         [(place, *map(vars(draft).get, _COLUMNS)) for place, draft in enumerate(drafts)],
+        tells=("exchange_key", "id"),
+        read=number,
     )
-    ids = {row["exchange_key"]: row["id"] for row in written}
-    for draft in drafts:
-        draft.id = ids[draft.exchange_key or ""]
 
 
-async def keep_tokens(claims: Iterable[Claim]) -> None:
+def keep_tokens(claims: Iterable[Claim]) -> sql.Deed[None]:
     """Write what the claims have as their exchange keys now."""
-    await _TOKENS.rows(
+    return _TOKENS.change(
         """
         UPDATE claim SET exchange_key = given.exchange_key, exchange_until = given.exchange_until
         FROM {given} AS given WHERE claim.id = given.id

@@ -26,16 +26,17 @@ async def by_text(organization_id: int, text_key: str) -> Code | None:
     return await Code.get_or_none(organization_id=organization_id, text_key=text_key)
 
 
-async def by_texts(texts: Collection[tuple[int, str]]) -> dict[tuple[int, str], Code]:
+def by_texts(texts: Collection[tuple[int, str]]) -> sql.Deed[dict[tuple[int, str], Code]]:
     """Codes of any organizations, by organization and text key."""
-    found = await _TEXTS.rows(
+    return _TEXTS.deed(
         """
         SELECT code.* FROM {given} AS asked CROSS JOIN code
         WHERE code.organization_id = asked.organization_id AND code.text_key = asked.text_key
         """,
         texts,
+        tells=sql.columns(Code),
+        read=lambda rows: {(code.organization_id, code.text_key): code for code in sql.models(Code, rows)},
     )
-    return {(code.organization_id, code.text_key): code for code in sql.models(Code, found)}
 
 
 async def by_id(organization_id: int, code_id: int) -> Code | None:
@@ -128,13 +129,13 @@ _INSERT = """
 
 async def insert(texts: Sequence[tuple[str, str]], shared: Shared, now: datetime) -> list[int]:
     """Insert (text, key) pairs, skipping those that exist; the ids of the new ones."""
-    await sql.check_by_one_plan()
+    await sql.plan_once()
     return [row["id"] for row in await _NEW.rows(_INSERT, texts, *_kept(shared), now)]
 
 
 async def insert_many(texts: Sequence[tuple[str, str]], shared: Shared, now: datetime) -> int:
     """The same, when nobody asks which; how many are new."""
-    await sql.check_by_one_plan()
+    await sql.plan_once()
     return await _NEW.number(_INSERT, texts, *_kept(shared), now)
 
 
@@ -167,9 +168,9 @@ async def count_claim(code_id: int, change: int) -> None:
     await Code.filter(id=code_id).update(claim_count=F("claim_count") + change)
 
 
-async def count_claims(more: Mapping[int, int]) -> None:
+def count_claims(more: Mapping[int, int]) -> sql.Deed[None]:
     """So many claims more, by the code's id."""
-    await _MORE.rows(
+    return _MORE.change(
         "UPDATE code SET claim_count = claim_count + more.claims FROM {given} AS more WHERE code.id = more.id",
         more.items(),
     )
@@ -215,7 +216,7 @@ async def insert_each(organization_id: int, promotion_id: int, new: Sequence[New
     """Insert codes that differ in more than their texts, skipping those that exist; the new keys."""
     if not new:
         return set()
-    await sql.check_by_one_plan()
+    await sql.plan_once()
     inserted = await _NEW_EACH.rows(
         """
         INSERT INTO code (organization_id, promotion_id, metadata, created_at, updated_at, is_enabled, off_peak,

@@ -29,9 +29,9 @@ class Known(NamedTuple):
     has_joined: bool
 
 
-async def known(emails: Collection[tuple[int, str]], *, hold: bool) -> dict[tuple[int, str], Known]:
+def known(emails: Collection[tuple[int, str]], *, hold: bool) -> sql.Deed[dict[tuple[int, str], Known]]:
     """Those of these customers that there are, by organization and address; with `hold` nobody deletes them now."""
-    found = await _EMAILS.rows(
+    return _EMAILS.deed(
         """
         SELECT customer.organization_id, customer.email_key, customer.id, customer.first_name, customer.last_name,
             customer.joined_at IS NOT NULL AS has_joined
@@ -39,9 +39,10 @@ async def known(emails: Collection[tuple[int, str]], *, hold: bool) -> dict[tupl
         WHERE customer.organization_id = asked.organization_id AND customer.email_key = asked.email_key
         """,
         emails,
+        tells=("organization_id", "email_key", *Known._fields),
+        read=lambda rows: {(row.pop("organization_id"), row.pop("email_key")): Known(**row) for row in rows},
         lock="FOR KEY SHARE OF customer" if hold else "",
     )
-    return {(row.pop("organization_id"), row.pop("email_key")): Known(**row) for row in found}
 
 
 async def by_ids(ids: Iterable[int]) -> dict[int, Customer]:
@@ -91,12 +92,12 @@ class Acting(NamedTuple):
     now: datetime
 
 
-async def ensure_all(acting: Iterable[Acting]) -> dict[tuple[int, str], int]:
+def ensure_all(acting: Iterable[Acting]) -> sql.Deed[dict[tuple[int, str], int]]:
     """As `ensure`, of many who have joined: their ids, by organization and address. No address may come twice.
 
     They are written by organization and address, so that two who ensure the same ones don't wait in a circle.
     """
-    ensured = await _ACTING.rows(
+    return _ACTING.deed(
         """
         INSERT INTO customer (organization_id, email, email_key, first_name, last_name, joined_at,
                               particulars, created_at, updated_at)
@@ -109,8 +110,9 @@ async def ensure_all(acting: Iterable[Acting]) -> dict[tuple[int, str], int]:
         RETURNING organization_id, email_key, id
         """,
         acting,
+        tells=("organization_id", "email_key", "id"),
+        read=lambda rows: {(row["organization_id"], row["email_key"]): row["id"] for row in rows},
     )
-    return {(row["organization_id"], row["email_key"]): row["id"] for row in ensured}
 
 
 async def keep_told(customer: Customer, particulars: dict[str, Any], brought_by_id: int | None, now: datetime) -> None:

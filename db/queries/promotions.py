@@ -40,12 +40,12 @@ async def hold(promotion_id: int) -> Promotion | None:
     return await Promotion.filter(id=promotion_id).select_for_update(no_key=True).first()
 
 
-async def of_codes(texts: Collection[tuple[int, str]], *, hold: bool) -> dict[int, Promotion]:
+def of_codes(texts: Collection[tuple[int, str]], *, hold: bool) -> sql.Deed[dict[int, Promotion]]:
     """The promotions of codes, named by organization and text key; with `hold` their rows are locked, by id.
 
     Whoever locks several does so in that order, so that nobody waits in a circle.
     """
-    found = await _OF_CODES.rows(
+    return _OF_CODES.deed(
         """
         SELECT * FROM promotion WHERE id IN (
             SELECT code.promotion_id FROM {given} AS asked CROSS JOIN code
@@ -53,9 +53,10 @@ async def of_codes(texts: Collection[tuple[int, str]], *, hold: bool) -> dict[in
         ) ORDER BY id
         """,
         texts,
+        tells=sql.columns(Promotion),
+        read=lambda rows: {promotion.id: promotion for promotion in sql.models(Promotion, rows)},
         lock="FOR NO KEY UPDATE" if hold else "",
     )
-    return {promotion.id: promotion for promotion in sql.models(Promotion, found)}
 
 
 async def hold_of_claim(organization_id: int, claim_id: int) -> Promotion | None:
@@ -83,9 +84,9 @@ async def count_claim(promotion_id: int, change: int) -> None:
     await Promotion.filter(id=promotion_id).update(claim_count=F("claim_count") + change)
 
 
-async def count_claims(more: Mapping[int, int]) -> None:
+def count_claims(more: Mapping[int, int]) -> sql.Deed[None]:
     """So many claims more, by the promotion's id."""
-    await _MORE.rows(
+    return _MORE.change(
         """
         UPDATE promotion SET claim_count = claim_count + more.claims FROM {given} AS more
         WHERE promotion.id = more.id

@@ -61,9 +61,9 @@ async def add(buckets: Iterable[Bucket], share: Share) -> None:
     await add_each(dict.fromkeys(buckets, share))
 
 
-async def add_each(shares: Mapping[Bucket, Share]) -> None:
+def add_each(shares: Mapping[Bucket, Share]) -> sql.Deed[None]:
     """Add to each bucket a share of its own."""
-    await _SHARES.rows(
+    return _SHARES.change(
         """
         INSERT INTO usagestat (organization_id, promotion_id, level, starts_at, currency, claims, order_total,
             order_quantity, discount_total, deleted_claims, deleted_order_total, deleted_order_quantity,

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from tortoise.connection import get_connection
+from tortoise.exceptions import OperationalError
 from tortoise.transactions import in_transaction
 
 from db import sql
@@ -57,7 +58,7 @@ async def test_what_rows_refer_to_is_not_planned_for_each(organization: Organiza
         assert await codes.insert_many([("A", "a")], shared, NOW) == 1
         modes += await sql.rows("SHOW plan_cache_mode")
     modes += await sql.rows("SHOW plan_cache_mode")
-    assert [mode["plan_cache_mode"] for mode in modes] == ["auto", "force_custom_plan"]
+    assert [mode["plan_cache_mode"] for mode in modes] == ["force_generic_plan", "force_custom_plan"]
 
 
 async def test_an_instant_is_as_the_models_have_it(organization: Organization) -> None:
@@ -69,17 +70,36 @@ async def test_an_instant_is_as_the_models_have_it(organization: Organization) -
     assert (await Organization.get()).created_at == at
 
 
-async def test_statements_together_are_run_in_their_order(organization: Organization) -> None:
-    """All of them, also when one fails; the first failure is told once they are over."""
-    done: list[int] = []
+def places(*rows: int, over: int = 0) -> sql.Deed[list[int]]:
+    return GIVEN.deed(
+        "SELECT place, text FROM {given} AS given WHERE place > $1 ORDER BY place",
+        [(place, "x", None) for place in rows],
+        over,
+        tells=("place", "text"),
+        read=lambda rows: [row["place"] for row in rows],
+    )
 
-    async def deed(number: int, fails: bool = False) -> None:
-        await GIVEN.rows("SELECT place FROM {given} AS given", [(number, None, None)])
-        done.append(number)
-        if fails:
-            raise RuntimeError(str(number))
 
-    with pytest.raises(RuntimeError, match="2"):
+def naming(id: int, name: str) -> sql.Deed[None]:
+    text = "UPDATE organization SET name = given.text FROM {given} AS given WHERE organization.id = given.place"
+    return GIVEN.change(text, [(id, name, None)])
+
+
+async def test_statements_together_tell_what_each_tells_alone(organization: Organization) -> None:
+    """Also where one only writes, has values of its own, finds nothing or has no rows to be run for."""
+    deeds = [places(3, 1, 2), naming(organization.id, "new"), places(), places(7, over=7), places(8, 9, over=8)]
+    answers: list[list[int] | None] = [[1, 2, 3], None, [], [], [9]]
+    assert [await deed for deed in deeds] == answers
+    assert await sql.together(*deeds) == answers
+    assert await sql.together() == []
+    assert await sql.together(naming(organization.id, "newer"), naming(organization.id + 1, "none")) == [None, None]
+    assert (await Organization.get()).name == "newer"
+
+
+async def test_of_statements_together_none_goes_on_alone(organization: Organization) -> None:
+    """One that fails is told once all are over, and leaves nothing of the others."""
+    nobody = GIVEN.change("UPDATE organization SET account_id = 0, name = {given}", [(0, None, None)])
+    with pytest.raises(OperationalError):
         async with in_transaction():
-            await sql.together(deed(1), deed(2, fails=True), deed(3), deed(4, fails=True))
-    assert done == [1, 2, 3, 4]
+            await sql.together(naming(organization.id, "new"), nobody, naming(organization.id, "newer"))
+    assert (await Organization.get()).name == organization.name

@@ -178,3 +178,88 @@ def test_a_loop_that_is_closed_lets_those_who_wait_go() -> None:
         return tasks
 
     assert all(task.cancelled() for task in asyncio.run(close()))
+
+
+# ------------------------------------------------------------------ boarding
+
+
+class Boarding(Line):
+    """A line whose rounds board even numbers once they may go, and take none above 100 of those."""
+
+    async def settle(self, asked: Sequence[int]) -> list[int | Exception]:
+        early = len(asked)
+        await self.go.acquire()
+        gather.board(asked, lambda number: number % 2 == 0)
+        self.rounds.append(list(asked))
+        for number in asked:
+            if number in self.wrong:
+                raise self.wrong[number]
+        taken = [place < early or number <= 100 for place, number in enumerate(asked)]
+        return [2 * number if takes else gather.NotYet() for number, takes in zip(asked, taken, strict=True)]
+
+
+async def test_who_comes_while_a_round_waits_boards_it_up_to_the_first_that_does_not_fit() -> None:
+    """Nobody overtakes who can't board."""
+    line = Boarding()
+    rounds = Rounds(line.settle)
+    first = ride(rounds, 1)
+    await settled()
+    others = ride(rounds, 4, 2, 7, 6)
+    line.let(2)
+    assert await asyncio.gather(*first, *others) == [2, 8, 4, 14, 12]
+    assert line.rounds == [[1, 4, 2], [7, 6]]
+
+
+async def test_whom_a_round_could_not_take_rides_in_the_next_before_all_others() -> None:
+    line = Boarding()
+    rounds = Rounds(line.settle)
+    first = ride(rounds, 1)
+    await settled()
+    others = ride(rounds, 200, 4, 300, 3)
+    line.let(2)
+    assert await asyncio.gather(*first, *others) == [2, 400, 8, 600, 6]
+    assert line.rounds == [[1, 200, 4, 300], [200, 300, 3]]
+
+
+async def test_a_full_round_boards_nobody() -> None:
+    line = Boarding()
+    rounds = Rounds(line.settle)
+    first = ride(rounds, 1)
+    await settled()
+    others = ride(rounds, *([2] * gather.LARGEST))
+    line.let(2)
+    await asyncio.gather(*first, *others)
+    assert [len(round) for round in line.rounds] == [gather.LARGEST, 1]
+
+
+async def test_who_leaves_before_boarding_is_left_out() -> None:
+    line = Boarding()
+    rounds = Rounds(line.settle)
+    first = ride(rounds, 1)
+    await settled()
+    gone, other = ride(rounds, 2, 4)
+    await settled()
+    gone.cancel()
+    await settled()
+    line.let(1)
+    assert await asyncio.gather(*first, other) == [2, 8]
+    assert line.rounds == [[1, 4]]
+
+
+async def test_a_fault_of_who_boarded_is_not_the_others() -> None:
+    """Each is settled alone then, and boards nobody."""
+    line = Boarding()
+    line.wrong[4] = RuntimeError("a bug")
+    rounds = Rounds(line.settle)
+    first = ride(rounds, 1)
+    await settled()
+    others = ride(rounds, 4, 6)
+    await settled()
+    line.let(1)
+    await settled()
+    later = ride(rounds, 8)
+    await settled()
+    line.let(4)
+    answers = await asyncio.gather(*first, *others, *later, return_exceptions=True)
+    assert [answer if isinstance(answer, int) else type(answer) for answer in answers] == [2, RuntimeError, 12, 16]
+    assert line.rounds == [[1, 4, 6], [1], [4], [6], [8]]

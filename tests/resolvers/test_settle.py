@@ -1,19 +1,21 @@
 """Rounds: many claims in one transaction are answered as if they had come one after another."""
 
 import asyncio
-from collections.abc import Iterator
+import contextvars
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from tortoise.connection import get_connection
+from tortoise.transactions import in_transaction
 
 from db import sql
 from db.models import Claim, Code, Customer, IdempotencyKey, Organization, Promotion, UsageStat
-from db.queries import claims, promotions
+from db.queries import promotions
 from resolvers import exchange, gather, release, settle, terms, verify
-from resolvers.book import Claimed, Wish
+from resolvers.book import Book, Claimed, Wish
 from resolvers.refusals import (
     AlreadyClaimed,
     CustomerLimitReached,
@@ -349,16 +351,16 @@ async def test_a_key_is_free_again_after_a_day(organization: Organization) -> No
 @contextmanager
 def cursed(email: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """While a bug fails whatever round has this customer's claim to write."""
-    write = claims.add_all
+    together = sql.together
 
-    async def failing(drafts: list[Claim]) -> None:
-        await write(drafts)
-        emails = await Customer.filter(id__in=[draft.customer_id for draft in drafts]).values_list("email", flat=True)
-        if email in list(emails):
+    async def failing(*deeds: sql.Deed[Any]) -> list[Any]:
+        told = await together(*deeds)
+        if await Claim.exists(customer__email=email):
             raise RuntimeError("a bug")
+        return told
 
     with monkeypatch.context() as patched:
-        patched.setattr(claims, "add_all", failing)
+        patched.setattr(sql, "together", failing)
         yield
 
 
@@ -411,19 +413,51 @@ async def test_many_at_once_are_few_transactions(organization: Organization, mon
     assert {count for (bucket, reason), count in tally._gathered.items() if reason == "FULLY_CLAIMED"} == {10}
 
 
+async def test_who_comes_while_the_lock_is_waited_for_boards_the_round(
+    organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but those of another promotion, on PostgreSQL: theirs is not locked, so they ride in the next round."""
+    held = await make.promotion(organization, "A1", "A2")
+    await make.promotion(organization, "B1")
+    settled_at_once: list[list[str]] = []
+    writing = settle._write
+
+    async def noted(book: Book) -> None:
+        settled_at_once.append([wish.text for wish, _ in book.granted])
+        await writing(book)
+
+    monkeypatch.setattr(settle, "_write", noted)
+    outside = contextvars.copy_context()  # of the transaction that holds them up
+
+    def comes(text: str, email: str) -> asyncio.Task[Claimed]:
+        return outside.run(asyncio.create_task, claimed(organization, text, email=email))
+
+    async with in_transaction():
+        await promotions.hold(held.id)
+        first = comes("A1", ADA)
+        await asyncio.sleep(0.2)
+        others = [comes("A2", BEN), comes("B1", CLEO), comes("A1", "dan@example.com")]
+        await asyncio.sleep(0.2)
+    answers = await asyncio.wait_for(asyncio.gather(first, *others, return_exceptions=True), 10)
+    assert [type(answer) for answer in answers] == [Claimed, Claimed, Claimed, FullyClaimed]
+    assert settled_at_once == ([["A1", "A2", "B1"]] if sql.is_alone() else [["A1", "A2"], ["B1"]])
+    assert await verify.counters(organization) == []
+
+
 async def test_a_round_of_any_size_is_the_same_few_statements(
     organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One claim and a full round ask the database as often."""
     await make.code(organization, per_code=None, per_customer_and_code=None)
     asked: list[str] = []
-    asking = sql.Given.rows
+    asking = sql.statement
 
-    async def noted(self: sql.Given, text: str, *said: Any, **named: Any) -> Any:
+    async def noted(text: str, values: Sequence[Any]) -> Any:
         asked.append(text)
-        return await asking(self, text, *said, **named)
+        return await asking(text, values)
 
-    monkeypatch.setattr(sql.Given, "rows", noted)
+    monkeypatch.setattr(sql, "statement", noted)
+    statements = 9 if sql.is_alone() else 4  # those that don't wait for each other are one on PostgreSQL
     await settle.wishes([wish(organization, email="first@example.com", order=order("R-0"))])
     alone = list(asked)
     asked.clear()
@@ -431,10 +465,10 @@ async def test_a_round_of_any_size_is_the_same_few_statements(
     answers = await settle.wishes(full)
     assert [told(answer) for answer in answers] == ["claimed"] * gather.LARGEST
     assert asked == alone
-    assert len(alone) == 9
+    assert len(alone) == statements
     asked.clear()
     await settle.wishes([wish(organization, email=f"c{n}@example.com", order=order(f"S-{n}")) for n in (1, 2)])
-    assert len(asked) == 9  # those who are known are asked about, and need not be written
+    assert len(asked) == statements  # those who are known are asked about, and need not be written
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
