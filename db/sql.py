@@ -1,6 +1,5 @@
 """Statements that say in SQL what the models can't, in words both databases know."""
 
-import asyncio
 import functools
 import json
 import re
@@ -9,6 +8,8 @@ from typing import Any, Generic, TypeVar
 
 from tortoise.connection import get_connection
 from tortoise.models import Model
+
+from db import sqlite
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
@@ -43,7 +44,8 @@ class Deed(Generic[T]):
         return self._run().__await__()
 
     async def _run(self) -> T:
-        return self.read(await statement(self.text, self.values) if self.text else [])
+        [told] = await together(self)
+        return told  # type: ignore[no-any-return]
 
 
 async def together(*deeds: Deed[Any]) -> list[Any]:
@@ -53,18 +55,15 @@ async def together(*deeds: Deed[Any]) -> list[Any]:
     do. On PostgreSQL they are one statement, and so one trip; each sees the rows as they were before it.
     """
     asked = [deed for deed in deeds if deed.text]
-    told = await (_one_by_one(asked) if _is_sqlite() or len(asked) < 2 else _as_one(asked))
+    connection = get_connection("default")
+    if asked and isinstance(connection, sqlite.ImmediateTransaction):
+        told = await connection.execute_each([(deed.text, deed.values) for deed in asked])
+    elif len(asked) < 2 or _is_sqlite():
+        told = [await statement(deed.text, deed.values) for deed in asked]
+    else:
+        told = await _as_one(asked)
     rows = iter(told)
     return [deed.read(next(rows) if deed.text else []) for deed in deeds]
-
-
-async def _one_by_one(deeds: Sequence[Deed[Any]]) -> list[list[Row]]:
-    # None may go on after the transaction is over, so a failure is told once all are done.
-    answers = await asyncio.gather(*(statement(deed.text, deed.values) for deed in deeds), return_exceptions=True)
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
-    return answers  # type: ignore[return-value]
 
 
 async def _as_one(deeds: Sequence[Deed[Any]]) -> list[list[Row]]:

@@ -40,10 +40,21 @@ class ImmediateTransaction(SqliteTransactionWrapper):
         await self._connection.execute("BEGIN IMMEDIATE")
 
     @translate_exceptions
-    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
-        """The rows of a statement; several may be asked for at once, as they are run in that order."""
-        self.log.debug("%s: %s", query, values)
-        return [dict(row) for row in await self._connection.execute_fetchall(query, values or [])]
+    async def execute_each(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> list[list[dict[str, Any]]]:
+        """The rows of each statement, run in their order by one call of the database's thread.
+
+        aiosqlite has no word of its own for that. A call for each statement wakes the loop as often, and the
+        thread then waits for it.
+        """
+        connection = self._connection
+
+        def each() -> list[list[dict[str, Any]]]:
+            found = (connection._conn.execute(text, values) for text, values in statements)
+            return [[dict(row) for row in rows.fetchall()] for rows in found]
+
+        for text, values in statements:
+            self.log.debug("%s: %s", text, values)
+        return await connection._execute(each)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class ImmediateContext(SqliteTransactionContext):

@@ -97,7 +97,7 @@ async def test_statements_together_tell_what_each_tells_alone(organization: Orga
 
 
 async def test_of_statements_together_none_goes_on_alone(organization: Organization) -> None:
-    """One that fails is told once all are over, and leaves nothing of the others."""
+    """One that fails leaves nothing of the others."""
     nobody = GIVEN.change("UPDATE organization SET account_id = 0, name = {given}", [(0, None, None)])
     with pytest.raises(OperationalError):
         async with in_transaction():
