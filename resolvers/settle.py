@@ -64,7 +64,7 @@ async def read(round: Sequence[Wish], locked: dict[int, Promotion] | None = None
     book = Book()
     book.promotions = await promotions.of_codes(texts, hold=False) if locked is None else locked
     book.codes, book.customers, on_orders, *_ = await sql.together(
-        codes.by_texts(texts),
+        codes.by_texts(texts, codes.FOR_CLAIMS if hold else ()),
         customers.known(emails, hold=hold),
         claims.standing_on_orders(orders),
         *([sql.plan_once()] if hold else []),
