@@ -206,9 +206,14 @@ def taken_off(promotion: Promotion, order: CheckedOrder) -> int | None:
     return money.discount(promotion.discount_kind, promotion.discount_value, order.total, promotion.maximum_discount)
 
 
-def share(claim: Claim) -> Share:
-    """What a claim puts into the sums of its buckets."""
-    return Share(1, claim.order_total or 0, claim.order_quantity or 0, claim.discount or 0)
+def share(*claims: Claim) -> Share:
+    """What claims put into the sums of their buckets."""
+    return Share(
+        len(claims),
+        sum([claim.order_total or 0 for claim in claims]),
+        sum([claim.order_quantity or 0 for claim in claims]),
+        sum([claim.discount or 0 for claim in claims]),
+    )
 
 
 def token_hash(token: str) -> str:

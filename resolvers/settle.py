@@ -157,7 +157,7 @@ def _shares(book: Book) -> dict[Bucket, Share]:
         alike[claim.organization_id, claim.promotion_id, claim.currency, second].append(claim)
     shares: dict[Bucket, Share] = defaultdict(lambda: usage.NOTHING)
     for made in alike.values():
-        one, whole = made[0], sum(map(share, made), usage.NOTHING)
+        one, whole = made[0], share(*made)
         zone = zones[one.organization_id]
         for bucket in buckets.of(one.organization_id, one.promotion_id, one.currency, one.created_at, zone):
             shares[bucket] += whole
