@@ -40,8 +40,10 @@ class ImmediateTransaction(SqliteTransactionWrapper):
         await self._connection.execute("BEGIN IMMEDIATE")
 
     @translate_exceptions
-    async def execute_each(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> list[list[dict[str, Any]]]:
-        """The rows of each statement, run in their order by one call of the database's thread.
+    async def execute_each(
+        self, statements: Sequence[tuple[str, Sequence[Any], Sequence[Sequence[Any]] | None]]
+    ) -> list[list[dict[str, Any]]]:
+        """What each statement tells, run in their order by one call of the database's thread; or for each of its rows.
 
         aiosqlite has no word of its own for that. A call for each statement wakes the loop as often, and the
         thread then waits for it.
@@ -49,11 +51,12 @@ class ImmediateTransaction(SqliteTransactionWrapper):
         connection = self._connection
 
         def each() -> list[list[dict[str, Any]]]:
-            found = (connection._conn.execute(text, values) for text, values in statements)
-            return [[dict(row) for row in rows.fetchall()] for rows in found]
+            run, run_many = connection._conn.execute, connection._conn.executemany
+            found = (run(text, values) if rows is None else run_many(text, rows) for text, values, rows in statements)
+            return [[dict(row) for row in told.fetchall()] for told in found]
 
-        for text, values in statements:
-            self.log.debug("%s: %s", text, values)
+        for text, values, rows in statements:
+            self.log.debug("%s: %s", text, values if rows is None else rows)
         return await connection._execute(each)  # type: ignore[no-any-return, no-untyped-call]
 
 

@@ -7,7 +7,7 @@ asks nothing of the store, and what is to be written stands in it at the end.
 import hashlib
 import secrets
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -71,7 +71,10 @@ class Kept:
 
 @dataclass
 class Book:
-    """The first fields are what was read, by organization and text or by id; the last, what is to be written."""
+    """The first fields are what was read, by organization and text or by id; the last, what is to be written.
+
+    Between them are the ids that customers get who are new, and those of the claims to be granted.
+    """
 
     promotions: dict[int, Promotion] = field(default_factory=dict)
     codes: dict[Key, Code] = field(default_factory=dict)
@@ -82,6 +85,9 @@ class Book:
     first_of_code: dict[tuple[Key, int], Claim] = field(default_factory=dict)
     on_order: dict[tuple[int, str], tuple[Claim, Key | None]] = field(default_factory=dict)
     kept: dict[Key, Kept] = field(default_factory=dict)
+
+    new_customers: dict[Key, int] = field(default_factory=dict)
+    new_claims: Sequence[int] = ()
 
     granted: list[tuple[Wish, Claim]] = field(default_factory=list)
     renewed: dict[int, Claim] = field(default_factory=dict)
@@ -158,13 +164,14 @@ class Book:
     def _again(self, claim: Claim, now: datetime) -> Claimed:
         token = secrets.token_hex(12)
         claim.exchange_key, claim.exchange_until = token_hash(token), now + TOKEN_GOOD_FOR
-        if claim.id is not None:  # else it is written in this round anyway
+        if claim.id not in self.new_claims:  # those are written in this round anyway
             self.renewed[claim.id] = claim
         return Claimed(claim, token, replayed=True)
 
     def _grant(self, wish: Wish, code: Code, promotion: Promotion) -> Claimed:
         who, token = wish.customer, secrets.token_hex(12)
-        claim = claims.draft(_row(wish, code, promotion, token))
+        ids = {"id": self.new_claims[len(self.granted)], "customer_id": self._customer_id(who)}
+        claim = claims.draft(ids | _row(wish, code, promotion, token))
         if who is not None:
             self.of_code[who, code.id] += 1
             self.of_promotion[who, promotion.id] += 1
@@ -176,9 +183,15 @@ class Book:
         self.granted.append((wish, claim))
         return Claimed(claim, token, replayed=False)
 
+    def _customer_id(self, who: Key | None) -> int | None:
+        if who is None:
+            return None
+        known = self.customers.get(who)
+        return known.id if known else self.new_customers[who]
+
 
 def _row(wish: Wish, code: Code, promotion: Promotion, token: str) -> dict[str, Any]:
-    """A claim's columns, but for its customer's."""
+    """A claim's columns, but for its id and its customer's."""
     order = wish.order
     return {
         "organization_id": wish.organization.id,

@@ -132,6 +132,8 @@ async def answer(settle: Settle[Asked, Told], asked: Asked) -> Told:
         if isinstance(told, Exception):
             raise told
         return told
-    here = _rounds.setdefault(connection, {})
-    rounds: Rounds[Asked, Told] = here.setdefault(settle, Rounds(settle))
+    try:
+        rounds: Rounds[Asked, Told] = _rounds[connection][settle]
+    except KeyError:
+        rounds = _rounds.setdefault(connection, {})[settle] = Rounds(settle)
     return await rounds.ride(asked)

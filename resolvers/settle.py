@@ -9,8 +9,8 @@ from collections.abc import Collection, Sequence
 
 from tortoise.transactions import in_transaction
 
-from db import sql, trouble
-from db.models import Claim, Promotion
+from db import deeds, trouble
+from db.models import Claim, Customer, Promotion
 from db.queries import claims, codes, customers, idempotency, locations, promotions, usage
 from db.queries.customers import Acting, Known
 from db.queries.idempotency import Answer, Taking
@@ -63,12 +63,17 @@ async def read(round: Sequence[Wish], locked: dict[int, Promotion] | None = None
     orders = {(*wish.code, wish.order.reference) for wish in round if wish.order.reference is not None}
     book = Book()
     book.promotions = await promotions.of_codes(texts, hold=False) if locked is None else locked
-    book.codes, book.customers, on_orders, *_ = await sql.together(
+    to_write = (
+        (deeds.new_ids(Customer, len(emails)), deeds.new_ids(Claim, len(round)), deeds.plan_once()) if hold else ()
+    )
+    book.codes, book.customers, on_orders, *drawn = await deeds.together(
         codes.by_texts(texts, codes.FOR_CLAIMS if hold else ()),
         customers.known(emails, hold=hold),
         claims.standing_on_orders(orders),
-        *([sql.plan_once()] if hold else []),
+        *to_write,
     )
+    if drawn:
+        book.new_customers, book.new_claims = dict(zip(emails, drawn[0], strict=True)), drawn[1]
     for claim, email_key in on_orders:
         owner = None if email_key is None else (claim.organization_id, email_key)
         book.on_order[claim.code_id, claim.order_key or ""] = claim, owner
@@ -103,23 +108,14 @@ async def _read_held(book: Book, round: Sequence[Wish]) -> None:
 
 async def _write(book: Book) -> None:
     made = [claim for _, claim in book.granted]
-    await _name_customers(book)
-    await sql.together(
+    await deeds.together(
+        customers.ensure_all(_acting(book)),
         claims.add_all(made),
         claims.keep_tokens(book.renewed.values()),
         codes.count_claims(Counter(claim.code_id for claim in made)),
         promotions.count_claims(Counter(claim.promotion_id for claim in made)),
         usage.add_each(_shares(book)),
     )
-
-
-async def _name_customers(book: Book) -> None:
-    """Write down who claims, and give the claims their customers' ids."""
-    ids = {key: known.id for key, known in book.customers.items()}
-    ids |= await customers.ensure_all(_acting(book))
-    for wish, claim in book.granted:
-        if wish.customer is not None:
-            claim.customer_id = ids[wish.customer]
 
 
 def _acting(book: Book) -> Collection[Acting]:
@@ -134,8 +130,9 @@ def _acting(book: Book) -> Collection[Acting]:
                 first_name=before.first_name or told.first_name, last_name=before.last_name or told.last_name
             )
         elif _tells_more(book.customers.get(wish.customer), told):
+            new = book.new_customers[wish.customer]
             acting[wish.customer] = Acting(
-                wish.organization.id, told.email, told.email_key, told.first_name, told.last_name, wish.now
+                new, wish.organization.id, told.email, told.email_key, told.first_name, told.last_name, wish.now
             )
     return acting.values()
 

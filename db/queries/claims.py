@@ -7,17 +7,18 @@ from typing import Any, NamedTuple
 from tortoise.functions import Count
 from tortoise.queryset import QuerySet
 
-from db import paging, sql
+from db import deeds, paging, sql
 from db.models import Claim
 
 STREAMED = 1_000
 """Rows that a walk over many claims holds at a time."""
 
-_IDS = sql.Given(id="bigint")
-_PAIRS = sql.Given(customer_id="bigint", code_id="bigint")
-_ORDERS = sql.Given(organization_id="bigint", text_key="text", reference="text")
-_TOKENS = sql.Given(id="bigint", exchange_key="text", exchange_until="timestamptz")
+_IDS = deeds.Given(id="bigint")
+_PAIRS = deeds.Given(customer_id="bigint", code_id="bigint")
+_ORDERS = deeds.Given(organization_id="bigint", text_key="text", reference="text")
+_TOKENS = deeds.Given(id="bigint", exchange_key="text", exchange_until="timestamptz")
 _COLUMNS = {
+    "id": "bigint",
     "customer_id": "bigint",
     "organization_id": "bigint",
     "promotion_id": "bigint",
@@ -35,7 +36,7 @@ _COLUMNS = {
     "exchange_until": "timestamptz",
     "created_at": "timestamptz",
 }
-_DRAFTS = sql.Given(place="bigint", **_COLUMNS)
+_DRAFTS = deeds.Given(**_COLUMNS)
 
 
 async def by_id(organization_id: int, claim_id: int) -> Claim | None:
@@ -64,7 +65,7 @@ class Held(NamedTuple):
     first_of_code: int | None
 
 
-def held(pairs: Collection[tuple[int, int]]) -> sql.Deed[list[Held]]:
+def held(pairs: Collection[tuple[int, int]]) -> deeds.Deed[list[Held]]:
     """What customers hold of codes, where either is limited; asked by their ids.
 
     The plus signs keep the databases to the index of a customer's claims: one person has few, one code may have
@@ -91,7 +92,7 @@ def held(pairs: Collection[tuple[int, int]]) -> sql.Deed[list[Held]]:
     )
 
 
-def standing_on_orders(orders: Collection[tuple[int, str, str]]) -> sql.Deed[list[tuple[Claim, str | None]]]:
+def standing_on_orders(orders: Collection[tuple[int, str, str]]) -> deeds.Deed[list[tuple[Claim, str | None]]]:
     """The standing claims that orders hold, each with its customer's address.
 
     Asked by organization, the code's text key and the order's reference.
@@ -110,7 +111,7 @@ def standing_on_orders(orders: Collection[tuple[int, str, str]]) -> sql.Deed[lis
     )
 
 
-def _with_emails(rows: list[sql.Row]) -> list[tuple[Claim, str | None]]:
+def _with_emails(rows: list[deeds.Row]) -> list[tuple[Claim, str | None]]:
     emails = [row.pop("customer_email_key") for row in rows]
     return list(zip(sql.models(Claim, rows), emails, strict=True))
 
@@ -122,35 +123,16 @@ async def of_ids(ids: Iterable[int]) -> list[Claim]:
 
 
 def draft(values: dict[str, Any]) -> Claim:
-    """A claim that is not written yet: it has no id, and no customer's."""
-    unknown = {"id": None, "customer_id": None, "released_at": None, "release_reason": None}
-    return sql.as_read(Claim, unknown | values)
+    """A claim that is not written yet."""
+    return sql.as_read(Claim, {"released_at": None, "release_reason": None, **values})
 
 
-def add_all(drafts: Sequence[Claim]) -> sql.Deed[None]:
-    """Write drafts, whose customers are known by now, in their order; they get their ids.
-
-    Each has an exchange key of its own.
-    """
-    columns = ", ".join(_COLUMNS)
-
-    def number(written: list[sql.Row]) -> None:
-        ids = {row["exchange_key"]: row["id"] for row in written}
-        for draft in drafts:
-            draft.id = ids[draft.exchange_key or ""]
-
-    return _DRAFTS.deed(
-        f"""
-        INSERT INTO claim ({columns}) SELECT {columns} FROM {{given}} AS draft WHERE true ORDER BY place
-        RETURNING exchange_key, id
-        """,  # noqa: S608 (names of columns, nothing that was said)
-        [(place, *map(vars(draft).get, _COLUMNS)) for place, draft in enumerate(drafts)],
-        tells=("exchange_key", "id"),
-        read=number,
-    )
+def add_all(drafts: Sequence[Claim]) -> deeds.Deed[None]:
+    """Write drafts."""
+    return _DRAFTS.insert("claim", [[*map(vars(draft).get, _COLUMNS)] for draft in drafts])
 
 
-def keep_tokens(claims: Iterable[Claim]) -> sql.Deed[None]:
+def keep_tokens(claims: Iterable[Claim]) -> deeds.Deed[None]:
     """Write what the claims have as their exchange keys now."""
     return _TOKENS.change(
         """

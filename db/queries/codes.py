@@ -7,17 +7,17 @@ from typing import Any, NamedTuple
 from tortoise.expressions import Case, F, Q, When
 from tortoise.queryset import QuerySet
 
-from db import sql
+from db import deeds, sql
 from db.models import Code
 
 BATCH = 2_000
 """Ids that a question names, and codes that an import inserts at once."""
 
-_TEXTS = sql.Given(organization_id="bigint", text_key="text")
-_KEYS = sql.Given(text_key="text")
-_MORE = sql.Given(id="bigint", claims="bigint")
-_NEW = sql.Given(text="text", text_key="text")
-_NEW_EACH = sql.Given(
+_TEXTS = deeds.Given(organization_id="bigint", text_key="text")
+_KEYS = deeds.Given(text_key="text")
+_MORE = deeds.Given(id="bigint", claims="bigint")
+_NEW = deeds.Given(text="text", text_key="text")
+_NEW_EACH = deeds.Given(
     text="text", text_key="text", allowed_claims="int", starts_at="timestamptz", ends_at="timestamptz"
 )
 
@@ -32,7 +32,9 @@ async def by_text(organization_id: int, text_key: str) -> Code | None:
     return await Code.get_or_none(organization_id=organization_id, text_key=text_key)
 
 
-def by_texts(texts: Collection[tuple[int, str]], columns: Sequence[str] = ()) -> sql.Deed[dict[tuple[int, str], Code]]:
+def by_texts(
+    texts: Collection[tuple[int, str]], columns: Sequence[str] = ()
+) -> deeds.Deed[dict[tuple[int, str], Code]]:
     """Codes of any organizations, by organization and text key; of all columns or of these."""
     columns = columns or sql.columns(Code)
     return _TEXTS.deed(
@@ -136,13 +138,13 @@ _INSERT = """
 
 async def insert(texts: Sequence[tuple[str, str]], shared: Shared, now: datetime) -> list[int]:
     """Insert (text, key) pairs, skipping those that exist; the ids of the new ones."""
-    await sql.plan_once()
+    await deeds.plan_once()
     return [row["id"] for row in await _NEW.rows(_INSERT, texts, *_kept(shared), now)]
 
 
 async def insert_many(texts: Sequence[tuple[str, str]], shared: Shared, now: datetime) -> int:
     """The same, when nobody asks which; how many are new."""
-    await sql.plan_once()
+    await deeds.plan_once()
     return await _NEW.number(_INSERT, texts, *_kept(shared), now)
 
 
@@ -175,7 +177,7 @@ async def count_claim(code_id: int, change: int) -> None:
     await Code.filter(id=code_id).update(claim_count=F("claim_count") + change)
 
 
-def count_claims(more: Mapping[int, int]) -> sql.Deed[None]:
+def count_claims(more: Mapping[int, int]) -> deeds.Deed[None]:
     """So many claims more, by the code's id."""
     return _MORE.change(
         "UPDATE code SET claim_count = claim_count + more.claims FROM {given} AS more WHERE code.id = more.id",
@@ -223,7 +225,7 @@ async def insert_each(organization_id: int, promotion_id: int, new: Sequence[New
     """Insert codes that differ in more than their texts, skipping those that exist; the new keys."""
     if not new:
         return set()
-    await sql.plan_once()
+    await deeds.plan_once()
     inserted = await _NEW_EACH.rows(
         """
         INSERT INTO code (organization_id, promotion_id, metadata, created_at, updated_at, is_enabled, off_peak,

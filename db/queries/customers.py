@@ -7,12 +7,18 @@ from typing import Any, NamedTuple
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from db import sql
+from db import deeds, sql
 from db.models import Claim, Code, Customer, Job
 
-_EMAILS = sql.Given(organization_id="bigint", email_key="text")
-_ACTING = sql.Given(
-    organization_id="bigint", email="text", email_key="text", first_name="text", last_name="text", now="timestamptz"
+_EMAILS = deeds.Given(organization_id="bigint", email_key="text")
+_ACTING = deeds.Given(
+    id="bigint",
+    organization_id="bigint",
+    email="text",
+    email_key="text",
+    first_name="text",
+    last_name="text",
+    now="timestamptz",
 )
 
 
@@ -29,7 +35,7 @@ class Known(NamedTuple):
     has_joined: bool
 
 
-def known(emails: Collection[tuple[int, str]], *, hold: bool) -> sql.Deed[dict[tuple[int, str], Known]]:
+def known(emails: Collection[tuple[int, str]], *, hold: bool) -> deeds.Deed[dict[tuple[int, str], Known]]:
     """Those of these customers that there are, by organization and address; with `hold` nobody deletes them now."""
     return _EMAILS.deed(
         """
@@ -82,8 +88,9 @@ async def ensure(
 
 
 class Acting(NamedTuple):
-    """Somebody who acts now, with the names they told."""
+    """Somebody who acts now, with the names they told; the id is theirs if they are new."""
 
+    id: int
     organization_id: int
     email: str
     email_key: str
@@ -92,26 +99,23 @@ class Acting(NamedTuple):
     now: datetime
 
 
-def ensure_all(acting: Iterable[Acting]) -> sql.Deed[dict[tuple[int, str], int]]:
-    """As `ensure`, of many who have joined: their ids, by organization and address. No address may come twice.
+def ensure_all(acting: Iterable[Acting]) -> deeds.Deed[None]:
+    """As `ensure`, of many who have joined. No address may come twice.
 
     They are written by organization and address, so that two who ensure the same ones don't wait in a circle.
     """
-    return _ACTING.deed(
+    return _ACTING.change(
         """
-        INSERT INTO customer (organization_id, email, email_key, first_name, last_name, joined_at,
+        INSERT INTO customer (id, organization_id, email, email_key, first_name, last_name, joined_at,
                               particulars, created_at, updated_at)
-        SELECT organization_id, email, email_key, first_name, last_name, now, '{}', now, now
+        SELECT id, organization_id, email, email_key, first_name, last_name, now, '{}', now, now
         FROM {given} AS acting WHERE true ORDER BY organization_id, email_key
         ON CONFLICT (organization_id, email_key) DO UPDATE SET
             first_name = COALESCE(customer.first_name, excluded.first_name),
             last_name = COALESCE(customer.last_name, excluded.last_name),
             joined_at = COALESCE(customer.joined_at, excluded.joined_at)
-        RETURNING organization_id, email_key, id
         """,
         acting,
-        tells=("organization_id", "email_key", "id"),
-        read=lambda rows: {(row["organization_id"], row["email_key"]): row["id"] for row in rows},
     )
 
 

@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from db import sql
+from db import deeds, sql
 from db.models import IdempotencyKey
 
-_VALUES = sql.Given(organization_id="bigint", value="text")
-_TAKING = sql.Given(
+_VALUES = deeds.Given(organization_id="bigint", value="text")
+_TAKING = deeds.Given(
     organization_id="bigint", value="text", fingerprint="text", now="timestamptz", forgotten="timestamptz"
 )
-_ANSWERS = sql.Given(organization_id="bigint", value="text", fingerprint="text", answer="text")
+_ANSWERS = deeds.Given(organization_id="bigint", value="text", fingerprint="text", answer="text")
 
 
 class Taking(NamedTuple):

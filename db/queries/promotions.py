@@ -7,11 +7,11 @@ from typing import Any
 from tortoise.expressions import Case, F, Q, Subquery, When
 from tortoise.queryset import QuerySet
 
-from db import sql
+from db import deeds, sql
 from db.models import DEFAULT_REFERENCE, Claim, Promotion
 
-_OF_CODES = sql.Given(organization_id="bigint", text_key="text")
-_MORE = sql.Given(id="bigint", claims="bigint")
+_OF_CODES = deeds.Given(organization_id="bigint", text_key="text")
+_MORE = deeds.Given(id="bigint", claims="bigint")
 
 
 async def by_id(organization_id: int, promotion_id: int) -> Promotion | None:
@@ -40,7 +40,7 @@ async def hold(promotion_id: int) -> Promotion | None:
     return await Promotion.filter(id=promotion_id).select_for_update(no_key=True).first()
 
 
-def of_codes(texts: Collection[tuple[int, str]], *, hold: bool) -> sql.Deed[dict[int, Promotion]]:
+def of_codes(texts: Collection[tuple[int, str]], *, hold: bool) -> deeds.Deed[dict[int, Promotion]]:
     """The promotions of codes, named by organization and text key; with `hold` their rows are locked, by id.
 
     Whoever locks several does so in that order, so that nobody waits in a circle.
@@ -84,7 +84,7 @@ async def count_claim(promotion_id: int, change: int) -> None:
     await Promotion.filter(id=promotion_id).update(claim_count=F("claim_count") + change)
 
 
-def count_claims(more: Mapping[int, int]) -> sql.Deed[None]:
+def count_claims(more: Mapping[int, int]) -> deeds.Deed[None]:
     """So many claims more, by the promotion's id."""
     return _MORE.change(
         """

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from tortoise.expressions import Q
 
-from db import sql
+from db import deeds, sql
 from db.models import RefusalStat, UsageLevel, UsageStat
 
 
@@ -52,8 +52,10 @@ _BUCKET = {
     "starts_at": "timestamptz",
     "currency": "text",
 }
-_SHARES = sql.Given(**_BUCKET, claims="bigint", order_total="bigint", order_quantity="bigint", discount_total="bigint")
-_REFUSALS = sql.Given(**_BUCKET, reason="text", count="bigint")
+_SHARES = deeds.Given(
+    **_BUCKET, claims="bigint", order_total="bigint", order_quantity="bigint", discount_total="bigint"
+)
+_REFUSALS = deeds.Given(**_BUCKET, reason="text", count="bigint")
 
 
 async def add(buckets: Iterable[Bucket], share: Share) -> None:
@@ -61,7 +63,7 @@ async def add(buckets: Iterable[Bucket], share: Share) -> None:
     await add_each(dict.fromkeys(buckets, share))
 
 
-def add_each(shares: Mapping[Bucket, Share]) -> sql.Deed[None]:
+def add_each(shares: Mapping[Bucket, Share]) -> deeds.Deed[None]:
     """Add to each bucket a share of its own."""
     return _SHARES.change(
         """

@@ -7,13 +7,13 @@ from tortoise.connection import get_connection
 from tortoise.exceptions import OperationalError
 from tortoise.transactions import in_transaction
 
-from db import sql
+from db import deeds, sql
 from db.models import Organization
 from db.queries import codes
 from tests import make
 from tests.make import NOW
 
-GIVEN = sql.Given(place="bigint", text="text", at="timestamptz")
+GIVEN = deeds.Given(place="bigint", text="text", at="timestamptz")
 TEXTS = ["plain", "", 'it\'s "quoted"', "back\\slash", "é 😀 \u2028", "$1 ?1 {given}", "null", '["x"]', None]
 
 
@@ -70,7 +70,7 @@ async def test_an_instant_is_as_the_models_have_it(organization: Organization) -
     assert (await Organization.get()).created_at == at
 
 
-def places(*rows: int, over: int = 0) -> sql.Deed[list[int]]:
+def places(*rows: int, over: int = 0) -> deeds.Deed[list[int]]:
     return GIVEN.deed(
         "SELECT place, text FROM {given} AS given WHERE place > $1 ORDER BY place",
         [(place, "x", None) for place in rows],
@@ -80,19 +80,19 @@ def places(*rows: int, over: int = 0) -> sql.Deed[list[int]]:
     )
 
 
-def naming(id: int, name: str) -> sql.Deed[None]:
+def naming(id: int, name: str) -> deeds.Deed[None]:
     text = "UPDATE organization SET name = given.text FROM {given} AS given WHERE organization.id = given.place"
     return GIVEN.change(text, [(id, name, None)])
 
 
 async def test_statements_together_tell_what_each_tells_alone(organization: Organization) -> None:
     """Also where one only writes, has values of its own, finds nothing or has no rows to be run for."""
-    deeds = [places(3, 1, 2), naming(organization.id, "new"), places(), places(7, over=7), places(8, 9, over=8)]
+    asked = [places(3, 1, 2), naming(organization.id, "new"), places(), places(7, over=7), places(8, 9, over=8)]
     answers: list[list[int] | None] = [[1, 2, 3], None, [], [], [9]]
-    assert [await deed for deed in deeds] == answers
-    assert await sql.together(*deeds) == answers
-    assert await sql.together() == []
-    assert await sql.together(naming(organization.id, "newer"), naming(organization.id + 1, "none")) == [None, None]
+    assert [await deed for deed in asked] == answers
+    assert await deeds.together(*asked) == answers
+    assert await deeds.together() == []
+    assert await deeds.together(naming(organization.id, "newer"), naming(organization.id + 1, "none")) == [None, None]
     assert (await Organization.get()).name == "newer"
 
 
@@ -101,5 +101,5 @@ async def test_of_statements_together_none_goes_on_alone(organization: Organizat
     nobody = GIVEN.change("UPDATE organization SET account_id = 0, name = {given}", [(0, None, None)])
     with pytest.raises(OperationalError):
         async with in_transaction():
-            await sql.together(naming(organization.id, "new"), nobody, naming(organization.id, "newer"))
+            await deeds.together(naming(organization.id, "new"), nobody, naming(organization.id, "newer"))
     assert (await Organization.get()).name == organization.name
