@@ -198,51 +198,51 @@ class Boarding(Line):
         return [2 * number if takes else gather.NotYet() for number, takes in zip(asked, taken, strict=True)]
 
 
+async def waiting(line: Boarding) -> tuple[Rounds[int, int], asyncio.Task[int]]:
+    """Rounds whose first one, of a 1 alone, has not gone yet, and who rides in it."""
+    rounds = Rounds(line.settle)
+    [first] = ride(rounds, 1)
+    await settled()
+    return rounds, first
+
+
 async def test_who_comes_while_a_round_waits_boards_it_up_to_the_first_that_does_not_fit() -> None:
     """Nobody overtakes who can't board."""
     line = Boarding()
-    rounds = Rounds(line.settle)
-    first = ride(rounds, 1)
-    await settled()
+    rounds, first = await waiting(line)
     others = ride(rounds, 4, 2, 7, 6)
     line.let(2)
-    assert await asyncio.gather(*first, *others) == [2, 8, 4, 14, 12]
+    assert await asyncio.gather(first, *others) == [2, 8, 4, 14, 12]
     assert line.rounds == [[1, 4, 2], [7, 6]]
 
 
 async def test_whom_a_round_could_not_take_rides_in_the_next_before_all_others() -> None:
     line = Boarding()
-    rounds = Rounds(line.settle)
-    first = ride(rounds, 1)
-    await settled()
+    rounds, first = await waiting(line)
     others = ride(rounds, 200, 4, 300, 3)
     line.let(2)
-    assert await asyncio.gather(*first, *others) == [2, 400, 8, 600, 6]
+    assert await asyncio.gather(first, *others) == [2, 400, 8, 600, 6]
     assert line.rounds == [[1, 200, 4, 300], [200, 300, 3]]
 
 
 async def test_a_full_round_boards_nobody() -> None:
     line = Boarding()
-    rounds = Rounds(line.settle)
-    first = ride(rounds, 1)
-    await settled()
+    rounds, first = await waiting(line)
     others = ride(rounds, *([2] * gather.LARGEST))
     line.let(2)
-    await asyncio.gather(*first, *others)
+    await asyncio.gather(first, *others)
     assert [len(round) for round in line.rounds] == [gather.LARGEST, 1]
 
 
 async def test_who_leaves_before_boarding_is_left_out() -> None:
     line = Boarding()
-    rounds = Rounds(line.settle)
-    first = ride(rounds, 1)
-    await settled()
+    rounds, first = await waiting(line)
     gone, other = ride(rounds, 2, 4)
     await settled()
     gone.cancel()
     await settled()
     line.let(1)
-    assert await asyncio.gather(*first, other) == [2, 8]
+    assert await asyncio.gather(first, other) == [2, 8]
     assert line.rounds == [[1, 4]]
 
 
@@ -250,9 +250,7 @@ async def test_a_fault_of_who_boarded_is_not_the_others() -> None:
     """Each is settled alone then, and boards nobody."""
     line = Boarding()
     line.wrong[4] = RuntimeError("a bug")
-    rounds = Rounds(line.settle)
-    first = ride(rounds, 1)
-    await settled()
+    rounds, first = await waiting(line)
     others = ride(rounds, 4, 6)
     await settled()
     line.let(1)
@@ -260,6 +258,6 @@ async def test_a_fault_of_who_boarded_is_not_the_others() -> None:
     later = ride(rounds, 8)
     await settled()
     line.let(4)
-    answers = await asyncio.gather(*first, *others, *later, return_exceptions=True)
+    answers = await asyncio.gather(first, *others, *later, return_exceptions=True)
     assert [answer if isinstance(answer, int) else type(answer) for answer in answers] == [2, RuntimeError, 12, 16]
     assert line.rounds == [[1, 4, 6], [1], [4], [6], [8]]
