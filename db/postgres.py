@@ -145,12 +145,12 @@ class Round(TransactionWrapper):
 
     async def begin(self) -> None:
         client = self._parent
-        if not client.keeps_plans:
-            client.rounds += 1
-            if client.rounds % ROUNDS_BETWEEN == 0:
-                client.keeps_plans = bool(await self._connection.fetchval(_ARE_LARGE))
         self.keeps_plans = client.keeps_plans
         await self._connection.execute(_BEGIN_KEEPING if self.keeps_plans else "BEGIN")
+        if not self.keeps_plans:
+            client.rounds += 1
+            if client.rounds % ROUNDS_BETWEEN == 0:  # in the transaction, as a pooler keeps that on one connection
+                client.keeps_plans = bool(await self._connection.fetchval(_ARE_LARGE))
 
     async def commit(self) -> None:
         await self._connection.execute("COMMIT")

@@ -13,8 +13,6 @@ from db.queries.usage import Bucket
 from resolvers import buckets
 from resolvers.refusals import Refusal
 
-WRITTEN_AT_ONCE = 1_000
-
 
 class Refusals:
     """The refusals of one process that are not written yet."""
@@ -37,11 +35,9 @@ class Refusals:
     async def write(self) -> None:
         """Write what was gathered; what can't be written now is kept for the next time."""
         gathered, self._gathered = self._gathered, Counter()
-        waiting = sorted(gathered.items(), key=lambda item: (str(item[0][0]), item[0][1]))
+        in_order = sorted(gathered.items(), key=lambda item: (str(item[0][0]), item[0][1]))
         try:
-            while waiting:
-                rows = [(bucket, reason, count) for (bucket, reason), count in waiting[:WRITTEN_AT_ONCE]]
-                await usage.count_refusals(rows)
-                del waiting[:WRITTEN_AT_ONCE]
-        finally:
-            self._gathered.update(dict(waiting))
+            await usage.count_refusals((bucket, reason, count) for (bucket, reason), count in in_order)
+        except BaseException:
+            self._gathered.update(gathered)
+            raise
