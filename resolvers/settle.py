@@ -7,7 +7,7 @@ however many processes and hosts do the same. (On SQLite the transaction itself 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 
-from db import deeds, sql, trouble
+from db import deeds, trouble
 from db.models import Claim, Customer, Promotion
 from db.queries import claims, codes, customers, idempotency, locations, promotions, usage
 from db.queries.customers import Acting, Known
@@ -29,12 +29,10 @@ async def wishes(round: Sequence[Wish]) -> list[Claimed | Exception]:
     async with deeds.in_round():
         gather.board(round)
         taken = await _take_keys(round)
-        locked = None
-        if not sql.is_alone():
-            locked = await promotions.of_codes({wish.code for wish in round}, hold=True)
+        locked = await promotions.of_codes({wish.code for wish in round}, hold=True)
         early = len(round)
         gather.board(round, lambda wish: wish.call is None)
-        book = await read(round, locked, to_write=True)
+        book = await read(round, locked)
         book.kept = await _kept(round, taken)
         answers = [_answer(book, wish, is_late=place >= early) for place, wish in enumerate(round)]
         await _write(book)
@@ -55,23 +53,23 @@ def _answer(book: Book, wish: Wish, is_late: bool) -> Claimed | Exception:
 # ------------------------------------------------------------------ reading
 
 
-async def read(round: Sequence[Wish], locked: dict[int, Promotion] | None = None, *, to_write: bool = False) -> Book:
-    """All that the store knows of what is wished; where promotions are locked, of those alone."""
+async def read(round: Sequence[Wish], locked: dict[int, Promotion] | None = None) -> Book:
+    """All that the store knows of what is wished; where promotions are locked, those alone, to be written to."""
+    hold = locked is not None
     texts = {wish.code for wish in round}
     emails = {wish.customer for wish in round if wish.customer is not None}
     orders = {(*wish.code, wish.order.reference) for wish in round if wish.order.reference is not None}
     book = Book()
-    ids = (
-        (deeds.new_ids(Customer, len(emails)), deeds.new_ids(Claim, len(round)), deeds.plan_once()) if to_write else ()
+    book.promotions = await promotions.of_codes(texts, hold=False) if locked is None else locked
+    to_write = (
+        (deeds.new_ids(Customer, len(emails)), deeds.new_ids(Claim, len(round)), deeds.plan_once()) if hold else ()
     )
-    book.codes, book.customers, on_orders, found, *drawn = await deeds.together(
-        codes.by_texts(texts, codes.FOR_CLAIMS if to_write else ()),
-        customers.known(emails, hold=to_write),
+    book.codes, book.customers, on_orders, *drawn = await deeds.together(
+        codes.by_texts(texts, codes.FOR_CLAIMS if hold else ()),
+        customers.known(emails, hold=hold),
         claims.standing_on_orders(orders),
-        promotions.of_codes(texts if locked is None else (), hold=False),
-        *ids,
+        *to_write,
     )
-    book.promotions = found if locked is None else locked
     if drawn:
         book.new_customers, book.new_claims = dict(zip(emails, drawn[0], strict=True)), drawn[1]
     for claim, email_key in on_orders:
