@@ -3,14 +3,12 @@
 import functools
 import json
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, TypeVar
 
 from tortoise.connection import get_connection
 from tortoise.models import Model
-from tortoise.transactions import in_transaction
 
-from db import postgres, sql, sqlite
+from db import sql, sqlite
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -176,12 +174,6 @@ _WRITER = json.JSONEncoder(
 )
 
 
-def in_round() -> AbstractAsyncContextManager[Any]:
-    """A transaction of deeds that find rows by their keys, again and again; inside another it is a part of that."""
-    connection = get_connection("default")
-    return connection.in_round() if isinstance(connection, postgres.Client) else in_transaction()
-
-
 def new_ids(model: type[Model], number: int) -> Deed[list[int]]:
     """Ids for rows that the present transaction may write, in their order; those that it doesn't use may stay unused.
 
@@ -202,10 +194,9 @@ def plan_once() -> Deed[None]:
     db/postgres.py), which costs a round as much as running it. A plan that is kept was made for tables of any
     size: it uses an index, as one that reads all of a small table would be kept when that is large, but it can't
     tell which index is the better one. So only what has no choice may come after this: rows by their id, or new
-    ones. A round keeps the plans of all its statements once its tables are large; SQLite does so anyway.
+    ones. SQLite keeps its plans anyway.
     """
-    connection = get_connection("default")
-    if sql.is_alone() or (isinstance(connection, postgres.Round) and connection.keeps_plans):
-        return Deed("", [], (), lambda _: None)
-    sets = (f"set_config('{name}', '{value}', true) AS {name}" for name, value in postgres.KEPT_PLANS.items())
-    return Deed(f"SELECT {', '.join(sets)}", [], tuple(postgres.KEPT_PLANS), lambda _: None)
+    settings = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+    settings |= {"enable_hashjoin": "off", "enable_mergejoin": "off"}
+    sets = (f"set_config('{name}', '{value}', true) AS {name}" for name, value in settings.items())
+    return Deed("" if sql.is_alone() else f"SELECT {', '.join(sets)}", [], tuple(settings), lambda _: None)

@@ -113,52 +113,6 @@ class Pinned(PoolConnectionWrapper[asyncpg.Connection]):
             await super().__aexit__(exc_type, exc_val, exc_tb)
 
 
-KEPT_PLANS = {
-    "plan_cache_mode": "force_generic_plan",
-    "enable_seqscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
-}
-"""Settings of a transaction whose statements are planned once a connection, by indexes whatever the tables' size."""
-
-_BEGIN_KEEPING = "; ".join(["BEGIN", *(f"SET LOCAL {name} = {value}" for name, value in KEPT_PLANS.items())])
-
-ROUNDS_BETWEEN = 50
-"""Rounds after which a process looks again how large the tables are."""
-
-_ARE_LARGE = """
-    SELECT min(pg_relation_size(name::regclass)) >= 1000000
-    FROM unnest(ARRAY['code', 'customer', 'claim']) AS name
-    """
-
-
-class Round(TransactionWrapper):
-    """A transaction of statements that find rows by their keys, the same ones again and again.
-
-    To plan them takes PostgreSQL longer than to run them, so their plans are kept (KEPT_PLANS) as soon as that is
-    safe. While a table has few rows all of its indexes seem alike, and a plan that is kept from then might read
-    every row that has a key's first column. At a megabyte a key's own index is the better one by far.
-    """
-
-    _parent: "Client"
-    keeps_plans = False
-
-    async def begin(self) -> None:
-        client = self._parent
-        self.keeps_plans = client.keeps_plans
-        await self._connection.execute(_BEGIN_KEEPING if self.keeps_plans else "BEGIN")
-        if not self.keeps_plans:
-            client.rounds += 1
-            if client.rounds % ROUNDS_BETWEEN == 0:  # in the transaction, as a pooler keeps that on one connection
-                client.keeps_plans = bool(await self._connection.fetchval(_ARE_LARGE))
-
-    async def commit(self) -> None:
-        await self._connection.execute("COMMIT")
-
-    async def rollback(self) -> None:
-        await self._connection.execute("ROLLBACK")
-
-
 class Upper(Function):
     """UPPER of the letters A to Z, as SQLite knows it, whatever the database's collation makes of others."""
 
@@ -191,7 +145,6 @@ class Client(AsyncpgDBClient):
         super().__init__(**more)
         self.dsn, self.prepared = dsn, prepared
         self.pool_maxsize = connections
-        self.rounds, self.keeps_plans = 0, False  # told by Round
 
     async def create_connection(self, with_db: bool) -> None:
         """Open the pool; its connections are opened, and opened anew, as they are needed."""
@@ -212,10 +165,6 @@ class Client(AsyncpgDBClient):
 
     def _in_transaction(self) -> TransactionContext:
         return Context(TransactionWrapper(self), self._pool_init_lock)
-
-    def in_round(self) -> TransactionContext:
-        """`async with` around a round's transaction."""
-        return Context(Round(self), self._pool_init_lock)
 
 
 async def _plan_anew(connection: asyncpg.Connection) -> None:

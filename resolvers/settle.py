@@ -7,6 +7,8 @@ however many processes and hosts do the same. (On SQLite the transaction itself 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 
+from tortoise.transactions import in_transaction
+
 from db import deeds, trouble
 from db.models import Claim, Customer, Promotion
 from db.queries import claims, codes, customers, idempotency, locations, promotions, usage
@@ -26,7 +28,7 @@ async def wishes(round: Sequence[Wish]) -> list[Claimed | Exception]:
     Who comes while the locks are waited for boards, unless they have a key: keys are taken before promotions, so
     that nobody waits in a circle. Whose promotion isn't locked by then rides in the next round.
     """
-    async with deeds.in_round():
+    async with in_transaction():
         gather.board(round)
         taken = await _take_keys(round)
         locked = await promotions.of_codes({wish.code for wish in round}, hold=True)

@@ -2,11 +2,9 @@
 
 import asyncio
 import contextlib
-import re
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from itertools import count, islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,7 +16,7 @@ from tortoise.connection import get_connection
 from tortoise.transactions import in_transaction
 
 import db
-from db import deeds, postgres, trouble
+from db import postgres, trouble
 from db.models import Account
 from tests import make
 from tests.postgres import CARELESS, PGBOUNCER, Postgres, Server, pooled
@@ -172,53 +170,6 @@ async def test_a_request_that_is_cut_off_leaves_no_transaction(address: str) -> 
         assert await Account.all().count() == kept + 4
         [left] = await asked("SELECT count(*) AS n FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'")
         assert left["n"] == 0
-
-
-FILLED = """
-    INSERT INTO customer (organization_id, email, email_key, particulars, created_at, updated_at)
-        SELECT organization_id, 'b' || n, 'b' || n, '{}', created_at, created_at
-        FROM code, generate_series(1, 12000) AS n WHERE text = 'HOT';
-    INSERT INTO code (organization_id, promotion_id, text, text_key, is_enabled, claim_count, needs_activation, off_peak,
-            metadata, created_at, updated_at)
-        SELECT organization_id, promotion_id, 'c' || n, 'c' || n, true, 1, false, false, '{}', created_at, created_at
-        FROM code, generate_series(1, 12000) AS n WHERE text = 'HOT';
-    INSERT INTO claim (organization_id, promotion_id, code_id, customer_id, discount_kind, discount_value, created_at)
-        SELECT organization_id, promotion_id, id, (SELECT min(id) FROM customer), 'PERCENT', 1, created_at
-        FROM code WHERE text <> 'HOT'
-    """
-"""Twelve thousand each of codes, customers and claims, beside one code; over a megabyte of each."""
-
-KEPT = """
-    SELECT format('EXECUTE %I (%s)', name, array_to_string(array_fill('NULL'::text, ARRAY[places]), ', ')) AS run
-    FROM pg_prepared_statements, cardinality(parameter_types) AS places WHERE generic_plans > 1 AND places > 0
-    """
-"""The statements of a connection whose plans are kept."""
-
-
-async def test_a_round_keeps_its_plans_once_its_tables_are_large(address: str) -> None:
-    """What is found by a key is found by the key's own index then, not among all of its organization."""
-    async with db.opened(with_words(address, connections="2")):
-        organization = await make.organization()
-        code = await make.code(organization, "HOT", per_code=None)
-        client = get_connection("default")
-        assert isinstance(client, postgres.Client)
-        claims = (make.claimed(organization, "HOT", f"c{n}@example.com") for n in count())
-        for claim in islice(claims, postgres.ROUNDS_BETWEEN):
-            await claim
-        assert not client.keeps_plans
-        await client.execute_script(FILLED)
-        for claim in islice(claims, postgres.ROUNDS_BETWEEN + 10):
-            await claim
-        assert client.keeps_plans
-        async with deeds.in_round():
-            plans = [
-                str(line["QUERY PLAN"]) for one in await asked(KEPT) for line in await asked(f"EXPLAIN {one['run']}")
-            ]
-        used = re.findall(r"using (\w+) on (code|customer)\b", "\n".join(plans))
-        assert {table for _, table in used} == {"code", "customer"}
-        assert not {index for index, _ in used if "page" in index}
-        await code.refresh_from_db()
-        assert code.claim_count == 2 * postgres.ROUNDS_BETWEEN + 10
 
 
 async def test_a_deadlock_is_not_the_callers(address: str) -> None:
