@@ -89,7 +89,7 @@ class Given:
     """Rows that a statement is given, as a table to select from: `{given}` in its text.
 
     However many they are the text is the same, so a database prepares it once: on PostgreSQL they come as an
-    array a column, or none where it would hold nothing but nulls (`unnest` adds them), on SQLite as one JSON text.
+    array a column, on SQLite as one JSON text.
     """
 
     def __init__(self, **types: str) -> None:
@@ -117,9 +117,8 @@ class Given:
             return Deed("", [], tells, read)
         if sql.is_alone():
             return Deed(self._text(text, len(values), None), [*values, _WRITER.encode(rows)], tells, read)
-        first, *others = map(list, zip(*rows, strict=True))
-        columns = (None if column[0] is None and column.count(None) == len(rows) else column for column in others)
-        return Deed(self._text(text, len(values), lock), [*values, first, *columns], tells, read)
+        columns = map(list, zip(*rows, strict=True))
+        return Deed(self._text(text, len(values), lock), [*values, *columns], tells, read)
 
     def change(self, text: str, given: Iterable[Sequence[Any]]) -> Deed[None]:
         """A statement that tells nothing."""
