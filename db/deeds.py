@@ -5,10 +5,11 @@ import json
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
+from tortoise.backends.base.client import TransactionContext
 from tortoise.connection import get_connection
 from tortoise.models import Model
 
-from db import sql, sqlite
+from db import postgres, sql, sqlite
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -117,7 +118,7 @@ class Given:
             return Deed("", [], tells, read)
         if sql.is_alone():
             return Deed(self._text(text, len(values), None), [*values, _WRITER.encode(rows)], tells, read)
-        columns = map(list, zip(*rows, strict=True))
+        columns = (None if column.count(None) == len(rows) else column for column in zip(*rows, strict=True))
         return Deed(self._text(text, len(values), lock), [*values, *columns], tells, read)
 
     def change(self, text: str, given: Iterable[Sequence[Any]]) -> Deed[None]:
@@ -186,16 +187,13 @@ def new_ids(model: type[Model], number: int) -> Deed[list[int]]:
     return Deed(drawn, [table, number], ("id",), lambda rows: sorted(row["id"] for row in rows))
 
 
-def plan_once() -> Deed[None]:
-    """From here on the present transaction's statements are planned once a connection, as what rows refer to is.
+def in_round() -> TransactionContext:
+    """A transaction of the same few statements again and again, each planned once; a part of one that goes on."""
+    connection = get_connection("default")
+    return connection.in_round() if isinstance(connection, postgres.Client) else connection._in_transaction()
 
-    Our connections to PostgreSQL plan every statement anew, and what each written row refers to (see
-    db/postgres.py), which costs a round as much as running it. A plan that is kept was made for tables of any
-    size: it uses an index, as one that reads all of a small table would be kept when that is large, but it can't
-    tell which index is the better one. So only what has no choice may come after this: rows by their id, or new
-    ones. SQLite keeps its plans anyway.
-    """
-    settings = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
-    settings |= {"enable_hashjoin": "off", "enable_mergejoin": "off"}
-    sets = (f"set_config('{name}', '{value}', true) AS {name}" for name, value in settings.items())
-    return Deed("" if sql.is_alone() else f"SELECT {', '.join(sets)}", [], tuple(settings), lambda _: None)
+
+def plan_once() -> Deed[None]:
+    """From here on the present transaction's statements are planned once, as a round's are; SQLite does so anyway."""
+    sets = (f"set_config('{name}', '{value}', true) AS {name}" for name, value in postgres.PLANNED_ONCE.items())
+    return Deed("" if sql.is_alone() else f"SELECT {', '.join(sets)}", [], tuple(postgres.PLANNED_ONCE), lambda _: None)

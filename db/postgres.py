@@ -113,6 +113,42 @@ class Pinned(PoolConnectionWrapper[asyncpg.Connection]):
             await super().__aexit__(exc_type, exc_val, exc_tb)
 
 
+PLANNED_ONCE = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_sort": "off",
+    "jit": "off",  # which would be for what has to be sorted all the same
+}
+"""Settings of a transaction whose statements are planned once a connection, as what rows refer to is.
+
+Our connections plan every statement anew (see `_plan_anew`), and what each written row refers to, which takes a
+round as long as running them. A plan that is kept is made for tables of any size: it goes by an index, as one that
+reads all of a small table would be kept when that is large. But while a table is small its indexes seem alike. So
+only what has no choice may be asked in such a transaction: new rows, rows by their id, and `sql.found_by`.
+"""
+
+_BEGIN_ROUND = "; ".join(["BEGIN", *(f"SET LOCAL {name} = {value}" for name, value in PLANNED_ONCE.items())])
+
+
+class Round(TransactionWrapper):
+    """A transaction that begins with these settings, in one trip."""
+
+    async def begin(self) -> None:
+        """Begin, and set them."""
+        await self._connection.execute(_BEGIN_ROUND)
+
+    async def commit(self) -> None:
+        """End it; what was written stays."""
+        await self._connection.execute("COMMIT")
+
+    async def rollback(self) -> None:
+        """End it; nothing was written."""
+        await self._connection.execute("ROLLBACK")
+
+
 class Upper(Function):
     """UPPER of the letters A to Z, as SQLite knows it, whatever the database's collation makes of others."""
 
@@ -165,6 +201,10 @@ class Client(AsyncpgDBClient):
 
     def _in_transaction(self) -> TransactionContext:
         return Context(TransactionWrapper(self), self._pool_init_lock)
+
+    def in_round(self) -> TransactionContext:
+        """`async with` around a round's transaction."""
+        return Context(Round(self), self._pool_init_lock)
 
 
 async def _plan_anew(connection: asyncpg.Connection) -> None:

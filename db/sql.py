@@ -75,6 +75,44 @@ def is_alone() -> bool:
     return _is_sqlite()
 
 
+def found_by(table: str, **key: str) -> str:
+    """A part of a FROM: the row of a table, if there is one, that a unique key finds for each row before it.
+
+    Says what each of the key's columns must be. PostgreSQL is told it in words that leave it one plan, which is
+    therefore safe to keep (see `deeds.plan_once`): a row is looked for after those before it (LATERAL … LIMIT), and
+    in the order of its key's last column, that only the key's own index has. Equal in both directions rather than
+    equal, or that order would be no matter.
+    """
+    if _is_sqlite():
+        return f"CROSS JOIN {table} ON " + " AND ".join(f"{table}.{name} = {value}" for name, value in key.items())
+    *same, (last, value) = key.items()
+    wheres = [f"{table}.{name} = {value}" for name, value in same]
+    wheres += [f"{table}.{last} >= {value}", f"{table}.{last} <= {value}"]
+    found = f"SELECT * FROM {table} WHERE {' AND '.join(wheres)} ORDER BY {table}.{last} LIMIT 1"  # noqa: S608 (names)
+    return f"CROSS JOIN LATERAL ({found}) AS {table}"
+
+
+def given_by(table: str, *key: str) -> str:
+    """A condition of an UPDATE … FROM {given} AS given: the rows that have these columns of a key as one given has.
+
+    PostgreSQL goes by the key's index then, whichever of the two it would begin with, as it is told all values of each
+    column as well.
+    """
+    wheres = [f"{table}.{name} = given.{name}" for name in key]
+    if not _is_sqlite():
+        column = "{table}.{name} = ANY (ARRAY(SELECT given.{name} FROM {{given}} AS given))"
+        wheres += [column.format(table=table, name=name) for name in key]
+    return " AND ".join(wheres)
+
+
+def among(question: str) -> str:
+    """What follows a column whose value is to be among those that a question tells.
+
+    The question is asked once and first, wherever PostgreSQL would rather begin with the table that has the column.
+    """
+    return f"IN ({question})" if _is_sqlite() else f"= ANY (ARRAY({question}))"
+
+
 async def see_one_moment() -> None:
     """Let the present transaction see the database as it is now until it ends; call it first.
 

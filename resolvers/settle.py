@@ -7,8 +7,6 @@ however many processes and hosts do the same. (On SQLite the transaction itself 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 
-from tortoise.transactions import in_transaction
-
 from db import deeds, trouble
 from db.models import Claim, Customer, Promotion
 from db.queries import claims, codes, customers, idempotency, locations, promotions, usage
@@ -28,7 +26,7 @@ async def wishes(round: Sequence[Wish]) -> list[Claimed | Exception]:
     Who comes while the locks are waited for boards, unless they have a key: keys are taken before promotions, so
     that nobody waits in a circle. Whose promotion isn't locked by then rides in the next round.
     """
-    async with in_transaction():
+    async with deeds.in_round():
         gather.board(round)
         taken = await _take_keys(round)
         locked = await promotions.of_codes({wish.code for wish in round}, hold=True)
@@ -63,9 +61,7 @@ async def read(round: Sequence[Wish], locked: dict[int, Promotion] | None = None
     orders = {(*wish.code, wish.order.reference) for wish in round if wish.order.reference is not None}
     book = Book()
     book.promotions = await promotions.of_codes(texts, hold=False) if locked is None else locked
-    to_write = (
-        (deeds.new_ids(Customer, len(emails)), deeds.new_ids(Claim, len(round)), deeds.plan_once()) if hold else ()
-    )
+    to_write = (deeds.new_ids(Customer, len(emails)), deeds.new_ids(Claim, len(round))) if hold else ()
     book.codes, book.customers, on_orders, *drawn = await deeds.together(
         codes.by_texts(texts, codes.FOR_CLAIMS if hold else ()),
         customers.known(emails, hold=hold),
@@ -84,21 +80,27 @@ async def read(round: Sequence[Wish], locked: dict[int, Promotion] | None = None
 
 
 async def _read_held(book: Book, round: Sequence[Wish]) -> None:
-    """What is held by those who are known; others hold nothing."""
+    """What is held by those who are known, where that is limited; others hold nothing."""
     names = {known.id: name for name, known in book.customers.items()}
     known = {name: id for id, name in names.items()}
-    pairs = {
-        (known[wish.customer], book.codes[wish.code].id)
-        for wish in round
-        if wish.customer in known and wish.code in book.codes
-    }
-    held = await claims.held(pairs)
+    asked = set()
+    for wish in round:
+        code = book.codes.get(wish.code)
+        promotion = book.promotions.get(code.promotion_id) if code else None
+        if code is None or promotion is None or wish.customer not in known:
+            continue
+        if promotion.per_customer is not None:
+            asked.add((known[wish.customer], code.id, promotion.id))
+        elif promotion.per_customer_and_code is not None:
+            asked.add((known[wish.customer], code.id, None))
+    held = await claims.held(asked)
     ids = [row.first_of_code for row in held if row.first_of_code is not None]
     first = {claim.id: claim for claim in await claims.of_ids(ids)} if ids else {}
     for row in held:
         who = names[row.customer_id]
         book.of_code[who, row.code_id] = row.of_code
-        book.of_promotion[who, row.promotion_id] = row.of_promotion
+        if row.promotion_id is not None:
+            book.of_promotion[who, row.promotion_id] = row.of_promotion
         if row.first_of_code in first:
             book.first_of_code[who, row.code_id] = first[row.first_of_code]
 

@@ -14,7 +14,7 @@ STREAMED = 1_000
 """Rows that a walk over many claims holds at a time."""
 
 _IDS = deeds.Given(id="bigint")
-_PAIRS = deeds.Given(customer_id="bigint", code_id="bigint")
+_PAIRS = deeds.Given(customer_id="bigint", code_id="bigint", promotion_id="bigint")
 _ORDERS = deeds.Given(organization_id="bigint", text_key="text", reference="text")
 _TOKENS = deeds.Given(id="bigint", exchange_key="text", exchange_until="timestamptz")
 _COLUMNS = {
@@ -52,39 +52,34 @@ async def with_code_and_customer(claim_id: int) -> Claim:
 
 
 class Held(NamedTuple):
-    """A customer's standing claims: how many of a code, how many of its promotion, and the first of the code.
-
-    The promotion's are counted only where it has a limit for them.
-    """
+    """A customer's standing claims: how many of a code, how many of its promotion, and the first of the code."""
 
     customer_id: int
     code_id: int
-    promotion_id: int
+    promotion_id: int | None
     of_code: int
     of_promotion: int
     first_of_code: int | None
 
 
-def held(pairs: Collection[tuple[int, int]]) -> deeds.Deed[list[Held]]:
-    """What customers hold of codes, where either is limited; asked by their ids.
+def held(pairs: Collection[tuple[int, int, int | None]]) -> deeds.Deed[list[Held]]:
+    """What customers hold of codes; asked by the ids of customer, code and promotion, or None where that has no limit.
 
     The plus signs keep the databases to the index of a customer's claims: one person has few, one code may have
     a million.
     """
     return _PAIRS.deed(
         """
-        SELECT asked.customer_id, code.id AS code_id, code.promotion_id,
+        SELECT asked.customer_id, asked.code_id, asked.promotion_id,
             (SELECT COUNT(*) FROM claim WHERE claim.customer_id = asked.customer_id
-                AND +claim.code_id = code.id AND claim.released_at IS NULL) AS of_code,
-            CASE WHEN promotion.per_customer IS NULL THEN 0 ELSE
+                AND +claim.code_id = asked.code_id AND claim.released_at IS NULL) AS of_code,
+            CASE WHEN asked.promotion_id IS NULL THEN 0 ELSE
                 (SELECT COUNT(*) FROM claim WHERE claim.customer_id = asked.customer_id
-                    AND +claim.promotion_id = promotion.id AND claim.released_at IS NULL) END AS of_promotion,
+                    AND +claim.promotion_id = asked.promotion_id AND claim.released_at IS NULL) END AS of_promotion,
             (SELECT claim.id FROM claim WHERE claim.customer_id = asked.customer_id
-                AND +claim.code_id = code.id AND claim.released_at IS NULL
+                AND +claim.code_id = asked.code_id AND claim.released_at IS NULL
                 ORDER BY claim.created_at, claim.id LIMIT 1) AS first_of_code
-        FROM {given} AS asked CROSS JOIN code CROSS JOIN promotion
-        WHERE code.id = asked.code_id AND promotion.id = code.promotion_id
-            AND (promotion.per_customer IS NOT NULL OR promotion.per_customer_and_code IS NOT NULL)
+        FROM {given} AS asked
         """,
         pairs,
         tells=Held._fields,
@@ -97,14 +92,16 @@ def standing_on_orders(orders: Collection[tuple[int, str, str]]) -> deeds.Deed[l
 
     Asked by organization, the code's text key and the order's reference.
     """
+    code = sql.found_by("code", organization_id="asked.organization_id", text_key="asked.text_key")
+    claim = sql.found_by(
+        "claim", organization_id="code.organization_id", code_id="code.id", order_key="asked.reference"
+    )
+    customer = sql.found_by("customer", organization_id="claim.organization_id", id="claim.customer_id")
     return _ORDERS.deed(
-        """
+        f"""
         SELECT claim.*, customer.email_key AS customer_email_key
-        FROM {given} AS asked CROSS JOIN code CROSS JOIN claim CROSS JOIN customer
-        WHERE code.organization_id = asked.organization_id AND code.text_key = asked.text_key
-            AND claim.organization_id = code.organization_id AND claim.code_id = code.id
-            AND claim.order_key = asked.reference AND customer.id = claim.customer_id
-        """,
+        FROM {{given}} AS asked {code} {claim} {customer}
+        """,  # noqa: S608 (names)
         orders,
         tells=(*sql.columns(Claim), "customer_email_key"),
         read=_with_emails,
@@ -118,8 +115,8 @@ def _with_emails(rows: list[deeds.Row]) -> list[tuple[Claim, str | None]]:
 
 async def of_ids(ids: Iterable[int]) -> list[Claim]:
     """Those of the claims that there are."""
-    found = await _IDS.rows("SELECT claim.* FROM {given} AS asked JOIN claim ON claim.id = asked.id", zip(ids))
-    return sql.models(Claim, found)
+    claim = sql.found_by("claim", id="asked.id")
+    return sql.models(Claim, await _IDS.rows(f"SELECT claim.* FROM {{given}} AS asked {claim}", zip(ids)))  # noqa: S608 (names)
 
 
 def draft(values: dict[str, Any]) -> Claim:
@@ -135,10 +132,10 @@ def add_all(drafts: Sequence[Claim]) -> deeds.Deed[None]:
 def keep_tokens(claims: Iterable[Claim]) -> deeds.Deed[None]:
     """Write what the claims have as their exchange keys now."""
     return _TOKENS.change(
-        """
+        f"""
         UPDATE claim SET exchange_key = given.exchange_key, exchange_until = given.exchange_until
-        FROM {given} AS given WHERE claim.id = given.id
-        """,
+        FROM {{given}} AS given WHERE {sql.given_by("claim", "id")}
+        """,  # noqa: S608 (names)
         [(claim.id, claim.exchange_key, claim.exchange_until) for claim in claims],
     )
 

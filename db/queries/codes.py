@@ -37,10 +37,10 @@ def by_texts(
 ) -> deeds.Deed[dict[tuple[int, str], Code]]:
     """Codes of any organizations, by organization and text key; of all columns or of these."""
     columns = columns or sql.columns(Code)
+    code = sql.found_by("code", organization_id="asked.organization_id", text_key="asked.text_key")
     return _TEXTS.deed(
         f"""
-        SELECT {", ".join(f"code.{name}" for name in columns)} FROM {{given}} AS asked CROSS JOIN code
-        WHERE code.organization_id = asked.organization_id AND code.text_key = asked.text_key
+        SELECT {", ".join(f"code.{name}" for name in columns)} FROM {{given}} AS asked {code}
         """,  # noqa: S608 (names of columns, nothing that was said)
         texts,
         tells=columns,
@@ -180,7 +180,10 @@ async def count_claim(code_id: int, change: int) -> None:
 def count_claims(more: Mapping[int, int]) -> deeds.Deed[None]:
     """So many claims more, by the code's id."""
     return _MORE.change(
-        "UPDATE code SET claim_count = claim_count + more.claims FROM {given} AS more WHERE code.id = more.id",
+        f"""
+        UPDATE code SET claim_count = claim_count + given.claims FROM {{given}} AS given
+        WHERE {sql.given_by("code", "id")}
+        """,  # noqa: S608 (names)
         more.items(),
     )
 

@@ -37,13 +37,13 @@ class Known(NamedTuple):
 
 def known(emails: Collection[tuple[int, str]], *, hold: bool) -> deeds.Deed[dict[tuple[int, str], Known]]:
     """Those of these customers that there are, by organization and address; with `hold` nobody deletes them now."""
+    customer = sql.found_by("customer", organization_id="asked.organization_id", email_key="asked.email_key")
     return _EMAILS.deed(
-        """
+        f"""
         SELECT customer.organization_id, customer.email_key, customer.id, customer.first_name, customer.last_name,
             customer.joined_at IS NOT NULL AS has_joined
-        FROM {given} AS asked CROSS JOIN customer
-        WHERE customer.organization_id = asked.organization_id AND customer.email_key = asked.email_key
-        """,
+        FROM {{given}} AS asked {customer}
+        """,  # noqa: S608 (names)
         emails,
         tells=("organization_id", "email_key", *Known._fields),
         read=lambda rows: {(row.pop("organization_id"), row.pop("email_key")): Known(**row) for row in rows},

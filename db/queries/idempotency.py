@@ -78,11 +78,10 @@ async def take_each(keys: Iterable[Taking]) -> set[tuple[int, str]]:
 async def answers(keys: Collection[tuple[int, str]]) -> list[Answer]:
     """What keys, by organization and value, were used for."""
     found = await _VALUES.rows(
-        """
-        SELECT key.organization_id, key.value, key.fingerprint, key.answer
-        FROM {given} AS asked CROSS JOIN idempotencykey AS key
-        WHERE key.organization_id = asked.organization_id AND key.value = asked.value
-        """,
+        f"""
+        SELECT idempotencykey.organization_id, idempotencykey.value, fingerprint, answer
+        FROM {{given}} AS asked {_key()}
+        """,  # noqa: S608 (names)
         keys,
     )
     return [Answer(**{**row, "answer": json.loads(row["answer"] or "null")}) for row in found]
@@ -91,10 +90,10 @@ async def answers(keys: Collection[tuple[int, str]]) -> list[Answer]:
 async def keep_answers(answers: Iterable[Answer]) -> None:
     """What the same calls are answered from now on."""
     await _ANSWERS.rows(
-        """
-        UPDATE idempotencykey SET fingerprint = given.fingerprint, answer = given.answer FROM {given} AS given
-        WHERE idempotencykey.organization_id = given.organization_id AND idempotencykey.value = given.value
-        """,
+        f"""
+        UPDATE idempotencykey SET fingerprint = given.fingerprint, answer = given.answer FROM {{given}} AS given
+        WHERE {sql.given_by("idempotencykey", "organization_id", "value")}
+        """,  # noqa: S608 (names)
         [answer._replace(answer=json.dumps(answer.answer)) for answer in answers],
     )
 
@@ -102,12 +101,10 @@ async def keep_answers(answers: Iterable[Answer]) -> None:
 async def drop(keys: Collection[tuple[int, str]]) -> None:
     """Give keys back, by organization and value."""
     await _VALUES.rows(
-        """
-        DELETE FROM idempotencykey WHERE id IN (
-            SELECT key.id FROM {given} AS dropped CROSS JOIN idempotencykey AS key
-            WHERE key.organization_id = dropped.organization_id AND key.value = dropped.value
-        )
-        """,
+        f"""
+        DELETE FROM idempotencykey
+        WHERE id {sql.among(f"SELECT idempotencykey.id FROM {{given}} AS asked {_key()}")}
+        """,  # noqa: S608 (names)
         keys,
     )
 
@@ -120,3 +117,7 @@ async def keep_answer(organization_id: int, value: str, answer: Any) -> None:
 async def forget(before: datetime) -> None:
     """Drop the keys that were used before then."""
     await IdempotencyKey.filter(created_at__lt=before).delete()
+
+
+def _key() -> str:
+    return sql.found_by("idempotencykey", organization_id="asked.organization_id", value="asked.value")

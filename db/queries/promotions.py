@@ -45,13 +45,12 @@ def of_codes(texts: Collection[tuple[int, str]], *, hold: bool) -> deeds.Deed[di
 
     Whoever locks several does so in that order, so that nobody waits in a circle.
     """
+    code = sql.found_by("code", organization_id="asked.organization_id", text_key="asked.text_key")
+    of_these = f"SELECT code.promotion_id FROM {{given}} AS asked {code}"  # noqa: S608 (names)
     return _OF_CODES.deed(
-        """
-        SELECT * FROM promotion WHERE id IN (
-            SELECT code.promotion_id FROM {given} AS asked CROSS JOIN code
-            WHERE code.organization_id = asked.organization_id AND code.text_key = asked.text_key
-        ) ORDER BY id
-        """,
+        f"""
+        SELECT * FROM promotion WHERE id {sql.among(of_these)} ORDER BY id
+        """,  # noqa: S608 (a question of our own)
         texts,
         tells=sql.columns(Promotion),
         read=lambda rows: {promotion.id: promotion for promotion in sql.models(Promotion, rows)},
@@ -87,10 +86,10 @@ async def count_claim(promotion_id: int, change: int) -> None:
 def count_claims(more: Mapping[int, int]) -> deeds.Deed[None]:
     """So many claims more, by the promotion's id."""
     return _MORE.change(
-        """
-        UPDATE promotion SET claim_count = claim_count + more.claims FROM {given} AS more
-        WHERE promotion.id = more.id
-        """,
+        f"""
+        UPDATE promotion SET claim_count = claim_count + given.claims FROM {{given}} AS given
+        WHERE {sql.given_by("promotion", "id")}
+        """,  # noqa: S608 (names)
         more.items(),
     )
 

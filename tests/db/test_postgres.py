@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import re
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,8 +18,9 @@ from tortoise.connection import get_connection
 from tortoise.transactions import in_transaction
 
 import db
-from db import postgres, trouble
+from db import deeds, postgres, trouble
 from db.models import Account
+from resolvers.refusals import CustomerLimitReached
 from tests import make
 from tests.postgres import CARELESS, PGBOUNCER, Postgres, Server, pooled
 
@@ -170,6 +173,45 @@ async def test_a_request_that_is_cut_off_leaves_no_transaction(address: str) -> 
         assert await Account.all().count() == kept + 4
         [left] = await asked("SELECT count(*) AS n FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'")
         assert left["n"] == 0
+
+
+KEPT = """
+    SELECT format('EXPLAIN EXECUTE %I (%s)', name, array_to_string(array_fill('NULL'::text, ARRAY[places]), ', ')) AS run
+    FROM pg_prepared_statements, cardinality(parameter_types) AS places WHERE generic_plans > 0 AND places > 0
+    """
+"""The statements of a connection whose plans are kept, to be explained."""
+
+KEYS = {
+    "promotion": {"promotion_pkey"},
+    "code": {"code_pkey", "uid_code_organiz_7d15d2"},
+    "customer": {"customer_pkey", "uid_customer_organiz_cdee4d"},
+    "claim": {"claim_pkey", "uid_claim_organiz_dc5d4a", "claim_page_of_customer"},
+    "idempotencykey": {"idempotencykey_pkey", "uid_idempotency_organiz_9f6bf4"},
+}
+"""By what a round finds the rows of a table: their keys, and claims by their customer, who has few."""
+
+
+@pytest.mark.parametrize("analyzed", [False, True])
+async def test_the_plans_that_a_round_keeps_are_good_for_any_size(address: str, analyzed: bool) -> None:
+    """Made while the tables are empty, or known to be, rows are found by their keys in them, and none is read whole."""
+    async with db.opened(with_words(address, connections="2")):
+        organization = await make.organization()
+        await make.code(organization, "HOT", per_code=None, per_customer_and_code=2)
+        if analyzed:
+            await asked("ANALYZE")
+        said = [("ada", "K-1"), ("ben", None), ("ada", "K-1"), ("ada", "K-2"), ("ada", "K-3")]
+        for person, key in said:
+            order = make.order(key and f"O-{key}")
+            with contextlib.suppress(CustomerLimitReached):  # the last
+                await make.claimed(organization, "HOT", f"{person}@example.com", order, idempotency_key=key)
+        async with deeds.in_round():
+            plans = [str(line["QUERY PLAN"]) for one in await asked(KEPT) for line in await asked(str(one["run"]))]
+        scan = re.compile(r"(?:Seq|Heap|Index|Only) Scan(?: using (\w+))? on (\w+)")
+        scans = [(told[2], told[1], below) for line, below in pairwise(plans) if (told := scan.search(line))]
+        ours = [one for one in scans if one[0] in KEYS]
+        assert {table for table, *_ in ours} == set(KEYS)
+        poor = [one for one in ours if one[1] not in KEYS[one[0]] or "Index Cond" not in one[2]]
+        assert poor == []
 
 
 async def test_a_deadlock_is_not_the_callers(address: str) -> None:
