@@ -44,7 +44,7 @@ class Holder:
 
 async def holder(value: str) -> Holder | None:
     """Who holds this key, or None when it does not work; as many as ask at once are one question to the store."""
-    return await gather.answer(_holders, key_hash(value))
+    return await gather.answer(_holders, key_hash(value), is_first=True)
 
 
 async def _holders(hashes: Sequence[str]) -> list[Holder | None]:

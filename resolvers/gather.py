@@ -19,6 +19,9 @@ from db import trouble
 LARGEST = 100
 """Riders of one round: enough to share the cost of a commit, few enough that the next one starts soon."""
 
+QUIET = 2
+"""Passes of the event loop in which nobody new comes, after which nobody is at the door."""
+
 Asked = TypeVar("Asked")
 Told = TypeVar("Told")
 Settle = Callable[[Sequence[Asked]], Awaitable[Sequence[Told | Exception]]]
@@ -55,8 +58,8 @@ def board(round: Sequence[Asked], fits: Callable[[Asked], bool] = lambda _: True
 class Rounds(Generic[Asked, Told]):
     """One round after another; `settle` answers all of a round, with an exception where that is the answer."""
 
-    def __init__(self, settle: Settle[Asked, Told]) -> None:
-        self._settle = settle
+    def __init__(self, settle: Settle[Asked, Told], is_first: bool = False) -> None:
+        self._settle, self._is_first = settle, is_first
         self._waiting: deque[tuple[Asked, asyncio.Future[Told]]] = deque()
         self._going: asyncio.Task[None] | None = None
 
@@ -73,8 +76,11 @@ class Rounds(Generic[Asked, Told]):
         return await told
 
     async def _go(self) -> None:
-        riders = self._next()
+        riders: Riders[Asked, Told] = []
         try:
+            if self._is_first:
+                await self._let_in()
+            riders = self._next()
             while riders:
                 await self._settle_round(riders)
                 riders = self._next()
@@ -83,6 +89,17 @@ class Rounds(Generic[Asked, Told]):
             for _, told in (*riders, *self._waiting):  # some only when this task is cancelled: its loop is closing
                 told.cancel()
             self._waiting.clear()
+
+    async def _let_in(self) -> None:
+        """Wait while passes of the event loop bring somebody: requests that came together are not read in one.
+
+        This is no timer: a pass that brings nobody takes some microseconds.
+        """
+        known = quiet = 0
+        while quiet < QUIET and known < LARGEST:
+            await asyncio.sleep(0)
+            quiet = quiet + 1 if len(self._waiting) == known else 0
+            known = len(self._waiting)
 
     def _next(self) -> Riders[Asked, Told]:
         riders: Riders[Asked, Told] = []
@@ -121,8 +138,11 @@ class Rounds(Generic[Asked, Told]):
 _rounds: WeakKeyDictionary[BaseDBAsyncClient, dict[Any, Rounds[Any, Any]]] = WeakKeyDictionary()
 
 
-async def answer(settle: Settle[Asked, Told], asked: Asked) -> Told:
+async def answer(settle: Settle[Asked, Told], asked: Asked, is_first: bool = False) -> Told:
     """What `settle` answers to this, asked in a round with others; rounds are an opened database's own.
+
+    What a request asks first (`is_first`) is asked once all are in who come at the same moment. They stay together
+    then: what they ask next is one round as well.
 
     Inside a transaction it is asked alone, in the transaction: a round would go on beside it, and outlive it.
     """
@@ -135,5 +155,5 @@ async def answer(settle: Settle[Asked, Told], asked: Asked) -> Told:
     try:
         rounds: Rounds[Asked, Told] = _rounds[connection][settle]
     except KeyError:
-        rounds = _rounds.setdefault(connection, {})[settle] = Rounds(settle)
+        rounds = _rounds.setdefault(connection, {})[settle] = Rounds(settle, is_first)
     return await rounds.ride(asked)

@@ -50,6 +50,30 @@ async def test_who_comes_alone_is_a_round_of_one() -> None:
     assert line.rounds == [[4]]
 
 
+async def comes(rounds: Rounds[int, int], number: int, after: int) -> int:
+    """Ride after so many passes of the event loop."""
+    for _ in range(after):
+        await asyncio.sleep(0)
+    return await rounds.ride(number)
+
+
+async def test_a_first_question_waits_while_every_pass_of_the_loop_brings_somebody() -> None:
+    """Who comes in the same moment is let in, up to a full round; nobody is waited for, and other questions don't wait."""
+    line, other = Line(), Line()
+    line.let(3)
+    other.let(gather.LARGEST)
+    first = Rounds(line.settle, is_first=True)
+    await asyncio.gather(*(comes(first, number, after) for number, after in enumerate([0, 1, 2, 4, 20])))
+    assert line.rounds == [[0, 1, 2, 3], [4]]
+    line.rounds.clear()
+    crowd = range(gather.LARGEST + 5)
+    line.let(3)
+    await asyncio.gather(*(comes(first, number, number) for number in crowd))
+    assert line.rounds[0] == [*crowd[: gather.LARGEST]]
+    await asyncio.gather(*(comes(Rounds(other.settle), number, number) for number in range(3)))
+    assert other.rounds[0] == [0]
+
+
 async def test_who_comes_while_a_round_goes_on_rides_in_the_next_in_order() -> None:
     """The next round has all who came meanwhile, in the order they came, and only them."""
     line = Line()
