@@ -319,6 +319,7 @@ class Claim(Model):
 
     order_key is the order's reference while the claim stands and null once it is released, so that a code
     has one standing claim an order. exchange_key is the hash of a token that exchange.token takes once.
+    organization and promotion are the code's, which is why PostgreSQL isn't asked whether they are there (0006_ties).
     """
 
     id = fields.BigIntField(primary_key=True)

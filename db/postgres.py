@@ -127,7 +127,8 @@ PLANNED_ONCE = {
 Our connections plan every statement anew (see `_plan_anew`), and what each written row refers to, which takes a
 round as long as running them. A plan that is kept is made for tables of any size: it goes by an index, as one that
 reads all of a small table would be kept when that is large. But while a table is small its indexes seem alike. So
-only what has no choice may be asked in such a transaction: new rows, rows by their id, and `sql.found_by`.
+only what leaves no choice may be said in such a transaction: new rows, and what `sql.found_by`, `sql.given_by` and
+`sql.among` word.
 """
 
 _BEGIN_ROUND = "; ".join(["BEGIN", *(f"SET LOCAL {name} = {value}" for name, value in PLANNED_ONCE.items())])

@@ -79,7 +79,7 @@ def found_by(table: str, **key: str) -> str:
     """A part of a FROM: the row of a table, if there is one, that a unique key finds for each row before it.
 
     Says what each of the key's columns must be. PostgreSQL is told it in words that leave it one plan, which is
-    therefore safe to keep (see `deeds.plan_once`): a row is looked for after those before it (LATERAL … LIMIT), and
+    therefore safe to keep (`postgres.PLANNED_ONCE`): a row is looked for after those before it (LATERAL … LIMIT), and
     in the order of its key's last column, that only the key's own index has. Equal in both directions rather than
     equal, or that order would be no matter.
     """
@@ -100,8 +100,8 @@ def given_by(table: str, *key: str) -> str:
     """
     wheres = [f"{table}.{name} = given.{name}" for name in key]
     if not _is_sqlite():
-        column = "{table}.{name} = ANY (ARRAY(SELECT given.{name} FROM {{given}} AS given))"
-        wheres += [column.format(table=table, name=name) for name in key]
+        these = [(name, f"SELECT given.{name} FROM {{given}} AS given") for name in key]  # noqa: S608 (names)
+        wheres += [f"{table}.{name} {among(question)}" for name, question in these]
     return " AND ".join(wheres)
 
 

@@ -14,7 +14,7 @@ STREAMED = 1_000
 """Rows that a walk over many claims holds at a time."""
 
 _IDS = deeds.Given(id="bigint")
-_PAIRS = deeds.Given(customer_id="bigint", code_id="bigint", promotion_id="bigint")
+_HELD = deeds.Given(customer_id="bigint", code_id="bigint", promotion_id="bigint")
 _ORDERS = deeds.Given(organization_id="bigint", text_key="text", reference="text")
 _TOKENS = deeds.Given(id="bigint", exchange_key="text", exchange_until="timestamptz")
 _COLUMNS = {
@@ -62,13 +62,13 @@ class Held(NamedTuple):
     first_of_code: int | None
 
 
-def held(pairs: Collection[tuple[int, int, int | None]]) -> deeds.Deed[list[Held]]:
+def held(asked: Collection[tuple[int, int, int | None]]) -> deeds.Deed[list[Held]]:
     """What customers hold of codes; asked by the ids of customer, code and promotion, or None where that has no limit.
 
     The plus signs keep the databases to the index of a customer's claims: one person has few, one code may have
     a million.
     """
-    return _PAIRS.deed(
+    return _HELD.deed(
         """
         SELECT asked.customer_id, asked.code_id, asked.promotion_id,
             (SELECT COUNT(*) FROM claim WHERE claim.customer_id = asked.customer_id
@@ -81,7 +81,7 @@ def held(pairs: Collection[tuple[int, int, int | None]]) -> deeds.Deed[list[Held
                 ORDER BY claim.created_at, claim.id LIMIT 1) AS first_of_code
         FROM {given} AS asked
         """,
-        pairs,
+        asked,
         tells=Held._fields,
         read=lambda rows: [Held(**row) for row in rows],
     )
