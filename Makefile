@@ -3,19 +3,23 @@ BIN = .venv/bin
 PLAYGROUND = schema/graphql/playground
 NPM = $(BIN)/npm install --no-package-lock --no-audit --no-fund --ignore-scripts --legacy-peer-deps --fetch-retries 1 --fetch-retry-mintimeout 1000
 
-.PHONY: run install test bench
+.PHONY: run install test test-all bench
 
 # Serve on an SQLite file; the first start prints the keys and the playground's address.
 run: install
 	@$(BIN)/python main.py
 
-# The whole gate: lints, formats, types, import contracts, tests.
+# The gate: lints, formats, types, import contracts, tests.
 test: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m 'not slow'
+
+# All of it: the gate, and what takes minutes of processes and kills.
+test-all: test
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m slow
 
 install: .venv/installed $(PLAYGROUND)/node_modules/installed
 
