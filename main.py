@@ -21,10 +21,11 @@ import db
 from db import trouble
 from resolvers import sweep, work
 from resolvers.tally import Refusals
-from schema import cli, doors, letters
+from schema import cli, doors, letters, server
 from schema.context import Services
 from schema.letters import compose, smtp
 from schema.letters.sender import Sender
+from schema.server.trusted_proxies import TrustedProxies
 from schema.throttle import Attempts
 
 HERE = Path(__file__).resolve().parent
@@ -53,6 +54,7 @@ class Settings(BaseSettings):
     database_url: str = f"sqlite://{HERE / 'tessera.db'}"
     public_url: str = "http://127.0.0.1:8000"
     failed_attempts_per_minute: int = Field(default=60, ge=0)
+    trusted_proxies: Annotated[str, understood_by(TrustedProxies.parse)] = ""
     smtp_url: Annotated[str, understood_by(smtp.read_url)] = ""
     mail_from: Annotated[str, understood_by(compose.read_sender)] = ""
 
@@ -80,6 +82,7 @@ def app() -> FastAPI:
         public_url=known.public_url.rstrip("/"),
         tally=Refusals(),
         attempts=Attempts(known.failed_attempts_per_minute),
+        proxies=TrustedProxies.parse(known.trusted_proxies),
     )
 
     sender = Sender(
@@ -137,7 +140,7 @@ def serve(host: str, port: int, workers: int) -> None:
         host=host,
         port=port,
         workers=workers,
-        access_log=False,
+        **server.OPTIONS,
         timeout_graceful_shutdown=10,
         timeout_worker_healthcheck=60,  # uvicorn's own 5 s end processes that are only starting on a busy machine
     )

@@ -11,6 +11,7 @@ from db.models import KeyKind, Organization
 from resolvers import admit
 from resolvers.admit import Holder, Right
 from resolvers.tally import Refusals
+from schema.server.trusted_proxies import TrustedProxies
 from schema.throttle import Attempts, Guard
 
 
@@ -22,6 +23,7 @@ class Services:
     public_url: str
     tally: Refusals
     attempts: Attempts
+    proxies: TrustedProxies = field(default_factory=TrustedProxies)
     letters_queued: asyncio.Event = field(default_factory=asyncio.Event)  # wakes this process's sender
 
 

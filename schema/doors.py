@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from schema import downloads, operator, pages, vendors
 from schema.context import Services
 from schema.graphql import door
+from schema.server.trusted_proxies import TrustedProxies
 
 Lifespan = Callable[[FastAPI], Any]
 
@@ -50,8 +51,9 @@ class Application(FastAPI):
     claim's time. What no door answers goes FastAPI's way, which tells what is wrong about it.
     """
 
-    def stand(self, doors: Sequence[BaseRoute], browser_paths: tuple[str, ...]) -> None:
-        """Hang the doors, and let browsers in at these paths."""
+    def stand(self, doors: Sequence[BaseRoute], browser_paths: tuple[str, ...], proxies: TrustedProxies) -> None:
+        """Hang the doors, let browsers in at these paths, and believe these proxies."""
+        self._proxies = proxies
         self._doors = doors
         plain = [route for route in doors if isinstance(route, Route) and not route.param_convertors]
         asked = [(method, route.path) for route in plain for method in route.methods or ("GET", "POST")]
@@ -63,6 +65,8 @@ class Application(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
+        if scope["type"] == "http":
+            self._proxies.apply(scope)
         await self._browsers(scope, receive, send)
 
     async def _hand_over(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,5 +99,5 @@ def hang(services: Services, lifespan: Lifespan | None = None) -> FastAPI:
     for vendor in vendors.found():
         routes += vendor.router.routes
         browser_paths += getattr(vendor, "BROWSER_PATHS", ())
-    app.stand(routes, tuple(browser_paths))
+    app.stand(routes, tuple(browser_paths), services.proxies)
     return app

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 import db
 from db.models import KeyKind, Organization
 from resolvers.tally import Refusals
-from schema import doors
+from schema import doors, server
 from schema.context import Services
 from schema.throttle import Attempts
 from tests import make
@@ -110,16 +110,18 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
     """A real server for an application, on a port of its own; its address."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False)
+    config = uvicorn.Config(app, log_level="warning", lifespan="off", **server.OPTIONS)
     config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
-    await server.startup(sockets=[listening])  # as `serve` does, without its loop, whose ticks each test would wait for
+    running = uvicorn.Server(config)
+    running.lifespan = config.lifespan_class(config)
+    await running.startup(
+        sockets=[listening]
+    )  # as `serve` does, without its loop, whose ticks each test would wait for
     try:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
-        server.force_exit = True
-        await server.shutdown(sockets=[listening])
+        running.force_exit = True
+        await running.shutdown(sockets=[listening])
 
 
 @pytest_asyncio.fixture

@@ -1,7 +1,6 @@
 """The code's page: over HTTP as any browser gets it, and in a real Chromium of a phone's width."""
 
 import re
-import shutil
 from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -20,7 +19,7 @@ from resolvers import address, create, find, generate, terms, update
 from resolvers.money import Money
 from resolvers.wording import Format
 from schema.pages import telling
-from tests import make
+from tests import make, packages
 from tests.conftest import Clock
 from tests.make import NOW
 from tests.speaker import Speaker
@@ -335,8 +334,7 @@ async def test_a_bug_is_said_in_the_same_clothes(
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Where Chromium is; a machine without one skips the tests that open the page."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    return found or pytest.skip("no Chromium on this machine (apt-get install chromium)")
+    return packages.program("chromium", "chromium", "chromium-browser", "google-chrome")
 
 
 @pytest_asyncio.fixture(params=["light", "dark"])

@@ -1,7 +1,6 @@
 """The playground in a real Chromium, against the real service."""
 
 import json
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +18,7 @@ from schema.context import Services
 from schema.graphql import playground
 from schema.graphql.door import schema
 from schema.graphql.playground.examples import EXAMPLES, Example
-from tests import make
+from tests import make, packages
 from tests.conftest import serving
 
 TABS = ["MakePromotionWithCodes", "ClaimCode", "Usage"]
@@ -34,8 +33,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTF
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Where Chromium is; a machine without one skips the tests that open the page."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    return found or pytest.skip("no Chromium on this machine (apt-get install chromium)")
+    return packages.program("chromium", "chromium", "chromium-browser", "google-chrome")
 
 
 def operations(query: str) -> list[str | None]:
