@@ -43,3 +43,4 @@ bench: install
 	$(BIN)/python -m benchmarks.letters | tee benchmarks/results/letters.txt
 	$(BIN)/python -m benchmarks.generation | tee benchmarks/results/generation.txt
 	$(BIN)/python -m benchmarks.flat | tee benchmarks/results/flat.txt
+	$(BIN)/python -m benchmarks.hostile | tee benchmarks/results/hostile.txt

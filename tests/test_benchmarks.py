@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 import main
-from benchmarks import load
+from benchmarks import attacks, hostile, load
 from benchmarks.load import Request
 from benchmarks.table import Row
 from tests.conftest import serving
@@ -84,3 +84,17 @@ def test_what_is_reached() -> None:
     assert Row("a", slow, "b", fast, 5, 3, less_is_better=True).verdict == "aim"
     assert Row("a", slow, "b", fast, 2, 1, less_is_better=True).verdict == "MISSED"
     assert Row("a", fast, "b", slow, 0, 0, [4.0, 8.0, 5.0], [1.0, 2.0, 1.0]).cost_ratio == "0.25"
+
+
+def test_hostile_rows_are_told_apart() -> None:
+    """Each row has words of its own, by which `--only` finds it, and something to send."""
+    assert len({(attack.case, attack.what) for attack in attacks.ATTACKS}) == len(attacks.ATTACKS)
+    assert all(attack.requests() for attack in attacks.ATTACKS)
+
+
+def test_what_was_under_way_counts() -> None:
+    """A request that began before a hostile one, or ended after it, was held up by it; no other."""
+    honest = hostile.Honest(hostile.Shop("http://127.0.0.1:1", 1, {}))
+    honest.took["claim"] += [(0.0, 0.9), (0.9, 1.4), (1.5, 1.7), (1.9, 2.2), (2.1, 5.0)]
+    assert round(honest.worst("claim", 1.0, 2.0)) == 500
+    assert honest.worst("healthz", 1.0, 2.0) == 0

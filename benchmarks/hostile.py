@@ -1,0 +1,242 @@
+"""No hostile request keeps honest ones waiting, nor takes the memory of the machine.
+
+`python -m benchmarks.hostile [--database sqlite|postgres] [--only WORDS]` starts the real server with one worker.
+While each hostile request of `benchmarks/attacks.py` is under way, honest clients claim and ask `/healthz`; said are
+the longest time that either took, the largest answer to the hostile ones, and the worker's highest memory.
+"""
+
+import argparse
+import asyncio
+import http.client
+import json
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import db
+from benchmarks import servers, table
+from benchmarks.attacks import ATTACKS, CLAIM, Attack, Hostile
+from db.models import KeyKind
+from resolvers import create, generate, terms
+from resolvers.wording import Format
+
+CLAIMANTS = 4
+PAUSE = 0.01
+"""Seconds between an honest client's requests."""
+PATIENCE = 90
+AIM_MS, AIM_MB, AIM_KB = 250, 300, 10
+CODES = 50_000
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A server's address and process, and two keys of its organization."""
+
+    address: str
+    pid: int
+    keys: dict[str, str]
+
+
+async def furnish(url: str) -> dict[str, str]:
+    """A store with an organization, a code that is claimed without a limit, and many others; its keys."""
+    now = datetime.now(UTC)
+    await db.migrate(url)
+    async with db.opened(url):
+        made = await create.organization("Bench", 1, "bench", 1, "EUR", "UTC", now)
+        new = create.NewPromotion(name="Honest", codes=("HONEST",), limits=terms.Limits(per_code=None))
+        await create.promotion(made, new, None, now)
+        await generate.codes(made, None, CODES, Format(), generate.Making(), False, None, now)
+        return {
+            kind.name: await create.key(kind, made.account_id, made.id, None, now)
+            for kind in (KeyKind.SECRET, KeyKind.PUBLIC)
+        }
+
+
+class Honest:
+    """Clients that claim, and one that asks `/healthz`, one request after another, in a loop of their own."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self.took: dict[str, list[tuple[float, float]]] = {"claim": [], "healthz": []}
+        self.wrong = ""
+
+    def worst(self, kind: str, began: float, ended: float) -> float:
+        """The longest milliseconds of a request that was under way in this time."""
+        during = [end - start for start, end in self.took[kind] if end >= began and start <= ended]
+        return max(during, default=0.0) * 1000
+
+    @contextmanager
+    def at_work(self) -> Iterator["Honest"]:
+        """Ask while the block lasts."""
+        self._until = threading.Event()
+        thread = threading.Thread(target=lambda: asyncio.run(self._ask()))
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._until.set()
+            thread.join()
+
+    async def _ask(self) -> None:
+        await asyncio.gather(*(self._client("claim", n) for n in range(CLAIMANTS)), self._client("healthz", 0))
+
+    async def _client(self, kind: str, number: int) -> None:
+        host, _, port = urlsplit(self._shop.address).netloc.partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        count = 0
+        while not self._until.is_set():
+            count += 1
+            began = time.perf_counter()
+            writer.write(self._request(kind, f"{number}-{count}-{time.time_ns()}"))
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+            answer = await reader.readexactly(length)
+            self.took[kind].append((began, time.perf_counter()))
+            if b" 200 " not in head[:20] or (kind == "claim" and b"CodeClaimed" not in answer):
+                self.wrong = (head + answer)[:500].decode(errors="replace")
+            await asyncio.sleep(PAUSE)
+        writer.close()
+
+    def _request(self, kind: str, who: str) -> bytes:
+        if kind == "healthz":
+            return b"GET /healthz HTTP/1.1\r\nHost: bench\r\n\r\n"
+        said = {"text": "HONEST", "customer": {"email": f"{who}@example.com"}, "order": {"reference": who}}
+        body = json.dumps({"query": CLAIM, "variables": {"input": said}}).encode()
+        head = (
+            f"POST /graphql HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {self._shop.keys['SECRET']}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        return head.encode() + body
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a hostile request was answered: a status (0 is none in time), bytes, and whether it was refused."""
+
+    status: int
+    size: int
+    refused: bool
+
+
+def send(shop: Shop, hostile: Hostile) -> Heard:
+    """Send one request and read its answer to the end, keeping its beginning alone."""
+    headers = {"Content-Type": hostile.media_type}
+    if hostile.key:
+        headers["Authorization"] = f"Bearer {shop.keys[hostile.key]}"
+    connection = http.client.HTTPConnection(urlsplit(shop.address).netloc, timeout=PATIENCE)
+    try:
+        connection.request(hostile.method, hostile.path, hostile.body, headers)
+        answer = connection.getresponse()
+        first = b""
+        size = 0
+        while piece := answer.read(1 << 16):
+            first = first or piece
+            size += len(piece)
+        return Heard(answer.status, size, answer.status >= 400 or first.startswith(b'{"data":null'))
+    except (OSError, http.client.HTTPException):
+        return Heard(0, 0, True)
+    finally:
+        connection.close()
+
+
+def peak(pid: int, begin: bool = False) -> float:
+    """The most megabytes that a process has occupied since the last beginning, where the system tells (Linux)."""
+    try:
+        if begin:
+            Path(f"/proc/{pid}/clear_refs").write_text("5")
+        told = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    return next(int(line.split()[1]) for line in told.splitlines() if line.startswith("VmHWM")) / 1024
+
+
+def tried(shop: Shop, honest: Honest, attack: Attack) -> tuple[str, ...]:
+    """A row: one attack, and what it did to the others."""
+    requests = attack.requests()
+    peak(shop.pid, begin=True)
+    time.sleep(0.1)
+    began = time.perf_counter()
+    heard: list[Heard] = []
+    with ThreadPoolExecutor(len(requests)) as senders:
+        for _ in range(attack.repeated):
+            heard += senders.map(lambda one: send(shop, one), requests)
+    ended = time.perf_counter()
+    time.sleep(0.3)  # what is under way as the last answer comes may still be held up
+    claim, healthz = (honest.worst(kind, began, ended) for kind in ("claim", "healthz"))
+    memory, size = peak(shop.pid), max(one.size for one in heard)
+    refused = any(one.refused for one in heard)
+    good = max(claim, healthz) <= AIM_MS and memory <= AIM_MB and (not refused or size <= AIM_KB * 1024)
+    statuses = ", ".join(str(one or "none") for one in sorted({one.status for one in heard}))
+    cells = (attack.case, attack.what, f"{claim:,.0f} ms", f"{healthz:,.0f} ms", statuses)
+    return (*cells, f"{size:,} B", f"{ended - began:.2f} s", f"{memory:,.0f} MB", "aim" if good else "MISSED")
+
+
+HEAD = ("case", "hostile", "worst claim", "worst /healthz", "answered", "answer", "took", "memory", "reached")
+
+
+def measured(shop: Shop, attacks: Sequence[Attack]) -> None:
+    """Try each attack, and print its row as soon as it is known."""
+    nothing = Attack("", "nothing, for two seconds", lambda: [])
+    widths = (4, max(len(attack.what) for attack in [nothing, *attacks]), 11, 14, 10, 14, 7, 8, 7)
+
+    def line(cells: Sequence[str]) -> None:
+        print(
+            "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |", flush=True
+        )
+
+    line(HEAD)
+    print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    missed = 0
+    with Honest(shop).at_work() as honest:
+        peak(shop.pid, begin=True)
+        began = time.perf_counter()
+        time.sleep(2)
+        worst = [f"{honest.worst(kind, began + 0.5, began + 2):,.0f} ms" for kind in ("claim", "healthz")]
+        line(("", nothing.what, *worst, "", "", "2.00 s", f"{peak(shop.pid):,.0f} MB", ""))
+        for attack in attacks:
+            cells = tried(shop, honest, attack)
+            missed += cells[-1] != "aim"
+            line(cells)
+    if honest.wrong:
+        sys.exit(f"an honest request was not answered: {honest.wrong}")
+    print(f"\n{len(attacks) - missed} of {len(attacks)} as they should be: no honest request above {AIM_MS} ms,"
+          f" memory within {AIM_MB} MB, a refused answer within {AIM_KB} kB.")  # fmt: skip
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
+    words.add_argument("--only", default="", help="rows whose case or words hold this")
+    said = words.parse_args()
+    attacks = [attack for attack in ATTACKS if said.only.lower() in f"{attack.case} {attack.what}".lower()]
+    if not attacks:
+        sys.exit(f"error: no row holds {said.only!r}")
+    print(table.machine())
+    with store(said.database) as (url, what):
+        print(f"{what}, 1 worker; {CLAIMANTS} clients claim and one asks /healthz, {PAUSE * 1000:.0f} ms between.\n")
+        keys = asyncio.run(furnish(url))
+        with servers.tessera(url, 1) as server:
+            measured(Shop(server.address, server.pid, keys), attacks)
+
+
+@contextmanager
+def store(database: str) -> Iterator[tuple[str, str]]:
+    """An empty database: its address, and what it is."""
+    if database == "postgres":
+        with servers.postgres() as server:
+            yield server
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield f"sqlite://{folder}/hostile.db", "SQLite"
+
+
+if __name__ == "__main__":
+    main()
