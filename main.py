@@ -1,32 +1,30 @@
-"""The front door: reads the settings, opens the database, hangs all doors. `python main.py --help` tells how."""
+"""The front door: reads the settings, opens the database, hangs all doors. `python main.py --help` tells how.
+
+What only a server needs is imported where one begins: every command, and every `--help`, reads this module first.
+"""
+
+from __future__ import annotations
 
 import asyncio
 import gc
 import logging
 import os
+import pkgutil
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
-import uvicorn
-from fastapi import FastAPI
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-import db
-from db import trouble
-from resolvers import sweep, work
-from resolvers.tally import Refusals
-from schema import cli, doors, letters, server
-from schema.context import Services
-from schema.letters import compose, smtp
-from schema.letters.sender import Sender
-from schema.server.trusted_proxies import TrustedProxies
-from schema.throttle import Attempts
+from schema import cli
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 HERE = Path(__file__).resolve().parent
 GARBAGE = 10_000
@@ -35,12 +33,12 @@ GARBAGE = 10_000
 log = logging.getLogger("tessera")
 
 
-def understood_by(read: Callable[[str], object]) -> AfterValidator:
-    """A setting that may be empty, and else makes sense to `read`, which raises ValueError."""
+def understood_by(reader: str) -> AfterValidator:
+    """A setting that may be empty, and else makes sense to a function, which raises ValueError: `module:name`."""
 
     def understood(value: str) -> str:
         if value:
-            read(value)
+            pkgutil.resolve_name(reader)(value)
         return value
 
     return AfterValidator(understood)
@@ -54,9 +52,9 @@ class Settings(BaseSettings):
     database_url: str = f"sqlite://{HERE / 'tessera.db'}"
     public_url: str = "http://127.0.0.1:8000"
     failed_attempts_per_minute: int = Field(default=60, ge=0)
-    trusted_proxies: Annotated[str, understood_by(TrustedProxies.parse)] = ""
-    smtp_url: Annotated[str, understood_by(smtp.read_url)] = ""
-    mail_from: Annotated[str, understood_by(compose.read_sender)] = ""
+    trusted_proxies: Annotated[str, understood_by("schema.server.trusted_proxies:TrustedProxies.parse")] = ""
+    smtp_url: Annotated[str, understood_by("schema.letters.smtp:read_url")] = ""
+    mail_from: Annotated[str, understood_by("schema.letters.compose:read_sender")] = ""
 
 
 def utc_now() -> datetime:
@@ -75,6 +73,15 @@ def leave_alone_what_stays() -> None:
 
 def app() -> FastAPI:
     """The application of one process, as uvicorn starts it."""
+    import db
+    from resolvers import sweep, work
+    from resolvers.tally import Refusals
+    from schema import doors, letters
+    from schema.context import Services
+    from schema.letters.sender import Sender
+    from schema.server.trusted_proxies import TrustedProxies
+    from schema.throttle import Attempts
+
     logging.getLogger("tortoise").setLevel(logging.WARNING)
     known = settings()
     services = Services(
@@ -113,6 +120,7 @@ def app() -> FastAPI:
 @asynccontextmanager
 async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
     """Do some work again and again while the block lasts; what fails once is tried the next time."""
+    from db import trouble
 
     async def go_on() -> None:
         while True:
@@ -133,6 +141,10 @@ async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIte
 
 def serve(host: str, port: int, workers: int) -> None:
     """Listen until told to stop."""
+    import uvicorn
+
+    from schema import server
+
     uvicorn.run(
         "main:app",
         factory=True,

@@ -1,22 +1,27 @@
-"""The command line's words. `python main.py` alone serves."""
+"""The command line's words. `python main.py` alone serves.
+
+What a command needs is imported when it runs: reading the whole service takes longer than its help does.
+"""
+
+from __future__ import annotations
 
 import asyncio
 import sys
 from collections.abc import Callable, MutableMapping
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-import db
-from db import trouble
-from db.models import KeyKind
-from resolvers import create, find, found, revoke, verify
-from resolvers.refusals import Refusal
 from schema import cli_copy, cli_files, cli_generate, cli_letters, cli_prove
 from schema.process import Process, with_database
+
+if TYPE_CHECKING:
+    from db.models import KeyKind
+
+KINDS = ("secret", "public", "device", "account")
 
 app = typer.Typer(
     help="Tessera: promotion codes behind one GraphQL schema, and the doors of three vendors.",
@@ -46,13 +51,21 @@ def run(
     """Do what the command line says; a refusal is a sentence and exit code 1, not a stack trace."""
     try:
         app(obj=Process(database_url, clock, serve, environment))
-    except (Refusal, ValueError) as no:
-        where = f"{'.'.join(no.path)}: " if getattr(no, "path", ()) else ""  # type: ignore[union-attr]
-        sys.exit(f"error: {where}{no}")
     except Exception as fault:
-        if not trouble.is_away(fault):
-            raise
-        sys.exit(f"error: the database can't be reached: {fault}")
+        sys.exit(f"error: {_sentence(fault)}")
+
+
+def _sentence(fault: Exception) -> str:
+    """What went wrong, in a sentence. Raises the fault again when it is one of ours."""
+    from db import trouble
+    from resolvers.refusals import Refusal
+
+    if isinstance(fault, (Refusal, ValueError)):
+        where = f"{'.'.join(fault.path)}: " if getattr(fault, "path", ()) else ""  # type: ignore[union-attr]
+        return f"{where}{fault}"
+    if trouble.is_away(fault):
+        return f"the database can't be reached: {fault}"
+    raise fault
 
 
 # ------------------------------------------------------------------ serving
@@ -73,6 +86,9 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the work.")] = 1,
 ) -> None:
     """Apply pending migrations, then serve. An empty database gets an organization and keys, printed once."""
+    from db.models import KeyKind
+    from resolvers import found
+
     process: Process = context.obj
     address = process.environment.setdefault("TESSERA_PUBLIC_URL", f"http://{_reachable(host)}:{port}")
     made = with_database(context, found.demo)
@@ -98,6 +114,8 @@ def _welcome(address: str, made: dict[KeyKind, str]) -> None:
 @app.command()
 def migrate(context: typer.Context) -> None:
     """Bring the database's tables up to date."""
+    import db
+
     asyncio.run(db.migrate(context.obj.database_url))
     print("The database is up to date.")
 
@@ -105,7 +123,7 @@ def migrate(context: typer.Context) -> None:
 @app.command()
 def schema() -> None:
     """Print the GraphQL schema definition."""
-    from schema.graphql import door  # takes a moment, which the other commands need not wait
+    from schema.graphql import door
 
     sys.stdout.write(door.printed())
 
@@ -124,6 +142,8 @@ def add_organization(
     time_zone: Annotated[str, typer.Option(help="IANA name, such as Europe/Amsterdam.")] = "UTC",
 ) -> None:
     """Make an organization with its default promotion, and say what it is called."""
+    from resolvers import create
+
     made = with_database(
         context,
         lambda now: create.organization(name, number, identifier, account, currency, time_zone, now),
@@ -134,6 +154,8 @@ def add_organization(
 @organizations.command("list")
 def list_organizations(context: typer.Context) -> None:
     """List all organizations."""
+    from resolvers import find
+
     table = Table("IDENTIFIER", "NUMBER", "NAME", "ACCOUNT", "CURRENCY", "TIME ZONE")
     for row in with_database(context, lambda now: find.every_organization()):
         table.add_row(row.identifier, str(row.number), row.name, str(row.account.number), row.currency, row.time_zone)
@@ -149,12 +171,15 @@ def add_key(
     value: Annotated[str | None, typer.Option(help="Take over a key that a vendor has issued.")] = None,
 ) -> None:
     """Make a key, or take one over, and print it: only its hash is kept."""
-    if kind.upper() not in KeyKind.__members__:
+    if kind.lower() not in KINDS:
         raise typer.BadParameter("One of secret, public, device, account.", param_hint="--kind")
     if (organization is None) == (account is None):
         raise typer.BadParameter("Give one of --organization and --account.")
     if value is not None and len(value) < 16:
         print("warning: a key this short is easily guessed", file=sys.stderr)
+
+    from db.models import KeyKind
+    from resolvers import create, find
 
     async def add(now: datetime) -> str:
         owner = await find.owner(organization, account)
@@ -169,6 +194,8 @@ def list_keys(
     organization: Annotated[str | None, typer.Option(help="Only of this organization.")] = None,
 ) -> None:
     """List keys by what is known of them: never the keys themselves."""
+    from resolvers import find
+
     table = Table("ID", "KIND", "ENDS IN", "ORGANIZATION", "ACCOUNT", "MADE", "REVOKED")
     for row in with_database(context, lambda now: find.keys(organization)):
         table.add_row(
@@ -186,6 +213,8 @@ def list_keys(
 @keys.command("revoke")
 def revoke_key(context: typer.Context, id: Annotated[int, typer.Argument(help="As `key list` shows it.")]) -> None:
     """Revoke a key: from now on it opens nothing."""
+    from resolvers import revoke
+
     if not with_database(context, lambda now: revoke.key(id, now)):
         sys.exit(f"error: there is no working key {id}")
     print(f"Key {id} is revoked.")
@@ -197,6 +226,7 @@ def revoke_key(context: typer.Context, id: Annotated[int, typer.Argument(help="A
 @app.command("verify")
 def verify_counters(context: typer.Context) -> None:
     """Recount every counter from the claims; says where they differ, and exits with 1 if they do."""
+    from resolvers import find, verify
 
     async def recount(_: datetime) -> list[str]:
         drifts = []

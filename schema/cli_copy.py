@@ -1,17 +1,20 @@
 """The command line's words for `copy`: how a store outgrows one machine."""
 
+from __future__ import annotations
+
 import asyncio
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from resolvers import copy
-from resolvers.copy import Copied
 from schema.process import reaching
+
+if TYPE_CHECKING:
+    from resolvers.copy import Copied
 
 
 def store(
@@ -32,6 +35,8 @@ def store(
 
 
 async def _copy(source: str, target: str) -> Copied:
+    from resolvers import copy
+
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:

@@ -1,5 +1,7 @@
 """The command line's words for files: `export` writes CSV, `import` reads it."""
 
+from __future__ import annotations
+
 import shutil
 import sys
 import tempfile
@@ -7,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 from rich.console import Console
@@ -21,13 +23,14 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from db.models import Organization
-from resolvers import bring, export, find
-from resolvers.bring import Refused, Row
-from resolvers.refusals import InvalidInput
-from resolvers.terms import PromotionRef
-from schema import sheets
 from schema.process import Process, with_database
+
+if TYPE_CHECKING:
+    from db.models import Organization
+    from resolvers.bring import Brought, Refused, Row
+    from resolvers.terms import PromotionRef
+
+    Begin = Callable[[Organization, PromotionRef | None, datetime], Awaitable[AsyncIterator[bytes]]]
 
 exports = typer.Typer(help="Write what there is as CSV.", no_args_is_help=True)
 imports = typer.Typer(help="Bring what another system has made.", no_args_is_help=True)
@@ -36,14 +39,15 @@ Identifier = Annotated[str, typer.Option("--organization", help="Whose: its iden
 OfPromotion = Annotated[str | None, typer.Option("--promotion", help="Only of the promotion with this reference.")]
 Output = Annotated[Path | None, typer.Option(help="Where to write; standard output if not said.", dir_okay=False)]
 
-Begin = Callable[[Organization, PromotionRef | None, datetime], Awaitable[AsyncIterator[bytes]]]
-
 
 @exports.command("codes")
 def export_codes(
     context: typer.Context, organization: Identifier, promotion: OfPromotion = None, output: Output = None
 ) -> None:
     """Write every code as CSV, oldest first."""
+    from resolvers import export
+    from schema import sheets
+
     process: Process = context.obj
     public_url = process.environment.get("TESSERA_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 
@@ -58,6 +62,8 @@ def export_claims(
     context: typer.Context, organization: Identifier, promotion: OfPromotion = None, output: Output = None
 ) -> None:
     """Write every claim as CSV, oldest first, released ones too."""
+    from resolvers import export
+    from schema import sheets
 
     async def begin(of: Organization, ref: PromotionRef | None, now: datetime) -> AsyncIterator[bytes]:
         return sheets.claims(await export.claims(of, ref))
@@ -66,6 +72,8 @@ def export_claims(
 
 
 def _export(context: typer.Context, identifier: str, reference: str | None, output: Path | None, begin: Begin) -> None:
+    from resolvers.terms import PromotionRef
+
     async def write(now: datetime) -> None:
         pieces = await begin(await owner(identifier), PromotionRef(reference=reference) if reference else None, now)
         with ExitStack() as open_now:
@@ -99,6 +107,9 @@ def import_codes(
     ] = False,
 ) -> None:
     """Make codes of a CSV: all of them, or none if a line is refused. Exits with 1 if one was."""
+    from resolvers import bring
+    from resolvers.terms import PromotionRef
+
     with ExitStack() as open_now:
         progress = open_now.enter_context(shown(TextColumn("{task.description}"), BarColumn(), DownloadColumn()))
         rows = File(open_now.enter_context(_seekable(file)), progress)
@@ -107,7 +118,7 @@ def import_codes(
             column = "".join(f"{part}: " for part in getattr(no.why, "path", ())[-1:])
             progress.console.print(f"line {no.line}: {column}{no.why}", markup=False, highlight=False, soft_wrap=True)
 
-        async def work(now: datetime) -> bring.Brought:
+        async def work(now: datetime) -> Brought:
             of, ref = await owner(organization), PromotionRef(reference=promotion)
             return await bring.codes(of, ref, rows, dry_run, skip_bad, tell, now)
 
@@ -117,7 +128,7 @@ def import_codes(
         sys.exit(1)
 
 
-def _told(brought: bring.Brought, dry_run: bool) -> str:
+def _told(brought: Brought, dry_run: bool) -> str:
     refused = f"; {_number(brought.refused, 'line')} refused" if brought.refused else ""
     if brought.written:
         return f"{_number(brought.codes, 'code')} brought{refused}."
@@ -138,6 +149,8 @@ class File:
         self.turns = iter(("checking", "bringing"))
 
     def __iter__(self) -> Iterator[Row | Refused]:
+        from schema import sheets
+
         task = self.progress.add_task(next(self.turns, "reading"), total=self.size)
         for place, row in enumerate(sheets.read_codes(self.file)):
             if place % 1_000 == 0:
@@ -165,6 +178,9 @@ def shown(*columns: ProgressColumn) -> Progress:
 
 async def owner(identifier: str) -> Organization:
     """The organization with this identifier. Raises InvalidInput."""
+    from resolvers import find
+    from resolvers.refusals import InvalidInput
+
     found = await find.organization_called(identifier, None)
     if found is None:
         raise InvalidInput(f"There is no organization {identifier!r}.", "organization")

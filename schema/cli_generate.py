@@ -1,22 +1,23 @@
 """The command line's words for making codes: `generate`, which shows how far it is."""
 
+from __future__ import annotations
+
 import asyncio
 import sys
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from db.models import Job, JobStatus, Organization
-from resolvers import find, generate, wording, work
-from resolvers.refusals import InvalidInput
-from resolvers.terms import PromotionRef
-from resolvers.wording import Style
 from schema import cli_files
 from schema.process import Process, with_database
 
+if TYPE_CHECKING:
+    from db.models import Job, Organization
+
+STYLES = ("creative", "alphanumeric", "numeric")
 EVERY_SECONDS = 0.2
 LINES = 10
 """In how many lines the progress is told where nobody sees a bar."""
@@ -51,10 +52,15 @@ def generate_codes(
     """Make codes: all of them, or none. Those of a job can be claimed once all are there."""
     process: Process = context.obj
     job_ids: list[int] = []
-    if pattern is None and style.upper() not in Style.__members__:
+    if pattern is None and style.lower() not in STYLES:
         raise typer.BadParameter("One of creative, alphanumeric, numeric.", param_hint="--style")
     if (resume is None) == (amount == 0):
         raise typer.BadParameter("Give one of --amount and --resume.")
+
+    from resolvers import generate, wording
+    from resolvers.terms import PromotionRef
+    from resolvers.wording import Style
+
     form = wording.read_format(Style.PATTERN if pattern else Style[style.upper()], pattern, prefix)
 
     async def make(now: datetime) -> int:
@@ -82,6 +88,9 @@ def generate_codes(
 
 
 async def _owner(identifier: str | None) -> Organization:
+    from resolvers import find
+    from resolvers.refusals import InvalidInput
+
     if identifier is not None:
         return await cli_files.owner(identifier)
     every = await find.every_organization()
@@ -92,6 +101,10 @@ async def _owner(identifier: str | None) -> Organization:
 
 async def _watched(job_id: int, process: Process) -> Job:
     """The job once it is finished: by us, or by a server that came first. Raises InvalidInput when it fails."""
+    from db.models import JobStatus
+    from resolvers import work
+    from resolvers.refusals import InvalidInput
+
     worker = uuid4().hex
     job = await _job(job_id)
     making = asyncio.create_task(_until_finished(job_id, worker, process))
@@ -113,12 +126,18 @@ async def _watched(job_id: int, process: Process) -> Job:
 
 
 async def _until_finished(job_id: int, worker: str, process: Process) -> None:
+    from resolvers import work
+
     while (await _job(job_id)).finished_at is None:
         await work.jobs(worker, process.clock, only=job_id)
         await asyncio.sleep(EVERY_SECONDS)
 
 
 async def _job(job_id: int) -> Job:
+    from db.models import Job
+    from resolvers import find
+    from resolvers.refusals import InvalidInput
+
     found: Job | None = (await find.nodes(Job, [job_id])).get(job_id)
     if found is None:
         raise InvalidInput(f"There is no job {job_id}.", "resume")

@@ -1,19 +1,21 @@
 """The command line's words for letters: what became of them, and once more for those that failed."""
 
+from __future__ import annotations
+
 from collections import Counter
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from db.models import Delivery, DeliveryStatus, Organization
-from resolvers import browse, find, retry
-from resolvers.refusals import InvalidInput
 from schema.process import with_database
 
-Shown = tuple[Organization, Delivery]
+if TYPE_CHECKING:
+    from db.models import Delivery, DeliveryStatus, Organization
+
+    Shown = tuple[Organization, Delivery]
 
 
 def deliveries(
@@ -24,6 +26,9 @@ def deliveries(
     first: Annotated[int, typer.Option(min=1, help="How many to show, the newest first.")] = 50,
 ) -> None:
     """Show what became of letters, the newest first, and how many are in each state."""
+    from db.models import DeliveryStatus
+    from resolvers import browse, retry
+
     status = DeliveryStatus.FAILED if failed else None
 
     async def look(now: datetime) -> tuple[int, Counter[DeliveryStatus], list[Shown]]:
@@ -42,6 +47,9 @@ def deliveries(
 
 
 async def _organizations(identifier: str | None) -> list[Organization]:
+    from resolvers import find
+    from resolvers.refusals import InvalidInput
+
     if identifier is None:
         return await find.every_organization()
     found = await find.organization_called(identifier, None)

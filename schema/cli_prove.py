@@ -1,38 +1,44 @@
 """The command line's words for `prove`: the promise about limits, held to on the operator's own database."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import dataclasses
 import signal
 import sys
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from db.models import Organization
-from resolvers import prove, trials
-from resolvers.prove import Proof
-from resolvers.race import Answer, Call
-from schema import racers
 from schema.process import Process, reaching, with_database
-from schema.racers import Racers
+
+if TYPE_CHECKING:
+    from db.models import Organization
+    from resolvers.prove import Proof, Race
+    from resolvers.race import Answer, Call
+    from schema.racers import Racers
+
+FEWEST_CLAIMS = 40  # resolvers/prove.py's
 
 
 def limits(
     context: typer.Context,
     database: Annotated[str | None, typer.Option(help="Its address; TESSERA_DATABASE_URL's if not said.")] = None,
     processes: Annotated[int, typer.Option(min=1, max=64, help="That race each other.")] = 4,
-    claims: Annotated[int, typer.Option(min=prove.FEWEST_CLAIMS, help="About how many in a race.")] = 2_000,
+    claims: Annotated[int, typer.Option(min=FEWEST_CLAIMS, help="About how many in a race.")] = 2_000,
 ) -> None:
     """Prove on a database that no limit can be passed: real processes race for each. Exits with 1 if one was.
 
     It is done in an organization of its own, which is deleted afterwards, also when this is interrupted.
     Nothing else is touched, but who uses the database meanwhile will find it busy.
     """
+    from schema import racers
+
     process: Process = context.obj
     url = database or process.database_url
     context.obj = dataclasses.replace(process, database_url=url)
@@ -53,6 +59,9 @@ def limits(
 
 
 async def _prove(url: str, processes: int, claims: int, now: datetime) -> list[Proof]:
+    from resolvers import prove
+    from schema import racers
+
     _end_well()
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -63,7 +72,9 @@ async def _prove(url: str, processes: int, claims: int, now: datetime) -> list[P
             return [proof async for proof in prove.limits(claims, race, now)]
 
 
-def _race(running: Racers, processes: int, progress: Progress, task: TaskID, now: datetime) -> prove.Race:
+def _race(running: Racers, processes: int, progress: Progress, task: TaskID, now: datetime) -> Race:
+    from resolvers import trials
+
     async def race(organization: Organization, name: str, calls: list[Call]) -> list[Answer]:
         progress.reset(task, description=name, total=len(calls))
         shares = [calls[first::processes] for first in range(processes)]

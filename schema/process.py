@@ -10,9 +10,6 @@ from typing import Any, TypeVar
 
 import typer
 
-import db
-from db import trouble
-
 T = TypeVar("T")
 
 
@@ -32,6 +29,8 @@ def reaching() -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        from db import trouble
+
         if not trouble.is_away(error):
             raise
         sys.exit(f"error: a database can't be reached: {error}")
@@ -39,6 +38,8 @@ def reaching() -> Iterator[None]:
 
 def with_database(context: typer.Context, work: Callable[[datetime], Coroutine[Any, Any, T]]) -> T:
     """Bring the database up to date, and do some work with it."""
+    import db  # here, as all that a command needs: who asks for help, or mistypes, does not wait for it
+
     process: Process = context.obj
 
     async def do() -> T:

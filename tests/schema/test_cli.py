@@ -1,14 +1,23 @@
 """The command line, as an operator types it: real processes on a real file."""
 
 import asyncio
+import json
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import httpx
 import pytest
+import typer.main
 
 import db
-from db.models import Promotion
+from db.models import KeyKind, Promotion
+from resolvers import prove
+from resolvers.wording import Style
+from schema import cli, cli_generate, cli_prove
 from tests.operator import ROOT, Operator, keys_in
 
 
@@ -92,6 +101,46 @@ def test_organizations_and_keys(operator: Operator) -> None:
 def test_a_command_that_makes_no_sense(operator: Operator, words: str, says: str, code: int) -> None:
     """A wrong command is a sentence that names what is wrong, and an exit code."""
     assert says in operator.run(*words.split(), code=code)
+
+
+HEAVY = {"db", "resolvers", "schema.graphql", "schema.letters", "fastapi", "strawberry", "tortoise", "uvicorn"}
+
+SPEAK = """
+import json, runpy, sys
+for words in json.load(sys.stdin):
+    sys.argv = ["main.py", *words]
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    except SystemExit as end:
+        print(json.dumps([words, end.code, sorted(sys.modules)]), file=sys.stderr)
+"""
+
+
+def words(group: click.Command, *before: str) -> Iterator[list[str]]:
+    """The words of every command, and of every group of them."""
+    yield [*before]
+    for name, command in getattr(group, "commands", {}).items():
+        yield from words(command, *before, name)
+
+
+def test_help_and_mistakes_wait_for_nothing() -> None:
+    """What is only read about or mistyped imports neither the store nor the server, at any command."""
+    every = list(words(typer.main.get_command(cli.app)))
+    asked = [[*one, "--help"] for one in every] + [[*one, "--mistake"] for one in every]
+    asked += [["nonsense"], ["key", "add", "--kind", "golden"], ["generate", "--style", "fancy", "--amount", "1"]]
+    command = [sys.executable, "-c", SPEAK]
+    done = subprocess.run(command, input=json.dumps(asked), cwd=ROOT, capture_output=True, text=True, check=True)
+    answers = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("[[")]
+    assert [said for said, _, _ in answers] == asked
+    assert [(said, code) for said, code, _ in answers if code != (0 if "--help" in said else 2)] == []
+    assert {name for _, _, loaded in answers for name in loaded} & HEAVY == set()
+
+
+def test_the_command_line_knows_the_words_it_takes() -> None:
+    """What it names itself, so as not to import the store for it, is what there is."""
+    assert {name.upper() for name in cli.KINDS} == set(KeyKind.__members__)
+    assert {name.upper() for name in cli_generate.STYLES} == set(Style.__members__) - {"PATTERN"}
+    assert cli_prove.FEWEST_CLAIMS == prove.FEWEST_CLAIMS
 
 
 def test_a_database_that_makes_no_sense(operator: Operator) -> None:
