@@ -1,9 +1,10 @@
 """Works at jobs: makes their codes some thousands at a time, each time in a short transaction of its own.
 
-A job is leased by one worker, a name that no other process has. Each transaction begins by asking whether the lease
-still holds and ends by counting what it made, so a job that is cut off anywhere is where its row says, and whoever
-takes it up goes on from there. Its codes can't be claimed until the last of them is there (`rules.is_unfinished`),
-and one promotion has one such job at a time: others wait for it.
+A job is leased by one worker, a name that no other process has; a heartbeat (db/leases.py) keeps the lease while
+texts are looked for, however long that takes. Each transaction begins by asking whether the lease still holds and ends
+by counting what it made, so a job that is cut off anywhere is where its row says, and whoever takes it up goes on from
+there. Its codes can't be claimed until the last of them is there (`rules.is_unfinished`), and one promotion has one
+such job at a time: others wait for it.
 
 Texts are drawn in runs and inserted in their order, because an insert into one part of an index costs a tenth of one
 all over it. A run is as likely to have these texts as any others only when all of it is inserted: so it is drawn of
@@ -11,13 +12,14 @@ a seed that the job keeps, and a run that was cut off is gone through once more.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from tortoise.transactions import in_transaction
 
-from db import sql, trouble
+from db import leases, sql, trouble
+from db.leases import LeaseLost
 from db.models import Job, JobStatus
 from db.queries import codes, organizations, promotions
 from db.queries import jobs as rows
@@ -37,22 +39,27 @@ BREATH = 0.005
 Clock = Callable[[], datetime]
 
 
-class Lost(Exception):
-    """Raised when a job is not, or no longer, the worker's: another has taken it over, or it is finished."""
-
-
 async def jobs(worker: str, clock: Clock, only: int | None = None) -> None:
     """Work at every unfinished job that nobody else is at, or at `only` this one, until each is finished."""
     for job_id in await rows.idle(worker, clock()) if only is None else [only]:
-        try:
-            job = await _take(job_id, worker, clock())
-            if job.status is JobStatus.RUNNING:
+        with suppress(LeaseLost):
+            await _work(job_id, worker, clock)
+
+
+async def _work(job_id: int, worker: str, clock: Clock) -> None:
+    """Take one job and finish it. Raises LeaseLost when it is another's."""
+
+    async def renew() -> bool:
+        return await rows.renew(job_id, worker, clock() + LEASE)
+
+    try:
+        job = await _take(job_id, worker, clock())
+        if job.status is JobStatus.RUNNING:
+            async with leases.kept(LEASE, renew):
                 await _make_all(job, worker, clock)
-        except Lost:
-            continue
-        except Refusal as no:
-            await _fail(job_id, worker, no, clock())
-        await _clear(job_id, worker, clock)
+    except Refusal as no:
+        await _fail(job_id, worker, no, clock())
+    await _clear(job_id, worker, clock)
 
 
 async def let_go(worker: str) -> None:
@@ -62,20 +69,20 @@ async def let_go(worker: str) -> None:
 
 @trouble.retried
 async def _take(job_id: int, worker: str, now: datetime) -> Job:
-    """Lease a job. Raises Lost, and UnknownPromotion when its promotion was deleted."""
+    """Lease a job. Raises LeaseLost, and UnknownPromotion when its promotion was deleted."""
     async with in_transaction():
         job = await rows.lease(job_id, worker, now, now + LEASE)
         if job is None:
-            raise Lost
+            raise LeaseLost
         if await rows.make_unfinished(job.promotion_id, job.id):
             return job
         if await promotions.by_id(job.organization_id, job.promotion_id) is not None:
-            raise Lost  # the promotion's other job comes first
+            raise LeaseLost  # the promotion's other job comes first
     raise UnknownPromotion
 
 
 async def _make_all(job: Job, worker: str, clock: Clock) -> None:
-    """Make what is missing. Raises Lost, UnknownPromotion, CodeSpaceTooSmall."""
+    """Make what is missing. Raises LeaseLost, UnknownPromotion, CodeSpaceTooSmall."""
     format = Format(Style(job.style), job.pattern, job.prefix)
     is_cut_off = job.run_seed is not None
     while is_cut_off or draw.is_blind(job.drawn, format):
@@ -178,24 +185,9 @@ async def _remove(job_id: int, worker: str, now: datetime) -> bool:
         return job.finished_at is None
 
 
-@asynccontextmanager
-async def _kept(job_id: int, worker: str, clock: Clock) -> AsyncIterator[None]:
-    """The lease is renewed while the block lasts, which is long and writes nothing."""
-
-    async def renew() -> None:
-        while await rows.hold(job_id, worker, clock() + LEASE) is not None:  # noqa: ASYNC110 (it waits for time)
-            await asyncio.sleep(LEASE.total_seconds() / 3)
-
-    task = asyncio.create_task(renew())
-    try:
-        yield
-    finally:
-        task.cancel()
-
-
 async def _hold(job_id: int, worker: str, now: datetime) -> Job:
-    """The job, if the worker still has it. Raises Lost."""
+    """The job, if the worker still has it. Raises LeaseLost."""
     job = await rows.hold(job_id, worker, now + LEASE)
     if job is None:
-        raise Lost
+        raise LeaseLost
     return job

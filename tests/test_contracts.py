@@ -3,6 +3,7 @@
 import ast
 import inspect
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -222,6 +223,54 @@ def test_there_is_no_drawer() -> None:
     found = [*files("db", "resolvers", "schema", "tests"), *ROOT.glob("*.py")]
     parts = {part.removesuffix(".py") for path in found for part in path.relative_to(ROOT).parts}
     assert parts & DRAWERS == set()
+
+
+# ------------------------------------------------------------------ what nobody uses
+
+CALLED_BY_LIBRARIES = {"_in_transaction"}
+"""Private names of a library's classes that ours override."""
+
+OURS = [ROOT / "main.py", *files("schema", "resolvers", "db", "benchmarks")]
+
+
+def privates(parent: ast.Module | ast.ClassDef) -> Iterator[tuple[str, ast.stmt]]:
+    """The private functions, methods, classes and constants of a module, with what defines each."""
+    for node in parent.body:
+        names: list[str] = []
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            names = [node.name]
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)]
+        yield from ((name, node) for name in names if name.startswith("_") and not name.endswith("__") and name != "_")
+        if isinstance(node, ast.ClassDef):
+            yield from privates(node)
+
+
+def uses(node: ast.AST) -> Counter[str]:
+    """The names that are read in a piece of code, on their own or of something."""
+    read = (one for one in ast.walk(node) if isinstance(one, ast.Name | ast.Attribute))
+    return Counter(one.id if isinstance(one, ast.Name) else one.attr for one in read if isinstance(one.ctx, ast.Load))
+
+
+def is_hung(node: ast.stmt) -> bool:
+    """Whether a decorator gives a function to a router, which calls it."""
+    return any(ast.unparse(one).startswith("router.") for one in getattr(node, "decorator_list", ()))
+
+
+@pytest.mark.case("A11")
+def test_nothing_private_is_unused() -> None:
+    """Each private function, method, class and constant is used outside of itself: a heartbeat, say, is called."""
+    trees = {path: tree(path) for path in OURS}
+    anywhere = sum(map(uses, trees.values()), Counter[str]())
+    unused = []
+    for path, parsed in trees.items():
+        here = uses(parsed)
+        for name, node in privates(parsed):
+            used = here if node in parsed.body else anywhere  # what a class has may be used by those below it
+            if name not in CALLED_BY_LIBRARIES and not is_hung(node) and used[name] <= uses(node)[name]:
+                unused.append(f"{named(path)}: {name}")
+    assert unused == []
 
 
 # ------------------------------------------------------------------ docstrings

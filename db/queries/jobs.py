@@ -48,8 +48,12 @@ async def lease(job_id: int, worker: str, now: datetime, until: datetime) -> Job
 
 async def hold(job_id: int, worker: str, until: datetime) -> Job | None:
     """The job with its row locked and its lease renewed; None when it is another's by now, or finished."""
-    mine = Job.filter(id=job_id, worker=worker, finished_at=None)
-    return await Job.get(id=job_id) if await mine.update(leased_until=until) else None
+    return await Job.get(id=job_id) if await renew(job_id, worker, until) else None
+
+
+async def renew(job_id: int, worker: str, until: datetime) -> bool:
+    """Whether the job is still this worker's, whose lease is longer then."""
+    return bool(await Job.filter(id=job_id, worker=worker, finished_at=None).update(leased_until=until))
 
 
 async def let_go(worker: str) -> None:

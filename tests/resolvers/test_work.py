@@ -1,11 +1,15 @@
 """Jobs: made a bit at a time, taken over from whoever was cut off, and claimable all at once or not at all."""
 
+import asyncio
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from tortoise.connection import get_connection
 
+from db import leases
+from db.leases import LeaseLost
 from db.models import Code, Customer, Job, JobStatus, Organization, Promotion
 from db.queries import codes as rows
 from db.queries import jobs as job_rows
@@ -178,7 +182,7 @@ async def test_a_lease_keeps_others_away_until_it_is_over(organization: Organiza
     assert await Code.all().count() == 0
     clock.go_on(seconds=10)
     assert await job_rows.lease(job.id, "two", clock(), clock() + work.LEASE) is not None
-    with pytest.raises(work.Lost):
+    with pytest.raises(LeaseLost):
         await work._hold(job.id, "one", clock())
     await work.let_go("two")
     await work.jobs("three", clock)
@@ -327,3 +331,68 @@ async def test_transactions_are_longer_where_claims_do_not_wait(
     await work.jobs("one", clock)
     on_sqlite = get_connection("default").capabilities.dialect == "sqlite"
     assert sizes == ([5, 2] + 13 * [1] if on_sqlite else 4 * [5])
+
+
+# ------------------------------------------------------------------ leases
+
+
+@pytest.fixture
+def beats(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> list[str]:
+    """Who has renewed a lease, with most of one gone by before each time: the heart beats fast, the clock goes on."""
+    monkeypatch.setattr(leases, "BEATS", 500)
+    renew, renewed = job_rows.renew, list[str]()
+
+    async def told(job_id: int, worker: str, until: datetime) -> bool:
+        clock.go_on(seconds=8)
+        renewed.append(worker)
+        return await renew(job_id, worker, clock() + work.LEASE)
+
+    monkeypatch.setattr(job_rows, "renew", told)
+    return renewed
+
+
+@pytest.mark.case("A11")
+async def test_a_slow_walk_keeps_its_job(
+    organization: Organization, clock: Clock, monkeypatch: pytest.MonkeyPatch, beats: list[str]
+) -> None:
+    """Of two live workers the one that has begun goes on for many leases' time, walks once, and finishes."""
+    await make.promotion(organization, *(f"X-{number}" for number in range(10, 60)))
+    job = await begun(organization, 50, HUNDRED)
+    walk, walks = draw.free, list[int]()
+
+    async def slow(*said: Any) -> list[int]:
+        walks.append(len(beats))
+        while len(beats) < walks[0] + 6:
+            await work.jobs("two", clock)
+            await asyncio.sleep(0)
+        return await walk(*said)
+
+    monkeypatch.setattr(draw, "free", slow)
+    await work.jobs("one", clock)
+    await job.refresh_from_db()
+    assert (job.status, job.done, len(walks), set(beats)) == (JobStatus.DONE, 50, 1, {"one"})
+    assert await Code.filter(job_id=job.id).count() == 50
+
+
+@pytest.mark.case("A11")
+async def test_a_worker_that_has_lost_its_job_stops(
+    organization: Organization, clock: Clock, monkeypatch: pytest.MonkeyPatch, beats: list[str]
+) -> None:
+    """Stopped for longer than its lease, it hears that another has finished the job, and writes nothing more."""
+    job = await begun(organization, 50, HUNDRED)
+    walk, others = draw.free, list[asyncio.Task[None]]()
+
+    async def stopped(*said: Any) -> list[int]:
+        if not others:
+            await Job.all().update(worker="two")  # it has taken the job over
+            others.append(asyncio.create_task(work.jobs("two", clock)))
+            await asyncio.Event().wait()
+        return await walk(*said)
+
+    monkeypatch.setattr(draw, "free", stopped)
+    monkeypatch.setattr(draw, "is_blind", lambda *_: False)
+    await work.jobs("one", clock)
+    await others[0]
+    await job.refresh_from_db()
+    assert (job.status, job.done, job.worker) == (JobStatus.DONE, 50, "two")
+    assert await Code.filter(job_id=job.id).count() == 50
