@@ -144,7 +144,9 @@ def serve(host: str, port: int, workers: int) -> None:
     import uvicorn
 
     from schema import server
+    from schema.server import connection_limit
 
+    connection_limit.raise_file_limit()
     uvicorn.run(
         "main:app",
         factory=True,

@@ -1,10 +1,12 @@
 """All doors on one application."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -12,6 +14,8 @@ from schema import downloads, operator, pages, vendors
 from schema.context import Services
 from schema.graphql import door
 from schema.server.trusted_proxies import TrustedProxies
+
+log = logging.getLogger("tessera")
 
 Lifespan = Callable[[FastAPI], Any]
 
@@ -67,7 +71,10 @@ class Application(FastAPI):
         scope["app"] = self
         if scope["type"] == "http":
             self._proxies.apply(scope)
-        await self._browsers(scope, receive, send)
+        try:
+            await self._browsers(scope, receive, send)
+        except ClientDisconnect:
+            log.debug("a client has gone before it was answered, at %s", scope["path"])
 
     async def _hand_over(self, scope: Scope, receive: Receive, send: Send) -> None:
         route, told = self._door_for(scope) if scope["type"] == "http" else (None, {})

@@ -6,6 +6,8 @@ Of a bug the log knows what happened, the caller a number to ask for it by.
 import logging
 import secrets
 
+from starlette.requests import ClientDisconnect
+
 from db import trouble
 from resolvers.refusals import TooManyAttempts
 
@@ -40,7 +42,12 @@ def headers(told: Exception) -> dict[str, str]:
 
 
 def logged(bug: BaseException, where: object) -> Fault | Away:
-    """Write down what went wrong: a bug with all that is known of it, under a number of its own."""
+    """Write down what went wrong: a bug with all that is known of it, under a number of its own.
+
+    A client that has gone is nothing wrong: raises ClientDisconnect again.
+    """
+    if isinstance(bug, ClientDisconnect):
+        raise bug
     if trouble.is_away(bug):
         log.warning("the database is away, at %s: %r", where, bug)
         return Away()

@@ -59,9 +59,9 @@ class Operator:
         return seen.decode()
 
     @contextmanager
-    def serving(self, *words: str) -> Iterator[tuple[str, str]]:
+    def serving(self, *words: str, **more: Any) -> Iterator[tuple[str, str]]:
         """The printed text of a start, and the address that answers."""
-        process = self.start("serve", "--port", "0", *words)
+        process = self.start("serve", "--port", "0", *words, **more)
         try:
             assert process.stdout
             assert process.stderr
