@@ -110,6 +110,7 @@ def app() -> FastAPI:
             life.push_async_callback(work.let_go, worker)
             await life.enter_async_context(every(1, lambda: work.jobs(worker, utc_now)))
             await life.enter_async_context(every(3600, lambda: sweep.leftovers(utc_now())))
+            await life.enter_async_context(every(60, sweep.counters))
             await life.enter_async_context(sender.at_work())
             leave_alone_what_stays()
             yield

@@ -468,3 +468,21 @@ class IdempotencyKey(Model):
     class Meta:
         unique_together = (("organization", "value"),)
         indexes = (Index(fields=("created_at",), name="idempotency_age"),)
+
+
+class RateLimit(Model):
+    """A counter of attempts in a window of time, which all processes take from. It is gone soon after its window.
+
+    granted is what was taken last, until the seconds at which the window is over, by the database's clock.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    organization_id = fields.BigIntField()
+    name = fields.CharField(80)
+    taken = fields.BigIntField()
+    granted = fields.BigIntField()
+    most = fields.BigIntField()
+    until = fields.FloatField()
+
+    class Meta:
+        unique_together = (("organization_id", "name"),)

@@ -10,6 +10,9 @@ from db import models
 BATCH = 5_000
 """Rows of a table that are in memory at a time."""
 
+PASSING: set[type[Model]] = {models.RateLimit}
+"""What is gone in a minute: no store is copied with it."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -28,7 +31,7 @@ def every() -> list[Table]:
     """All of them, each behind those that it refers to. Tortoise has been told of the models before."""
     order: TopologicalSorter[type[Model]] = TopologicalSorter()
     for kind in vars(models).values():
-        if isinstance(kind, type) and issubclass(kind, Model) and kind is not Model:
+        if isinstance(kind, type) and issubclass(kind, Model) and kind not in (Model, *PASSING):
             referred = (kind._meta.fields_map[field].related_model for field in sorted(kind._meta.fk_fields))  # type: ignore[attr-defined]
             order.add(kind, *(other for other in referred if other is not kind))
     return [_table(kind) for kind in order.static_order()]

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from db.models import Code, Organization
 from resolvers import book, claim, money, sense, settle, terms
+from resolvers import guard as guards
 from resolvers.book import Book, Wish
 from resolvers.money import Money
 from resolvers.refusals import IdempotencyMismatch, InvalidInput, Refusal, TooManyAttempts, UnknownCode
@@ -26,7 +27,7 @@ async def code(
     customer: terms.Person | None,
     order: terms.Order | None,
     location_number: int | None,
-    guard: claim.Guard | None,
+    guard: guards.Guard | None,
     now: datetime,
 ) -> Checked:
     """What `claim.code` would answer at `now`; without a customer, what would hold for a new one.
@@ -36,13 +37,20 @@ async def code(
     """
     try:
         wish = await _read(organization, text, customer, order, location_number, now)
-        if guard is not None:
-            guard.check()
+        taken = await guard.take() if guard is not None else None
     except (InvalidInput, TooManyAttempts) as refusal:
         return Checked([refusal])
-    checked = _look(await settle.read([wish]), wish)
-    if checked.refusals and guard is not None:
-        guard.fail()
+    checked = Checked([])
+    try:
+        checked = _look(await settle.read([wish]), wish)
+    finally:
+        if taken is not None and not checked.refusals:
+            taken.give_back()
+    if taken is not None and checked.refusals:
+        try:
+            await taken.fail()
+        except TooManyAttempts as refusal:
+            return Checked([refusal])
     return checked
 
 

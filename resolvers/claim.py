@@ -4,24 +4,14 @@ Claims that are asked for at the same time are settled together, a round at a ti
 """
 
 from datetime import datetime
-from typing import Protocol
 
 from db.models import Location, Organization
 from db.queries import locations
 from resolvers import gather, refusals, remember, sense, settle, terms
+from resolvers import guard as guards
 from resolvers.book import Claimed, Wish
 from resolvers.refusals import IdempotencyMismatch, InvalidInput
 from resolvers.tally import Refusals
-
-
-class Guard(Protocol):
-    """What slows down callers who might be guessing; those who may be told everything have none."""
-
-    def check(self) -> None:
-        """Raises TooManyAttempts while too many of the caller's claims have failed lately."""
-
-    def fail(self) -> None:
-        """One more has failed."""
 
 
 async def code(
@@ -31,7 +21,7 @@ async def code(
     order: terms.Order | None,
     location_number: int | None,
     idempotency_key: str | None,
-    guard: Guard | None,
+    guard: guards.Guard | None,
     tally: Refusals,
     now: datetime,
 ) -> Claimed:
@@ -46,14 +36,11 @@ async def code(
     checked = sense.order(order, "order")
     call = remember.heard(idempotency_key, said)
     location = await place(organization, location_number)
-    if guard is not None:
-        guard.check()
     wish = Wish(organization, text, key, person, checked, location, call, now)
     try:
-        return await gather.answer(settle.wishes, wish)
+        async with guards.attempt(guard):
+            return await gather.answer(settle.wishes, wish)
     except (refusals.Rule, IdempotencyMismatch) as refusal:
-        if guard is not None:
-            guard.fail()
         promotion_id = getattr(refusal, "promotion_id", None)
         tally.note(organization, refusal, promotion_id or 0, checked.currency, now)
         raise

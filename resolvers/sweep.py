@@ -2,10 +2,15 @@
 
 from datetime import datetime
 
-from db.queries import idempotency
+from db.queries import idempotency, rate_limits
 from resolvers.remember import KEPT
 
 
 async def leftovers(now: datetime) -> None:
     """Idempotency keys whose day is over."""
     await idempotency.forget(now - KEPT)
+
+
+async def counters() -> None:
+    """Counters of attempts whose windows are over, which may be one for each address of an attack."""
+    await rate_limits.forget()

@@ -1,0 +1,45 @@
+"""Guards what might be guessed: an attempt is counted before it is looked at, and given back when it succeeds."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from resolvers.refusals import IdempotencyMismatch, Rule
+
+
+class Taken(Protocol):
+    """An attempt that is counted, until it is known what came of it."""
+
+    def give_back(self) -> None:
+        """It has succeeded, or told nothing: it counts no more."""
+
+    async def fail(self) -> None:
+        """It has failed. Raises TooManyAttempts where it was one too many after all: its answer isn't told then."""
+
+
+class Guard(Protocol):
+    """What counts the attempts of a caller who might be guessing; those who may be told everything have none."""
+
+    async def take(self) -> Taken:
+        """Count an attempt that is to be looked at. Raises TooManyAttempts."""
+
+
+@asynccontextmanager
+async def attempt(guard: Guard | None) -> AsyncIterator[None]:
+    """Count what is done in the block as an attempt: failed where a Rule or an IdempotencyMismatch is raised.
+
+    Raises TooManyAttempts. Another fault tells nothing, and is not counted.
+    """
+    if guard is None:
+        yield
+        return
+    taken = await guard.take()
+    try:
+        yield
+    except (Rule, IdempotencyMismatch):
+        await taken.fail()
+        raise
+    except BaseException:
+        taken.give_back()
+        raise
+    taken.give_back()

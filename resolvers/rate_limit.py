@@ -1,0 +1,58 @@
+"""Takes attempts of counters that all processes of a store share: in blocks, and many processes' at once.
+
+What is taken and not used is lost when its window is over. Nothing else is ever written of an attempt.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tortoise.transactions import in_transaction
+
+from db import trouble
+from db.queries import rate_limits
+from db.queries.rate_limits import Want
+from resolvers import gather
+
+
+class Lease(NamedTuple):
+    """What a process may use of a counter until its window is over, in so many seconds."""
+
+    granted: int
+    left: float
+
+
+class Asked(NamedTuple):
+    """What is wanted, and the seconds that stand in for the database's clock in a simulation."""
+
+    want: Want
+    now: float | None
+
+
+async def lease(organization_id: int, name: str, want: int, most: int, seconds: int, now: float | None = None) -> Lease:
+    """Take so much of a counter, or what it has left; together with what else is taken at this moment.
+
+    At most `most` are granted in a window of so many seconds, to all processes together.
+    """
+    return await gather.answer(_leases, Asked(Want(organization_id, name, want, most, seconds), now))
+
+
+@trouble.retried
+async def _leases(asked: Sequence[Asked]) -> list[Lease]:
+    alike: dict[tuple[int, str], list[int]] = defaultdict(list)
+    for place, (want, _) in enumerate(asked):
+        alike[want.organization_id, want.name].append(place)
+    wants = [
+        asked[places[0]].want._replace(want=sum(asked[place].want.want for place in places))
+        for places in alike.values()
+    ]
+    async with in_transaction():
+        grants = await rate_limits.take(wants, asked[0].now)
+    leases = [Lease(0, 0)] * len(asked)
+    for grant in grants:
+        left = grant.granted
+        for place in alike[grant.organization_id, grant.name]:
+            share = min(left, asked[place].want.want)
+            left -= share
+            leases[place] = Lease(share, grant.left)
+    return leases
