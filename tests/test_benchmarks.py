@@ -15,6 +15,7 @@ import main
 from benchmarks import attacks, hostile, load
 from benchmarks.load import Request
 from benchmarks.table import Row
+from tests import packages
 from tests.conftest import serving
 
 ROOT = Path(main.__file__).resolve().parent
@@ -49,11 +50,16 @@ async def asked_by(client: str, good: str, monkeypatch: pytest.MonkeyPatch) -> t
         return await asyncio.to_thread(load.most, request, 1, 7), told
 
 
-@pytest.mark.parametrize("client", ["paced", "asyncio", "wrk"])
+@pytest.fixture(params=["paced", "asyncio", "wrk"])
+def client(request: pytest.FixtureRequest) -> str:
+    """How a server is asked."""
+    if request.param == "wrk":
+        packages.program("wrk")
+    return str(request.param)
+
+
 async def test_what_a_server_is_asked(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole requests, no two alike, and as many answers as are counted."""
-    if client == "wrk" and load.WRK is None:
-        pytest.skip("no wrk on this machine (apt-get install wrk)")
     answers, told = await asked_by(client, '"ok":true', monkeypatch)
     assert {key for key, _ in told} == {"Bearer key"}
     assert {body["text"] for _, body in told} == {"aaaaaaaa", "bbbbbbbb"}
@@ -65,11 +71,8 @@ async def test_what_a_server_is_asked(client: str, monkeypatch: pytest.MonkeyPat
         assert answers.answered == len(told) == 50
 
 
-@pytest.mark.parametrize("client", ["paced", "asyncio", "wrk"])
 async def test_a_wrong_answer_ends_the_run(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is refused is no speed."""
-    if client == "wrk" and load.WRK is None:
-        pytest.skip("no wrk on this machine (apt-get install wrk)")
     with pytest.raises(SystemExit, match="wrong"):
         await asked_by(client, '"ok":false', monkeypatch)
 

@@ -1,6 +1,7 @@
 """Set-up on machines that are not as they should be: the real Makefile, in a folder with a project that needs nothing."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -151,3 +152,54 @@ def test_without_a_way_to_the_package_index(newcomer: Newcomer) -> None:
     assert not any("Traceback" in line or "WARNING" in line for line in told)
     newcomer.needs()
     assert newcomer.make("run")[-1] == "serving"
+
+
+# ------------------------------------------------------------------ CI
+
+
+def test_ci_installs_what_the_readme_names(newcomer: Newcomer) -> None:
+    """The Debian packages of the README that are missing come before both gates, which know that they are CI's."""
+    (newcomer.folder / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci/run", newcomer.folder / ".ci")
+    told = "Debian packages that tests use: `chromium`, `pgbouncer`, `wrk`. Else `CI` skips nothing."
+    (newcomer.folder / "README.md").write_text(f"# Tessera\n\n{told}\n")
+    for name, script in {
+        "dpkg-query": "[ $4 = pgbouncer ] && echo 'install ok installed'",
+        "apt-get": 'echo "apt-get $*"; [ -z "$NO_WAY" ] || exit 100',
+        "sudo": 'exec "$@"',
+        "make": 'echo "make $* in CI=$CI"',
+    }.items():
+        (newcomer.programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (newcomer.programs / name).chmod(0o755)
+
+    def run() -> tuple[int, list[str]]:
+        environment = {**os.environ, "PATH": f"{newcomer.programs}:{os.environ['PATH']}", **newcomer.environment}
+        environment.pop("CI", None)
+        done = subprocess.run([newcomer.folder / ".ci/run"], env=environment, capture_output=True, text=True)
+        return done.returncode, done.stdout.splitlines()
+
+    assert run() == (
+        0,
+        [
+            "Installing chromium wrk …",
+            "apt-get update -q",
+            "apt-get install -y -q --no-install-recommends chromium wrk",
+            "make test test-all in CI=true",
+        ],
+    )
+    newcomer.environment["NO_WAY"] = "yes"
+    assert run() == (100, ["Installing chromium wrk …", "apt-get update -q"])
+
+
+def test_the_readme_names_the_packages_that_tests_ask_for() -> None:
+    """Each package that a test would skip without is in the README's line."""
+    [line] = re.findall(
+        r"^Debian packages that tests use: (.*?)\.", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    asked = {
+        name
+        for path in (ROOT / "tests").rglob("*.py")
+        for name in re.findall(r'packages\.program\("([\w-]+)"', path.read_text(encoding="utf-8"))
+    }
+    assert asked >= {"chromium", "pgbouncer", "wrk"}
+    assert asked - set(re.findall(r"`([\w-]+)`", line)) == set()

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from tortoise.connection import get_connection
 from tortoise.exceptions import OperationalError
 from tortoise.transactions import in_transaction
 
@@ -47,10 +46,9 @@ async def test_written_rows_are_counted(organization: Organization) -> None:
     assert (await Organization.get()).name == "new"
 
 
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 async def test_what_rows_refer_to_is_not_planned_for_each(organization: Organization) -> None:
     """In a transaction that inserts codes, and in no other: PostgreSQL's connections plan each statement anew."""
-    if get_connection("default").capabilities.dialect == "sqlite":
-        pytest.skip("SQLite plans a statement once")
     promotion = await make.promotion(organization)
     modes = []
     async with in_transaction():

@@ -22,7 +22,7 @@ from db import deeds, postgres, trouble
 from db.models import Account
 from resolvers.refusals import CustomerLimitReached
 from tests import make
-from tests.postgres import CARELESS, PGBOUNCER, Postgres, Server, pooled
+from tests.postgres import CARELESS, Postgres, Server, pooled
 
 
 @pytest.fixture
@@ -135,8 +135,6 @@ async def test_a_connection_is_as_encrypted_as_the_address_says(address: str, tm
 
 async def test_a_pooler_that_forgets_prepared_statements_is_told_so(address: str, tmp_path: Path) -> None:
     """Behind PgBouncer in transaction mode, with `prepared=no`, forty tasks claim as they do without it."""
-    if PGBOUNCER is None:
-        pytest.skip("there is no pgbouncer here (apt-get install pgbouncer)")
     with pooled(address, tmp_path) as url:
         await db.migrate(url)
         async with db.opened(url):
