@@ -290,7 +290,7 @@ for module in (module for named in MODULES.values() for module in named):
         if isinstance(kind, type):
             CLASSES.setdefault(name, []).append(kind)
 NAME = re.compile(r"`([A-Za-z_]+\.[A-Za-z_.]+?)(?:\(.*?\))?`")
-FILE = re.compile(r".*\.(?:py|md|db|json|toml|graphql)")
+FILE = re.compile(r".*\.(?:py|md|db|json|toml|graphql|txt)")
 
 
 def exists(name: str) -> bool:
