@@ -12,8 +12,12 @@ SECONDS = 20
 class TooLarge(Exception):
     """Raised when a request's body is larger than LARGEST_BODY."""
 
-    def __init__(self) -> None:
-        super().__init__("The body is larger than 4 MB.")
+    def __init__(self, most: int = LARGEST_BODY) -> None:
+        super().__init__(f"The body is larger than {_written(most)}.")
+
+
+def _written(size: int) -> str:
+    return f"{size // 2**20} MB" if size >= 2**20 else f"{size // 1000} kB"
 
 
 class TookTooLong(Exception):
@@ -37,18 +41,18 @@ class InTime:
             raise TookTooLong from None
 
 
-async def body(request: Request) -> bytes:
-    """The request's body; reading stops where it gets too large. Raises TooLarge."""
+async def body(request: Request, most: int = LARGEST_BODY) -> bytes:
+    """The request's body, of so many bytes at most; reading stops where it gets too large. Raises TooLarge."""
     told = request.headers.get("content-length", "")
-    if told.isdigit() and int(told) > LARGEST_BODY:
-        raise TooLarge
+    if told.isdigit() and int(told) > most:
+        raise TooLarge(most)
     read = bytearray()
     while True:
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         read += message.get("body", b"")
-        if len(read) > LARGEST_BODY:
-            raise TooLarge
+        if len(read) > most:
+            raise TooLarge(most)
         if not message.get("more_body"):
             return bytes(read)

@@ -26,7 +26,7 @@ from db.models import KeyKind, Organization
 from resolvers import generate, send
 from schema import bounds, cli, doors
 from schema.context import Services
-from schema.graphql import connections, door, limits
+from schema.graphql import asked, connections, documents, door, faults, limits, text_limits
 from tests import make
 
 ROOT = Path(main.__file__).resolve().parent
@@ -120,10 +120,23 @@ def test_nothing_is_left_untold_that_is_not_there(services: Services) -> None:
 LIMITS = {
     "a document's depth": limits.DEPTH,
     "its aliases": limits.ALIASES,
-    "its tokens": limits.TOKENS,
+    "a document's letters": text_limits.LETTERS,
+    "its tokens": text_limits.TOKENS,
+    "its brackets of any kind within each other": text_limits.BRACKETS,
+    "its fragments and spreads of them": text_limits.SPREADS,
+    "its directives": text_limits.DIRECTIVES,
+    "its operations and fragments together": text_limits.DEFINITIONS,
+    "a name in it": text_limits.NAME,
+    "a number in it": text_limits.NUMBER,
+    "what is given values in one place of it": text_limits.MEMBERS,
     "its fields, once its fragments are written out": limits.FIELDS,
     "rows that its pages within pages may come to": limits.ROWS,
+    "values that it may answer": limits.CELLS,
+    "errors that it is refused with": faults.ERRORS,
+    "documents that a process remembers": documents.REMEMBERED[True] // 1_000_000,
     "one page (`first`)": connections.LARGEST,
+    "the body of a GraphQL request with a public key": asked.PUBLIC_BODY // 1_000,
+    "members of all objects and lists in a GraphQL request's body": asked.MEMBERS[False],
     "the body of a request, at any door": bounds.LARGEST_BODY // 2**20,
     "the time for it": bounds.SECONDS,
     "codes of one `generateCodes`": generate.MOST,

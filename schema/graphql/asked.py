@@ -13,6 +13,21 @@ JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 
 
+PUBLIC_BODY = 100_000
+"""Bytes of a body that comes with a public key."""
+MEMBERS = {True: 5_000, False: 100_000}
+"""Members of all objects and lists in a body together, with a public key and with any other."""
+
+
+class PersistedQueryNotSupported(Exception):
+    """Raised for a request that has a hash in place of its document: its client then sends the document."""
+
+    code = "PERSISTED_QUERY_NOT_SUPPORTED"
+
+    def __init__(self) -> None:
+        super().__init__("PersistedQueryNotSupported")  # Apollo's word, which clients compare
+
+
 class NotUnderstood(Exception):
     """Raised for a request that is no GraphQL request; its text says why."""
 
@@ -30,22 +45,29 @@ class Asked:
     operation_name: str | None
 
 
-async def read(request: Request) -> Asked:
-    """What is asked: by POST in a JSON body, by GET in the address. Raises NotUnderstood, TooLarge."""
+async def read(request: Request, in_public: bool) -> Asked:
+    """What is asked: by POST in a JSON body, by GET in the address.
+
+    Raises NotUnderstood, PersistedQueryNotSupported, TooLarge.
+    """
     if request.method == "POST":
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != JSON:
             raise NotUnderstood(f"Unsupported content type: a request is {JSON}.", 415)
-        return _asked(_json_object(await bounds.body(request), "body"))
+        body = await bounds.body(request, PUBLIC_BODY if in_public else bounds.LARGEST_BODY)
+        return _asked(_json_object(body, "body", in_public))
     said: dict[str, Any] = dict(request.query_params)
     for name in ("variables", "extensions"):
         if said.get(name):
-            said[name] = _json_object(said[name], name)
+            said[name] = _json_object(said[name], name, in_public)
     return _asked(said)
 
 
 def _asked(said: Mapping[str, Any]) -> Asked:
     query, name = said.get("query"), said.get("operationName")
+    extensions = said.get("extensions")
+    if query is None and isinstance(extensions, dict) and "persistedQuery" in extensions:
+        raise PersistedQueryNotSupported
     if not isinstance(query, str) or not query:
         raise NotUnderstood("There is no `query`, which is a string.")
     if not isinstance(name, str | None):
@@ -56,11 +78,12 @@ def _asked(said: Mapping[str, Any]) -> Asked:
     return Asked(query, said.get("variables"), name)
 
 
-def _json_object(text: str | bytes, name: str) -> dict[str, Any]:
+def _json_object(said: str | bytes, name: str, in_public: bool) -> dict[str, Any]:
     try:
-        value = READER.decode(
-            text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass")
-        )
+        text = said if isinstance(said, str) else said.decode(json.detect_encoding(said), "surrogatepass")
+        if text.count(",") + text.count("[") + text.count("{") > MEMBERS[in_public]:  # those within texts too
+            raise NotUnderstood(f"The {name} has more than {MEMBERS[in_public]} members.", 413)
+        value = READER.decode(text)
     except (ValueError, RecursionError):
         raise NotUnderstood(f"The {name} is not valid JSON.") from None
     if not isinstance(value, dict):
@@ -80,7 +103,7 @@ def wants_page(request: Request) -> bool:
     accepted = request.headers.get("accept", "")
     return (
         request.method != "POST"
-        and "query" not in request.query_params
+        and not {"query", "extensions"} & request.query_params.keys()
         and ("text/html" in accepted or "*/*" in accepted)
     )
 

@@ -15,7 +15,10 @@ from schema.graphql import ids
 from schema.graphql.context import Info
 
 T = TypeVar("T")
-LARGEST = 100
+OF_ROWS = ("nodes", "edges", "pageInfo")
+"""Fields of a connection that its page is fetched for."""
+DEFAULT, LARGEST = 50, 100
+"""Rows of a page: where nothing is said, and at most."""
 
 
 @strawberry.type
@@ -54,7 +57,8 @@ async def connect(
 ) -> Connection[T]:
     """One page of everything found."""
     info.context.demand(Right.MANAGE)
-    rows = await browse.page(found, ids.place(after), _size(first))
+    place, size = ids.place(after), _size(first)
+    rows = await browse.page(found, place, size) if asks_for(info, *OF_ROWS) else []
     if found.model is Code and asks_for(info, "status", "promotion"):
         await info.context.know_promotions(rows)
     return _page(rows, of, first, after, found.count)
@@ -73,7 +77,9 @@ async def connect_below(
     """One page of what is found below a parent; `asked` tells apart what was found by other filters."""
     info.context.demand(Right.MANAGE)
     key = (found.model, asked)
-    rows = await info.context.page_below(key, found, parent, number, ids.place(after), _size(first))
+    place, size = ids.place(after), _size(first)
+    asked_for = asks_for(info, *OF_ROWS)
+    rows = await info.context.page_below(key, found, parent, number, place, size) if asked_for else []
 
     async def count() -> int:
         return await info.context.count_below(key, found, parent, number)

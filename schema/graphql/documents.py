@@ -1,24 +1,45 @@
 """Documents: read, held to their limits and remembered, before anything of them runs.
 
 A document's text is the key, so a client that sends its values as variables is read once. Nothing that is checked
-here depends on variables: a page whose size is one counts as the largest (limits.py).
+here depends on variables: a page whose size is one counts as the largest (limits.py). What is long is read by a
+thread of its own, one document after another, so that the event loop goes on with everybody else's.
 """
 
+import asyncio
+import logging
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import NamedTuple
 
 import strawberry
-from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, parse, specified_rules, validate
-from strawberry.schema.schema import validate_document
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    OperationDefinitionNode,
+    parse,
+    specified_rules,
+    validate,
+)
+from graphql.validation.rules import overlapping_fields_can_be_merged as overlapping
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 
-from schema.graphql import limits
+from schema.graphql import limits, text_limits
+from schema.graphql.one_of import OneOfVariables
 from schema.graphql.plans import Plan, plan
 from schema.graphql.public import only_public
 
-REMEMBERED = 500
+REMEMBERED = {True: 30_000_000, False: 40_000_000}
+"""Bytes of remembered documents at most: those of public keys, and those of all others."""
 LONGEST_REMEMBERED = 20_000
-"""Letters of a text that is worth remembering; with REMEMBERED it bounds what is kept of what strangers send."""
+AT_ONCE = 1_000
+"""Letters of a text that is read at once; a longer one is read by a thread."""
+ERRORS = 5
+"""Errors that are told of one document."""
+log = logging.getLogger("tessera")
+
+overlapping.MAX_COMPLEXITY_BUDGET = 50_000  # ours are a hundredth of its own; the rule reads it as it begins
 
 
 class NotGood(Exception):
@@ -35,6 +56,10 @@ class Document(NamedTuple):
     parsed: DocumentNode
     operations: Mapping[str | None, OperationDefinitionNode]
     plans: Mapping[str | None, Plan | None]
+    bytes: int
+    """About how much memory it takes."""
+    cells: int
+    """How many values an answer has at most."""
 
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
         """What is to be done, or None where a name is wanted and missing, or unknown."""
@@ -47,37 +72,93 @@ class Document(NamedTuple):
         return self.plans.get(operation.name.value if operation.name else None)
 
 
+class Remembered:
+    """Documents by their texts, the latest used ones, up to so many bytes in all."""
+
+    def __init__(self, bytes: int) -> None:
+        self._most, self._bytes = bytes, 0
+        self._documents: OrderedDict[str, Document] = OrderedDict()
+        self._lock = Lock()  # texts are read by threads
+
+    def get(self, text: str) -> Document | None:
+        """The document with that text, if it is remembered."""
+        with self._lock:
+            found = self._documents.get(text)
+            if found is not None:
+                self._documents.move_to_end(text)
+            return found
+
+    def put(self, text: str, document: Document) -> None:
+        """Remember a document, and forget those that were not used for the longest time."""
+        with self._lock:
+            if text in self._documents:
+                return
+            self._documents[text] = document
+            self._bytes += document.bytes
+            while self._bytes > self._most:
+                self._bytes -= self._documents.popitem(last=False)[1].bytes
+
+
 class Documents:
-    """What a schema's callers send, those with a public key held to what is public."""
+    """What a schema's callers send, those with a public key held to what is public and remembered apart."""
 
     def __init__(self, schema: strawberry.Schema) -> None:
         self._schema = schema._schema
-        self._public_rules = (*specified_rules, *limits.NO_INTROSPECTION, only_public(schema.as_str()))
-        self._remembered = lru_cache(maxsize=REMEMBERED)(self._read)
+        rules = (*specified_rules, MaybeNullValidationRule, OneOfVariables)
+        self._rules = {True: (*rules, *limits.NO_INTROSPECTION, only_public(schema.as_str())), False: rules}
+        self._remembered = {in_public: Remembered(most) for in_public, most in REMEMBERED.items()}
+        self._readers = {
+            in_public: ThreadPoolExecutor(1, f"documents-{'public' if in_public else 'others'}")
+            for in_public in REMEMBERED
+        }
+
+    def known(self, text: str, in_public: bool) -> Document | None:
+        """A document that has been read before, and is remembered."""
+        return self._remembered[in_public].get(text)
+
+    async def read_aside(self, text: str, in_public: bool) -> Document:
+        """A document by its text, without holding up the event loop. Raises NotGood."""
+        if len(text) <= AT_ONCE or len(text) > text_limits.LETTERS:
+            return self.read(text, in_public)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers[in_public], self.read, text, in_public)
 
     def read(self, text: str, in_public: bool) -> Document:
         """A document by its text. Raises NotGood."""
-        return (self._remembered if len(text) <= LONGEST_REMEMBERED else self._read)(text, in_public)
+        found = self.known(text, in_public)
+        if found is None:
+            found = self._read(text, in_public)
+            if len(text) <= LONGEST_REMEMBERED:
+                self._remembered[in_public].put(text, found)
+        return found
 
     def _read(self, text: str, in_public: bool) -> Document:
         try:
-            parsed = parse(text, max_tokens=limits.TOKENS)
+            tokens = text_limits.tokens(text)
+            parsed = parse(text, max_tokens=text_limits.TOKENS, allow_empty_selection_sets=False)
         except GraphQLError as error:
             raise NotGood([error]) from None
-        try:
-            errors = self._errors(parsed, in_public)
-        except RecursionError:  # fragments within fragments, hundreds deep
-            errors = [GraphQLError("This document is nested too deeply.")]
-        if errors:
-            raise NotGood(errors)
+        except RecursionError:
+            raise NotGood([GraphQLError("This document is nested too deeply.")]) from None
+        cells = self._check(parsed, in_public)
         operations = [found for found in parsed.definitions if isinstance(found, OperationDefinitionNode)]
         by_name = {found.name.value if found.name else None: found for found in operations}
         planned = {} if "@" in text else {name: plan(self._schema, parsed, found) for name, found in by_name.items()}
-        return Document(parsed, by_name, planned)
+        return Document(parsed, by_name, planned, 10_000 + 600 * tokens + 4 * len(text), cells)
 
-    def _errors(self, parsed: DocumentNode, in_public: bool) -> list[GraphQLError]:
-        """What is wrong with a document. The limits go into a fragment each time it is spread, so they come last."""
-        errors = validate_document(self._schema, parsed, self._public_rules if in_public else specified_rules)
-        if not errors and (fields := limits.fields(parsed)) > limits.FIELDS:
-            errors = [GraphQLError(f"This document has {fields} fields, {limits.FIELDS} are allowed.")]
-        return errors or validate(self._schema, parsed, limits.FOR_ALL)
+    def _check(self, parsed: DocumentNode, in_public: bool) -> int:
+        """How many cells a document comes to. Raises NotGood for one that breaks a rule, or is too large."""
+        try:
+            size = limits.size(self._schema, parsed)
+            objection = limits.objection(size)
+            errors = [objection] if objection else validate(
+                self._schema, parsed, self._rules[in_public], ERRORS, hide_suggestions=in_public
+            )  # fmt: skip
+        except RecursionError:  # fragments within fragments, hundreds deep
+            errors = [GraphQLError("This document is nested too deeply.")]
+        except Exception as bug:  # of a rule: whatever it stumbled over is no document that can be run
+            log.error("a document could not be checked", exc_info=bug)
+            errors = [GraphQLError("This document could not be checked.")]
+        if errors:
+            raise NotGood(errors)
+        return size.cells

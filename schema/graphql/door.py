@@ -17,14 +17,15 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 from strawberry.schema.config import StrawberryConfig
 
+from resolvers.refusals import TooManyAttempts
 from schema import bounds, faults
 from schema import context as speaking
-from schema.context import NoOrganization, NotAdmitted
-from schema.graphql import asked, calling, execution, playground
-from schema.graphql.asked import Asked, NotUnderstood
+from schema.context import Caller, NoOrganization, NotAdmitted
+from schema.graphql import asked, calling, execution, one_of, playground
+from schema.graphql.asked import Asked, NotUnderstood, PersistedQueryNotSupported
 from schema.graphql.context import Context
-from schema.graphql.documents import Documents, NotGood
-from schema.graphql.faults import worded
+from schema.graphql.documents import AT_ONCE, Document, Documents, NotGood
+from schema.graphql.faults import clipped, worded
 from schema.graphql.mutation import Mutation
 from schema.graphql.query import Query
 from schema.graphql.refusals import Refusal
@@ -38,6 +39,7 @@ schema = strawberry.Schema(
     config=StrawberryConfig(scalar_map=SCALARS),
 )
 calling.quicken(schema._schema, schema.config)
+one_of.mark(schema._schema)
 documents = Documents(schema)
 WRITER = json.JSONEncoder(separators=(",", ":"))
 
@@ -67,7 +69,11 @@ class Door:
         except bounds.TooLarge as no:
             return said(413, str(no), "TOO_LARGE", media_type)
         except NotUnderstood as no:
-            return said(no.status, str(no), "BAD_REQUEST", media_type)
+            return said(no.status, str(no), "TOO_LARGE" if no.status == 413 else "BAD_REQUEST", media_type)
+        except PersistedQueryNotSupported as no:
+            return said(200, str(no), no.code, media_type, {"Cache-Control": "private, no-cache, must-revalidate"})
+        except TooManyAttempts as no:
+            return said(429, str(no), no.reason, media_type, faults.headers(no))
         except bounds.TookTooLong as no:
             return said(503, str(no), "TIMEOUT", media_type)
         except Exception as bug:
@@ -83,16 +89,17 @@ class Door:
         if asked.wants_page(request):
             return HTMLResponse(playground.page())  # for everybody; what it sends comes with a key
         context = Context(await speaking.caller(request, await speaking.holder(request.headers)))
-        return await _run(await asked.read(request), context, request.method, media_type)
+        told = await asked.read(request, context.caller.is_public)
+        return await _run(told, context, request.method, media_type)
 
 
 async def _run(told: Asked, context: Context, method: str, media_type: str) -> Response:
     """The answer to what is asked, once it is known who asks."""
     in_public = context.caller.is_public
     try:
-        document = documents.read(told.query, in_public)
+        document = documents.known(told.query, in_public) or await _read(told.query, context.caller)
     except NotGood as no:
-        return _written(None, [worded(error, in_public) for error in no.errors], media_type, has_run=False)
+        return _refused(no.errors, in_public, media_type)
     operation = document.operation(told.operation_name)
     if operation is None:
         raise NotUnderstood("The document has no such operation, or several, and `operationName` tells which.")
@@ -102,23 +109,54 @@ async def _run(told: Asked, context: Context, method: str, media_type: str) -> R
         schema._schema, document.parsed, operation, document.plan(operation), told.variables or {}, context
     )
     if isinstance(done, list):
-        return _written(None, [worded(error, in_public) for error in done], media_type, has_run=False)
+        return _refused(done, in_public, media_type)
     errors = [worded(error, in_public) for error in done.errors or ()]
     if any(error.extensions and error.extensions.get("code") == faults.Away.code for error in errors):
         raise faults.Away  # a part of the answer would look like the whole
-    return _written(done.data, errors, media_type, has_run=True)
+    return _written(done.data, errors, media_type)
 
 
-def _written(data: dict[str, Any] | None, errors: Sequence[GraphQLError], media_type: str, has_run: bool) -> Response:
-    """An answer; a document that did not run is 400 to those who read GraphQL's own media type."""
+async def _read(text: str, caller: Caller) -> Document:
+    """A document that is not remembered. A public key's refused ones are failed attempts.
+
+    Raises NotGood; TooManyAttempts where much is to be read for somebody of whom too many have failed.
+    """
+    taken = None
+    try:
+        if caller.guard is not None:
+            taken = await caller.guard.take()
+    except TooManyAttempts:
+        if len(text) > AT_ONCE:
+            raise
+    try:
+        document = await documents.read_aside(text, caller.is_public)
+    except NotGood:
+        if taken is not None:
+            await taken.fail()
+        raise
+    except BaseException:
+        if taken is not None:
+            taken.give_back()
+        raise
+    if taken is not None:
+        taken.give_back()
+    return document
+
+
+def _refused(errors: Sequence[GraphQLError], in_public: bool, media_type: str) -> Response:
+    """The answer to a document that did not run: 400 to those who read GraphQL's own media type."""
+    told = clipped([worded(error, in_public) for error in errors])
+    if media_type == asked.GRAPHQL_RESPONSE:
+        return _sent({"errors": told}, 400, media_type)
+    return _sent({"data": None, "errors": told}, 200, media_type)
+
+
+def _written(data: dict[str, Any] | None, errors: Sequence[GraphQLError], media_type: str) -> Response:
+    """The answer of a document that ran."""
     answer: dict[str, Any] = {"data": data}
-    status = 200
     if errors:
         answer["errors"] = [error.formatted for error in errors]
-    if not has_run and media_type == asked.GRAPHQL_RESPONSE:
-        del answer["data"]
-        status = 400
-    return _sent(answer, status, media_type)
+    return _sent(answer, 200, media_type)
 
 
 def said(status: int, message: str, code: str, media_type: str, headers: dict[str, str] | None = None) -> Response:

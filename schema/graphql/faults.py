@@ -1,14 +1,18 @@
 """What is told of faults: a refusal as it is, a bug by a number under which the log knows more."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLFormattedError
 
 from resolvers.refusals import InvalidInput, Refusal
 from schema import faults
 from schema.context import NotAdmitted
 from schema.faults import Fault
 from schema.graphql.refusals import path_of
+
+ERRORS, LETTERS, PLACES = 6, 300, 5
+"""Errors, letters of each, and places of each that a document is refused with."""
 
 
 def worded(error: GraphQLError, in_public: bool) -> GraphQLError:
@@ -27,6 +31,21 @@ def worded(error: GraphQLError, in_public: bool) -> GraphQLError:
     told = faults.logged(fault, error.path)
     known = {"id": told.number} if isinstance(told, Fault) else {}
     return _said(error, str(told), {"code": told.code, **known})
+
+
+def clipped(errors: Sequence[GraphQLError]) -> list[GraphQLFormattedError]:
+    """What is told of a document that has not run: few errors, in few words, at few places."""
+    told = [error.formatted for error in errors[:ERRORS]]
+    for one in told:
+        one["message"] = clip(one["message"])
+        if "locations" in one:
+            one["locations"] = one["locations"][:PLACES]
+    return told
+
+
+def clip(message: str) -> str:
+    """A message without what it may print of somebody's values at length."""
+    return message if len(message) <= LETTERS else f"{message[:LETTERS]}…"
 
 
 def _said(error: GraphQLError, message: str, extensions: dict[str, Any] | None) -> GraphQLError:

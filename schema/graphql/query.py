@@ -9,7 +9,7 @@ from resolvers import browse, check, find, refusals
 from resolvers.admit import Right
 from resolvers.refusals import InvalidInput
 from schema.graphql import ids as opaque
-from schema.graphql.connections import LARGEST, Connection, connect
+from schema.graphql.connections import DEFAULT, LARGEST, Connection, connect
 from schema.graphql.context import Info
 from schema.graphql.inputs import (
     CheckCodeInput,
@@ -89,7 +89,7 @@ class Query:
 
     @strawberry.field
     async def promotions(
-        self, info: Info, filter: PromotionFilter | None = None, first: int = 50, after: str | None = None
+        self, info: Info, filter: PromotionFilter | None = None, first: int = DEFAULT, after: str | None = None
     ) -> Connection[Promotion]:
         caller = info.context.caller
         asked = filter.said() if filter else browse.PromotionFilter()
@@ -108,7 +108,7 @@ class Query:
 
     @strawberry.field
     async def codes(
-        self, info: Info, filter: CodeFilter | None = None, first: int = 50, after: str | None = None
+        self, info: Info, filter: CodeFilter | None = None, first: int = DEFAULT, after: str | None = None
     ) -> Connection[Code]:
         caller = info.context.caller
         asked = filter.said() if filter else browse.CodeFilter()
@@ -116,7 +116,7 @@ class Query:
 
     @strawberry.field
     async def claims(
-        self, info: Info, filter: ClaimFilter | None = None, first: int = 50, after: str | None = None
+        self, info: Info, filter: ClaimFilter | None = None, first: int = DEFAULT, after: str | None = None
     ) -> Connection[Claim]:
         asked = filter.said() if filter else browse.ClaimFilter()
         found = browse.all_claims(info.context.caller.organization.id, asked)
@@ -127,19 +127,19 @@ class Query:
         self,
         info: Info,
         status: list[DeliveryStatus] | None = None,
-        first: int = 50,
+        first: int = DEFAULT,
         after: str | None = None,
     ) -> Connection[Delivery]:
         found = browse.all_deliveries(info.context.caller.organization.id, status)
         return await connect(info, Delivery.of, found, first, after)
 
     @strawberry.field(description="What makes, or has made, more codes than one call can.")
-    async def jobs(self, info: Info, first: int = 50, after: str | None = None) -> Connection[Job]:
+    async def jobs(self, info: Info, first: int = DEFAULT, after: str | None = None) -> Connection[Job]:
         return await connect(info, Job.of, browse.all_jobs(info.context.caller.organization.id), first, after)
 
     @strawberry.field(description="Searched in addresses and names.")
     async def customers(
-        self, info: Info, search: str | None = None, first: int = 50, after: str | None = None
+        self, info: Info, search: str | None = None, first: int = DEFAULT, after: str | None = None
     ) -> Connection[Customer]:
         found = browse.all_customers(info.context.caller.organization.id, search)
         return await connect(info, Customer.of, found, first, after)

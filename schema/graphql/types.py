@@ -13,7 +13,7 @@ from resolvers import browse, find, measure, money, rules
 from resolvers.admit import Right
 from schema import pages
 from schema.graphql import ids
-from schema.graphql.connections import Connection, asks_for, connect, connect_below
+from schema.graphql.connections import DEFAULT, Connection, asks_for, connect, connect_below
 from schema.graphql.context import Info
 from schema.graphql.enums import ClaimStatus, CodeStatus, PromotionStatus
 from schema.graphql.inputs import ClaimFilter, CodeFilter, PromotionFilter, UsageInput
@@ -207,7 +207,7 @@ class Promotion(Node):
 
     @strawberry.field
     async def codes(
-        self, info: Info, filter: CodeFilter | None = None, first: int = 50, after: str | None = None
+        self, info: Info, filter: CodeFilter | None = None, first: int = DEFAULT, after: str | None = None
     ) -> Connection["Code"]:
         asked = filter.said() if filter else browse.CodeFilter()
         info.context.know(self.row)
@@ -216,7 +216,7 @@ class Promotion(Node):
 
     @strawberry.field
     async def claims(
-        self, info: Info, filter: ClaimFilter | None = None, first: int = 50, after: str | None = None
+        self, info: Info, filter: ClaimFilter | None = None, first: int = DEFAULT, after: str | None = None
     ) -> Connection["Claim"]:
         asked = filter.said() if filter else browse.ClaimFilter()
         found = browse.all_claims(info.context.caller.organization.id, asked)
@@ -258,7 +258,7 @@ class Organization(Node):
 
     @strawberry.field
     async def promotions(
-        self, info: Info, filter: PromotionFilter | None = None, first: int = 50, after: str | None = None
+        self, info: Info, filter: PromotionFilter | None = None, first: int = DEFAULT, after: str | None = None
     ) -> Connection[Promotion]:
         asked = filter.said() if filter else browse.PromotionFilter()
         found = browse.all_promotions(self.row.id, asked, info.context.caller.now)
@@ -291,7 +291,7 @@ class Customer(Node):
         return (said.last_name if said else None) if info.context.caller.is_public else self.row.last_name
 
     @strawberry.field
-    async def claims(self, info: Info, first: int = 50, after: str | None = None) -> Connection["Claim"]:
+    async def claims(self, info: Info, first: int = DEFAULT, after: str | None = None) -> Connection["Claim"]:
         found = browse.all_claims(info.context.caller.organization.id, browse.ClaimFilter())
         return await connect_below(info, Claim.of, found, None, "customer_id", self.row.id, first, after)
 
@@ -381,14 +381,14 @@ class Code(Node):
 
     @strawberry.field
     async def claims(
-        self, info: Info, filter: ClaimFilter | None = None, first: int = 50, after: str | None = None
+        self, info: Info, filter: ClaimFilter | None = None, first: int = DEFAULT, after: str | None = None
     ) -> Connection["Claim"]:
         asked = filter.said() if filter else browse.ClaimFilter()
         found = browse.all_claims(info.context.caller.organization.id, asked)
         return await connect_below(info, Claim.of, found, asked, "code_id", self.row.id, first, after)
 
     @strawberry.field
-    async def deliveries(self, info: Info, first: int = 50, after: str | None = None) -> Connection["Delivery"]:
+    async def deliveries(self, info: Info, first: int = DEFAULT, after: str | None = None) -> Connection["Delivery"]:
         found = browse.all_deliveries(info.context.caller.organization.id, None)
         return await connect_below(info, Delivery.of, found, None, "code_id", self.row.id, first, after)
 

@@ -59,7 +59,7 @@ def _present(kind: Any, above: tuple[Any, ...]) -> Ready:
 
 
 def _input(kind: Any, above: tuple[Any, ...]) -> Ready:
-    if kind.is_one_of or kind in above:  # what holds itself may be nested too deeply
+    if kind in above:  # what holds itself may be nested too deeply
         raise Amiss
     above = (*above, kind)
     fields = {name: (field.out_name or name, ready(field.type, above)) for name, field in kind.fields.items()}
@@ -68,7 +68,7 @@ def _input(kind: Any, above: tuple[Any, ...]) -> Ready:
     defaults = {name: value for name, value in defaults.items() if value is not Undefined}
 
     def made(said: dict[str, Any]) -> Any:
-        if not required <= said.keys():
+        if not required <= said.keys() or (kind.is_one_of and (len(said) != 1 or None in said.values())):
             raise Amiss
         values = dict(defaults)
         for key, value in said.items():

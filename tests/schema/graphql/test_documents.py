@@ -29,13 +29,18 @@ def test_a_public_key_is_not_given_what_a_secret_one_had_read(documents: Documen
     documents.read(text, in_public=False)
 
 
+@pytest.mark.case("A7")
 def test_what_is_remembered_is_bounded(documents: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long text is read each time, and no more than so many short ones are kept."""
+    """A long text is read each time, and short ones are kept up to so many bytes, strangers' apart from all others'."""
     long = "{ organization { id } } #" + "x" * reading.LONGEST_REMEMBERED
     assert documents.read(long, in_public=False) is not documents.read(long, in_public=False)
-    monkeypatch.setattr(reading, "REMEMBERED", 2)
+    one = documents.read("{ z: __typename }", in_public=False).bytes
+    monkeypatch.setattr(reading, "REMEMBERED", {True: 2 * one, False: 2 * one})
     few = Documents(schema)
     first = few.read("{ a: __typename }", in_public=False)
+    for name in "bc":
+        few.read(f"{{ {name}: __typename }}", in_public=True)
+    assert few.read("{ a: __typename }", in_public=False) is first
     for name in "bc":
         few.read(f"{{ {name}: __typename }}", in_public=False)
     assert few.read("{ a: __typename }", in_public=False) is not first
