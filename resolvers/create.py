@@ -36,10 +36,10 @@ class NewPromotion:
     identifier: str | None = None
     is_enabled: bool = True
     position: int = 0
-    discount: terms.Discount = terms.Discount()
-    window: terms.Window = terms.Window()
-    limits: terms.Limits = terms.Limits()
-    letter: terms.Letter = terms.Letter()
+    discount: terms.Maybe[terms.Discount | None] = terms.ABSENT
+    window: terms.Maybe[terms.Window | None] = terms.ABSENT
+    limits: terms.Maybe[terms.Limits | None] = terms.ABSENT
+    letter: terms.Maybe[terms.Letter | None] = terms.ABSENT
     location_numbers: tuple[int, ...] = ()
     metadata: dict[str, Any] | None = None
     codes: tuple[str, ...] = ()

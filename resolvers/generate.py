@@ -51,7 +51,7 @@ class Generated:
 class Making:
     """What all codes of one call have in common; `allowed_claims` absent is what the promotion says."""
 
-    window: terms.Window = terms.Window()
+    window: terms.Maybe[terms.Window | None] = terms.ABSENT
     allowed_claims: terms.Maybe[int | None] = terms.ABSENT
     reserved_for: terms.Person | None = None
     activated: bool = True

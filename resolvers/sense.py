@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from email_validator import EmailNotValidError, validate_email
@@ -25,6 +25,7 @@ from resolvers.terms import said
 
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # not the words backslash-u-0000, whose backslash is escaped
 _PLAIN_LOCAL = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*")  # nothing in it that the library would change
+T = TypeVar("T")
 HIGHEST_INT = 2**31 - 1
 HIGHEST_AMOUNT = 10**15  # minor units of one order; sums of many still fit a big integer
 FINEST = 50  # decimals of a number that is looked at
@@ -196,13 +197,24 @@ def order(value: terms.Order | None, *path: str) -> CheckedOrder:
     )
 
 
+def kept(change: "terms.Maybe[T | None]", present: T, *path: str) -> T:
+    """The value after a change of what is never empty: absent keeps the present one, and null is refused."""
+    if change is None:
+        raise InvalidInput("This can't be null: leave it out to keep it as it is.", *path)
+    return said(change, present)
+
+
 # ------------------------------------------------------------------ windows
 
 
 def window(
-    said_window: terms.Window, starts_at: datetime | None, ends_at: datetime | None, zone: str
+    said_window: terms.Maybe[terms.Window | None], starts_at: datetime | None, ends_at: datetime | None, zone: str
 ) -> tuple[datetime | None, datetime | None]:
-    """The window after a change of the present one; refused when it would be empty."""
+    """The window after a change of the present one, null clears both ends; refused when it would be empty."""
+    if isinstance(said_window, terms.Absent):
+        return starts_at, ends_at
+    if said_window is None:
+        return None, None
     starts_at = _bound(said_window.starts_at, said_window.starts_on, starts_at, zone, "starts", 0)
     ends_at = _bound(said_window.ends_at, said_window.ends_on, ends_at, zone, "ends", 1)
     if starts_at is not None and ends_at is not None and ends_at <= starts_at:
@@ -251,20 +263,58 @@ class CheckedDiscount:
     minimum_order: int | None = None
     maximum_discount: int | None = None
 
+    @property
+    def has_amounts(self) -> bool:
+        """Whether any of it is in the currency."""
+        is_amount = self.discount_kind is DiscountKind.FIXED_AMOUNT
+        return is_amount or self.minimum_order is not None or self.maximum_discount is not None
 
-def discount(change: terms.Discount, present: CheckedDiscount, home: str) -> CheckedDiscount:
-    """The discount after a change; all its amounts are in one currency, the organization's unless said."""
-    kind = said(change.kind, present.discount_kind) or DiscountKind.NONE
+
+SIZED = (DiscountKind.PERCENTAGE, DiscountKind.FIXED_AMOUNT)
+"""The kinds of discounts that have a value; of another a value would say nothing."""
+
+
+def discount(change: terms.Maybe[terms.Discount | None], present: CheckedDiscount, home: str) -> CheckedDiscount:
+    """The discount after a change, null is none; its amounts are in one currency, the organization's unless said."""
+    if isinstance(change, terms.Absent):
+        return present
+    if change is None:
+        return CheckedDiscount()
+    kind = kept(change.kind, present.discount_kind, "discount", "kind")
+    value = _value(change, kind, present)
     minimum = _amount(change.minimum_order, present.minimum_order, present.currency, "minimum_order")
     maximum = _amount(change.maximum_discount, present.maximum_discount, present.currency, "maximum_discount")
-    unit = _unit(change.currency, present.currency, {unit for _, unit in (minimum, maximum) if unit}, kind, home)
-    value = said(change.value, money.discount_amount(present.discount_kind, present.discount_value, present.currency))
+    unit = _unit(change.currency, present, {unit for _, unit in (minimum, maximum) if unit}, kind, home)
+    was_amount = kind is present.discount_kind is DiscountKind.FIXED_AMOUNT
+    if was_amount and unit != present.currency and isinstance(change.value, terms.Absent):
+        raise InvalidInput("An amount goes to another currency with its value: say both.", "discount", "currency")
     return CheckedDiscount(
         discount_kind=kind,
-        discount_value=discount_value(kind, value or Decimal(0), unit, "discount", "value"),
+        discount_value=discount_value(kind, value, unit, "discount", "value"),
         currency=unit,
         minimum_order=minimum[0],
         maximum_discount=maximum[0],
+    )
+
+
+def _value(change: terms.Discount, kind: DiscountKind, present: CheckedDiscount) -> Decimal:
+    """The discount's size after a change: a kind that has one is told with it, and no other is."""
+    value = said(change.value, None)
+    if kind not in SIZED:
+        if value is not None and isinstance(change.kind, terms.Absent):
+            raise InvalidInput("A value needs its kind: PERCENTAGE or FIXED_AMOUNT.", "discount", "kind")
+        if value is not None:
+            raise InvalidInput(f"A discount of the kind {kind} has no value.", "discount", "value")
+        return Decimal(0)
+    if value is not None:
+        return value
+    if kind is not present.discount_kind:
+        raise InvalidInput(f"A discount of the kind {kind} needs its value.", "discount", "value")
+    return kept(
+        change.value,
+        money.discount_amount(present.discount_kind, present.discount_value, present.currency),
+        "discount",
+        "value",
     )
 
 
@@ -280,16 +330,20 @@ def _amount(
 
 
 def _unit(
-    change: terms.Maybe[str | None], present: str | None, amounts: set[str], kind: DiscountKind, home: str
+    change: terms.Maybe[str | None], present: CheckedDiscount, amounts: set[str], kind: DiscountKind, home: str
 ) -> str | None:
-    """The one currency of a discount; a change that would leave an amount in another is refused."""
+    """The one currency of a discount; a change that would leave an amount in another is refused.
+
+    A currency that came with an amount goes with the last one; one that was said by itself stays.
+    """
     named = amounts | ({currency(change, "discount", "currency")} if isinstance(change, str) else set())
     if len(named) > 1 or (change is None and amounts):
         raise InvalidInput("All amounts of a promotion are in one currency.", "discount", "currency")
     if named:
         return named.pop()
-    if isinstance(change, terms.Absent) and present is not None:
-        return present
+    stays = isinstance(change, terms.Absent) and (kind is DiscountKind.FIXED_AMOUNT or not present.has_amounts)
+    if stays and present.currency is not None:
+        return present.currency
     return home if kind is DiscountKind.FIXED_AMOUNT else None
 
 
@@ -304,8 +358,12 @@ class CheckedLimits:
     code_lifetime_days: int | None = 91
 
 
-def limits(change: terms.Limits, present: CheckedLimits) -> CheckedLimits:
-    """The limits after a change; none may be below 1."""
+def limits(change: terms.Maybe[terms.Limits | None], present: CheckedLimits) -> CheckedLimits:
+    """The limits after a change, null is those of a new promotion; none may be below 1."""
+    if isinstance(change, terms.Absent):
+        return present
+    if change is None:
+        return CheckedLimits()
     changed = {name: said(getattr(change, name), value) for name, value in vars(present).items()}
     for name, value in changed.items():
         most = 36_500 if name == "code_lifetime_days" else HIGHEST_INT

@@ -66,8 +66,15 @@ class CheckedLetter:
     letter_body: str | None = None
 
 
-def letter(change: terms.Letter, present: CheckedLetter) -> CheckedLetter:
-    """The words after a change. Raises InvalidInput with line and reason for those that can't be rendered."""
+def letter(change: terms.Maybe[terms.Letter | None], present: CheckedLetter) -> CheckedLetter:
+    """The words after a change, null is the house's.
+
+    Raises InvalidInput with line and reason for those that can't be rendered.
+    """
+    if isinstance(change, Absent):
+        return present
+    if change is None:
+        return CheckedLetter()
     subject, body = change.subject, change.body
     return CheckedLetter(
         letter_subject=present.letter_subject if isinstance(subject, Absent) else _check(subject, "subject"),

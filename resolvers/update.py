@@ -1,4 +1,7 @@
-"""Updates promotions and codes: what was not said stays as it is."""
+"""Updates promotions and codes by one rule: absent stays, null clears what can be empty, and is refused elsewhere.
+
+A discount, window, limits or letter that is null as a whole is what a promotion made without it has.
+"""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -29,11 +32,11 @@ class PromotionChange:
     name: Maybe[str | None] = ABSENT
     is_enabled: Maybe[bool | None] = ABSENT
     position: Maybe[int | None] = ABSENT
-    discount: terms.Discount = terms.Discount()
-    window: terms.Window = terms.Window()
-    limits: terms.Limits = terms.Limits()
-    location_numbers: Maybe[tuple[int, ...]] = ABSENT
-    letter: terms.Letter = terms.Letter()
+    discount: Maybe[terms.Discount | None] = ABSENT
+    window: Maybe[terms.Window | None] = ABSENT
+    limits: Maybe[terms.Limits | None] = ABSENT
+    location_numbers: Maybe[tuple[int, ...] | None] = ABSENT
+    letter: Maybe[terms.Letter | None] = ABSENT
     metadata: Maybe[dict[str, Any] | None] = ABSENT
     particulars: Maybe[dict[str, Any]] = ABSENT  # of the vendors that are named in it; what others told stays
 
@@ -95,7 +98,7 @@ async def _change(organization: Organization, found: Promotion, change: Promotio
     if columns["reference"] != found.reference:
         await _check_reference(organization.id, found, columns["reference"])
     if not isinstance(change.location_numbers, Absent):
-        await create.link(organization.id, found.id, change.location_numbers)
+        await create.link(organization.id, found.id, change.location_numbers or ())
     found.update_from_dict({**columns, "version": found.version + 1, "updated_at": now})
     await promotions.save(found, [*columns, "version", "updated_at"])
 
@@ -110,8 +113,10 @@ def _changed(organization: Organization, found: Promotion, change: PromotionChan
     return {
         "reference": _text(change.reference, found.reference, "reference"),
         "name": _text(change.name, found.name, "name"),
-        "is_enabled": said(change.is_enabled, found.is_enabled) is not False,
-        "position": sense.whole(said(change.position, found.position) or 0, "position", least=-sense.HIGHEST_INT),
+        "is_enabled": sense.kept(change.is_enabled, found.is_enabled, "is_enabled"),
+        "position": sense.whole(
+            sense.kept(change.position, found.position, "position"), "position", least=-sense.HIGHEST_INT
+        ),
         **asdict(sense.discount(change.discount, present_discount, organization.currency)),
         "starts_at": starts_at,
         "ends_at": ends_at,
@@ -124,7 +129,7 @@ def _changed(organization: Organization, found: Promotion, change: PromotionChan
 
 def _text(change: Maybe[str | None], present: str, field: str) -> str:
     """A text that can be changed and not cleared."""
-    return present if isinstance(change, Absent) else sense.text(change or "", field)
+    return present if isinstance(change, Absent) else sense.text(sense.kept(change, present, field), field)
 
 
 async def _check_reference(organization_id: int, found: Promotion, reference: str) -> None:
@@ -138,7 +143,7 @@ async def _check_reference(organization_id: int, found: Promotion, reference: st
 class CodeChange:
     new_text: Maybe[str | None] = ABSENT
     is_enabled: Maybe[bool | None] = ABSENT
-    window: terms.Window = terms.Window()
+    window: Maybe[terms.Window | None] = ABSENT
     allowed_claims: Maybe[int | None] = ABSENT
     reserved_for: Maybe[terms.Person | None] = ABSENT
     metadata: Maybe[dict[str, Any] | None] = ABSENT
@@ -172,7 +177,7 @@ async def hold_code(organization_id: int, text: str) -> Code:
 async def _code_columns(organization: Organization, found: Code, change: CodeChange, now: datetime) -> dict[str, Any]:
     starts_at, ends_at = sense.window(change.window, found.starts_at, found.ends_at, organization.time_zone)
     columns: dict[str, Any] = {
-        "is_enabled": said(change.is_enabled, found.is_enabled) is not False,
+        "is_enabled": sense.kept(change.is_enabled, found.is_enabled, "is_enabled"),
         "starts_at": starts_at,
         "ends_at": ends_at,
         "allowed_claims": _allowed_claims(change.allowed_claims, found.allowed_claims),
@@ -183,7 +188,9 @@ async def _code_columns(organization: Organization, found: Code, change: CodeCha
         columns["reserved_for_id"] = customer.id if customer else None
     if not isinstance(change.new_text, Absent):
         await organizations.hold(organization.id)  # of two that want one text, the second hears that it is taken
-        columns["text"], columns["text_key"] = sense.code_text(change.new_text or "", "new_text")
+        columns["text"], columns["text_key"] = sense.code_text(
+            sense.kept(change.new_text, found.text, "new_text"), "new_text"
+        )
         if columns["text_key"] != found.text_key and await codes.by_text(organization.id, columns["text_key"]):
             raise CodeTaken(columns["text"])
     return columns

@@ -5,7 +5,7 @@ A field left out and a field that is null are two things: out keeps or takes the
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import strawberry
 from strawberry import UNSET
@@ -20,6 +20,7 @@ from schema.graphql import ids
 from schema.graphql.enums import ClaimStatus, CodeStatus, PromotionStatus
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 def given(value: T) -> Maybe[T]:
@@ -35,6 +36,17 @@ def present(value: T | None, otherwise: T) -> T:
 def optional(value: T | None) -> T | None:
     """A field's value, None when it was left out."""
     return None if value is UNSET else value
+
+
+class _Part(Protocol[T_co]):
+    """An input object within another."""
+
+    def said(self) -> T_co: ...
+
+
+def _part(value: _Part[T_co] | None) -> Maybe[T_co | None]:
+    """What an input object within another says: ABSENT when it was left out, None when it is null."""
+    return ABSENT if value is UNSET else value.said() if value is not None else None
 
 
 # ------------------------------------------------------------------ parts
@@ -82,7 +94,10 @@ class OrderInput:
         return terms.Order(optional(self.reference), total.said() if total else None, optional(self.quantity))
 
 
-@strawberry.input(description="A percentage needs no currency; an amount without one is in the organization's.")
+@strawberry.input(
+    description="PERCENTAGE and FIXED_AMOUNT go with a value, the other kinds with none. A percentage needs no currency;"
+    " an amount without one is in the organization's. The currency goes with the last amount."
+)
 class DiscountInput:
     kind: DiscountKind | None = UNSET
     value: Decimal | None = UNSET
@@ -95,13 +110,9 @@ class DiscountInput:
             kind=given(self.kind),
             value=given(self.value),
             currency=given(self.currency),
-            minimum_order=_amount(self.minimum_order),
-            maximum_discount=_amount(self.maximum_discount),
+            minimum_order=_part(self.minimum_order),
+            maximum_discount=_part(self.maximum_discount),
         )
-
-
-def _amount(value: MoneyInput | None) -> Maybe[money.Money | None]:
-    return ABSENT if value is UNSET else value.said() if value is not None else None
 
 
 @strawberry.input(
@@ -151,14 +162,6 @@ class CodeFormatInput:
         return wording.read_format(self.style, optional(self.pattern), optional(self.prefix))
 
 
-def _discount(value: DiscountInput | None) -> terms.Discount:
-    return value.said() if value else terms.Discount()
-
-
-def _window(value: WindowInput | None) -> terms.Window:
-    return value.said() if value else terms.Window()
-
-
 @strawberry.input(
     description="A promotion's own words for its letters: Jinja templates with {{ code }}, {{ url }}, {{ firstName }},"
     " {{ lastName }}, {{ email }}, {{ organization }}, {{ promotion }}, {{ gives }}, {{ until }}, {{ message }},"
@@ -170,16 +173,6 @@ class LetterInput:
 
     def said(self) -> terms.Letter:
         return terms.Letter(subject=given(self.subject), body=given(self.body))
-
-
-def _letter(value: LetterInput | None) -> terms.Letter:
-    if value is UNSET:
-        return terms.Letter()
-    return value.said() if value else terms.Letter(None, None)
-
-
-def _limits(value: LimitsInput | None) -> terms.Limits:
-    return value.said() if value else terms.Limits()
 
 
 # ------------------------------------------------------------------ filters
@@ -272,17 +265,20 @@ class CreatePromotionInput:
             identifier=optional(self.identifier),
             is_enabled=self.is_enabled,
             position=self.position,
-            discount=_discount(self.discount),
-            window=_window(self.window),
-            limits=_limits(self.limits),
-            letter=_letter(self.letter),
+            discount=_part(self.discount),
+            window=_part(self.window),
+            limits=_part(self.limits),
+            letter=_part(self.letter),
             location_numbers=tuple(present(self.location_numbers, [])),
             metadata=optional(self.metadata),  # type: ignore[arg-type]  # `sense.metadata` says what it may be
             codes=tuple(present(self.codes, [])),
         )
 
 
-@strawberry.input
+@strawberry.input(
+    description="What is left out stays. Null clears what can be empty and is InvalidInput elsewhere; a discount,"
+    " window, limits or letter that is null is what a promotion made without it has."
+)
 class UpdatePromotionInput:
     promotion: PromotionRef
     expected_version: int | None = UNSET
@@ -304,11 +300,11 @@ class UpdatePromotionInput:
             name=given(self.name),
             is_enabled=given(self.is_enabled),
             position=given(self.position),
-            discount=_discount(self.discount),
-            window=_window(self.window),
-            limits=_limits(self.limits),
-            letter=_letter(self.letter),
-            location_numbers=ABSENT if isinstance(numbers, terms.Absent) else tuple(numbers or ()),
+            discount=_part(self.discount),
+            window=_part(self.window),
+            limits=_part(self.limits),
+            letter=_part(self.letter),
+            location_numbers=numbers if isinstance(numbers, terms.Absent) else tuple(numbers or ()),
             metadata=given(self.metadata),  # type: ignore[arg-type]  # `sense.metadata` says what it may be
         )
 
@@ -350,7 +346,7 @@ class GenerateCodesInput:
     def making(self) -> generate.Making:
         customer = optional(self.reserved_for)
         return generate.Making(
-            window=_window(self.window),
+            window=_part(self.window),
             allowed_claims=given(self.allowed_claims),
             reserved_for=customer.said() if customer else None,
             activated=self.activated,
@@ -358,7 +354,7 @@ class GenerateCodesInput:
         )
 
 
-@strawberry.input
+@strawberry.input(description="What is left out stays. Null clears what can be empty and is InvalidInput elsewhere.")
 class UpdateCodeInput:
     text: str
     new_text: str | None = UNSET
@@ -369,13 +365,12 @@ class UpdateCodeInput:
     metadata: JSON | None = UNSET
 
     def said(self) -> update.CodeChange:
-        customer = self.reserved_for
         return update.CodeChange(
             new_text=given(self.new_text),
             is_enabled=given(self.is_enabled),
-            window=_window(self.window),
+            window=_part(self.window),
             allowed_claims=given(self.allowed_claims),
-            reserved_for=ABSENT if customer is UNSET else customer.said() if customer else None,
+            reserved_for=_part(self.reserved_for),
             metadata=given(self.metadata),  # type: ignore[arg-type]  # `sense.metadata` says what it may be
         )
 

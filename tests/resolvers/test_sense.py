@@ -256,7 +256,7 @@ def discount(present: CheckedDiscount = CheckedDiscount(), home: str = "EUR", **
     ("said", "expected"),
     [
         ({}, CheckedDiscount()),
-        ({"kind": None, "value": None}, CheckedDiscount()),
+        ({"kind": DiscountKind.NONE, "value": None}, CheckedDiscount()),
         ({"kind": DiscountKind.PERCENTAGE, "value": Decimal("12.3456")}, CheckedDiscount(DiscountKind.PERCENTAGE, 123_456)),
         ({"kind": DiscountKind.FIXED_AMOUNT, "value": Decimal("4.5")}, CheckedDiscount(DiscountKind.FIXED_AMOUNT, 450, "EUR")),
         ({"kind": DiscountKind.FIXED_AMOUNT, "value": Decimal(4), "currency": "jpy"}, CheckedDiscount(DiscountKind.FIXED_AMOUNT, 4, "JPY")),
@@ -281,6 +281,7 @@ def test_a_new_discount_takes_its_defaults(said: dict[str, Any], expected: Check
         ({"kind": DiscountKind.FIXED_AMOUNT, "value": Decimal(1), "currency": "USD", "minimum_order": Money(Decimal(1), "EUR")}, "currency"),
         ({"minimum_order": Money(Decimal(1), "EUR"), "maximum_discount": Money(Decimal(1), "USD")}, "currency"),
         ({"currency": "XYZ"}, "currency"),
+        ({"kind": None}, "kind"),
     ],
 )  # fmt: skip
 def test_a_discount_that_makes_no_sense_is_refused(said: dict[str, Any], path: str) -> None:

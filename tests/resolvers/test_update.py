@@ -84,7 +84,6 @@ async def test_a_change_of_nothing_changes_nothing_but_the_version(organization:
         (PromotionChange(discount=terms.Discount(value=Decimal("0.0001"))), {"discount_value": 1}),
         (PromotionChange(discount=terms.Discount(minimum_order=None)), {"minimum_order": None}),
         (PromotionChange(discount=terms.Discount(maximum_discount=None)), {"maximum_discount": None}),
-        (PromotionChange(discount=terms.Discount(value=None)), {"discount_value": 0}),
         (PromotionChange(window=terms.Window(starts_at=None)), {"starts_at": None}),
         (PromotionChange(window=terms.Window(ends_at=None)), {"ends_at": None}),
         (
@@ -138,6 +137,7 @@ async def test_a_version_seen_before_is_a_conflict(organization: Organization) -
     [
         (("name",), PromotionChange(name=None)),
         (("name",), PromotionChange(name=" ")),
+        (("discount", "value"), PromotionChange(discount=terms.Discount(value=None))),
         (("reference",), PromotionChange(reference=None)),
         (("window", "ends_at"), PromotionChange(window=terms.Window(ends_at=NOW))),
         (("window", "ends_at"), PromotionChange(window=terms.Window(starts_at=LATER))),

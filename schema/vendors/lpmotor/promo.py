@@ -113,8 +113,8 @@ def change(found: Code, said: dict[str, Any]) -> tuple[update.PromotionChange, u
     of_promotion = update.PromotionChange(
         name=now.code if promotion.name == old.code != now.code else ABSENT,
         is_enabled=_is_open(now) if _is_open(now) != _is_open(old) else ABSENT,
-        discount=_discount(now, promotion) if _discount(now) != _discount(old) else terms.Discount(),
-        window=_window(now) if _window(now) != _window(old) else terms.Window(),
+        discount=_discount(now, promotion) if _discount(now) != _discount(old) else ABSENT,
+        window=_window(now) if _window(now) != _window(old) else ABSENT,
         limits=terms.Limits(
             per_promotion=_per_promotion(now) if limits_uses else ABSENT,
             per_customer_and_code=_per_customer(now) if _per_customer(now) != _per_customer(old) else ABSENT,
