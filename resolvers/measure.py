@@ -3,18 +3,20 @@
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
 from db.models import Organization, RefusalStat, UsageLevel, UsageStat
 from db.queries import claims, usage
 from db.queries.usage import NOTHING, Share
-from resolvers import buckets, money, sense
+from resolvers import buckets, money
 from resolvers.buckets import Size
 from resolvers.refusals import InvalidInput
 
 MOST_ROWS = 10_000
+EARLIEST, LATEST = datetime(1, 3, 1, tzinfo=UTC), datetime(9999, 10, 31, tzinfo=UTC)
+"""Between these every bucket begins and ends within the calendar, in every zone."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,9 @@ def _level(asked: Asked) -> UsageLevel:
 
 def _bounds(size: Size, start: datetime, end: datetime, zone: str) -> list[datetime]:
     """Where each bucket begins, and at last where the last one ends."""
-    sense.in_range(start, "from")
-    sense.in_range(end, "to")
+    for instant, field in ((start, "from"), (end, "to")):
+        if not EARLIEST <= instant <= LATEST:
+            raise InvalidInput("This instant is out of range.", field)
     bounds = [buckets.start(size, start, zone)]
     if size is Size.TOTAL:
         closed = buckets.start(size, end, zone)

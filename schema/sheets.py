@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import BinaryIO, TypeVar
 
 from db.models import Organization
-from resolvers import money, terms
+from resolvers import instants, money, terms
 from resolvers.bring import Refused, Row
 from resolvers.export import ExportedClaim, ExportedCode
 from resolvers.refusals import InvalidInput
@@ -210,8 +210,8 @@ def _read_instant(cell: str, column: str) -> datetime | None:
     if not cell:
         return None
     try:
-        return scalars.read_instant(cell)
-    except (ValueError, OverflowError):
+        return instants.read(cell)
+    except ValueError:
         raise InvalidInput(
             f"{cell[:50]!r} is no instant with its offset, such as 2026-12-24T18:00:00Z.", column
         ) from None

@@ -95,8 +95,8 @@ class OrderInput:
 
 
 @strawberry.input(
-    description="PERCENTAGE and FIXED_AMOUNT go with a value, the other kinds with none. A percentage needs no currency;"
-    " an amount without one is in the organization's. The currency goes with the last amount."
+    description="PERCENTAGE and FIXED_AMOUNT go with a value, the other kinds with none. A percentage needs no"
+    " currency; an amount without one is in the organization's. The currency goes with the last amount."
 )
 class DiscountInput:
     kind: DiscountKind | None = UNSET

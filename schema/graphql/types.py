@@ -20,6 +20,7 @@ from schema.graphql.inputs import ClaimFilter, CodeFilter, PromotionFilter, Usag
 from schema.graphql.money import Money
 from schema.graphql.public import Public
 from schema.graphql.refusals import RefusalReason
+from schema.graphql.scalars import BigInt
 
 
 @strawberry.interface(description="Something with an opaque id, by which `node` finds it again.")
@@ -88,7 +89,7 @@ class Letter:
 @strawberry.type(description="Refusals of one reason.")
 class RefusalCount:
     reason: RefusalReason
-    count: int
+    count: BigInt
 
 
 @strawberry.type(description="What claims amount to, in one bucket of time and one currency.")
@@ -96,10 +97,10 @@ class UsageStat:
     from_: datetime = strawberry.field(name="from")
     to: datetime
     currency: str | None = strawberry.field(description="Null: of claims and refusals without an order total.")
-    claims: int
+    claims: BigInt
     customers: int = strawberry.field(description="Distinct, over standing claims.")
     order_total: Decimal
-    order_quantity: int
+    order_quantity: BigInt
     discount_total: Decimal
     refusals: list[RefusalCount]
 
@@ -109,13 +110,13 @@ class UsageStat:
             from_=row.start,
             to=row.end,
             currency=row.currency,
-            claims=row.share.claims,
+            claims=BigInt(row.share.claims),
             customers=row.customers or 0,
             order_total=row.amount(row.share.order_total),
-            order_quantity=row.share.order_quantity,
+            order_quantity=BigInt(row.share.order_quantity),
             discount_total=row.amount(row.share.discount_total),
             refusals=[
-                RefusalCount(reason=RefusalReason(reason), count=count)
+                RefusalCount(reason=RefusalReason(reason), count=BigInt(count))
                 for reason, count in sorted(row.refusals.items())
             ],
         )
@@ -168,7 +169,7 @@ class Promotion(Node):
     window: Window = strawberry.field(directives=[Public()])
     limits: Limits
     letter: Letter
-    claim_count: int = strawberry.field(description="Always counted, limit or no limit; deleting keeps it.")
+    claim_count: BigInt = strawberry.field(description="Always counted, limit or no limit; deleting keeps it.")
     metadata: JSON
     version: int = strawberry.field(description="Goes up with each change.")
     created_at: datetime
@@ -189,7 +190,7 @@ class Promotion(Node):
             window=Window.of(row),
             limits=Limits.of(row),
             letter=Letter(subject=row.letter_subject, body=row.letter_body),
-            claim_count=row.claim_count,
+            claim_count=BigInt(row.claim_count),
             metadata=JSON(row.metadata),
             version=row.version,
             created_at=row.created_at,
@@ -326,7 +327,7 @@ class Code(Node):
     )
     window: Window = strawberry.field(directives=[Public()])
     allowed_claims: int | None = strawberry.field(description="Null: no limit of its own.")
-    claim_count: int
+    claim_count: BigInt
     remaining_claims: int | None
     is_enabled: bool
     metadata: JSON
@@ -342,7 +343,7 @@ class Code(Node):
             text=row.text,
             window=Window.of(row),
             allowed_claims=allowed,
-            claim_count=row.claim_count,
+            claim_count=BigInt(row.claim_count),
             remaining_claims=None if allowed is None else max(0, allowed - row.claim_count),
             is_enabled=row.is_enabled,
             metadata=JSON(row.metadata),

@@ -3,10 +3,10 @@
 Null stands for what was not said, except for a number: `allowedClaims: null` could be read as no limit.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from resolvers import generate, sense, terms
+from resolvers import generate, instants, sense, terms
 from resolvers.wording import Format, Style, read_format
 from schema.rest import NotUnderstood
 
@@ -40,7 +40,7 @@ def text(body: dict[str, Any], field: str) -> str:
 def number(body: dict[str, Any], field: str, most: int) -> int:
     """A whole number from 1 up, 1 unless said [doc, seed]; also as a string (choice)."""
     value = body.get(field, 1)
-    if isinstance(value, str) and len(value) <= 20 and value.strip().isdecimal():
+    if isinstance(value, str) and len(value) <= 20 and value.isascii() and value.strip().isdecimal():
         value = int(value)
     if type(value) is float and value.is_integer():
         value = int(value)
@@ -55,12 +55,10 @@ def instant(body: dict[str, Any], field: str) -> datetime | None:
     if value is None:
         return None
     try:
-        instant = datetime.fromisoformat(value.strip())
+        instant = instants.read_leniently(value.strip())
     except ValueError:
-        instant = datetime.min  # noqa: DTZ901 (has no zone, like every date that is refused here)
-    if instant.utcoffset() is None:
-        raise NotUnderstood(f"`{field}` must be an ISO 8601 date with its time and offset")
-    return sense.in_range(instant, field).astimezone(UTC)
+        raise NotUnderstood(f"`{field}` must be an ISO 8601 date with its time and offset") from None
+    return sense.in_range(instant, field)
 
 
 def recipients(body: dict[str, Any]) -> list[terms.Person]:

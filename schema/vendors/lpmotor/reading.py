@@ -5,11 +5,11 @@ Whatever can't be read raises NotUnderstood: LP Motor has one sentence for all o
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from resolvers import sense
+from resolvers import instants, sense
 from schema.rest import NotUnderstood
 
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
@@ -61,12 +61,9 @@ def instant(value: Any) -> datetime | None:
     if not isinstance(value, str):
         raise NotUnderstood("not a date")
     try:
-        read = datetime.fromisoformat(sense.storable(value).strip())
+        return sense.in_range(instants.read_leniently(value.strip()))
     except ValueError:
-        raise NotUnderstood("not a date") from None
-    if read.utcoffset() is None:
-        raise NotUnderstood("a date without its offset")
-    return sense.in_range(read).astimezone(UTC)
+        raise NotUnderstood("not a date with its time and offset") from None
 
 
 def code(value: Any) -> str:

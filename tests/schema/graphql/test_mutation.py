@@ -74,7 +74,7 @@ async def test_a_promotion_is_made_as_it_is_said(secret: Speaker) -> None:
             "perCustomerAndCode": 1,
             "codeLifetimeDays": 91,
         },
-        "claimCount": 0,
+        "claimCount": "0",
         "metadata": {"colour": "yellow", "list": [1, None]},
         "locations": [],
         "codes": {"nodes": [{"text": "GOUDA"}, {"text": "brie de meaux"}], "totalCount": 2},
@@ -373,7 +373,7 @@ async def test_a_released_claim_gives_its_place_back(secret: Speaker, organizati
             "status": "RELEASED",
             "releaseReason": "card declined",
             "releasedAt": "2026-11-22T12:00:00Z",
-            "code": {"claimCount": 0},
+            "code": {"claimCount": "0"},
         }
     assert (await secret.claim(email="eve@example.com"))["__typename"] == "CodeClaimed"
 
@@ -451,7 +451,7 @@ async def test_a_code_is_deleted_for_good(secret: Speaker, organization: Organiz
     assert await secret.do("deleteCode", selection, {"text": "hello15"}) == {**told, "dryRun": False}
     assert (await secret.do("deleteCode", selection, {"text": "hello15"}))["__typename"] == "UnknownCode"
     asked = await secret.ask('{ promotion(ref: {reference: "r"}) { claimCount codes { totalCount } } }')
-    assert asked == {"promotion": {"claimCount": 1, "codes": {"totalCount": 0}}}
+    assert asked == {"promotion": {"claimCount": "1", "codes": {"totalCount": 0}}}
 
 
 async def test_places_and_things(secret: Speaker, organization: Organization) -> None:
@@ -510,7 +510,7 @@ async def test_the_highest_limits_hold_to_the_last_place(secret: Speaker) -> Non
     claim = {"text": "most", "customer": {"email": "ada@example.com"}}
     selection = "... on CodeClaimed { claim { code { claimCount remainingClaims status } } }"
     claimed = await secret.do("claimCode", selection, claim)
-    assert claimed["claim"]["code"] == {"claimCount": most, "remainingClaims": 0, "status": "EXHAUSTED"}
+    assert claimed["claim"]["code"] == {"claimCount": str(most), "remainingClaims": 0, "status": "EXHAUSTED"}
     assert (await secret.do("claimCode", "", claim))["reason"] == "FULLY_CLAIMED"
     await Code.filter(text="MOST").update(claim_count=most - 1)
     assert (await secret.do("claimCode", "", claim))["reason"] == "PROMOTION_SPENT"

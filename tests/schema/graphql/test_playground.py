@@ -189,7 +189,7 @@ async def test_each_tab_runs_as_it_is_and_again(browser: BrowserContext, server:
     shown = {
         "MakePromotionWithCodes": ["PromotionChanged", "ReferenceTaken"],
         "ClaimCode": ['"replayed": false', '"replayed": true'],
-        "Usage": ['"claims": 1', '"claims": 1'],
+        "Usage": ['"claims": "1"', '"claims": "1"'],
     }
     for tab, answers in shown.items():
         for answer in answers:

@@ -295,10 +295,10 @@ async def test_usage(secret: Speaker, organization: Organization, services: obje
             "from": "2026-11-20T23:00:00Z",
             "to": "2026-11-21T23:00:00Z",
             "currency": "EUR",
-            "claims": 0,
+            "claims": "0",
             "customers": 0,
             "orderTotal": "0.00",
-            "orderQuantity": 0,
+            "orderQuantity": "0",
             "discountTotal": "0.00",
             "refusals": [],
         },
@@ -306,19 +306,19 @@ async def test_usage(secret: Speaker, organization: Organization, services: obje
             "from": "2026-11-21T23:00:00Z",
             "to": "2026-11-22T23:00:00Z",
             "currency": "EUR",
-            "claims": 2,
+            "claims": "2",
             "customers": 2,
             "orderTotal": "20.02",
-            "orderQuantity": 0,
+            "orderQuantity": "0",
             "discountTotal": "3.00",
-            "refusals": [{"reason": "FULLY_CLAIMED", "count": 1}],
+            "refusals": [{"reason": "FULLY_CLAIMED", "count": "1"}],
         },
     ]
     of_promotion = await secret.ask(
         '{ promotion(ref: {reference: "promotion-2"}) { usageStats { claims currency } } organization { usageStats { claims } } }'
     )
-    assert of_promotion["promotion"]["usageStats"] == [{"claims": 2, "currency": "EUR"}]
-    assert of_promotion["organization"]["usageStats"] == [{"claims": 2}]
+    assert of_promotion["promotion"]["usageStats"] == [{"claims": "2", "currency": "EUR"}]
+    assert of_promotion["organization"]["usageStats"] == [{"claims": "2"}]
 
 
 async def test_usage_is_read_from_its_sums(secret: Speaker, organization: Organization) -> None:
