@@ -256,7 +256,7 @@ async def test_delete(shop: Shop, deed: Deed) -> None:
 async def measure_by_graphql(shop: Shop) -> Json:
     asked = await shop.graphql.ask("{ usageStats { claims currency orderTotal discountTotal } }")
     [row] = asked["usageStats"]
-    return row["claims"], row["currency"], float(row["orderTotal"]), float(row["discountTotal"])
+    return int(row["claims"]), row["currency"], float(row["orderTotal"]), float(row["discountTotal"])
 
 
 async def measure_by_lpmotor(shop: Shop) -> Json:
