@@ -9,7 +9,7 @@ NPM = install --no-package-lock --no-audit --no-fund --ignore-scripts --legacy-p
 
 # Serve on an SQLite file; the first start prints the keys and the playground's address.
 run: install
-	@exec $(BIN)/python main.py
+	@exec $(BIN)/python main.py serve $(if $(PORT),--port $(PORT))
 
 # The gate: lints, formats, types, import contracts, tests.
 test: developing
