@@ -159,12 +159,13 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
 
 @dataclass(frozen=True)
 class Call:
-    """A `curl` of the README, with the answer that stands below it."""
+    """A `curl` of the README, with the answer that stands below it, or the variable that keeps the answer's token."""
 
     path: str
     headers: dict[str, str]
     body: str
     answer: Any
+    kept: str | None = None
 
 
 def read_curl(words: list[str]) -> tuple[str, dict[str, str], str]:
@@ -177,6 +178,8 @@ def read_curl(words: list[str]) -> tuple[str, dict[str, str], str]:
             headers[name] = value
         elif word == "-d":
             body = next(rest)
+        elif word == "|":
+            break
         elif word != "-s":
             assert word.startswith("http://127.0.0.1:8000/"), f"what is {word!r} in a curl of the README?"
             url = word.removeprefix("http://127.0.0.1:8000")
@@ -184,13 +187,15 @@ def read_curl(words: list[str]) -> tuple[str, dict[str, str], str]:
 
 
 def calls(page: str) -> list[Call]:
-    """Every curl of a page in its order; each is followed by its answer."""
+    """Every curl of a page in its order; each is followed by its answer, but where a variable keeps its token."""
     found = []
     blocks = FENCE.findall(page)
     for (kind, text), (next_kind, next_text) in zip(blocks, [*blocks[1:], ("", "")], strict=True):
         if kind == "sh" and text.startswith("curl "):
             assert next_kind == "json", f"no answer stands below this curl:\n{text}"
             found.append(Call(*read_curl(shlex.split(text.replace("\\\n", " "))), json.loads(next_text)))
+        elif kind == "sh" and (kept := re.match(r"(\w+)=\$\((curl .*)\)$", text.strip(), re.S)):
+            found.append(Call(*read_curl(shlex.split(kept[2].replace("\\\n", " "))), None, kept[1]))
     return found
 
 
@@ -257,7 +262,10 @@ async def test_the_examples_are_answered_as_the_readme_tells(services: Services,
             response = await client.post(call.path, content=as_it_is_here(call.body), headers=headers)
             where = f"call {number}, {call.path}"
             assert response.status_code == 200, f"{where}: {response.text}"
-            compare(call.answer, response.json(), where, standing_for)
+            if call.kept:
+                standing_for[f"${call.kept}"] = response.json()["data"]["token"]
+            else:
+                compare(call.answer, response.json(), where, standing_for)
 
 
 # ------------------------------------------------------------------ links and names
