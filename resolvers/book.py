@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from db.models import Claim, Code, Location, Organization, Promotion
-from db.queries import claims
+from db.queries import claims, codes, promotions
 from db.queries.customers import Known
 from db.queries.usage import Share
 from resolvers import money, refusals, remember, rules
@@ -29,7 +29,11 @@ Key = tuple[int, str]
 
 
 class Wish(NamedTuple):
-    """A claim that is asked for, made sense of; without a person, by anybody (who can only check)."""
+    """A claim that is asked for, made sense of; without a person, by anybody (who can only check).
+
+    Who asks `in_public` hears one no for everything, and no time may tell the one from the other: an unknown code is
+    as much work as a known one.
+    """
 
     organization: Organization
     text: str
@@ -39,6 +43,7 @@ class Wish(NamedTuple):
     location: Location | None
     call: Call | None
     now: datetime
+    in_public: bool = False
 
     @property
     def code(self) -> Key:
@@ -116,6 +121,8 @@ class Book:
         code = self.codes.get(wish.code)
         promotion = self.promotions.get(code.promotion_id) if code else None
         if code is None or promotion is None:  # deleted, maybe made again, while the promotion was waited for
+            if wish.in_public:
+                self._look_at_decoy(wish)
             raise refusals.UnknownCode(wish.text)
         return code, promotion
 
@@ -135,6 +142,12 @@ class Book:
         return rules.objections(
             code, promotion, self.linked.get(promotion.id, set()), self._asked(wish, code), wish.now
         )
+
+    def _look_at_decoy(self, wish: Wish) -> None:
+        """Do what is done of a code that can't be claimed: read it and its promotion, and ask every rule."""
+        code, promotion = codes.decoy(), promotions.decoy()
+        self.standing(wish, code)
+        list(self.objections(wish, code, promotion))
 
     def _asked(self, wish: Wish, code: Code) -> rules.Asked:
         who = wish.customer

@@ -36,7 +36,7 @@ async def code(
     refusal in the answer as well.
     """
     try:
-        wish = await _read(organization, text, customer, order, location_number, now)
+        wish = await _read(organization, text, customer, order, location_number, now, guard is not None)
         taken = await guard.take() if guard is not None else None
     except (InvalidInput, TooManyAttempts) as refusal:
         return Checked([refusal])
@@ -77,9 +77,10 @@ async def _read(
     order: terms.Order | None,
     location_number: int | None,
     now: datetime,
+    in_public: bool,
 ) -> Wish:
     _, key = sense.code_text(text, "text")
     person = sense.person(customer, "customer") if customer else None
     checked = sense.order(order, "order")
     location = await claim.place(organization, location_number)
-    return Wish(organization, text, key, person, checked, location, None, now)
+    return Wish(organization, text, key, person, checked, location, None, now, in_public)

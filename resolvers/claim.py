@@ -34,9 +34,9 @@ async def code(
     _, key = sense.code_text(text, "text")
     person = sense.person(customer, "customer")
     checked = sense.order(order, "order")
-    call = remember.heard(idempotency_key, said)
+    call = remember.heard(idempotency_key, said, in_public=guard is not None)
     location = await place(organization, location_number)
-    wish = Wish(organization, text, key, person, checked, location, call, now)
+    wish = Wish(organization, text, key, person, checked, location, call, now, in_public=guard is not None)
     try:
         async with guards.attempt(guard):
             return await gather.answer(settle.wishes, wish)

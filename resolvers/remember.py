@@ -20,11 +20,17 @@ class Call:
     fingerprint: str
 
 
-def heard(key: str | None, said: object) -> Call | None:
-    """A call with what was said in it; None without a key. Raises InvalidInput."""
+def heard(key: str | None, said: object, in_public: bool = False) -> Call | None:
+    """A call with what was said in it; None without a key. Raises InvalidInput.
+
+    Keys of callers with a public key are apart from the shop's own: anybody could use up those beforehand. No key of
+    the shop's can be one of them, as those begin with a space.
+    """
     if key is None:
         return None
     value = sense.text(key, "idempotency_key")
+    if in_public:
+        value = f" public {hashlib.sha256(value.encode()).hexdigest()}"
     return Call(value, hashlib.sha256(repr(said).encode(errors="surrogatepass")).hexdigest())
 
 

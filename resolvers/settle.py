@@ -75,27 +75,30 @@ async def read(round: Sequence[Wish], locked: dict[int, Promotion] | None = None
         book.on_order[claim.code_id, claim.order_key or ""] = claim, owner
     await _read_held(book, round)
     if any(wish.location for wish in round):
-        book.linked = await locations.ids_of_promotions(list(book.promotions))
+        book.linked = await locations.ids_of_promotions(list(book.promotions) or [0])
     return book
+
+
+NOBODYS = (0, 0, 0)
+"""What is asked of a public key's wish that needs nothing asked: as much as of one that does."""
 
 
 async def _read_held(book: Book, round: Sequence[Wish]) -> None:
     """What is held by those who are known, where that is limited; others hold nothing."""
     names = {known.id: name for name, known in book.customers.items()}
     known = {name: id for id, name in names.items()}
-    asked = set()
+    asked, wants_first = set(), set()
     for wish in round:
-        code = book.codes.get(wish.code)
-        promotion = book.promotions.get(code.promotion_id) if code else None
-        if code is None or promotion is None or wish.customer not in known:
-            continue
-        if promotion.per_customer is not None:
-            asked.add((known[wish.customer], code.id, promotion.id))
-        elif promotion.per_customer_and_code is not None:
-            asked.add((known[wish.customer], code.id, None))
-    held = await claims.held(asked)
-    ids = [row.first_of_code for row in held if row.first_of_code is not None]
-    first = {claim.id: claim for claim in await claims.of_ids(ids)} if ids else {}
+        holding = _holding(book, wish, known) or (NOBODYS if wish.in_public else None)
+        if holding is not None:
+            asked.add(holding)
+            if not wish.in_public:
+                wants_first.add(holding[:2])
+    held = [row for row in await claims.held(asked) if row.customer_id]
+    # A public key is not told which claim it is that stands in its way: an id is enough.
+    first = {id: claims.draft({"id": id}) for row in held if (id := row.first_of_code) is not None}
+    ids = [id for row in held if (id := row.first_of_code) and (row.customer_id, row.code_id) in wants_first]
+    first |= {claim.id: claim for claim in await claims.of_ids(ids)} if ids else {}
     for row in held:
         who = names[row.customer_id]
         book.of_code[who, row.code_id] = row.of_code
@@ -103,6 +106,18 @@ async def _read_held(book: Book, round: Sequence[Wish]) -> None:
             book.of_promotion[who, row.promotion_id] = row.of_promotion
         if row.first_of_code in first:
             book.first_of_code[who, row.code_id] = first[row.first_of_code]
+
+
+def _holding(book: Book, wish: Wish, known: dict[Key, int]) -> tuple[int, int, int | None] | None:
+    """The ids of customer, code and, where it is limited, promotion, of which is asked what is held."""
+    code = book.codes.get(wish.code)
+    promotion = book.promotions.get(code.promotion_id) if code else None
+    if code is None or promotion is None or wish.customer not in known:
+        return None
+    if promotion.per_customer is None and promotion.per_customer_and_code is None:
+        return None
+    of_promotion = promotion.id if promotion.per_customer is not None or wish.in_public else None
+    return known[wish.customer], code.id, of_promotion
 
 
 # ------------------------------------------------------------------ writing

@@ -205,6 +205,10 @@ class Guard:
             return Free()
         return await self._attempts.limiter.take(self._organization_id, self._origin, limit)
 
+    async def count(self) -> None:
+        """Count what may not be done without end, whatever comes of it. Raises TooManyAttempts."""
+        await (await self.take()).fail()
+
 
 def address(host: str) -> str:
     """What a host's attempts are counted by: an IPv4 address as it is or in IPv6 clothes, or an IPv6 network of /64."""

@@ -48,6 +48,14 @@ def by_texts(
     )
 
 
+def decoy() -> Code:
+    """A code that is switched off and nobody's, as if it were read with `FOR_CLAIMS`."""
+    [code] = sql.models(Code, [dict.fromkeys(FOR_CLAIMS)])
+    code.id = code.organization_id = code.promotion_id = code.claim_count = 0
+    code.is_enabled = code.needs_activation = False
+    return code
+
+
 async def by_id(organization_id: int, code_id: int) -> Code | None:
     return await Code.get_or_none(organization_id=organization_id, id=code_id)
 

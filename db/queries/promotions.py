@@ -31,6 +31,14 @@ async def default(organization_id: int) -> Promotion:
     return await Promotion.get(organization_id=organization_id, reference=DEFAULT_REFERENCE)
 
 
+def decoy() -> Promotion:
+    """A promotion that is nobody's, as if it were read."""
+    [promotion] = sql.models(Promotion, [dict.fromkeys(sql.columns(Promotion))])
+    promotion.id = promotion.claim_count = 0
+    promotion.is_enabled = False
+    return promotion
+
+
 async def by_ids(ids: Iterable[int]) -> dict[int, Promotion]:
     return await Promotion.in_bulk(ids, "id")
 

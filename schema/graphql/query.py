@@ -169,5 +169,5 @@ class Query:
             is_claimable=not found.refusals,
             refusals=heard[:1] if caller.is_public else heard,
             discount=Money.of(found.discount) if found.discount else None,
-            code=Code.of(found.code) if found.code else None,
+            code=Code.of(found.code) if found.code and not caller.is_public else None,
         )

@@ -1,12 +1,22 @@
 """Guessing of codes: attempts are counted before they are looked at, by all processes together."""
 
 import asyncio
+import logging
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
 
+import httpx
 import pytest
 
-from db.models import Organization
-from schema.throttle import Attempts
+from db.models import Customer, KeyKind, Organization
+from resolvers import check, create, generate, rules, terms
+from resolvers.money import Money
+from resolvers.refusals import Rule
+from resolvers.wording import Format, Style
+from schema.throttle import Attempts, Guard
 from tests import make
 from tests.speaker import Json, Speaker
 
@@ -52,3 +62,124 @@ async def test_who_succeeds_is_not_held_up(public: Speaker, organization: Organi
     await make.promotion(organization, *(f"GOOD-{number}" for number in range(20)))
     answers = await asyncio.gather(*(claim(public, f"GOOD-{number}") for number in range(20)))
     assert Counter(answers) == {"CodeClaimed": 20}
+
+
+@pytest.mark.case("W19")
+async def test_keys_of_public_callers_are_apart(public: Speaker, secret: Speaker, organization: Organization) -> None:
+    """Whoever uses up the keys of the shop's jobs with a public key stands in nobody's way, and is replayed as ever."""
+    await make.promotion(organization, "A1", "A2", "A3")
+    key = {"idempotencyKey": "nightly-1"}
+    assert await claim(public, "A1", **key) == "CodeClaimed"
+    assert (await secret.claim("A2", **key))["replayed"] is False
+    assert await claim(public, "A1", **key) == "CodeClaimed"
+    assert await claim(public, "A3", **key) == "IDEMPOTENCY_MISMATCH"
+    made = {"promotion": {"reference": "default"}, "amount": 1, "idempotencyKey": "nightly-2"}
+    assert await claim(public, "A3", idempotencyKey="nightly-2") == "CodeClaimed"
+    assert (await secret.do("generateCodes", "", made))["__typename"] == "CodesGenerated"
+
+
+class Work(logging.Handler):
+    """The statements that are run, in their order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(str(record.args[0] if record.args else record.msg))
+
+
+@contextmanager
+def work() -> Iterator[list[str]]:
+    """What the database is asked meanwhile."""
+    log, handler = logging.getLogger("tortoise.db_client"), Work()
+    before = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    try:
+        yield handler.texts
+    finally:
+        log.setLevel(before)
+        log.removeHandler(handler)
+
+
+UNCLAIMABLE = ["OFF", "FULL", "HIS", "MINE", "FEW", "SMALL", "THERE"]
+
+
+@pytest.fixture
+async def unclaimable(organization: Organization) -> None:
+    """Codes that can't be claimed, each for another reason."""
+    for number in (1, 2):
+        await create.location(organization, number, f"Place {number}", False, make.NOW)
+    for text, more in {
+        "OFF": {"is_enabled": False},
+        "FULL": {"limits": terms.Limits(per_code=1)},
+        "MINE": {"limits": terms.Limits(per_code=None, per_customer_and_code=1)},
+        "FEW": {"limits": terms.Limits(per_code=None, per_customer=1)},
+        "SMALL": {"discount": terms.Discount(minimum_order=Money(Decimal(50), "EUR"))},
+        "THERE": {"location_numbers": (2,)},
+    }.items():
+        await make.promotion(organization, text, **more)
+    await make.claimed(organization, "FULL", email="ada@example.com")
+    for text in ("MINE", "FEW"):
+        await make.claimed(organization, text, email="eve@example.com")
+    format, making = Format(Style.PATTERN, "HIS"), generate.Making(reserved_for=terms.Person("ada@example.com"))
+    await generate.codes(organization, None, 1, format, making, False, None, make.NOW)
+
+
+@pytest.mark.case("W23")
+@pytest.mark.parametrize("email", ["eve@example.com", "new@example.com"])
+@pytest.mark.parametrize("more", [{}, {"location_number": 1}, {"order": terms.Order("R-1")}, {"idempotency_key": "K"}])
+async def test_an_unknown_code_is_as_much_work_as_a_known_one(
+    organization: Organization, unclaimable: None, email: str, more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In public the same statements are run, and every rule asked, of a code that is not there."""
+    guard, asked = Guard(Attempts(0), organization.id, "192.0.2.1"), 0
+    objections = rules.objections
+
+    def counted(*said: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return objections(*said)
+
+    monkeypatch.setattr(rules, "objections", counted)
+
+    async def told(text: str, by_claiming: bool) -> tuple[list[str], int]:
+        nonlocal asked
+        asked = 0
+        with work() as texts:
+            if by_claiming:
+                with pytest.raises(Rule):
+                    await make.claimed(organization, text, email, guard=guard, **more)
+            else:
+                place, order = more.get("location_number"), more.get("order")
+                found = await check.code(organization, text, terms.Person(email), order, place, guard, make.NOW)
+                assert found.refusals
+        return texts, asked
+
+    for by_claiming in (True, False):
+        await told("NOT-THERE", by_claiming)  # makes ready what is made once
+        expected = await told("NOT-THERE", by_claiming)
+        assert expected[1] == 1
+        assert len(expected[0]) >= 3
+        for text in UNCLAIMABLE:
+            if (text, email) in (("MINE", "new@example.com"), ("FEW", "new@example.com")):
+                continue  # who is new may claim these
+            if text == "THERE" and "location_number" not in more:
+                continue
+            assert await told(text, by_claiming) == expected, text
+
+
+@pytest.mark.case("A9")
+async def test_sign_ups_with_a_public_key_are_attempts(served: httpx.AsyncClient, organization: Organization) -> None:
+    """Sixty a minute, known addresses or new ones; a secret key signs up as many as it likes."""
+    keys = [await make.key(organization, kind) for kind in (KeyKind.PUBLIC, KeyKind.SECRET)]
+
+    async def sign_up(key: str, number: int) -> int:
+        body = {"email": f"lead-{number % 50}@example.com"}
+        return (await served.post("/leads/create", json=body, headers={"Authorization": f"Bearer {key}"})).status_code
+
+    told = Counter([await sign_up(keys[0], number) for number in range(70)])
+    assert told == {200: 50, 409: 10, 429: 10}
+    assert Counter([await sign_up(keys[1], number) for number in range(45, 55)]) == {409: 10}
+    assert await Customer.all().count() == 50

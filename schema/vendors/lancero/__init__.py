@@ -176,10 +176,14 @@ async def find_lead(request: Request) -> Json:
 async def create_lead(request: Request) -> Json:
     """A new lead, with either key [doc]; `referralCode` is another lead's [doc], its own is always drawn.
 
-    A public key hears of nobody else: not who referred the lead, nor names known from before (choice).
+    A public key hears of nobody else: not who referred the lead, nor names known from before (choice). Who is a lead
+    already can be asked in this way, so each of its sign-ups counts as a failed attempt, also one that succeeds
+    (choice).
     """
     caller = await _visitor(request)
     body = await rest.json_object(request)
+    if caller.guard is not None:
+        await caller.guard.count()
     names = reading.optional_text(body, "firstname"), reading.optional_text(body, "lastname")
     person = terms.Person(reading.text(body, "email"), *names)
     referrer = await leads.referrer(caller.organization, reading.optional_text(body, "referralCode"))
