@@ -174,6 +174,7 @@ def settings() -> Settings:
 
 
 if __name__ == "__main__":
+    os.umask(0o077)  # stores, letters and exports are full of addresses
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("tortoise").setLevel(logging.WARNING)
     cli.run(database_url=settings().database_url, clock=utc_now, serve=serve, environment=os.environ)

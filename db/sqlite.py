@@ -9,7 +9,8 @@ connection leaves a transaction committed or rolled back, and its lock is given 
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,21 @@ from tortoise.backends.sqlite.client import (
 )
 from tortoise.connection import get_connections
 
+from db import private
 
-def migrating(path: Path) -> AsyncFileLock:
-    """One process of all migrates a file at a time; the others wait here.
 
-    A lock of its own beside the database, whose own locks a migration needs for itself.
+@asynccontextmanager
+async def migrating(path: Path) -> AsyncIterator[None]:
+    """One process of all migrates a file at a time; the others wait here. Afterwards the file is its owner's alone.
+
+    A lock of its own beside the database, whose own locks a migration needs for itself. SQLite gives its -wal and
+    -shm the rights of the file.
     """
-    return AsyncFileLock(f"{path}.migrating")
+    files = [Path(f"{path}{end}") for end in ("", "-wal", "-shm", ".migrating")]
+    private.keep(*files)
+    async with AsyncFileLock(files[-1], mode=0o600):
+        yield
+        private.keep(*files)
 
 
 class ImmediateTransaction(SqliteTransactionWrapper):
