@@ -115,7 +115,10 @@ def app() -> FastAPI:
             leave_alone_what_stays()
             yield
 
-    return doors.hang(services, lifespan)
+    try:
+        return doors.hang(services, lifespan)
+    except doors.RoutesClash as why:
+        sys.exit(f"error: {why}")
 
 
 @asynccontextmanager

@@ -1,12 +1,17 @@
 """All doors on one application."""
 
+import itertools
 import logging
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote, unquote
 
 from fastapi import FastAPI
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -17,7 +22,24 @@ from schema.server.trusted_proxies import TrustedProxies
 
 log = logging.getLogger("tessera")
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+_PARAMETER = re.compile(r"{[^}]*}")
+
 Lifespan = Callable[[FastAPI], Any]
+
+
+LONGEST_ASKED = 8_000
+"""Bytes of the names of headers that a browser asks leave to send, and hears again."""
+
+
+class _CrossOrigin(CORSMiddleware):
+    """Starlette's, but what is said back of a preflight is bounded."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """The answer to what a browser asks before it asks."""
+        if len(request_headers.get("access-control-request-headers", "")) > LONGEST_ASKED:
+            return PlainTextResponse("Too many headers", 400)
+        return super().preflight_response(request_headers)
 
 
 class Browsers:
@@ -29,12 +51,13 @@ class Browsers:
 
     def __init__(self, app: ASGIApp, paths: tuple[str, ...]) -> None:
         self.app, self.paths = app, paths
-        self.cross_origin = CORSMiddleware(
+        self.cross_origin = _CrossOrigin(
             app,
             allow_origin_regex=".*",
             allow_credentials=True,
             allow_methods=["GET", "POST", "DELETE", "OPTIONS"],
-            allow_headers=["authorization", "content-type", "x-organization"],
+            allow_headers=["*"],  # also those that tracing and client libraries add
+            allow_private_network=True,
             expose_headers=["retry-after"],
         )
 
@@ -90,21 +113,53 @@ class Application(FastAPI):
         return known or self._looked_for(scope)
 
     def _looked_for(self, scope: Scope) -> tuple[BaseRoute | None, Scope]:
+        raw = scope.get("raw_path") or b""
+        asked = {**scope, "path": by_segments(raw)} if b"%" in raw else scope
         for route in self._doors:
-            match, told = route.matches(scope)
+            match, told = route.matches(asked)
             if match is Match.FULL:
+                if asked is not scope:
+                    told["path_params"] = {name: unquote(value) for name, value in told["path_params"].items()}
                 return route, told
         return None, {}
 
 
+def by_segments(raw_path: bytes) -> str:
+    """A path in which what is escaped is not its structure: `%2F` is a letter of a segment, and no slash.
+
+    What need not be escaped is not, so that a route's own words are found however they are written.
+    """
+    segments = raw_path.partition(b"?")[0].decode("ascii", "replace").split("/")
+    return "/".join(quote(unquote(segment), safe="") if "%" in segment else segment for segment in segments)
+
+
+class RoutesClash(Exception):
+    """Raised when two of those whose routes are hung answer one method at one path: the second would never be asked."""
+
+
+def refuse_clashes(owners: Mapping[str, Sequence[BaseRoute]]) -> None:
+    """Raises RoutesClash, with the names of both, where one's routes answer what another's are there for."""
+    for (one, of_one), (other, of_other) in itertools.permutations(owners.items(), 2):
+        for route in (route for route in of_one if isinstance(route, Route)):
+            path = _PARAMETER.sub("x", route.path)
+            for method in route.methods or METHODS:
+                scope = {"type": "http", "method": method, "path": path}
+                if any(each.matches(scope)[0] is Match.FULL for each in of_other):
+                    raise RoutesClash(f"{one} and {other} both answer {method} {route.path}: one of them has to go.")
+
+
 def hang(services: Services, lifespan: Lifespan | None = None) -> FastAPI:
     """The application with every door: GraphQL, each vendor found, the operator's, the codes' pages, downloads."""
-    app = Application(title="Tessera", openapi_url=None, lifespan=lifespan)
+    app = Application(title="Tessera", openapi_url=None, redirect_slashes=False, lifespan=lifespan)
     app.state.services = services
-    routes: list[BaseRoute] = [*door.routes(), *operator.routes, *pages.routes, *downloads.routes]
+    owners: dict[str, Sequence[BaseRoute]] = {
+        "Tessera itself": [*door.routes(), *operator.routes, *pages.routes, *downloads.routes]
+    }
     browser_paths = ["/graphql"]
     for vendor in vendors.found():
-        routes += vendor.router.routes
+        owners[vendor.__name__] = vendor.router.routes
         browser_paths += getattr(vendor, "BROWSER_PATHS", ())
+    refuse_clashes(owners)
+    routes = list(itertools.chain.from_iterable(owners.values()))
     app.stand(routes, tuple(browser_paths), services.proxies)
     return app

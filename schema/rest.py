@@ -45,11 +45,16 @@ class Router:
         self._words = words
         self.routes: list[BaseRoute] = []
 
-    def add_api_route(self, path: str, endpoint: Endpoint, methods: Sequence[str]) -> None:
-        """Answer these methods, and no HEAD unless it is said, at a path."""
+    def add_api_route(self, path: str, endpoint: Endpoint, methods: Sequence[str] | None) -> None:
+        """Answer these methods, and no HEAD unless it is said, at a path; None is any method that there is."""
         route = Route(path, Answering(endpoint, self._words), methods=methods)
-        route.methods = set(methods)
+        route.methods = None if methods is None else set(methods)
         self.routes.append(route)
+
+    def everything_else_below(self, path: str, endpoint: Endpoint) -> None:
+        """Answer whatever is asked at a path and below it that no route before answers."""
+        self.add_api_route(path, endpoint, None)
+        self.add_api_route(f"{path}/{{rest:path}}", endpoint, None)
 
     def api_route(self, path: str, methods: Sequence[str]) -> Callable[[Endpoint], Endpoint]:
         """The same, written above the function that answers."""

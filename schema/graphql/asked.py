@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from schema import bounds
+from schema import bounds, content_negotiation
 
 JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
@@ -100,28 +100,15 @@ READER = json.JSONDecoder(parse_constant=_no_number)
 
 def wants_page(request: Request) -> bool:
     """Whether this is a browser that looks at the address and asks nothing."""
-    accepted = request.headers.get("accept", "")
     return (
         request.method != "POST"
         and not {"query", "extensions"} & request.query_params.keys()
-        and ("text/html" in accepted or "*/*" in accepted)
+        and content_negotiation.quality(request.headers.get("accept", ""), "text/html") > 0
     )
 
 
 def media_type(accepted: str) -> str:
     """How the answer is written: as the `Accept` header would have it, JSON where it has no opinion."""
-    if GRAPHQL_RESPONSE not in accepted:
-        return JSON
-    weights = {JSON: 0.0, GRAPHQL_RESPONSE: 0.0}
-    for one in accepted.split(","):
-        kind, *parameters = (part.strip() for part in one.lower().split(";"))
-        if kind in weights:
-            weights[kind] = next((_weight(said) for said in parameters if said.startswith("q=")), 1.0)
-    return GRAPHQL_RESPONSE if weights[GRAPHQL_RESPONSE] >= weights[JSON] else JSON
-
-
-def _weight(said: str) -> float:
-    try:
-        return float(said.removeprefix("q="))
-    except ValueError:
-        return 0.0
+    wanted, otherwise = (content_negotiation.quality(accepted, kind) for kind in (GRAPHQL_RESPONSE, JSON))
+    is_named = content_negotiation.names(accepted, GRAPHQL_RESPONSE)
+    return GRAPHQL_RESPONSE if wanted > otherwise or (is_named and wanted == otherwise > 0) else JSON

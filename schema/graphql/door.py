@@ -87,7 +87,9 @@ class Door:
                 return Response(status_code=204, headers=allowed)
             return said(405, "GraphQL is asked by GET and POST.", "BAD_REQUEST", media_type, allowed)
         if asked.wants_page(request):
-            return HTMLResponse(playground.page())  # for everybody; what it sends comes with a key
+            return HTMLResponse(
+                playground.page(request.url.path.endswith("/"))
+            )  # for everybody; what it sends comes with a key
         context = Context(await speaking.caller(request, await speaking.holder(request.headers)))
         told = await asked.read(request, context.caller.is_public)
         return await _run(told, context, request.method, media_type)
@@ -172,5 +174,6 @@ def _sent(answer: dict[str, Any], status: int, media_type: str, headers: dict[st
 
 
 def routes() -> list[BaseRoute]:
-    """`/graphql`, its playground and the playground's files."""
-    return [Route("/graphql", Door()), *playground.routes]
+    """`/graphql`, also with a slash behind it, its playground and the playground's files."""
+    door = Door()
+    return [Route("/graphql", door), Route("/graphql/", door), *playground.routes]

@@ -31,9 +31,11 @@ FOR_GOOD = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 @cache
-def page() -> str:
-    """The page, the same for everybody: it holds no key and nothing of an organization."""
+def page(with_slash: bool = False) -> str:
+    """The page, the same for everybody: it holds no key and nothing of an organization. `/graphql/` has a slash."""
     template = (HERE / "playground.html").read_text(encoding="utf-8")
+    if with_slash:
+        template = template.replace('="graphql/assets/', '="../graphql/assets/')
     return template.replace("{{ version }}", version()).replace("{{ tabs }}", tabs())
 
 

@@ -227,6 +227,6 @@ async def _allowed(request: Request) -> Json:
 
 
 for _path in (*BROWSER_PATHS, "/webhooks", "/waitlists"):
-    for _below in (_path, f"{_path}/{{rest:path}}"):
-        router.add_api_route(_below, _unknown_route, methods=METHODS)
-        router.add_api_route(_below, _allowed, methods=["OPTIONS"])
+    router.add_api_route(_path, _allowed, methods=["OPTIONS"])
+    router.add_api_route(f"{_path}/{{rest:path}}", _allowed, methods=["OPTIONS"])
+    router.everything_else_below(_path, _unknown_route)

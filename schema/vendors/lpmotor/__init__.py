@@ -5,6 +5,7 @@ Marks: [doc] and [seed] are recorded facts, a choice is ours (docs/vendors/lpmot
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from fastapi import Request
 
@@ -17,8 +18,6 @@ from schema.context import NoOrganization, NotAdmitted, Services
 from schema.rest import Json, NoSuchRoute, NotUnderstood
 from schema.vendors.lpmotor import promo, reading, shapes
 from schema.vendors.lpmotor.no import NotEditable, words
-
-METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 router = rest.router(words)
 
@@ -54,6 +53,12 @@ async def _site(user: User, said: object) -> Organization:
     return site
 
 
+def _speaks_for_itself(body: dict[str, Any], user: User) -> None:
+    """Raises NotUnderstood when a body names another user than the request's header."""
+    if "user_id" in body and reading.whole(body["user_id"]) != user.number:
+        raise NotUnderstood("another user_id than the header's")
+
+
 async def _promo(request: Request, user: User) -> Code:
     """The promo that the path names, as the only code of its promotion; of whichever site of the user's."""
     number = reading.id_of(request.path_params["promo_id"])
@@ -78,8 +83,7 @@ async def create_promo(request: Request) -> Json:
     """The new promo [seed]; of its fields only `code` must be said."""
     user = await _user(request)
     body = await rest.json_object(request)
-    if "user_id" in body and reading.whole(body["user_id"]) != user.number:
-        raise NotUnderstood("another user_id than the header's")
+    _speaks_for_itself(body, user)
     said = reading.promo(body)
     if "code" not in said:
         raise NotUnderstood("no code")
@@ -99,7 +103,9 @@ async def find_promo(request: Request) -> Json:
 async def change_promo(request: Request) -> Json:
     """The promo with what was said; what was not stays as it is [seed]."""
     user = await _user(request)
-    said = reading.promo(await rest.json_object(request))
+    body = await rest.json_object(request)
+    _speaks_for_itself(body, user)
+    said = reading.promo(body)
     while True:
         found = await _promo(request, user)
         promotion, changes = found.promotion, promo.change(found, said)
@@ -136,8 +142,9 @@ async def promo_statistics(request: Request) -> Json:
 # ------------------------------------------------------------------ the rest
 
 
-@router.api_route("/v1/promo", methods=METHODS)
-@router.api_route("/v1/promo/{rest:path}", methods=METHODS)
 async def _unknown_route(request: Request) -> Json:
     """Whatever else is asked below this path (choice)."""
     raise NoSuchRoute
+
+
+router.everything_else_below("/v1/promo", _unknown_route)

@@ -19,8 +19,6 @@ from schema.vendors.walletapp import shapes
 from schema.vendors.walletapp.no import NoSuchOrganization, NotAllowed, words
 from schema.vendors.walletapp.reading import Fields, Named
 
-METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
-
 router = rest.router(words)
 
 
@@ -133,5 +131,4 @@ async def _unknown_route(request: Request) -> Json:
     raise NoSuchRoute
 
 
-for _below in ("/webshop-promotions", "/webshop-promotions/{rest:path}"):
-    router.add_api_route(_below, _unknown_route, methods=METHODS)
+router.everything_else_below("/webshop-promotions", _unknown_route)
