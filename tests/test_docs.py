@@ -84,6 +84,7 @@ def test_every_option_is_told_beside_its_command(name: str) -> None:
 
 
 UNTOLD_PATHS = {
+    "/graphql/": "`/graphql` with a slash behind it, which the README says makes no difference",
     "/graphql/assets/{name}": "the playground's own files, which only its page asks for",
 }
 """Paths that nobody needs to know."""
