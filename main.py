@@ -10,6 +10,7 @@ import gc
 import logging
 import os
 import pkgutil
+import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -176,7 +177,15 @@ def settings() -> Settings:
         sys.exit("error: " + "; ".join(said))
 
 
+def heed_signals() -> None:
+    """Let SIGINT and SIGTERM end this process, also where a shell without job control lets them be ignored after a `&`."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
 if __name__ == "__main__":
+    heed_signals()
     os.umask(0o077)  # stores, letters and exports are full of addresses
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("tortoise").setLevel(logging.WARNING)

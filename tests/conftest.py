@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -23,6 +24,16 @@ from schema.throttle import Attempts
 from tests import make
 from tests.postgres import Postgres
 from tests.speaker import Speaker
+
+
+def heed_signals() -> None:
+    """Have children start with signals as by default; in `make test &` a shell without job control lets SIGINT be ignored."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+heed_signals()
 
 
 class Clock:
