@@ -31,6 +31,9 @@ HERE = Path(__file__).resolve().parent
 GARBAGE = 10_000
 """Objects more than there were before, at which the garbage collector looks for those that only refer to each other."""
 
+LONGEST = 600
+"""Seconds that a statement of a job may take, or of the sweep."""
+
 log = logging.getLogger("tessera")
 
 
@@ -84,6 +87,7 @@ def app() -> FastAPI:
     from schema.throttle import Attempts
 
     logging.getLogger("tortoise").setLevel(logging.WARNING)
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # it says with a stack, again and again, what we say once
     known = settings()
     services = Services(
         clock=utc_now,
@@ -109,9 +113,10 @@ def app() -> FastAPI:
             await life.enter_async_context(every(1, services.tally.write))
             worker = uuid4().hex
             life.push_async_callback(work.let_go, worker)
-            await life.enter_async_context(every(1, lambda: work.jobs(worker, utc_now)))
-            await life.enter_async_context(every(3600, lambda: sweep.leftovers(utc_now())))
+            await life.enter_async_context(every(1, lambda: unhurriedly(work.jobs(worker, utc_now))))
+            await life.enter_async_context(every(3600, lambda: unhurriedly(sweep.leftovers(utc_now()))))
             await life.enter_async_context(every(60, sweep.counters))
+            await life.enter_async_context(every(1, look_for_the_database))
             await life.enter_async_context(sender.at_work())
             leave_alone_what_stays()
             yield
@@ -122,10 +127,26 @@ def app() -> FastAPI:
         sys.exit(f"error: {why}")
 
 
+async def unhurriedly(work: Awaitable[None]) -> None:
+    """Do what may take longer than a request, and not for ever."""
+    import db
+
+    with db.unhurried(LONGEST):
+        await work
+
+
+async def look_for_the_database() -> None:
+    """Have the log say that the database is back, once it is."""
+    from schema import faults
+
+    faults.outage.look()
+
+
 @asynccontextmanager
 async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
     """Do some work again and again while the block lasts; what fails once is tried the next time."""
     from db import trouble
+    from schema import faults
 
     async def go_on() -> None:
         while True:
@@ -133,8 +154,10 @@ async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIte
             try:
                 await work()
             except Exception as fault:
-                known = trouble.is_away(fault)  # one line a time, and no stack, while the database is away
-                log.error("this will be tried again in %s seconds: %r", seconds, fault, exc_info=not known)
+                if trouble.is_away(fault):
+                    faults.outage.note(fault, f"what is done every {seconds} s")
+                else:
+                    log.error("this will be tried again in %s seconds: %r", seconds, fault, exc_info=True)
 
     task = asyncio.create_task(go_on())
     try:

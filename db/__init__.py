@@ -4,7 +4,7 @@
 """
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -14,7 +14,7 @@ from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.connection import get_connection
 from tortoise.migrations.api.migrate import migrate as apply_migrations
 
-from db import postgres, sqlite
+from db import pool, postgres, sqlite
 
 BUSY_SECONDS = 30
 
@@ -69,9 +69,18 @@ async def migrate(url: str) -> None:
     """
     async with _migrating(url):
         try:
-            await apply_migrations(config=config(url))
+            with unhurried():
+                await apply_migrations(config=config(url))
         finally:
             await Tortoise.close_connections()
+
+
+def unhurried(seconds: float | None = None) -> AbstractContextManager[None]:
+    """Within the block a statement or transaction may take so many seconds on PostgreSQL; None is as long as it takes.
+
+    Elsewhere it is given up after `pool.STATEMENT_SECONDS`, as a server that hangs would never answer.
+    """
+    return pool.at_most(seconds)
 
 
 def _migrating(url: str) -> AbstractAsyncContextManager[object]:

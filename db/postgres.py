@@ -5,11 +5,13 @@ files, `application_name` and whatever else the server knows. Two words are ours
 one process opens, and `prepared=no`, for a PgBouncer that carries no prepared statements from one server
 connection to another.
 
-A request that is cut off may be cut anywhere. Whatever happens, its connection goes back to the pool, and
-with it nothing of the transaction.
+A request that is cut off may be cut anywhere. Whatever happens, its place in the pool is free again, and nothing
+goes on in the transaction: db/pool.py drops the connection.
 """
 
+import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -30,8 +32,10 @@ from tortoise.backends.base.client import (
 from tortoise.connection import get_connections
 from tortoise.filters import Like, escape_like, insensitive_contains
 
+from db import pool
+from db.pool import CommitNotices, Lent
+
 CONNECTIONS = 10
-CONNECT_SECONDS = 5
 MIGRATION_LOCK = 0x7E55E7A
 """The advisory lock of whoever migrates; any number that nobody else in the database uses."""
 
@@ -56,7 +60,7 @@ async def migrating(url: str) -> AsyncIterator[None]:
 
     The lock is a transaction's, not a session's, so that it holds behind PgBouncer too.
     """
-    connection = await asyncpg.connect(credentials(url)["dsn"], timeout=CONNECT_SECONDS, statement_cache_size=0)
+    connection = await pool.connected(credentials(url)["dsn"], statement_cache_size=0)
     try:
         async with connection.transaction():
             await connection.execute(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
@@ -68,32 +72,62 @@ async def migrating(url: str) -> AsyncIterator[None]:
 class Context(TransactionContextPooled):
     """`async with` around a transaction on a connection of the pool."""
 
+    lent: Lent
+
     async def __aenter__(self) -> TransactionalDBClient:
         await self.ensure_connection()
-        pool = self.client._parent._pool
-        self.client._connection = await pool.acquire()
+        self.lent = await pool.lend(self.client._parent._pool)
+        self.client._connection = self.lent.connection
         try:
             await self.client.begin()
-        except BaseException:
-            await pool.release(self.client._connection)
+        except BaseException as fault:
+            await self.lent.give_back(fault)
             raise
         self.token = get_connections().set(self.connection_name, self.client)
         return self.client
 
     async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
         get_connections().reset(self.token)
+        fault: BaseException | None = exc_val
         try:
-            if exc_type is None:
-                await self.client.commit()
-            else:
+            if exc_val is None:
+                with CommitNotices(self.lent.connection, is_commit=True):
+                    await self.client.commit()
+            elif not isinstance(exc_val, asyncio.CancelledError):
                 # A connection that is lost can't roll back, and need not: what happened before it is the news.
                 with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                     await self.client.rollback()
+        except BaseException as another:
+            fault = another
+            raise
         finally:
-            await self.client._parent._pool.release(self.client._connection)
+            await self.lent.give_back(fault)
 
 
-class Pinned(PoolConnectionWrapper[asyncpg.Connection]):
+class OneStatement(PoolConnectionWrapper[asyncpg.Connection]):
+    """A connection of the pool for one statement, which commits by itself."""
+
+    lent: Lent
+
+    async def __aenter__(self) -> asyncpg.Connection:
+        await self.ensure_connection()
+        self.lent = await pool.lend(self.client._pool)
+        self.notices = CommitNotices(self.lent.connection, is_commit=False)
+        self.notices.__enter__()
+        return self.lent.connection
+
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        fault: BaseException | None = exc_val
+        try:
+            self.notices.__exit__(exc_type, exc_val, exc_tb)
+        except pool.InDoubt as doubt:
+            fault = doubt
+            raise
+        finally:
+            await self.lent.give_back(fault)
+
+
+class Pinned(OneStatement):
     """A connection whose statements share a transaction, so that a pooler keeps them on one server connection."""
 
     async def __aenter__(self) -> asyncpg.Connection:
@@ -101,16 +135,21 @@ class Pinned(PoolConnectionWrapper[asyncpg.Connection]):
         self.transaction = connection.transaction()
         try:
             await self.transaction.start()
-        except BaseException:
-            await super().__aexit__(None, None, None)
+        except BaseException as fault:
+            await super().__aexit__(type(fault), fault, None)
             raise
         return connection
 
     async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        fault: BaseException | None = exc_val
         try:
-            await self.transaction.__aexit__(exc_type, exc_val, exc_tb)
+            if not isinstance(exc_val, asyncio.CancelledError):
+                await self.transaction.__aexit__(exc_type, exc_val, exc_tb)
+        except BaseException as another:
+            fault = another
+            raise
         finally:
-            await super().__aexit__(exc_type, exc_val, exc_tb)
+            await super().__aexit__(type(fault) if fault else None, fault, None)
 
 
 PLANNED_ONCE = {
@@ -131,7 +170,8 @@ only what leaves no choice may be said in such a transaction: new rows, and what
 `sql.among` word.
 """
 
-_BEGIN_ROUND = "; ".join(["BEGIN", *(f"SET LOCAL {name} = {value}" for name, value in PLANNED_ONCE.items())])
+_LOCAL = {**PLANNED_ONCE, "lock_timeout": f"'{pool.LOCK_SECONDS}s'"}
+_BEGIN_ROUND = "; ".join(["BEGIN", *(f"SET LOCAL {name} = {value}" for name, value in _LOCAL.items())])
 
 
 class Round(TransactionWrapper):
@@ -189,15 +229,15 @@ class Client(AsyncpgDBClient):
             self.dsn,
             min_size=1,
             max_size=self.pool_maxsize,
-            timeout=CONNECT_SECONDS,
-            init=_plan_anew,
+            connect=pool.Connector(),
+            init=_prepare,
             reset=_nothing,
             **({} if self.prepared else {"statement_cache_size": 0}),
         )
 
     def acquire_connection(self) -> PoolConnectionWrapper[asyncpg.Connection]:
         """A connection of the pool, for one statement."""
-        wrapper = PoolConnectionWrapper if self.prepared else Pinned
+        wrapper = OneStatement if self.prepared else Pinned
         return wrapper(self, self._pool_init_lock)
 
     def _in_transaction(self) -> TransactionContext:
@@ -206,6 +246,30 @@ class Client(AsyncpgDBClient):
     def in_round(self) -> TransactionContext:
         """`async with` around a round's transaction."""
         return Context(Round(self), self._pool_init_lock)
+
+
+NOTICE_SECONDS = 1
+"""How soon the server ends what a connection was busy with that we have dropped."""
+KEEP_ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 10_000}
+
+
+async def _prepare(connection: asyncpg.Connection) -> None:
+    """What each connection begins with: a server that notices soon when we are gone, and plans every statement anew."""
+    _keep_alive(connection)
+    with contextlib.suppress(asyncpg.UndefinedObjectError, asyncpg.DataError):  # before PostgreSQL 14, or not on Linux
+        await connection.execute(f"SET client_connection_check_interval = '{NOTICE_SECONDS}s'")
+    await _plan_anew(connection)
+
+
+def _keep_alive(connection: asyncpg.Connection) -> None:
+    """Have the kernel notice a host that is gone: an idle connection after 25 seconds, sent bytes after 10."""
+    found = connection._transport.get_extra_info("socket")
+    if found is None or found.family == socket.AF_UNIX:
+        return
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEP_ALIVE.items():
+        if hasattr(socket, name):  # not on every system
+            found.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 async def _plan_anew(connection: asyncpg.Connection) -> None:

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 from tortoise.connection import get_connection
 from tortoise.models import Model
 
+from db import pool
+
 M = TypeVar("M", bound=Model)
 
 
@@ -73,6 +75,11 @@ def _is_sqlite() -> bool:
 def is_alone() -> bool:
     """Whether everybody else who writes waits for whoever is in a transaction, whatever it writes."""
     return _is_sqlite()
+
+
+def batch_seconds() -> float | None:
+    """How long a batch of requests may take; None where no other connection could go on any sooner."""
+    return None if _is_sqlite() else pool.BATCH_SECONDS
 
 
 def found_by(table: str, **key: str) -> str:

@@ -8,8 +8,10 @@ A request that is cut off (its time is up) may be cut in BEGIN or COMMIT as well
 connection leaves a transaction committed or rolled back, and its lock is given back.
 """
 
+import asyncio
+import logging
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,21 @@ from tortoise.backends.sqlite.client import (
 from tortoise.connection import get_connections
 
 from db import private
+from db.sqlite_file import OpenedFile
+
+log = logging.getLogger("tessera")
+
+ABANDON_SECONDS = 1
+"""How long a request whose time is up waits for its transaction to end; after that it ends behind its back."""
+
+_going_on: set["asyncio.Task[None]"] = set()
+
+
+def _in_background(work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    task = asyncio.get_running_loop().create_task(work)
+    _going_on.add(task)
+    task.add_done_callback(_going_on.discard)
+    return task
 
 
 @asynccontextmanager
@@ -76,9 +93,10 @@ class ImmediateContext(SqliteTransactionContext):
         await self._trxlock.acquire()
         try:
             await self.ensure_connection()
+            self.connection._parent.file.check()
             await self.connection.begin()
-        except BaseException:
-            await self._abandon()
+        except BaseException as fault:
+            await self._abandon(fault)
             raise
         self.token = get_connections().set(self.connection_name, self.connection)
         return self.connection  # type: ignore[no-any-return]
@@ -86,20 +104,30 @@ class ImmediateContext(SqliteTransactionContext):
     async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
         get_connections().reset(self.token)
         if exc_type:
-            await self._abandon()
+            await self._abandon(exc_val)
             return
         try:
             await self.connection.commit()
-        except BaseException:
-            await self._abandon()
+        except BaseException as fault:
+            await self._abandon(fault)
             raise
         self._trxlock.release()
+        self.connection._parent.file.check()  # what went into a file that is gone must not be answered as kept
 
-    async def _abandon(self) -> None:
+    async def _abandon(self, fault: BaseException) -> None:
+        """Roll back and let others in. Who is not waited for any more waits a moment: a BEGIN may take long."""
+        if isinstance(fault, asyncio.CancelledError):
+            await asyncio.wait([_in_background(self._roll_back())], timeout=ABANDON_SECONDS)
+        else:
+            await self._roll_back()
+
+    async def _roll_back(self) -> None:
         # aiosqlite runs what it is given in order: this undoes even a BEGIN whose caller no longer waits.
         try:
             if self.connection._connection:
                 await self.connection._connection.rollback()
+        except (sqlite3.Error, ValueError) as fault:  # the connection is closed, and with it the transaction
+            log.warning("a transaction could not be rolled back: %r", fault)
         finally:
             self._trxlock.release()
 
@@ -114,6 +142,20 @@ class Client(SqliteClient):
         super().__init__(file_path, **kwargs)
         self._read_only = f"{Path(file_path).absolute().as_uri()}?mode=ro"
         self._reader: aiosqlite.Connection | None = None
+        self.file = OpenedFile(file_path, lambda: _in_background(self._make_whole()))
+
+    async def create_connection(self, with_db: bool) -> None:
+        """Open the file."""
+        if not self._connection:
+            await super().create_connection(with_db)
+            self.file.remember()
+
+    async def _make_whole(self) -> None:
+        """Write what only the journal has into the file that has been moved away: it may be all that is left of it."""
+        log.error("the database's file %s is gone; nothing is read or written until it is put back", self.filename)
+        async with self._lock:
+            if self._connection:
+                await self._connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def _reading(self) -> aiosqlite.Connection:
         """The second connection; the first question opens both."""
@@ -140,21 +182,41 @@ class Client(SqliteClient):
             await reader.close()
         await super().close()
 
+    async def execute_insert(self, query: str, values: list[Any]) -> int:
+        """A new row's id."""
+        self.file.check()
+        made = await super().execute_insert(query, values)
+        self.file.check()
+        return made  # type: ignore[no-any-return]
+
+    async def execute_many(self, query: str, values: list[list[Any]]) -> None:
+        """Run a statement for each of the rows, in a transaction."""
+        self.file.check()
+        await super().execute_many(query, values)
+        self.file.check()
+
     async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Sequence[dict[str, Any]]]:
         """A statement's rows and how many there are, or how many it changed."""
         if not _only_asks(query):
-            return await super().execute_query(query, values)  # type: ignore[no-any-return]
+            self.file.check()
+            told = await super().execute_query(query, values)
+            self.file.check()
+            return told  # type: ignore[no-any-return]
         rows = await self._read(query, values)
         return len(rows), rows
 
     async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
         """A statement's rows."""
         if not _only_asks(query):
-            return await super().execute_query_dict(query, values)  # type: ignore[no-any-return]
+            self.file.check()
+            told = await super().execute_query_dict(query, values)
+            self.file.check()
+            return told  # type: ignore[no-any-return]
         return [dict(row) for row in await self._read(query, values)]
 
     @translate_exceptions
     async def _read(self, query: str, values: list[Any] | None) -> list[Any]:
+        self.file.check()
         self.log.debug("%s: %s", query, values)  # as Tortoise does; who counts statements counts these
         return list(await (await self._reading()).execute_fetchall(query, values or []))
 

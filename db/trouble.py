@@ -12,6 +12,8 @@ from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.connection import get_connection
 from tortoise.exceptions import DBConnectionError
 
+from db import pool
+
 TRIES = 6
 PAUSE = 0.01
 """Seconds before the second try, doubled each time, and anything between half and all of it."""
@@ -19,12 +21,26 @@ PAUSE = 0.01
 P = ParamSpec("P")
 T = TypeVar("T")
 
+
+class Locked(Exception):
+    """Raised where a row is locked by a transaction that doesn't end: what was to be done there is not done."""
+
+
+class Unanswered(Exception):
+    """Raised where the database has not answered in time: what it was asked to do may be done or not."""
+
+
 _AWAY = (
+    Locked,
+    Unanswered,
+    pool.InDoubt,
+    asyncpg.LockNotAvailableError,  # a row is locked by a transaction that does not end
     OSError,  # refused, reset, no such host, no such socket
     DBConnectionError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # shutting down, starting up, crashed
     asyncpg.InsufficientResourcesError,  # disk full, too many connections
+    asyncpg.PostgresSystemError,  # its files can't be read or written
     asyncpg.ReadOnlySQLTransactionError,  # a replica after a failover
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
@@ -41,6 +57,8 @@ _BUSY_OR_BROKEN = {
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_CANTOPEN,
 }
+_CLOSED = ("closed", "closing", "released back to the pool")
+"""What the driver says of a connection that has ended between two statements."""
 _CONFLICT = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
@@ -52,6 +70,11 @@ _CONFLICT = (
 def is_away(error: BaseException) -> bool:
     """Whether the database could not be asked at all; the same request may succeed when it is back."""
     return any(isinstance(one, _AWAY) or _is_closed(one) or _is_stuck(one) for one in _behind(error))
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether a row was waited for in vain that another transaction has locked; nothing is done then."""
+    return any(isinstance(one, asyncpg.LockNotAvailableError) for one in _behind(error))
 
 
 def is_conflict(error: BaseException) -> bool:
@@ -99,7 +122,7 @@ def _behind(error: BaseException) -> Iterator[BaseException]:
 
 
 def _is_closed(error: BaseException) -> bool:
-    return isinstance(error, asyncpg.InterfaceError) and ("closed" in str(error) or "closing" in str(error))
+    return isinstance(error, asyncpg.InterfaceError) and any(word in str(error) for word in _CLOSED)
 
 
 def _is_stuck(error: BaseException) -> bool:

@@ -41,8 +41,9 @@ async def store(source: str, target: str, expect: Callable[[int], None], tell: T
         async with stores.filling(target) as new:
             _check_versions(known, await new.migrations())
             counts = await _copy(old, new, expect, tell)
-    async with db.opened(target):
-        return Copied(counts, await _drifts(tell))
+    with db.unhurried():
+        async with db.opened(target):
+            return Copied(counts, await _drifts(tell))
 
 
 def _check_versions(source: set[str], target: set[str]) -> None:

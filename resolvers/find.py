@@ -150,11 +150,6 @@ async def claimants(customer_ids: list[int]) -> set[int]:
     return await claims.customers_with_claims(customer_ids)
 
 
-async def any_organization() -> bool:
-    """Whether there is any organization; a question that a working database answers."""
-    return await organizations.exists()
-
-
 async def customers_brought_by(customer_id: int) -> list[Customer]:
     """Whom a customer has referred, in the order they joined."""
     return await customers.brought_by(customer_id)

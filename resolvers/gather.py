@@ -1,7 +1,8 @@
 """Gathers what many ask at once, so that the database is asked once: in rounds, with no timer.
 
 What is asked while a round goes on rides in the next, or boards the round where that waits for a lock. Whoever
-comes alone is a round of one, at once.
+comes alone is a round of one, at once. As rounds come one after another, each has a time limit, where the database
+has one for it (`sql.batch_seconds`): one that hangs is given up, and the next has another connection.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from weakref import WeakKeyDictionary
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
 from tortoise.connection import get_connection
 
-from db import trouble
+from db import sql, trouble
 
 LARGEST = 100
 """Riders of one round: enough to share the cost of a commit, few enough that the next one starts soon."""
@@ -58,8 +59,11 @@ def board(round: Sequence[Asked], fits: Callable[[Asked], bool] = lambda _: True
 class Rounds(Generic[Asked, Told]):
     """One round after another; `settle` answers all of a round, with an exception where that is the answer."""
 
-    def __init__(self, settle: Settle[Asked, Told], is_first: bool = False) -> None:
-        self._settle, self._is_first = settle, is_first
+    def __init__(self, settle: Settle[Asked, Told], is_first: bool = False, seconds: float | None = None) -> None:
+        """`seconds` is how long a round may take; None is as long as it takes."""
+        self._settle, self._is_first, self._seconds = settle, is_first, seconds
+        self.began: float | None = None
+        """When the round began that is going on, by the loop's clock."""
         self._waiting: deque[tuple[Asked, asyncio.Future[Told]]] = deque()
         self._going: asyncio.Task[None] | None = None
 
@@ -82,10 +86,11 @@ class Rounds(Generic[Asked, Told]):
                 await self._let_in()
             riders = self._next()
             while riders:
+                self.began = asyncio.get_running_loop().time()
                 await self._settle_round(riders)
                 riders = self._next()
         finally:
-            self._going = None
+            self._going = self.began = None
             for _, told in (*riders, *self._waiting):  # some only when this task is cancelled: its loop is closing
                 told.cancel()
             self._waiting.clear()
@@ -113,13 +118,11 @@ class Rounds(Generic[Asked, Told]):
         """Answer them together or, where that fails, each alone: a fault is its own rider's, an absence everybody's."""
         answers: Sequence[Told | Exception]
         try:
-            answers = await self._settle(Round(riders, self._waiting if boards else deque()))
+            answers = await self._in_time(Round(riders, self._waiting if boards else deque()))
         except Exception as fault:
             if len(riders) > 1 and not trouble.is_away(fault):
                 log.warning("a round of %s is settled one by one: %r", len(riders), fault)
-                for rider in riders:
-                    if not rider[1].done():
-                        await self._settle_round([rider], boards=False)
+                await self._settle_each(riders)
                 return
             answers = [fault] * len(riders)
         late: Riders[Asked, Told] = []
@@ -133,6 +136,21 @@ class Rounds(Generic[Asked, Told]):
             else:
                 told.set_result(answer)
         self._waiting.extendleft(reversed(late))
+
+    async def _settle_each(self, riders: Riders[Asked, Told]) -> None:
+        for rider in riders:
+            if not rider[1].done():
+                await self._settle_round([rider], boards=False)
+
+    async def _in_time(self, round: Round[Asked]) -> Sequence[Told | Exception]:
+        """The round's answers. Raises Unanswered where they don't come in time; nobody knows what was done."""
+        try:
+            async with asyncio.timeout(self._seconds) as limit:
+                return await self._settle(round)
+        except TimeoutError:
+            if limit.expired():
+                raise trouble.Unanswered(f"The database has not answered within {self._seconds} seconds.") from None
+            raise
 
 
 _rounds: WeakKeyDictionary[BaseDBAsyncClient, dict[Any, Rounds[Any, Any]]] = WeakKeyDictionary()
@@ -155,5 +173,12 @@ async def answer(settle: Settle[Asked, Told], asked: Asked, is_first: bool = Fal
     try:
         rounds: Rounds[Asked, Told] = _rounds[connection][settle]
     except KeyError:
-        rounds = _rounds.setdefault(connection, {})[settle] = Rounds(settle, is_first)
+        rounds = _rounds.setdefault(connection, {})[settle] = Rounds(settle, is_first, sql.batch_seconds())
     return await rounds.ride(asked)
+
+
+def longest_wait() -> float:
+    """For how many seconds the round has been going on that began first; 0 where none is."""
+    going = _rounds.get(get_connection("default"), {}).values()
+    began = [rounds.began for rounds in going if rounds.began is not None]
+    return asyncio.get_running_loop().time() - min(began) if began else 0.0

@@ -19,9 +19,23 @@ from resolvers.refusals import Refusal
 from resolvers.sense import CheckedPerson
 
 
-@trouble.retried
 async def wishes(round: Sequence[Wish]) -> list[Claimed | Exception]:
     """What each is answered, decided in the order they came; a refusal is a value here and changes nothing.
+
+    A promotion that another transaction has locked is waited for, for some seconds; after that it is passed over, so
+    that claims of others don't wait for one that hangs. Who wished for its codes is answered Locked.
+    """
+    try:
+        return await _settle(round)
+    except Exception as fault:
+        if not trouble.is_locked(fault):
+            raise
+    return await _settle(round, passing_over=True)
+
+
+@trouble.retried
+async def _settle(round: Sequence[Wish], passing_over: bool = False) -> list[Claimed | Exception]:
+    """Settle them in a transaction.
 
     Who comes while the locks are waited for boards, unless they have a key: keys are taken before promotions, so
     that nobody waits in a circle. Whose promotion isn't locked by then rides in the next round.
@@ -29,21 +43,24 @@ async def wishes(round: Sequence[Wish]) -> list[Claimed | Exception]:
     async with deeds.in_round():
         gather.board(round)
         taken = await _take_keys(round)
-        locked = await promotions.of_codes({wish.code for wish in round}, hold=True)
+        locked = await promotions.of_codes({wish.code for wish in round}, hold=True, passing_over=passing_over)
         early = len(round)
         gather.board(round, lambda wish: wish.call is None)
         book = await read(round, locked)
         book.kept = await _kept(round, taken)
-        answers = [_answer(book, wish, is_late=place >= early) for place, wish in enumerate(round)]
+        answers = [_answer(book, wish, place >= early, passing_over) for place, wish in enumerate(round)]
         await _write(book)
         await _keep_answers(book, taken)
         return answers
 
 
-def _answer(book: Book, wish: Wish, is_late: bool) -> Claimed | Exception:
+def _answer(book: Book, wish: Wish, is_late: bool, passing_over: bool) -> Claimed | Exception:
     code = book.codes.get(wish.code)
-    if is_late and code is not None and code.promotion_id not in book.promotions:
-        return gather.NotYet()
+    if code is not None and code.promotion_id not in book.promotions:
+        if is_late:
+            return gather.NotYet()
+        if passing_over:
+            return trouble.Locked("The promotion is locked by a transaction that does not end.")
     try:
         return book.claim(wish)
     except Refusal as refusal:

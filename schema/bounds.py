@@ -24,7 +24,10 @@ class TookTooLong(Exception):
     """Raised when a request was not answered within SECONDS."""
 
     def __init__(self) -> None:
-        super().__init__(f"This took longer than {SECONDS} seconds and was stopped.")
+        super().__init__(
+            f"This took longer than {SECONDS} seconds and was stopped. Whether anything was done is not known:"
+            " ask again, with the same order reference or idempotency key."
+        )
 
 
 class InTime:

@@ -11,6 +11,7 @@ from db.models import KeyKind, Organization
 from resolvers import admit
 from resolvers.admit import Holder, Right
 from resolvers.tally import Refusals
+from schema.operator import Readiness
 from schema.server.trusted_proxies import TrustedProxies
 from schema.throttle import Attempts, Guard
 
@@ -25,6 +26,7 @@ class Services:
     attempts: Attempts
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     letters_queued: asyncio.Event = field(default_factory=asyncio.Event)  # wakes this process's sender
+    readiness: Readiness = field(default_factory=Readiness)
 
 
 class NotAdmitted(Exception):

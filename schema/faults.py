@@ -5,11 +5,17 @@ Of a bug the log knows what happened, the caller a number to ask for it by.
 
 import logging
 import secrets
+from collections.abc import Callable
+from time import monotonic
 
 from starlette.requests import ClientDisconnect
 
 from db import trouble
 from resolvers.refusals import TooManyAttempts
+
+QUIET_SECONDS = 3
+"""After so long without another failure the database counts as back: this process asks it each second."""
+REMINDER_SECONDS = 60
 
 log = logging.getLogger("tessera")
 
@@ -33,7 +39,43 @@ class Away(Exception):
     retry_after_seconds = 5
 
     def __init__(self) -> None:
-        super().__init__("The database can't be reached just now. Try again in a moment.")
+        super().__init__(
+            "The database can't be reached just now. Whether anything was done is not known:"
+            " ask again in a moment, with the same order reference or idempotency key."
+        )
+
+
+class Outage:
+    """Logs once that the database is away and once that it is back, however many requests hear of it."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._began: float | None = None
+        self._last = self._said = 0.0
+        self._count = 0
+
+    def note(self, fault: BaseException, where: object) -> None:
+        """Somebody was told that the database is away."""
+        now = self._clock()
+        self._last = now
+        self._count += 1
+        if self._began is None:
+            self._began, self._said, self._count = now, now, 1
+            log.error("the database is away, at %s: %r; it is said when it is back", where, fault)
+        elif now - self._said >= REMINDER_SECONDS:
+            self._said = now
+            log.error(
+                "the database is still away after %.0f s, %s times so far: %r", now - self._began, self._count, fault
+            )
+
+    def look(self) -> None:
+        """Ask now and then: where nobody was told so for some seconds, it is back."""
+        if self._began is not None and self._clock() - self._last > QUIET_SECONDS:
+            log.warning("the database is back; it was away for %.0f s, %s times", self._last - self._began, self._count)
+            self._began = None
+
+
+outage = Outage()
 
 
 def headers(told: Exception) -> dict[str, str]:
@@ -49,7 +91,7 @@ def logged(bug: BaseException, where: object) -> Fault | Away:
     if isinstance(bug, ClientDisconnect):
         raise bug
     if trouble.is_away(bug):
-        log.warning("the database is away, at %s: %r", where, bug)
+        outage.note(bug, where)
         return Away()
     fault = Fault(secrets.token_hex(6))
     log.error("fault %s at %s", fault.number, where, exc_info=bug)

@@ -1,15 +1,47 @@
 """What the host's own programs ask: is the process up, can it do its work?"""
 
 import asyncio
+from collections.abc import Callable
+from time import monotonic
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from resolvers import find
+from resolvers import gather, probe
 
-PATIENCE = 5
-"""Seconds in which a database that works has answered."""
+PATIENCE = 2
+"""Seconds in which a database that works has written a row."""
+HUNG = 3
+"""Seconds after which a batch of requests counts as hung: others wait behind it."""
+FRESH = 1
+"""Seconds for which an answer is good: however often is asked, the database writes once in that time."""
+
+
+class Readiness:
+    """Whether a claim could be made, as it was found a moment ago."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._asked_at, self._fault = float("-inf"), ""
+
+    async def fault(self) -> str:
+        """What keeps claims from being made; nothing where they can be."""
+        waited = gather.longest_wait()
+        if waited > HUNG:
+            return f"Hung: a batch of requests has been waiting for {waited:.0f} s"
+        if self._clock() - self._asked_at > FRESH:
+            self._fault = await self._probed()
+            self._asked_at = self._clock()
+        return self._fault
+
+    async def _probed(self) -> str:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await probe.store()
+        except Exception as fault:
+            return type(fault).__name__
+        return ""
 
 
 async def healthz(request: Request) -> Response:
@@ -18,12 +50,10 @@ async def healthz(request: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """The database answers as well."""
-    try:
-        async with asyncio.timeout(PATIENCE):
-            await find.any_organization()
-    except Exception as fault:
-        return JSONResponse({"status": "no database", "error": type(fault).__name__}, 503)
+    """A claim could be made: a row was written as a claim's are, and no batch hangs."""
+    fault = await request.app.state.services.readiness.fault()
+    if fault:
+        return JSONResponse({"status": "no database", "error": fault}, 503)
     return JSONResponse({"status": "ok"})
 
 

@@ -44,7 +44,8 @@ def with_database(context: typer.Context, work: Callable[[datetime], Coroutine[A
 
     async def do() -> T:
         await db.migrate(process.database_url)
-        async with db.opened(process.database_url):
-            return await work(process.clock())
+        with db.unhurried():  # somebody looks on, who can end it
+            async with db.opened(process.database_url):
+                return await work(process.clock())
 
     return asyncio.run(do())

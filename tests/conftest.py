@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 import db
 from db.models import KeyKind, Organization
 from resolvers.tally import Refusals
-from schema import doors, server
+from schema import doors, faults, server
 from schema.context import Services
 from schema.throttle import Attempts
 from tests import make
@@ -48,6 +48,12 @@ class Clock:
     def go_on(self, **time: float) -> datetime:
         self.now += timedelta(**time)
         return self.now
+
+
+@pytest.fixture(autouse=True)
+def no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test logs of a database that is away is no other test's."""
+    monkeypatch.setattr(faults, "outage", faults.Outage())
 
 
 @pytest.fixture(scope="session")

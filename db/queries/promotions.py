@@ -48,10 +48,13 @@ async def hold(promotion_id: int) -> Promotion | None:
     return await Promotion.filter(id=promotion_id).select_for_update(no_key=True).first()
 
 
-def of_codes(texts: Collection[tuple[int, str]], *, hold: bool) -> deeds.Deed[dict[int, Promotion]]:
+def of_codes(
+    texts: Collection[tuple[int, str]], *, hold: bool, passing_over: bool = False
+) -> deeds.Deed[dict[int, Promotion]]:
     """The promotions of codes, named by organization and text key; with `hold` their rows are locked, by id.
 
-    Whoever locks several does so in that order, so that nobody waits in a circle.
+    Whoever locks several does so in that order, so that nobody waits in a circle. Those that others have locked are
+    left out when `passing_over` them.
     """
     code = sql.found_by("code", organization_id="asked.organization_id", text_key="asked.text_key")
     of_these = f"SELECT code.promotion_id FROM {{given}} AS asked {code}"  # noqa: S608 (names)
@@ -62,7 +65,7 @@ def of_codes(texts: Collection[tuple[int, str]], *, hold: bool) -> deeds.Deed[di
         texts,
         tells=sql.columns(Promotion),
         read=lambda rows: {promotion.id: promotion for promotion in sql.models(Promotion, rows)},
-        lock="FOR NO KEY UPDATE" if hold else "",
+        lock=("FOR NO KEY UPDATE SKIP LOCKED" if passing_over else "FOR NO KEY UPDATE") if hold else "",
     )
 
 

@@ -1,12 +1,14 @@
 """A store in PostgreSQL, which takes rows fastest with COPY."""
 
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 
-from db.postgres import CONNECT_SECONDS, credentials
+from db import pool
+from db.postgres import credentials
 from db.tables import BATCH, Table
 
 LOCK_SECONDS = 30
@@ -22,15 +24,24 @@ async def reading(url: str) -> AsyncIterator["Store"]:
 @asynccontextmanager
 async def filling(url: str) -> AsyncIterator["Store"]:
     """The database, in one transaction."""
-    async with _connected(url) as connection, connection.transaction():
-        await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-        yield Store(connection)
+    async with _connected(url) as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+            yield Store(connection)
+        except BaseException:
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # the fault is the news
+                await transaction.rollback()
+            raise
+        with pool.CommitNotices(connection, is_commit=True):
+            await transaction.commit()
 
 
 @asynccontextmanager
 async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection that keeps no statements, for a pooler might not keep them either."""
-    connection = await asyncpg.connect(credentials(url)["dsn"], timeout=CONNECT_SECONDS, statement_cache_size=0)
+    connection = await pool.connected(credentials(url)["dsn"], statement_cache_size=0)
     try:
         yield connection
     finally:

@@ -482,9 +482,9 @@ async def test_a_round_that_a_deadlock_ended_is_settled_again(
     rounds: list[int] = []
     locking = promotions.of_codes
 
-    async def counted(texts: set[tuple[int, str]], *, hold: bool) -> dict[int, Promotion]:
+    async def counted(texts: set[tuple[int, str]], **said: bool) -> dict[int, Promotion]:
         rounds.append(len(texts))
-        return await locking(texts, hold=hold)
+        return await locking(texts, **said)
 
     monkeypatch.setattr(promotions, "of_codes", counted)
     rival = await get_connection("default")._pool.acquire()

@@ -1,0 +1,19 @@
+"""Probes the store: could a claim be made now?"""
+
+from collections.abc import Sequence
+
+from db import deeds, trouble
+from db.queries import probes
+from resolvers import gather
+
+
+async def store() -> None:
+    """Write to the store as a claim does: in a round, and durably. Raises what a claim would hear."""
+    await gather.answer(_write, None)
+
+
+async def _write(asked: Sequence[None]) -> list[None]:
+    async with deeds.in_round():
+        if not await probes.write():
+            raise trouble.Locked("Every row that could be written is locked by a transaction that does not end.")
+    return [None] * len(asked)
