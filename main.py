@@ -201,7 +201,7 @@ def settings() -> Settings:
 
 
 def heed_signals() -> None:
-    """Let SIGINT and SIGTERM end this process, also where a shell without job control has what follows `&` ignore them."""
+    """Let SIGINT and SIGTERM end this process, though a shell without job control has what follows `&` ignore them."""
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)

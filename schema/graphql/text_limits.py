@@ -42,7 +42,8 @@ def tokens(text: str) -> int:
     """How many tokens a text has. Raises GraphQLError for one that is too large in any way."""
     if len(text) > LETTERS:
         raise GraphQLError(
-            f"This document has {len(text)} letters, {LETTERS} are allowed, and {TOKENS} tokens. Send values as variables."
+            f"This document has {len(text)} letters, {LETTERS} are allowed, and {TOKENS} tokens."
+            " Send values as variables."
         )
     look = _Look()
     for found in _TOKEN.finditer(text):
