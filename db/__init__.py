@@ -95,6 +95,9 @@ async def opened(url: str) -> AsyncIterator[None]:
     first request, which would connect it, is cut off meanwhile.
     """
     await Tortoise.init(config=config(url), _enable_global_fallback=True)
+    from db.queries import codes  # which imports this room
+
+    codes.forget_clashes()
     try:
         await get_connection("default").execute_query("SELECT 1")
         yield

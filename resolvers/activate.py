@@ -1,13 +1,14 @@
 """Activates a code: gives it to a named person and starts its life. It happens once."""
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from tortoise.transactions import in_transaction
 
 from db import trouble
 from db.models import Code, Location, Organization, Product, Promotion
 from db.queries import codes, customers, products, promotions
-from resolvers import claim, find, rules, sense, terms, update
+from resolvers import buckets, claim, find, rules, sense, terms, update
 from resolvers.refusals import AlreadyActivated, Disabled, Ended, InvalidInput, UnknownCode, UnknownPromotion
 from resolvers.sense import CheckedPerson
 
@@ -82,7 +83,7 @@ async def start(
         "activated_product_id": product.id if product else None,
         "off_peak": off_peak,
         "reserved_for_id": customer.id,
-        "ends_at": lifetime_end(found, promotion, now),
+        "ends_at": lifetime_end(found, promotion, organization.time_zone, now),
         "updated_at": now,
     }
     found.update_from_dict(columns)
@@ -90,10 +91,14 @@ async def start(
     return found
 
 
-def lifetime_end(found: Code, promotion: Promotion, now: datetime) -> datetime | None:
-    """When a code that is activated now ends: with its windows or its lifetime, whichever is earlier."""
+def lifetime_end(found: Code, promotion: Promotion, zone: str, now: datetime) -> datetime | None:
+    """When a code that is activated now ends: with its windows or its lifetime, whichever is earlier.
+
+    A life of so many days is through the last instant of the local day that is so many days after this one.
+    """
     _, ends_at = rules.window(found, promotion)
     if promotion.code_lifetime_days is None:
         return ends_at
-    over = now + timedelta(days=promotion.code_lifetime_days)
+    last_day = now.astimezone(ZoneInfo(zone)).date() + timedelta(days=promotion.code_lifetime_days)
+    over = buckets.start_of_day(last_day + timedelta(days=1), zone)
     return over if ends_at is None else min(over, ends_at)

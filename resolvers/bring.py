@@ -151,7 +151,7 @@ def _sensible(rows: Iterable[Row | Refused], promotion: Promotion) -> Iterator[C
 
 
 def _checked(row: Row, promotion: Promotion) -> Checked:
-    text, key = sense.code_text(row.text, "text")
+    text, key = sense.new_code_text(row.text, "text")
     allowed = sense.optional_whole(said(row.allowed_claims, promotion.per_code), "allowed_claims")
     so_far = sense.whole(row.claims_so_far, "claims_so_far", least=0)
     if allowed is not None and so_far > allowed:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from db.models import Code, Organization
-from resolvers import book, claim, money, sense, settle, terms
+from resolvers import book, claim, find, money, sense, settle, terms
 from resolvers import guard as guards
 from resolvers.book import Book, Wish
 from resolvers.money import Money
@@ -79,7 +79,7 @@ async def _read(
     now: datetime,
     in_public: bool,
 ) -> Wish:
-    _, key = sense.code_text(text, "text")
+    key = await find.code_key(organization.id, text)
     person = sense.person(customer, "customer") if customer else None
     checked = sense.order(order, "order")
     location = await claim.place(organization, location_number)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from db.models import Location, Organization
 from db.queries import locations
-from resolvers import gather, refusals, remember, sense, settle, terms
+from resolvers import find, gather, refusals, remember, sense, settle, terms
 from resolvers import guard as guards
 from resolvers.book import Claimed, Wish
 from resolvers.refusals import IdempotencyMismatch, InvalidInput
@@ -31,7 +31,7 @@ async def code(
     says no. The exchange token is good for `exchange.token`, once, within TOKEN_GOOD_FOR.
     """
     said = ("claim.code", text, customer, order, location_number)
-    _, key = sense.code_text(text, "text")
+    key = await find.code_key(organization.id, text)
     person = sense.person(customer, "customer")
     checked = sense.order(order, "order")
     call = remember.heard(idempotency_key, said, in_public=guard is not None)

@@ -94,7 +94,7 @@ def _texts(said: tuple[str, ...]) -> dict[str, str]:
     if len(said) > MOST_TEXTS:
         raise InvalidInput(f"At most {MOST_TEXTS} texts, please; generate or import more.", "codes")
     texts: dict[str, str] = {}
-    for place, (text, key) in enumerate(sense.code_text(text, "codes") for text in said):
+    for place, (text, key) in enumerate(sense.new_code_text(text, "codes") for text in said):
         if key in texts:
             raise InvalidInput(f"{text!r} and {texts[key]!r} are one code.", "codes", str(place))
         texts[key] = text

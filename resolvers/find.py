@@ -66,13 +66,26 @@ async def promotion(organization_id: int, ref: terms.PromotionRef | None) -> Pro
     return found
 
 
+async def code_key(organization_id: int, text: str) -> str:
+    """The key of the code that a text is looked up by. Raises InvalidInput.
+
+    Of two codes that a migration found to be one, the younger is found by its exact text.
+    """
+    exact, key = sense.code_text(text, "text")
+    clashing = await codes.clashing()
+    if clashing and (organization_id, exact) in clashing:
+        own = codes.own_key(exact)
+        return own if await codes.by_text(organization_id, own) else key
+    return key
+
+
 async def code(organization_id: int, text: str) -> Code:
     """A code by its text, as people type it, with its promotion. Raises UnknownCode.
 
     As many as are looked up at once are one question to the store.
     """
     try:
-        _, key = sense.code_text(text, "text")
+        key = await code_key(organization_id, text)
     except InvalidInput:
         raise UnknownCode(text[: wording.LONGEST_TEXT]) from None
     found = await gather.answer(_codes, (organization_id, key))

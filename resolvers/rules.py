@@ -106,6 +106,13 @@ def switches(code: Code, promotion: Promotion, now: datetime) -> Iterator[refusa
         yield refusals.Ended(ends_at)
 
 
+def end_of(code: Code, promotion: Promotion, now: datetime) -> Iterator[refusals.Rule]:
+    """Why nobody can claim a code any more, unless it is changed: it is switched off, over, or used up."""
+    over = (refusals.Disabled, refusals.Ended)
+    yield from (refusal for refusal in switches(code, promotion, now) if isinstance(refusal, over))
+    yield from _places(code, promotion)
+
+
 def _money(promotion: Promotion, order: CheckedOrder) -> Iterator[refusals.Rule]:
     if promotion.currency and order.currency and order.currency != promotion.currency:
         yield refusals.WrongCurrency(promotion.currency)

@@ -9,7 +9,7 @@ from tortoise.transactions import in_transaction
 from db import trouble
 from db.models import Code, Delivery, Organization
 from db.queries import codes, deliveries, suppressions
-from resolvers import find, remember, sense, terms, update
+from resolvers import find, remember, rules, sense, terms, update
 from resolvers.refusals import IdempotencyMismatch, InvalidInput
 from resolvers.sense import CheckedPerson
 
@@ -38,27 +38,38 @@ async def code(
     dry_run: bool,
     idempotency_key: str | None,
     now: datetime,
+    even_if_not_claimable: bool = False,
 ) -> Sent:
     """Queue letters about a code; nobody is written to twice about it unless `resend`, nor who is suppressed at all.
 
-    A dry run says who would be written to. Raises UnknownCode, InvalidInput, IdempotencyMismatch.
+    A code that nobody could claim any more is sent only `even_if_not_claimable`. A dry run says who would be written
+    to. Raises UnknownCode, Disabled, Ended, FullyClaimed, PromotionSpent, InvalidInput, IdempotencyMismatch.
     """
-    said = ("send.code", text, tuple(recipients), message, resend)
+    said = ("send.code", text, tuple(recipients), message, resend, *(["even"] if even_if_not_claimable else []))
     people = _different(recipients)
     note = sense.optional_text(message, "message", longest=10_000)
     if dry_run:
         found = await find.code(organization.id, text)
+        _check(found, even_if_not_claimable, now)
         return replace(await _write(found, people, note, resend, now), dry_run=True)
     async with in_transaction():
         earlier = await remember.call(organization.id, idempotency_key, said, now)
         if earlier is not None:
             return await _again(earlier)
         found = await update.hold_code(organization.id, text)
+        _check(found, even_if_not_claimable, now)
         sent = await _write(found, people, note, resend, now)
         await deliveries.add(sent.deliveries)
         queued = await deliveries.queued_at(found.id, now, [letter.recipient_key for letter in sent.deliveries])
         await remember.answer(organization.id, idempotency_key, _told(found, queued, sent))
         return replace(sent, deliveries=queued)
+
+
+def _check(found: Code, even_if_not_claimable: bool, now: datetime) -> None:
+    """Raises the first rule by which nobody can claim the code now or later; one that starts later is sent."""
+    for refusal in rules.end_of(found, found.promotion, now):
+        if not even_if_not_claimable:
+            raise refusal
 
 
 def _different(recipients: Sequence[terms.Person]) -> dict[str, CheckedPerson]:

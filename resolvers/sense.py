@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from email_validator import EmailNotValidError, validate_email
 
 from db.models import DiscountKind
-from resolvers import buckets, money, terms, wording
+from resolvers import buckets, folding, money, terms, wording
 from resolvers.money import Money
 from resolvers.refusals import InvalidInput
 from resolvers.terms import said
@@ -26,6 +26,7 @@ from resolvers.terms import said
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # not the words backslash-u-0000, whose backslash is escaped
 _PLAIN_LOCAL = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*")  # nothing in it that the library would change
 T = TypeVar("T")
+UNWRITABLE = ("Cc", "Cs", "Zl", "Zp")  # controls, halves of characters, line and paragraph separators
 HIGHEST_INT = 2**31 - 1
 HIGHEST_AMOUNT = 10**15  # minor units of one order; sums of many still fit a big integer
 FINEST = 50  # decimals of a number that is looked at
@@ -66,6 +67,13 @@ def code_text(value: str, *path: str) -> tuple[str, str]:
     return stripped, key
 
 
+def new_code_text(value: str, *path: str) -> tuple[str, str]:
+    """The same of a code that is made or renamed: it is one line that can be shown, with nothing that controls."""
+    if not value.isprintable() and any(unicodedata.category(letter) in UNWRITABLE for letter in value):
+        raise InvalidInput("A code has no line breaks or control characters.", *path)
+    return code_text(value, *path)
+
+
 def email(value: str, *path: str) -> tuple[str, str]:
     """An address as it is written, and the key by which it is one customer."""
     stripped = text(value, *path, longest=254)
@@ -77,7 +85,7 @@ def email(value: str, *path: str) -> tuple[str, str]:
         valid = validate_email(stripped, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
         raise InvalidInput(str(error), *path) from None
-    return valid.normalized, unicodedata.normalize("NFC", valid.normalized.casefold())
+    return valid.normalized, f"{folding.local_key(valid.local_part)}@{valid.ascii_domain}"
 
 
 @lru_cache(maxsize=1024)  # of what was said, so it may not grow

@@ -188,7 +188,7 @@ async def _code_columns(organization: Organization, found: Code, change: CodeCha
         columns["reserved_for_id"] = customer.id if customer else None
     if not isinstance(change.new_text, Absent):
         await organizations.hold(organization.id)  # of two that want one text, the second hears that it is taken
-        columns["text"], columns["text_key"] = sense.code_text(
+        columns["text"], columns["text_key"] = sense.new_code_text(
             sense.kept(change.new_text, found.text, "new_text"), "new_text"
         )
         if columns["text_key"] != found.text_key and await codes.by_text(organization.id, columns["text_key"]):

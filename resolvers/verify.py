@@ -7,9 +7,9 @@ from tortoise.transactions import in_transaction
 
 from db import sql
 from db.models import Organization
-from db.queries import claims, usage
+from db.queries import claims, codes, usage
 from db.queries.usage import NOTHING, Bucket, Share
-from resolvers import book, buckets
+from resolvers import book, buckets, wording
 
 
 async def counters(organization: Organization) -> list[str]:
@@ -20,6 +20,19 @@ async def counters(organization: Organization) -> list[str]:
     async with in_transaction():
         await sql.see_one_moment()
         return [drift async for drift in _drifts(organization)]
+
+
+async def clashes(organization: Organization) -> list[str]:
+    """Codes that are one with another since keys are folded as they are now, a sentence each; no counter is wrong."""
+    told = []
+    for younger in await codes.clashing_of(organization.id):
+        older = await codes.by_text(organization.id, wording.key(younger.text))
+        other = f"code {older.id} {older.text!r}" if older else "a code that is gone"
+        told.append(
+            f"code {younger.id} {younger.text!r} is one with {other} as people type them; it is found by its exact"
+            " text only: rename it (updateCode, newText) or delete it"
+        )
+    return told
 
 
 async def _drifts(organization: Organization) -> AsyncIterator[str]:

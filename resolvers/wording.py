@@ -8,7 +8,6 @@ of texts to draw from uniformly, whose capacity is the product of the alphabets.
 """
 
 import math
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,21 +15,13 @@ from functools import cached_property, lru_cache
 from itertools import product
 from string import ascii_lowercase, ascii_uppercase, digits
 
-from resolvers import words
+from resolvers import folding, words
 from resolvers.refusals import InvalidInput
 
 LONGEST_TEXT = 100
 LONGEST_KEY = 400
 
-# Read as dashes or as nothing, though Unicode files them elsewhere: soft hyphen, modifier minus, zero width
-# space and no-break space, word joiner, hyphen bullet, minus.
-_IGNORED = {"\u00ad", "\u02d7", "\u200b", "\u2060", "\ufeff", "\u2043", "\u2212"}
 _WRITABLE = set(ascii_lowercase + ascii_uppercase + digits + "-_")
-
-_OF_ASCII = {
-    number: "" if chr(number).isspace() or chr(number) == "-" else chr(number).lower() for number in range(128)
-}
-"""`key` of each ASCII character: most codes have no other, and then no Unicode has to be asked."""
 
 LARGEST_BLOCK = 2**16
 """Texts that neighbouring slots may come to, to be joined once and for all."""
@@ -38,16 +29,7 @@ LARGEST_BLOCK = 2**16
 
 def key(text: str) -> str:
     """What a code's text is compared by; empty when nothing but spaces and dashes was said."""
-    if text.isascii():
-        return text.translate(_OF_ASCII)
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    kept = "".join(letter for letter in folded if not _is_ignored(letter))
-    # What stood apart may join up now: an accent with the letter before it. Folded again, nothing changes.
-    return kept if kept == text else key(kept)
-
-
-def _is_ignored(letter: str) -> bool:
-    return letter.isspace() or letter in _IGNORED or unicodedata.category(letter) in ("Pd", "Zs", "Zl", "Zp")
+    return folding.code_key(text)
 
 
 class Style(StrEnum):

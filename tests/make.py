@@ -1,8 +1,9 @@
 """Builders: what a test needs to be there before it begins, made by the verbs themselves."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from db.models import Code, Customer, DiscountKind, KeyKind, Organization, Promotion
 from resolvers import claim, create, find, remember, sense, terms
@@ -11,6 +12,11 @@ from resolvers.money import Money
 from resolvers.tally import Refusals
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+def life(days: int) -> datetime:
+    """The end of a code's life that begins NOW in Amsterdam: when the day that is so many days later is over there."""
+    return datetime.combine(NOW.date() + timedelta(days=days + 1), time(), ZoneInfo("Europe/Amsterdam")).astimezone(UTC)
 
 
 async def organization(

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -182,7 +181,7 @@ async def activate_by_walletapp(shop: Shop, text: str) -> None:
 
 @pytest.mark.parametrize("deed", [activate_by_graphql, activate_by_walletapp], ids=["graphql", "walletapp"])
 async def test_activate(shop: Shop, deed: Callable[[Shop, str], Awaitable[None]]) -> None:
-    """An activated code is its person's, for 91 days."""
+    """An activated code is its person's, through the 91st day after."""
     making = generate.Making(activated=False)
     [made] = (await generate.codes(shop.organization, None, 1, Format(), making, False, None, make.NOW)).codes
     await deed(shop, made.text)
@@ -190,7 +189,7 @@ async def test_activate(shop: Shop, deed: Callable[[Shop, str], Awaitable[None]]
     assert code.activated_by is not None
     assert (code.activated_by.email, code.activated_by.first_name) == (ADA, "Ada")
     assert code.reserved_for_id == code.activated_by_id
-    assert (code.activated_at, code.ends_at) == (make.NOW, make.NOW + timedelta(days=91))
+    assert (code.activated_at, code.ends_at) == (make.NOW, make.life(91))
 
 
 # ------------------------------------------------------------------ send

@@ -28,6 +28,34 @@ FOR_CLAIMS = (
 """The columns that a claim's rules look at: half of all, and of what reading them costs."""
 
 
+_clashing: frozenset[tuple[int, str]] | None = None
+
+
+def forget_clashes() -> None:
+    """Another store is opened: which of its codes clash has to be asked."""
+    global _clashing
+    _clashing = None
+
+
+async def clashing() -> frozenset[tuple[int, str]]:
+    """Codes whose key another code has, by organization and exact text; asked once, as only migrations leave any."""
+    global _clashing
+    if _clashing is None:
+        found = await sql.rows("SELECT organization_id, text FROM code WHERE substr(text_key, 1, 1) = ' '")
+        _clashing = frozenset((row["organization_id"], row["text"]) for row in found)
+    return _clashing
+
+
+def own_key(text: str) -> str:
+    """The key of a code that clashes with another: its exact text, behind a space, which no folded key has."""
+    return f" {text}"
+
+
+async def clashing_of(organization_id: int) -> list[Code]:
+    """An organization's codes that clash with others."""
+    return await Code.filter(organization_id=organization_id, text_key__startswith=" ").order_by("id")
+
+
 async def by_text(organization_id: int, text_key: str) -> Code | None:
     return await Code.get_or_none(organization_id=organization_id, text_key=text_key)
 

@@ -428,6 +428,9 @@ class SendCodeInput:
     recipients: list[CustomerInput]
     message: str | None = UNSET
     resend: bool = False
+    even_if_not_claimable: bool = strawberry.field(
+        default=False, description="Send a code that is switched off, over or used up, which is refused otherwise."
+    )
     dry_run: bool = False
     idempotency_key: str | None = UNSET
 

@@ -228,7 +228,8 @@ ClaimCodeResult = Annotated[
 ]
 ReleaseClaimResult = Annotated[ClaimReleased | InvalidInput, strawberry.union("ReleaseClaimResult")]
 SendCodeResult = Annotated[
-    CodeSent | UnknownCode | InvalidInput | IdempotencyMismatch, strawberry.union("SendCodeResult")
+    CodeSent | UnknownCode | Ended | Disabled | FullyClaimed | PromotionSpent | InvalidInput | IdempotencyMismatch,
+    strawberry.union("SendCodeResult"),
 ]
 SuppressRecipientResult = Annotated[RecipientSuppressed | InvalidInput, strawberry.union("SuppressRecipientResult")]
 DeleteCodeResult = Annotated[CodeDeleted | UnknownCode, strawberry.union("DeleteCodeResult")]
@@ -381,6 +382,7 @@ class Mutation:
             input.dry_run,
             optional(input.idempotency_key),
             caller.now,
+            input.even_if_not_claimable,
         )
         caller.services.letters_queued.set()
         return CodeSent(

@@ -67,7 +67,9 @@ class Limits:
     per_code: int | None = strawberry.field(description="What a new code allows.")
     per_customer: int | None = strawberry.field(description="One customer's claims of all its codes.")
     per_customer_and_code: int | None = strawberry.field(description="One customer's claims of one code.")
-    code_lifetime_days: int | None = strawberry.field(description="From activation; null never ends.")
+    code_lifetime_days: int | None = strawberry.field(
+        description="From activation, through the last instant of that day in the organization's zone; null never ends."
+    )
 
     @classmethod
     def of(cls, row: models.Promotion) -> "Limits":

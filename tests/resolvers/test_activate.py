@@ -68,7 +68,14 @@ async def test_an_activated_code_is_a_named_persons(organization: Organization) 
 
 @pytest.mark.parametrize(
     ("days", "ends", "expected"),
-    [(91, None, 91 * DAY), (None, None, None), (None, DAY, DAY), (2, DAY, DAY), (1, 2 * DAY, DAY), (1, None, DAY)],
+    [
+        (91, None, make.life(91) - NOW),
+        (None, None, None),
+        (None, DAY, DAY),
+        (2, DAY, DAY),
+        (1, 2 * DAY, make.life(1) - NOW),
+        (1, None, make.life(1) - NOW),
+    ],
 )
 async def test_a_life_ends_at_the_earlier_of_its_days_and_its_window(
     organization: Organization, days: int | None, ends: timedelta | None, expected: timedelta | None
@@ -86,8 +93,8 @@ async def test_a_life_is_91_days_unless_said_otherwise(organization: Organizatio
     code = await sleeping(organization)
     await activated(organization, code.text)
     async with refused(Ended):
-        await claimed(organization, code.text, now=NOW + 91 * DAY)
-    assert (await claimed(organization, code.text, now=NOW + 91 * DAY - timedelta(microseconds=1))).replayed is False
+        await claimed(organization, code.text, now=make.life(91))
+    assert (await claimed(organization, code.text, now=make.life(91) - timedelta(microseconds=1))).replayed is False
 
 
 async def test_a_code_is_activated_once(organization: Organization) -> None:

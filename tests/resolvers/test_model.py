@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -18,6 +19,7 @@ import db
 from db.models import Code, DiscountKind, Promotion
 from resolvers import (
     activate,
+    buckets,
     check,
     claim,
     create,
@@ -506,7 +508,9 @@ class Machine(RuleBasedStateMachine):
     def start(self, code: Text, email: str) -> None:
         code.activated = True
         code.reserved = self.model.person(email, joins=True)
-        over = self.model.now + timedelta(days=91)
+        zone = self.organization.time_zone
+        last_day = self.model.now.astimezone(ZoneInfo(zone)).date() + timedelta(days=91)
+        over = buckets.start_of_day(last_day + timedelta(days=1), zone)
         code.ends = over if code.ends is None else min(over, code.ends)
 
     @rule(text=texts, email=emails)
@@ -554,7 +558,9 @@ class Machine(RuleBasedStateMachine):
     @rule(text=texts, recipients=st.lists(emails, min_size=1, max_size=3))
     def send(self, text: str, recipients: list[str]) -> None:
         people = [terms.Person(email) for email in recipients]
-        what, sent = self.told(send.code(self.organization, text, people, None, False, False, None, self.model.now))
+        what, sent = self.told(
+            send.code(self.organization, text, people, None, False, False, None, self.model.now, True)
+        )
         code = self.model.codes.get(key(text))
         if code is None:
             assert what == "UnknownCode"

@@ -105,7 +105,7 @@ async def send_code(request: Request) -> Json:
     """How many different people were named [seed], and how many of them have a letter waiting now (choice).
 
     Who was sent the code before gets no second letter, so that a call may be repeated (choice); who wants none
-    gets none.
+    gets none. A code that nobody can claim any more is refused as a claim of it is (choice).
     """
     caller = await _caller(request)
     body = await rest.json_object(request)

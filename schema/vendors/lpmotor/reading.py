@@ -70,7 +70,7 @@ def code(value: Any) -> str:
     """A promo's code, kept as typed but for the spaces around it (choice)."""
     if not isinstance(value, str):
         raise NotUnderstood("not a string")
-    return sense.code_text(value)[0]
+    return sense.new_code_text(value)[0]
 
 
 def limit(value: Any) -> int:

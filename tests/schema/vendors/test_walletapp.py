@@ -298,8 +298,8 @@ async def test_without_a_default_location_there_is_none(device: Speaker) -> None
 @pytest.mark.parametrize(
     ("days", "ends", "told"),
     [
-        (91, None, "2027-02-21T12:00:00.000Z"),
-        (1, None, "2026-11-23T12:00:00.000Z"),
+        (91, None, "2027-02-21T23:00:00.000Z"),
+        (1, None, "2026-11-23T23:00:00.000Z"),
         (None, None, None),
         (91, NOW + DAY, "2026-11-23T12:00:00.000Z"),
         (None, NOW + DAY, "2026-11-23T12:00:00.000Z"),
@@ -369,7 +369,7 @@ async def test_a_code_is_its_persons_alone_and_not_before(
     assert await Claim.all().count() == 2
     [late] = await made(device)
     success(await device(ACTIVATE, body_for(ACTIVATE, code=late)))
-    clock.go_on(days=91)
+    clock.go_on(days=91, hours=11)
     assert await claimed_through(path, device, late, "ada@example.com") in ("ENDED", "This code is no longer valid.")
 
 
