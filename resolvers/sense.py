@@ -26,7 +26,7 @@ from resolvers.terms import said
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # not the words backslash-u-0000, whose backslash is escaped
 _PLAIN_LOCAL = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*")  # nothing in it that the library would change
 T = TypeVar("T")
-UNWRITABLE = ("Cc", "Cs", "Zl", "Zp")  # controls, halves of characters, line and paragraph separators
+UNWRITABLE = ("Cc", "Zl", "Zp")  # controls, line and paragraph separators
 HIGHEST_INT = 2**31 - 1
 HIGHEST_AMOUNT = 10**15  # minor units of one order; sums of many still fit a big integer
 FINEST = 50  # decimals of a number that is looked at
@@ -69,7 +69,7 @@ def code_text(value: str, *path: str) -> tuple[str, str]:
 
 def new_code_text(value: str, *path: str) -> tuple[str, str]:
     """The same of a code that is made or renamed: it is one line that can be shown, with nothing that controls."""
-    if not value.isprintable() and any(unicodedata.category(letter) in UNWRITABLE for letter in value):
+    if not value.isprintable() and any(unicodedata.category(c) in UNWRITABLE for c in storable(value, *path)):
         raise InvalidInput("A code has no line breaks or control characters.", *path)
     return code_text(value, *path)
 

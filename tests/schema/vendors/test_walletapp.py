@@ -172,7 +172,7 @@ async def test_the_documented_bodies_work_word_for_word(
         "result": [
             {
                 "code": row.text,
-                "expiration_date": "2027-02-21T12:00:00.000Z",
+                "expiration_date": "2027-02-21T23:00:00.000Z",
                 "url": body["result"][0]["url"],
                 "product_title": "Day ticket",
             }
