@@ -64,6 +64,8 @@ class Rounds(Generic[Asked, Told]):
         self._settle, self._is_first, self._seconds = settle, is_first, seconds
         self.began: float | None = None
         """When the round began that is going on, by the loop's clock."""
+        self.failed: float | None = None
+        """When the last round failed because the database is away; None since one has not."""
         self._waiting: deque[tuple[Asked, asyncio.Future[Told]]] = deque()
         self._going: asyncio.Task[None] | None = None
 
@@ -119,8 +121,11 @@ class Rounds(Generic[Asked, Told]):
         answers: Sequence[Told | Exception]
         try:
             answers = await self._in_time(Round(riders, self._waiting if boards else deque()))
+            self.failed = None
         except Exception as fault:
-            if len(riders) > 1 and not trouble.is_away(fault):
+            is_away = trouble.is_away(fault)
+            self.failed = asyncio.get_running_loop().time() if is_away else None
+            if len(riders) > 1 and not is_away:
                 log.warning("a round of %s is settled one by one: %r", len(riders), fault)
                 await self._settle_each(riders)
                 return
@@ -182,3 +187,9 @@ def longest_wait() -> float:
     going = _rounds.get(get_connection("default"), {}).values()
     began = [rounds.began for rounds in going if rounds.began is not None]
     return asyncio.get_running_loop().time() - min(began) if began else 0.0
+
+
+def failed_lately(seconds: float) -> bool:
+    """Whether there are rounds of which the last one failed, so lately, because the database is away."""
+    since = asyncio.get_running_loop().time() - seconds
+    return any((rounds.failed or 0) > since for rounds in _rounds.get(get_connection("default"), {}).values())

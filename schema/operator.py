@@ -16,6 +16,8 @@ HUNG = 3
 """Seconds after which a batch of requests counts as hung: others wait behind it."""
 FRESH = 1
 """Seconds for which an answer is good: however often is asked, the database writes once in that time."""
+LATELY = 10
+"""Seconds for which a batch that failed counts, unless another is done: perhaps nobody is sent here meanwhile."""
 
 
 class Readiness:
@@ -33,6 +35,8 @@ class Readiness:
         if self._clock() - self._asked_at > FRESH:
             self._fault = await self._probed()
             self._asked_at = self._clock()
+        if not self._fault and gather.failed_lately(LATELY):
+            return "Failed: the last batch of requests could not be done"  # more than a row may find no room
         return self._fault
 
     async def _probed(self) -> str:
