@@ -181,7 +181,10 @@ class Promotion(Model):
             ("organization", "number"),
             ("organization", "identifier"),
         )
-        indexes = (Index(fields=("organization_id", "created_at", "id"), name="promotion_page"),)
+        indexes = (
+            Index(fields=("organization_id", "created_at", "id"), name="promotion_page"),
+            Index(fields=("organization_id", "position", "number"), name="promotion_position"),
+        )
 
 
 class PromotionLocation(Model):
@@ -224,7 +227,10 @@ class Customer(Model):
 
     class Meta:
         unique_together = (("organization", "email_key"),)
-        indexes = (Index(fields=("organization_id", "created_at", "id"), name="customer_page"),)
+        indexes = (
+            Index(fields=("organization_id", "created_at", "id"), name="customer_page"),
+            Index(fields=("organization_id", "joined_at", "id"), name="customer_joined"),
+        )
 
 
 class Code(Model):

@@ -1,4 +1,4 @@
-"""Pages that stand still while rows are added: keyset paging over (created_at, id), oldest first."""
+"""Pages that stand still while rows are added: keyset paging over (created_at, id), oldest first unless said."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -24,22 +24,30 @@ class Place(NamedTuple):
     id: int
 
 
-def _parts(queryset: QuerySet[M], after: Place | None, size: int) -> list[QuerySet[M]]:
+def _parts(
+    queryset: QuerySet[M], after: Place | None, size: int, column: str = "created_at", newest_first: bool = False
+) -> list[QuerySet[M]]:
     """The rows after that place as questions that each enter an index where their rows begin.
 
     Two of them, because a million codes may share one instant.
     """
-    ordered = queryset.order_by("created_at", "id").limit(size)
+    down, further = ("-", "lt") if newest_first else ("", "gt")
+    ordered = queryset.order_by(f"{down}{column}", f"{down}id").limit(size)
     if after is None:
         return [ordered]
-    same_instant = ordered.filter(created_at=after.created_at, id__gt=after.id)
-    return [same_instant, ordered.filter(created_at__gt=after.created_at)]
+    same_instant = ordered.filter(**{column: after.created_at, f"id__{further}": after.id})
+    return [same_instant, ordered.filter(**{f"{column}__{further}": after.created_at})]
 
 
-async def page(queryset: QuerySet[M], after: Place | None, size: int) -> list[M]:
-    """The `size` rows after that place; ask for one more than you show, to know whether there are more."""
+async def page(
+    queryset: QuerySet[M], after: Place | None, size: int, column: str = "created_at", newest_first: bool = False
+) -> list[M]:
+    """The `size` rows after that place; ask for one more than you show, to know whether there are more.
+
+    `column` is another instant to page over, by which there is an index.
+    """
     rows: list[M] = []
-    for part in _parts(queryset, after, size):
+    for part in _parts(queryset, after, size, column, newest_first):
         if len(rows) < size:
             rows += await part.limit(size - len(rows))
     return rows

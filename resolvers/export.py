@@ -18,7 +18,7 @@ from db.queries import customers, locations, promotions
 from resolvers import find, rules, terms
 
 AT_A_TIME = 2_000
-"""Rows that a page holds, and so an export at any moment."""
+"""Rows that a page holds, and so an export at any moment; fewer where others wait for the process."""
 
 R = TypeVar("R", Code, Claim)
 
@@ -45,15 +45,17 @@ class ExportedClaim:
 
 
 async def codes(
-    organization: Organization, ref: terms.PromotionRef | None, now: datetime
+    organization: Organization, ref: terms.PromotionRef | None, now: datetime, at_a_time: int | None = None
 ) -> AsyncIterator[ExportedCode]:
     """Every code, or those of one promotion; what is refused is refused before the first. Raises UnknownPromotion."""
-    return _codes(await _of(code_rows.all_of(organization.id), organization, ref), now)
+    return _codes(_pages(await _of(code_rows.all_of(organization.id), organization, ref), at_a_time or AT_A_TIME), now)
 
 
-async def claims(organization: Organization, ref: terms.PromotionRef | None) -> AsyncIterator[ExportedClaim]:
+async def claims(
+    organization: Organization, ref: terms.PromotionRef | None, at_a_time: int | None = None
+) -> AsyncIterator[ExportedClaim]:
     """Every claim, released ones too, or those of one promotion. Raises UnknownPromotion before the first."""
-    return _claims(await _of(claim_rows.all_of(organization.id), organization, ref))
+    return _claims(_pages(await _of(claim_rows.all_of(organization.id), organization, ref), at_a_time or AT_A_TIME))
 
 
 async def _of(found: QuerySet[R], organization: Organization, ref: terms.PromotionRef | None) -> QuerySet[R]:
@@ -62,8 +64,8 @@ async def _of(found: QuerySet[R], organization: Organization, ref: terms.Promoti
     return found.filter(promotion_id=(await find.promotion(organization.id, ref)).id)
 
 
-async def _codes(found: QuerySet[Code], now: datetime) -> AsyncIterator[ExportedCode]:
-    async for page in _pages(found):
+async def _codes(pages: AsyncIterator[list[Code]], now: datetime) -> AsyncIterator[ExportedCode]:
+    async for page in pages:
         parents = await promotions.by_ids(_ids(page, "promotion_id"))
         persons = await customers.by_ids(_ids(page, "reserved_for_id"))
         for row in page:
@@ -74,8 +76,8 @@ async def _codes(found: QuerySet[Code], now: datetime) -> AsyncIterator[Exported
             yield ExportedCode(row, promotion, rules.code_status(row, promotion, now), person.email if person else None)
 
 
-async def _claims(found: QuerySet[Claim]) -> AsyncIterator[ExportedClaim]:
-    async for page in _pages(found):
+async def _claims(pages: AsyncIterator[list[Claim]]) -> AsyncIterator[ExportedClaim]:
+    async for page in pages:
         parents = await promotions.by_ids(_ids(page, "promotion_id"))
         claimed = await code_rows.by_ids(_ids(page, "code_id"))
         persons = await customers.by_ids(_ids(page, "customer_id"))
@@ -91,9 +93,9 @@ async def _claims(found: QuerySet[Claim]) -> AsyncIterator[ExportedClaim]:
             yield ExportedClaim(row, code, promotion, person, places.get(row.location_id or 0))
 
 
-async def _pages(found: QuerySet[R]) -> AsyncIterator[list[R]]:
+async def _pages(found: QuerySet[R], at_a_time: int) -> AsyncIterator[list[R]]:
     after: paging.Place | None = None
-    while page := await paging.page(found, after, AT_A_TIME):
+    while page := await paging.page(found, after, at_a_time):
         yield page
         after = paging.Place(page[-1].created_at, page[-1].id)
 

@@ -1,6 +1,6 @@
 """Finds things: one of them, those with these ids, or a short list."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 
 from db.models import (
@@ -15,6 +15,7 @@ from db.models import (
     Product,
     Promotion,
 )
+from db.paging import Place
 from db.queries import (
     accounts,
     claims,
@@ -33,6 +34,9 @@ from resolvers.refusals import InvalidInput, UnknownCode, UnknownCustomer, Unkno
 
 LONGEST_REFERENCE, LONGEST_IDENTIFIER = 200, 64
 """Letters a promotion's reference, and anybody's identifier, may have: Tortoise faults on a question with more."""
+
+AT_A_TIME = 250
+"""Rows of a long list that are in memory at a time, and read in one step."""
 
 BATCHES: dict[type[Any], Any] = {
     Organization: organizations.by_ids,
@@ -144,18 +148,29 @@ async def locations_of_promotions(promotion_ids: Sequence[int]) -> dict[int, lis
     return await locations.of_promotions(promotion_ids)
 
 
-async def joined_customers(organization_id: int) -> list[Customer]:
-    return await customers.joined(organization_id)
+async def joined_customers(organization_id: int) -> AsyncIterator[list[Customer]]:
+    """Everybody who has acted themselves, in the order they joined, AT_A_TIME of them."""
+    after: Place | None = None
+    while page := await customers.joined(organization_id, after, AT_A_TIME):
+        yield page
+        last = page[-1]
+        after = Place(last.joined_at or last.created_at, last.id)
 
 
-async def only_codes(organization_id: int) -> list[Code]:
-    """Codes that are the only one of their promotion, each with it, by its position and number."""
-    return await codes.only_ones(organization_id)
+async def only_codes(organization_id: int) -> AsyncIterator[list[Code]]:
+    """Codes that are the only one of their promotion, each with it, by its position and number, AT_A_TIME of them."""
+    page, after = await codes.only_ones(organization_id, None, AT_A_TIME)
+    while page or after:
+        yield page
+        page, after = await codes.only_ones(organization_id, after, AT_A_TIME) if after else ([], None)
 
 
-async def uses(promotion_id: int) -> list[Claim]:
-    """A promotion's standing claims, newest first."""
-    return await claims.standing_of_promotion(promotion_id)
+async def uses(promotion_id: int) -> AsyncIterator[list[Claim]]:
+    """A promotion's standing claims, newest first, AT_A_TIME of them."""
+    after: Place | None = None
+    while page := await claims.standing_of_promotion(promotion_id, after, AT_A_TIME):
+        yield page
+        after = Place(page[-1].created_at, page[-1].id)
 
 
 async def claimants(customer_ids: list[int]) -> set[int]:
@@ -163,9 +178,9 @@ async def claimants(customer_ids: list[int]) -> set[int]:
     return await claims.customers_with_claims(customer_ids)
 
 
-async def customers_brought_by(customer_id: int) -> list[Customer]:
-    """Whom a customer has referred, in the order they joined."""
-    return await customers.brought_by(customer_id)
+async def customers_brought_by(customer_ids: Collection[int]) -> list[Customer]:
+    """Whom these customers have referred, in the order they joined."""
+    return await customers.brought_by(customer_ids)
 
 
 async def every_organization() -> list[Organization]:

@@ -13,6 +13,7 @@ from resolvers.admit import Holder, Right
 from resolvers.tally import Refusals
 from schema.operator import Readiness
 from schema.server.trusted_proxies import TrustedProxies
+from schema.streams import Streams
 from schema.throttle import Attempts, Guard
 
 
@@ -24,6 +25,7 @@ class Services:
     public_url: str
     tally: Refusals
     attempts: Attempts
+    streams: Streams = field(default_factory=Streams)
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     letters_queued: asyncio.Event = field(default_factory=asyncio.Event)  # wakes this process's sender
     readiness: Readiness = field(default_factory=Readiness)

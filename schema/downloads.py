@@ -3,21 +3,23 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from resolvers import export
+from resolvers import export, find
 from resolvers.admit import Right
 from resolvers.refusals import InvalidInput, UnknownPromotion
 from resolvers.terms import PromotionRef
 from schema import bounds, context, faults, sheets
 from schema.context import Caller, NoOrganization, NotAdmitted
+from schema.streams import Stream, TooBusy
 
 STATUSES: dict[type[Exception], int] = {
     InvalidInput: 400,
     NoOrganization: 400,
     NotAdmitted: 401,
     UnknownPromotion: 404,
+    TooBusy: 429,
     bounds.TookTooLong: 503,
 }
 
@@ -28,7 +30,7 @@ async def codes(request: Request) -> Response:
     """Every code of the caller's organization, or of `?promotion=`."""
 
     async def begin(caller: Caller, ref: PromotionRef | None) -> AsyncIterator[bytes]:
-        rows = await export.codes(caller.organization, ref, caller.now)
+        rows = await export.codes(caller.organization, ref, caller.now, find.AT_A_TIME)
         return sheets.codes(rows, caller.organization, caller.services.public_url)
 
     return await _download(request, "codes.csv", begin)
@@ -38,7 +40,7 @@ async def claims(request: Request) -> Response:
     """Every claim of the caller's organization, or of `?promotion=`."""
 
     async def begin(caller: Caller, ref: PromotionRef | None) -> AsyncIterator[bytes]:
-        return sheets.claims(await export.claims(caller.organization, ref))
+        return sheets.claims(await export.claims(caller.organization, ref, find.AT_A_TIME))
 
     return await _download(request, "claims.csv", begin)
 
@@ -51,7 +53,10 @@ async def _download(request: Request, name: str, begin: Begin) -> Response:
             context.demand(holder, Right.MANAGE)
             reference = request.query_params.get("promotion")
             ref = None if reference is None else PromotionRef(reference=reference)
-            pieces = await begin(await context.caller(request, holder), ref)
+            caller = await context.caller(request, holder)
+            pieces = await begin(caller, ref)
+            if request.method != "HEAD":
+                await caller.services.streams.enter(caller.organization.id)
     except tuple(STATUSES) as no:
         return _no(no, STATUSES[type(no)])
     except Exception as bug:
@@ -64,7 +69,7 @@ async def _download(request: Request, name: str, begin: Begin) -> Response:
     }
     if request.method == "HEAD":
         return Response(headers=headers, media_type="text/csv")
-    return StreamingResponse(pieces, headers=headers, media_type="text/csv")
+    return Stream(request, caller.services.streams, caller.organization.id, pieces, "text/csv", headers)
 
 
 def _no(no: Exception, status: int) -> Response:

@@ -11,7 +11,6 @@ from time import monotonic
 from starlette.requests import ClientDisconnect
 
 from db import trouble
-from resolvers.refusals import TooManyAttempts
 
 QUIET_SECONDS = 3
 """After so long without another failure the database counts as back: this process asks it each second."""
@@ -80,7 +79,7 @@ outage = Outage()
 
 def headers(told: Exception) -> dict[str, str]:
     """What an answer's headers say of it: when to try again, where that may help."""
-    return {"Retry-After": str(told.retry_after_seconds)} if isinstance(told, Away | TooManyAttempts) else {}
+    return {"Retry-After": str(told.retry_after_seconds)} if hasattr(told, "retry_after_seconds") else {}
 
 
 def logged(bug: BaseException, where: object) -> Fault | Away:

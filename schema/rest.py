@@ -3,7 +3,7 @@
 import functools
 import json
 import re
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -15,6 +15,7 @@ from resolvers.refusals import Refusal
 from schema import bounds, faults
 from schema.bounds import TookTooLong, TooLarge
 from schema.context import NoOrganization, NotAdmitted
+from schema.streams import Stream, Streams, TooBusy
 
 # A string, even one that never ends, is passed over once and not looked into again: linear in hostile bodies too.
 _STRING_OR_TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*+(?:"|\\?\Z))|,(?=\s*[}\]])', re.DOTALL)
@@ -31,7 +32,7 @@ class NoSuchRoute(Exception):
     """Raised for an address that a vendor's door does not have."""
 
 
-EXPECTED = (Refusal, NotAdmitted, NoOrganization, NotUnderstood, NoSuchRoute, TooLarge, TookTooLong)
+EXPECTED = (Refusal, NotAdmitted, NoOrganization, NotUnderstood, NoSuchRoute, TooLarge, TookTooLong, TooBusy)
 
 
 class Router:
@@ -107,11 +108,54 @@ class Json(Response):
     """An answer in JSON, as Starlette writes it, by a coder that is made once."""
 
     media_type = "application/json"
-    _writer = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    write = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
     def render(self, content: Any) -> bytes:
         """The bytes of a value."""
-        return self._writer.encode(content).encode()
+        return Json.write(content).encode()
+
+
+AT_ONCE = 2**18
+"""Bytes of a list that are answered at once; a longer one is a stream."""
+
+
+async def listed(
+    request: Request, organization_id: int, streams: Streams, *parts: bytes | AsyncIterator[Sequence[Any]]
+) -> Response:
+    """An answer in JSON, of texts and lists by turns, each list by its pages; in little memory however long they are.
+
+    Raises TooBusy where it is long and too many long ones are being written.
+    """
+    pieces = _pieces(parts)
+    begun: list[bytes] = []
+    async for piece in pieces:
+        begun.append(piece)
+        if sum(map(len, begun)) > AT_ONCE:
+            break
+    else:
+        return Response(b"".join(begun), media_type=Json.media_type)
+    await streams.enter(organization_id)
+    return Stream(request, streams, organization_id, _chained(begun, pieces), Json.media_type)
+
+
+async def _pieces(parts: Sequence[bytes | AsyncIterator[Sequence[Any]]]) -> AsyncIterator[bytes]:
+    for part in parts:
+        if isinstance(part, bytes):
+            yield part
+            continue
+        separator = b"["
+        async for page in part:
+            if page:
+                yield separator + ",".join(map(Json.write, page)).encode()
+                separator = b","
+        yield b"]" if separator == b"," else b"[]"
+
+
+async def _chained(begun: list[bytes], pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield b"".join(begun)
+    begun.clear()
+    async for piece in pieces:
+        yield piece
 
 
 def router(words: Words) -> Router:

@@ -159,9 +159,10 @@ async def exchange(organization_id: int, exchange_key: str, now: datetime) -> in
     return taken[0]["id"] if taken else None
 
 
-async def standing_of_promotion(promotion_id: int) -> list[Claim]:
-    """A promotion's standing claims, newest first."""
-    return await Claim.filter(promotion_id=promotion_id, released_at=None).order_by("-created_at", "-id")
+async def standing_of_promotion(promotion_id: int, after: paging.Place | None, size: int) -> list[Claim]:
+    """A page of a promotion's standing claims, newest first."""
+    found = Claim.filter(promotion_id=promotion_id, released_at=None)
+    return await paging.page(found, after, size, newest_first=True)
 
 
 async def customers_with_claims(customer_ids: list[int]) -> set[int]:

@@ -105,27 +105,31 @@ async def only_one_of_number(account_id: int, promotion_number: int) -> Code | N
     return found[0] if len(found) == 1 else None
 
 
-async def only_ones(organization_id: int) -> list[Code]:
-    """Every code that is the only one of its promotion, with it, by its position and number.
+async def only_ones(
+    organization_id: int, after: tuple[int, int] | None, size: int
+) -> tuple[list[Code], tuple[int, int] | None]:
+    """A page of codes that are the only one of their promotion, each with it, by its position and number.
 
-    A promotion of many codes is passed over at its second.
+    Said as well is the position and number that the next page begins after; None where there is none. A promotion of
+    many codes is passed over at its second.
     """
+    beginning = after or (-(2**31), 0)
     found = await sql.rows(
         """
-        SELECT code.id FROM promotion JOIN code ON code.promotion_id = promotion.id
-        WHERE promotion.organization_id = $1
+        SELECT code.id, promotion.position, promotion.number
+        FROM promotion JOIN code ON code.promotion_id = promotion.id
+        WHERE promotion.organization_id = $1 AND (promotion.position, promotion.number) > ($2, $3)
             AND NOT EXISTS (SELECT 1 FROM code AS other WHERE other.promotion_id = promotion.id LIMIT 1 OFFSET 1)
-        ORDER BY promotion.position, promotion.number
+        ORDER BY promotion.position, promotion.number LIMIT $4
         """,
         organization_id,
+        *beginning,
+        size,
     )
     ids = [row["id"] for row in found]
-    codes: list[Code] = []
-    for start in range(0, len(ids), BATCH):
-        batch = ids[start : start + BATCH]
-        rows = await Code.filter(id__in=batch).select_related("promotion").in_bulk(batch, "id")
-        codes += [rows[id] for id in batch if id in rows]
-    return codes
+    rows = await Code.filter(id__in=ids).select_related("promotion").in_bulk(ids, "id")
+    more = (found[-1]["position"], found[-1]["number"]) if len(found) == size else None
+    return [rows[id] for id in ids if id in rows], more
 
 
 async def count(organization_id: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from db import deeds, sql
+from db import deeds, paging, sql
 from db.models import Claim, Code, Customer, Job
 
 _EMAILS = deeds.Given(organization_id="bigint", email_key="text")
@@ -163,13 +163,13 @@ def all_of(organization_id: int, search: str | None) -> QuerySet[Customer]:
     return found.filter(Q(email__icontains=search) | Q(first_name__icontains=search) | Q(last_name__icontains=search))
 
 
-async def joined(organization_id: int) -> list[Customer]:
-    """Everybody who has acted themselves, in the order they joined."""
+async def joined(organization_id: int, after: paging.Place | None, size: int) -> list[Customer]:
+    """A page of those who have acted themselves, in the order they joined; a place is by that instant."""
     found = Customer.filter(organization_id=organization_id, joined_at__not_isnull=True, email_key__not_isnull=True)
-    return await found.order_by("joined_at", "id")
+    return await paging.page(found, after, size, "joined_at")
 
 
-async def brought_by(customer_id: int) -> list[Customer]:
-    """Whom a customer has referred, in the order they joined."""
-    found = Customer.filter(brought_by_id=customer_id, joined_at__not_isnull=True, email_key__not_isnull=True)
+async def brought_by(customer_ids: Collection[int]) -> list[Customer]:
+    """Whom these customers have referred, in the order they joined."""
+    found = Customer.filter(brought_by_id__in=customer_ids, joined_at__not_isnull=True, email_key__not_isnull=True)
     return await found.order_by("joined_at", "id")

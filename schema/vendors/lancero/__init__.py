@@ -5,7 +5,7 @@ Marks: [doc] and [seed] are recorded facts, a choice is ours (docs/vendors/lance
 
 from typing import Any
 
-from fastapi import Request
+from fastapi import Request, Response
 
 from db.models import Code, KeyKind
 from resolvers import claim, create, delete, exchange, find, generate, refusals, send, sense, terms
@@ -152,11 +152,14 @@ def _lead_answer(request: Request, data: Any) -> Json:
 
 @router.get("/leads")
 @router.get("/customers")
-async def all_leads(request: Request) -> Json:
+async def all_leads(request: Request) -> Response:
     """Every lead [doc], in the order they joined (choice)."""
     caller = await _caller(request)
-    joined = await find.joined_customers(caller.organization.id)
-    return _lead_answer(request, await leads.leads(joined, caller.organization))
+    organization = caller.organization
+    parts: list[Any] = [b'{"success":true,"data":', leads.every(organization)]
+    if request.url.path.startswith("/customers"):
+        parts += [b',"customer":', leads.every(organization)]
+    return await rest.listed(request, organization.id, caller.services.streams, *parts, b"}")
 
 
 @router.get("/leads/email/{email:path}")

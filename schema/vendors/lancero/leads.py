@@ -3,35 +3,41 @@
 import base64
 import hmac
 from collections import defaultdict
+from collections.abc import AsyncIterator
 from typing import Any
 
 from db.models import Customer, Organization
 from resolvers import find
-from schema.vendors.lancero.shapes import AT_ONCE, iso
+from schema.vendors.lancero.shapes import iso
 
 
 async def lead_of(customer: Customer, organization: Organization, is_new: bool = False) -> dict[str, Any]:
     """One lead; a new one has referred nobody yet."""
     brought_by = customer.brought_by_id or 0
     referrer = (await find.nodes(Customer, [brought_by])).get(brought_by) if brought_by else None
-    referred = [] if is_new else await find.customers_brought_by(customer.id)
+    referred = [] if is_new else await find.customers_brought_by([customer.id])
     has_claimed = customer.id in await find.claimants([customer.id])
     return lead(customer, organization, referrer, referred, has_claimed)
 
 
-async def leads(found: list[Customer], organization: Organization) -> list[dict[str, Any]]:
-    """All leads of an organization: who brought whom is among them."""
-    people = {customer.id: customer for customer in found}
-    have_claimed = await claimants(found)
-    brought_by = {customer.id: customer.brought_by_id or 0 for customer in found}
+async def every(organization: Organization) -> AsyncIterator[list[dict[str, Any]]]:
+    """All leads of an organization, a page of them at a time."""
+    async for page in find.joined_customers(organization.id):
+        yield await _leads(page, organization)
+
+
+async def _leads(found: list[Customer], organization: Organization) -> list[dict[str, Any]]:
+    ids = [customer.id for customer in found]
+    have_claimed = await find.claimants(ids)
+    referrers = await find.nodes(Customer, list({one.brought_by_id for one in found if one.brought_by_id is not None}))
     referred: dict[int, list[Customer]] = defaultdict(list)
-    for customer in found:
-        referred[brought_by[customer.id]].append(customer)
+    for customer in await find.customers_brought_by(ids):
+        referred[customer.brought_by_id or 0].append(customer)
     return [
         lead(
             customer,
             organization,
-            people.get(brought_by[customer.id]),
+            referrers.get(customer.brought_by_id or 0),
             referred.get(customer.id, []),
             customer.id in have_claimed,
         )
@@ -71,13 +77,6 @@ def told(customer: Customer) -> dict[str, Any]:
     particulars: Any = customer.particulars
     told: dict[str, Any] = particulars.get("lancero", {})
     return told
-
-
-async def claimants(found: list[Customer]) -> set[int]:
-    """The ids of those who have a standing claim."""
-    ids = [customer.id for customer in found]
-    batches = [ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE)]
-    return {customer_id for batch in batches for customer_id in await find.claimants(batch)}
 
 
 HALF = 2**20

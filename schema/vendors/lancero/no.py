@@ -10,6 +10,7 @@ from schema.bounds import TookTooLong, TooLarge
 from schema.context import NoOrganization, NotAdmitted
 from schema.faults import Away
 from schema.rest import Json, NoSuchRoute, NotUnderstood
+from schema.streams import TooBusy
 
 SENTENCES: dict[type[Exception], str] = {
     refusals.UnknownCode: "That code was not found",
@@ -39,6 +40,7 @@ STATUSES: dict[type[Exception], int] = {
     refusals.CodeSpaceTooSmall: 409,
     TooLarge: 413,
     refusals.TooManyAttempts: 429,
+    TooBusy: 429,
     TookTooLong: 503,
     Away: 503,
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fastapi import Request
+from fastapi import Request, Response
 
 from db.models import Code, KeyKind, Organization
 from resolvers import admit, create, delete, find, terms, update
@@ -16,6 +16,7 @@ from resolvers.refusals import InvalidInput, UnknownPromotion, VersionConflict
 from schema import context, rest
 from schema.context import NoOrganization, NotAdmitted, Services
 from schema.rest import Json, NoSuchRoute, NotUnderstood
+from schema.streams import Streams
 from schema.vendors.lpmotor import promo, reading, shapes
 from schema.vendors.lpmotor.no import NotEditable, words
 
@@ -67,15 +68,21 @@ async def _promo(request: Request, user: User) -> Code:
     return await find.only_code(user.holder.account_id, number)
 
 
+def _streams(request: Request) -> Streams:
+    services: Services = request.app.state.services
+    return services.streams
+
+
 # ------------------------------------------------------------------ promos
 
 
 @router.get("/v1/promo")
-async def all_promos(request: Request) -> Json:
+async def all_promos(request: Request) -> Response:
     """A site's promos in a bare array [seed], by `pos`, then `id` (choice)."""
     user = await _user(request)
     site = await _site(user, request.query_params.get("site_id"))
-    return Json([shapes.one(code, user.now) for code in await find.only_codes(site.id)])
+    pages = ([shapes.one(code, user.now) for code in page] async for page in find.only_codes(site.id))
+    return await rest.listed(request, site.id, _streams(request), pages)
 
 
 @router.post("/v1/promo")
@@ -132,11 +139,13 @@ async def delete_promo(request: Request) -> Json:
 
 
 @router.get("/v1/promo/{promo_id}/statistics")
-async def promo_statistics(request: Request) -> Json:
+async def promo_statistics(request: Request) -> Response:
     """A row for each use, through whichever door, in a bare array [seed], the newest first (choice)."""
     found = await _promo(request, await _user(request))
     organization = found.promotion.organization
-    return Json([shapes.use(claim, found, organization) for claim in await find.uses(found.promotion_id)])
+    uses = find.uses(found.promotion_id)
+    pages = ([shapes.use(claim, found, organization) for claim in page] async for page in uses)
+    return await rest.listed(request, organization.id, _streams(request), pages)
 
 
 # ------------------------------------------------------------------ the rest

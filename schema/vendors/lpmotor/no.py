@@ -7,6 +7,7 @@ from schema.bounds import TookTooLong, TooLarge
 from schema.context import NoOrganization, NotAdmitted
 from schema.faults import Away
 from schema.rest import Json, NoSuchRoute, NotUnderstood
+from schema.streams import TooBusy
 
 
 class NotEditable(NotUnderstood):
@@ -24,6 +25,7 @@ SENTENCES: dict[type[Exception], tuple[int, int, str]] = {
     refusals.CodeTaken: (409, 0, "promo already exists"),
     TooLarge: (413, 0, "request is too large"),
     TooManyAttempts: (429, 0, "too many requests"),
+    TooBusy: (429, 0, "too many requests"),
     TookTooLong: (503, 0, "request took too long"),
     Away: (503, 0, "service is unavailable"),
 }

@@ -7,6 +7,7 @@ from schema.bounds import TookTooLong, TooLarge
 from schema.context import NotAdmitted
 from schema.faults import Away
 from schema.rest import Json, NoSuchRoute, NotUnderstood
+from schema.streams import TooBusy
 
 
 class NotAllowed(NotAdmitted):
@@ -51,6 +52,7 @@ STATUSES: dict[type[Exception], int] = {
     TooLarge: 413,
     Invalid: 422,
     refusals.TooManyAttempts: 429,
+    TooBusy: 429,
     TookTooLong: 503,
     Away: 503,
 }

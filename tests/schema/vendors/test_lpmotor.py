@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shlex
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
@@ -838,8 +839,9 @@ def test_the_rest_of_the_failure_table(no_: Exception, status: int, error: int, 
 async def test_a_bug_is_an_unknown_error(user: Speaker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever breaks here is told in the vendor's own words."""
 
-    async def broken(organization_id: int) -> list[Code]:
+    async def broken(organization_id: int) -> AsyncIterator[list[Code]]:
         raise RuntimeError("a bug")
+        yield []
 
     monkeypatch.setattr(find, "only_codes", broken)
     refused(await user("GET", "/v1/promo?site_id=11111"), 500, 0, "unknown error")
