@@ -6,33 +6,45 @@ What only a server needs is imported where one begins: every command, and every 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import difflib
 import gc
 import logging
+import logging.config
 import os
 import pkgutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from socket import socket
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 from uuid import uuid4
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from schema import cli
+from schema import cli, terminal
+from schema.process import Process
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 HERE = Path(__file__).resolve().parent
+STARTUP_FAILED = 3
+ALMOST = 0.9
+"""How alike a name must be to a setting's to be taken for it, where even its prefix differs."""
+
 GARBAGE = 10_000
 """Objects more than there were before, at which the garbage collector looks for those that only refer to each other."""
 
 LONGEST = 600
 """Seconds that a statement of a job may take, or of the sweep."""
+
+DEFAULT_DATABASE = f"sqlite://{quote(str(HERE / 'tessera.db'))}"
 
 log = logging.getLogger("tessera")
 
@@ -53,9 +65,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TESSERA_")
 
-    database_url: str = f"sqlite://{HERE / 'tessera.db'}"
-    public_url: str = "http://127.0.0.1:8000"
-    failed_attempts_per_minute: int = Field(default=60, ge=0)
+    database_url: str = DEFAULT_DATABASE
+    create: bool = False
+    public_url: Annotated[str, understood_by("schema.process:read_public_url")] = "http://127.0.0.1:8000"
+    failed_attempts_per_minute: int = Field(default=60, ge=0, le=1_000_000_000)
     trusted_proxies: Annotated[str, understood_by("schema.server.trusted_proxies:TrustedProxies.parse")] = ""
     smtp_url: Annotated[str, understood_by("schema.letters.smtp:read_url")] = ""
     mail_from: Annotated[str, understood_by("schema.letters.compose:read_sender")] = ""
@@ -167,25 +180,32 @@ async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIte
         await asyncio.wait([task])
 
 
-def serve(host: str, port: int, workers: int) -> None:
-    """Listen until told to stop."""
+def serve(sockets: list[socket], workers: int) -> None:
+    """Serve on sockets that listen, until told to stop."""
     import uvicorn
+    from uvicorn.supervisors import Multiprocess
 
     from schema import server
     from schema.server import connection_limit
 
     connection_limit.raise_file_limit()
-    uvicorn.run(
+    config = uvicorn.Config(
         "main:app",
         factory=True,
-        app_dir=str(HERE),
-        host=host,
-        port=port,
         workers=workers,
+        log_config=terminal.LOGGING,
         **server.OPTIONS,
         timeout_graceful_shutdown=10,
         timeout_worker_healthcheck=60,  # uvicorn's own 5 s end processes that are only starting on a busy machine
     )
+    if workers > 1:
+        Multiprocess(config, sockets=sockets).run()
+        return
+    process = uvicorn.Server(config)
+    with contextlib.suppress(KeyboardInterrupt):  # it was told to stop, and has
+        process.run(sockets=sockets)
+    if not process.started:
+        sys.exit(STARTUP_FAILED)
 
 
 def settings() -> Settings:
@@ -200,6 +220,20 @@ def settings() -> Settings:
         sys.exit("error: " + "; ".join(said))
 
 
+def misspelt(names: Iterable[str]) -> list[str]:
+    """A sentence for each name of an environment that was meant to be a setting, and is none."""
+    prefix = Settings.model_config["env_prefix"]
+    known = [f"{prefix}{name}".upper() for name in Settings.model_fields]
+    said = []
+    for name in sorted(names):
+        if name.upper() in known or name.startswith(f"{prefix}TEST_") or name[:2].upper() != prefix[:2]:
+            continue
+        cutoff = 0 if name.upper().startswith(prefix) else ALMOST
+        nearest = difflib.get_close_matches(name.upper(), known, 1, cutoff)
+        said += [f"there is no setting {name}; the nearest is {one}" for one in nearest]
+    return said
+
+
 def heed_signals() -> None:
     """Let SIGINT and SIGTERM end this process, though a shell without job control has what follows `&` ignore them."""
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
@@ -210,6 +244,15 @@ def heed_signals() -> None:
 if __name__ == "__main__":
     heed_signals()
     os.umask(0o077)  # stores, letters and exports are full of addresses
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("tortoise").setLevel(logging.WARNING)
-    cli.run(database_url=settings().database_url, clock=utc_now, serve=serve, environment=os.environ)
+    logging.config.dictConfig(terminal.LOGGING)
+    here = settings()
+    cli.run(
+        Process(
+            database_url=here.database_url,
+            clock=utc_now,
+            serve=serve,
+            environment=os.environ,
+            may_create=here.create or here.database_url == DEFAULT_DATABASE,
+            misspelt=misspelt(os.environ),
+        )
+    )

@@ -170,7 +170,7 @@ async def meanwhile(address: str, key: str, amount: int) -> dict[str, tuple[list
 def server(url: str) -> Iterator[str]:
     port = free_port()
     environment = {**os.environ, "TESSERA_DATABASE_URL": url}
-    command = [sys.executable, str(ROOT / "main.py"), "serve", "--port", str(port)]
+    command = [sys.executable, str(ROOT / "main.py"), "serve", "--create", "--port", str(port)]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
     try:
         for _ in range(100):

@@ -66,7 +66,7 @@ def started(folder: str, port: int) -> tuple["subprocess.Popen[str]", str, str]:
         "TESSERA_SMTP_URL": f"smtp://127.0.0.1:{port}",
     }
     process = subprocess.Popen(  # noqa: S603 (ourselves)
-        [sys.executable, str(MAIN), "serve", "--port", "0"],
+        [sys.executable, str(MAIN), "serve", "--create", "--port", "0"],
         env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout and process.stderr  # noqa: S101, PT018 (pipes, as asked for)

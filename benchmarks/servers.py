@@ -62,7 +62,7 @@ def command(url: str, *words: str) -> str:
 @contextmanager
 def tessera(url: str, workers: int) -> Iterator[Server]:
     """The service on that database."""
-    with _running(url, workers, "main.py", "serve") as server:
+    with _running(url, workers, "main.py", "serve", "--create") as server:
         yield server
 
 

@@ -3,7 +3,7 @@
 `config(url)` is all that anybody outside this room needs to open a database.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -26,24 +26,31 @@ SQLITE_PRAGMAS = {
     "case_sensitive_like": "ON",  # as LIKE is on PostgreSQL
 }
 
+READING_PRAGMAS = {
+    **{name: value for name, value in SQLITE_PRAGMAS.items() if name != "journal_mode"},
+    "query_only": "ON",
+}
+"""For who only looks: a file is left as it is, its journal too."""
 
-def config(url: str) -> dict[str, Any]:
+
+def config(url: str, is_read_only: bool = False) -> dict[str, Any]:
     """Tortoise's configuration for a database address.
 
     `sqlite://relative/path.db`, `sqlite:///absolute/path.db`, or `postgres://user:password@host:port/name` with
     all that db/postgres.py tells of. Raises ValueError for any other.
     """
     return {
-        "connections": {"default": _connection(url)},
+        "connections": {"default": _connection(url, is_read_only)},
         "apps": {"models": {"models": ["db.models"], "migrations": "db.migrations"}},
         "use_tz": True,
         "timezone": "UTC",
     }
 
 
-def _connection(url: str) -> dict[str, Any]:
+def _connection(url: str, is_read_only: bool) -> dict[str, Any]:
     if is_sqlite(url):
-        return {"engine": "db.sqlite", "credentials": {"file_path": str(file_of(url)), **SQLITE_PRAGMAS}}
+        pragmas = READING_PRAGMAS if is_read_only else SQLITE_PRAGMAS
+        return {"engine": "db.sqlite", "credentials": {"file_path": str(file_of(url)), **pragmas}}
     return {"engine": "db.postgres", "credentials": postgres.credentials(url)}
 
 
@@ -53,24 +60,33 @@ def is_sqlite(url: str) -> bool:
     if rest and scheme in ("sqlite", "postgres", "postgresql"):
         return scheme == "sqlite"
     raise ValueError(
-        f"{scheme}://… is no database address: use sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/NAME"
+        f"{f'{scheme}://…' if rest else repr(scheme)} is no database address: use sqlite://FILE or"
+        " postgres://USER:PASSWORD@HOST:PORT/NAME"
     )
 
 
 def file_of(url: str) -> Path:
-    """The file that an SQLite address names."""
-    return Path(unquote(url.partition("://")[2]))
+    """The file that an SQLite address names. Raises ValueError for what stands behind a `?` or `#`."""
+    path = url.partition("://")[2]
+    if "?" in path or "#" in path:
+        raise ValueError(f"an SQLite address is sqlite://FILE and nothing more; write %3F for ? and %23 for #: {url}")
+    if "\0" in unquote(path):
+        raise ValueError(f"no file's name has a NUL in it: {url}")
+    return Path(unquote(path))
 
 
-async def migrate(url: str) -> None:
-    """Bring the database's tables up to date; makes an SQLite file that is not there.
+async def migrate(url: str, tell: Callable[[str], None] = lambda name: None) -> None:
+    """Bring the database's tables up to date; makes an SQLite file that is not there, but no folder.
 
-    However many processes start at the same moment, one does it and the others wait.
+    However many processes start at the same moment, one does it and the others wait. `tell` hears the name of each
+    migration that begins. Raises store_version.Unusable for what can't be, or become, a store of this version.
     """
+    await store_version.not_newer(url)
     async with _migrating(url):
+        await store_version.not_newer(url)  # who was first may have been of a later version
         try:
             with unhurried():
-                await apply_migrations(config=config(url))
+                await apply_migrations(config=config(url), progress=_telling(tell))
         finally:
             await Tortoise.close_connections()
 
@@ -83,18 +99,26 @@ def unhurried(seconds: float | None = None) -> AbstractContextManager[None]:
     return pool.at_most(seconds)
 
 
+def _telling(tell: Callable[[str], None]) -> Callable[[str, str, str], None]:
+    def told(event: str, app: str, name: str) -> None:
+        if event == "apply_start":
+            tell(name)
+
+    return told
+
+
 def _migrating(url: str) -> AbstractAsyncContextManager[object]:
     return sqlite.migrating(file_of(url)) if is_sqlite(url) else postgres.migrating(url)
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncIterator[None]:
+async def opened(url: str, is_read_only: bool = False) -> AsyncIterator[None]:
     """The database, for as long as the block lasts, for every task of this process.
 
     It is connected before the block begins: Tortoise leaves a connection locked and without its pragmas when the
     first request, which would connect it, is cut off meanwhile.
     """
-    await Tortoise.init(config=config(url), _enable_global_fallback=True)
+    await Tortoise.init(config=config(url, is_read_only), _enable_global_fallback=True)
     from db.queries import codes  # which imports this room
 
     codes.forget_clashes()
@@ -105,6 +129,8 @@ async def opened(url: str) -> AsyncIterator[None]:
         await Tortoise.close_connections()
         EXECUTOR_CACHE.clear()  # else a database of the other kind, opened next, would be told this one's statements
 
+
+from db import store_version  # noqa: E402 (it asks this module where a store is)
 
 # For `tortoise makemigrations`, which compares the models with db/migrations and opens no database.
 CONFIG = config("sqlite://:memory:")

@@ -234,7 +234,11 @@ class Customer(Model):
 
 
 class Code(Model):
-    """A text that can be claimed: text as issued, text_key as matched (see resolvers/wording.py)."""
+    """A text that can be claimed: text as issued, text_key as matched (see resolvers/wording.py).
+
+    rowless_claim_count is how many of the counted claims have no row here, as they were made in another store; null
+    is none.
+    """
 
     id = fields.BigIntField(primary_key=True)
     organization: fields.ForeignKeyRelation[Organization] = fields.ForeignKeyField("models.Organization")
@@ -248,6 +252,7 @@ class Code(Model):
     ends_at = fields.DatetimeField(null=True)
     allowed_claims = fields.IntField(null=True)
     claim_count = fields.BigIntField(default=0)
+    rowless_claim_count = fields.BigIntField(null=True)
     reserved_for: fields.ForeignKeyNullableRelation[Customer] = fields.ForeignKeyField(
         "models.Customer", null=True, related_name="reservations", db_index=True, on_delete=NO_ACTION
     )

@@ -62,8 +62,10 @@ async def migrating(path: Path) -> AsyncIterator[None]:
 class ImmediateTransaction(SqliteTransactionWrapper):
     """A transaction that holds the write lock from its first moment."""
 
+    is_read_only = False
+
     async def begin(self) -> None:
-        await self._connection.execute("BEGIN IMMEDIATE")
+        await self._connection.execute("BEGIN" if self.is_read_only else "BEGIN IMMEDIATE")
 
     @translate_exceptions
     async def execute_each(
@@ -140,6 +142,8 @@ class Client(SqliteClient):
 
     def __init__(self, file_path: str, **kwargs: Any) -> None:
         super().__init__(file_path, **kwargs)
+        if "query_only" in self.pragmas:
+            self.pragmas.pop("journal_mode", None)  # Tortoise's own wish, which would change the file
         self._read_only = f"{Path(file_path).absolute().as_uri()}?mode=ro"
         self._reader: aiosqlite.Connection | None = None
         self.file = OpenedFile(file_path, lambda: _in_background(self._make_whole()))
@@ -221,7 +225,9 @@ class Client(SqliteClient):
         return list(await (await self._reading()).execute_fetchall(query, values or []))
 
     def _in_transaction(self) -> TransactionContext:
-        return ImmediateContext(ImmediateTransaction(self), self._lock)
+        transaction = ImmediateTransaction(self)
+        transaction.is_read_only = "query_only" in self.pragmas  # it sees one moment, and could not lock
+        return ImmediateContext(transaction, self._lock)
 
 
 def _only_asks(query: str) -> bool:

@@ -5,22 +5,17 @@ What a command needs is imported when it runs: reading the whole service takes l
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Callable, MutableMapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from schema import cli_copy, cli_files, cli_generate, cli_letters, cli_prove
-from schema.process import Process, with_database
+from schema import cli_copy, cli_files, cli_generate, cli_import, cli_letters, cli_prove, cli_serve, cli_tables
+from schema.process import AsJson, Process, with_database
+from schema.terminal import visible, visible_lines
 
-if TYPE_CHECKING:
-    from db.models import KeyKind
-
+_ALL = "all of the account's"
 KINDS = ("secret", "public", "device", "account")
 
 app = typer.Typer(
@@ -36,35 +31,32 @@ app.add_typer(organizations, name="organization")
 app.add_typer(keys, name="key")
 app.command("generate")(cli_generate.generate_codes)
 app.add_typer(cli_files.exports, name="export")
-app.add_typer(cli_files.imports, name="import")
+app.add_typer(cli_import.imports, name="import")
 app.command("copy")(cli_copy.store)
 app.command("prove")(cli_prove.limits)
 app.command("deliveries")(cli_letters.deliveries)
 
 
-def run(
-    database_url: str,
-    clock: Callable[[], datetime],
-    serve: Callable[[str, int, int], None],
-    environment: MutableMapping[str, str],
-) -> None:
+def run(process: Process) -> None:
     """Do what the command line says; a refusal is a sentence and exit code 1, not a stack trace."""
     try:
-        app(obj=Process(database_url, clock, serve, environment))
+        app(obj=process)
     except Exception as fault:
-        sys.exit(f"error: {_sentence(fault)}")
+        sys.exit(visible_lines(f"error: {_sentence(fault)}"))
 
 
 def _sentence(fault: Exception) -> str:
     """What went wrong, in a sentence. Raises the fault again when it is one of ours."""
-    from db import trouble
+    from db import store_version, trouble
     from resolvers.refusals import Refusal
 
     if isinstance(fault, (Refusal, ValueError)):
         where = f"{'.'.join(fault.path)}: " if getattr(fault, "path", ()) else ""  # type: ignore[union-attr]
         return f"{where}{fault}"
     if trouble.is_away(fault):
-        return f"the database can't be reached: {fault}"
+        return f"the database can't be reached: {store_version.reason(fault)}"
+    if store_version.is_databases(fault):
+        return f"the database says no: {store_version.reason(fault)}"
     raise fault
 
 
@@ -74,50 +66,16 @@ def _sentence(fault: Exception) -> str:
 @app.callback()
 def default(context: typer.Context) -> None:
     """Without a command: serve."""
-    if context.invoked_subcommand is None:
-        serve(context)
-
-
-@app.command()
-def serve(
-    context: typer.Context,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that share the work.")] = 1,
-) -> None:
-    """Apply pending migrations, then serve. An empty database gets an organization and keys, printed once."""
-    from db.models import KeyKind
-    from resolvers import found
-
     process: Process = context.obj
-    address = process.environment.setdefault("TESSERA_PUBLIC_URL", f"http://{_reachable(host)}:{port}")
-    made = with_database(context, found.demo)
-    if made:
-        _welcome(address, made)
-    print(f"Playground: {address}/graphql" + (f"#key={made[KeyKind.SECRET]}" if made else ""), flush=True)
-    process.serve(host, port, workers)
+    if context.invoked_subcommand is None:
+        cli_serve.serve(context)
+    elif context.invoked_subcommand not in ("serve", "migrate"):
+        for sentence in process.misspelt:
+            print(f"warning: {visible(sentence)}", file=sys.stderr)
 
 
-def _reachable(host: str) -> str:
-    """The host as a browser here would name it."""
-    named = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 (compared, not bound)
-    return f"[{named}]" if ":" in named else named
-
-
-def _welcome(address: str, made: dict[KeyKind, str]) -> None:
-    print("A first start: the organization `demo` is made. Its keys, shown only now:\n")
-    for kind, value in made.items():
-        print(f"  {kind.value:<8}{value}")
-    print()
-
-
-@app.command()
-def migrate(context: typer.Context) -> None:
-    """Bring the database's tables up to date."""
-    import db
-
-    asyncio.run(db.migrate(context.obj.database_url))
-    print("The database is up to date.")
+app.command()(cli_serve.serve)
+app.command()(cli_serve.migrate)
 
 
 @app.command()
@@ -148,18 +106,22 @@ def add_organization(
         context,
         lambda now: create.organization(name, number, identifier, account, currency, time_zone, now),
     )
-    print(f"{made.identifier} (number {made.number})")
+    print(visible(f"{made.identifier} (number {made.number})"))
 
 
 @organizations.command("list")
-def list_organizations(context: typer.Context) -> None:
+def list_organizations(context: typer.Context, as_json: AsJson = False) -> None:
     """List all organizations."""
     from resolvers import find
 
-    table = Table("IDENTIFIER", "NUMBER", "NAME", "ACCOUNT", "CURRENCY", "TIME ZONE")
-    for row in with_database(context, lambda now: find.every_organization()):
-        table.add_row(row.identifier, str(row.number), row.name, str(row.account.number), row.currency, row.time_zone)
-    Console().print(table)
+    rows = with_database(context, lambda now: find.every_organization(), is_read_only=True)
+    columns = ("identifier", "number", "name", "account", "currency", "time_zone")
+    cli_tables.show(
+        columns,
+        [(row.identifier, row.number, row.name, row.account.number, row.currency, row.time_zone) for row in rows],
+        as_json,
+        prose=("name",),
+    )
 
 
 @keys.command("add")
@@ -192,22 +154,25 @@ def add_key(
 def list_keys(
     context: typer.Context,
     organization: Annotated[str | None, typer.Option(help="Only of this organization.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """List keys by what is known of them: never the keys themselves."""
     from resolvers import find
 
-    table = Table("ID", "KIND", "ENDS IN", "ORGANIZATION", "ACCOUNT", "MADE", "REVOKED")
-    for row in with_database(context, lambda now: find.keys(organization)):
-        table.add_row(
-            str(row.id),
+    columns = ("id", "kind", "ends_in", "organization", "account", "made", "revoked")
+    rows = [
+        (
+            row.id,
             row.kind.value.lower(),
             row.hint,
-            row.organization.identifier if row.organization else "all of the account's",
-            str(row.account.number),
-            f"{row.created_at:%Y-%m-%d %H:%M}",
-            f"{row.revoked_at:%Y-%m-%d %H:%M}" if row.revoked_at else "",
+            row.organization.identifier if row.organization else _ALL if not as_json else None,
+            row.account.number,
+            row.created_at,
+            row.revoked_at,
         )
-    Console().print(table)
+        for row in with_database(context, lambda now: find.keys(organization), is_read_only=True)
+    ]
+    cli_tables.show(columns, rows, as_json)
 
 
 @keys.command("revoke")
@@ -239,9 +204,9 @@ def verify_counters(context: typer.Context) -> None:
             drifts += [f"{organization.identifier}: {drift}" for drift in await verify.counters(organization)]
         return drifts
 
-    drifts = with_database(context, recount)
+    drifts = with_database(context, recount, is_read_only=True)
     for drift in drifts:
-        print(drift)
+        print(visible(drift))
     if drifts:
         sys.exit(1)
     print("Every counter equals its claims.")

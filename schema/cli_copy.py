@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from schema.process import reaching
+from schema import cli_tables
+from schema.process import AsJson
+from schema.terminal import visible
 
 if TYPE_CHECKING:
     from resolvers.copy import Copied
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 def store(
     source: Annotated[str, typer.Option("--from", help="The store: sqlite://FILE or postgres://….")],
     target: Annotated[str, typer.Option("--to", help="An empty database of either kind; gets its tables here.")],
+    as_json: AsJson = False,
 ) -> None:
     """Copy a whole store into an empty database, keys and counters and all.
 
@@ -27,9 +29,8 @@ def store(
     The source stays as it is, and the target gets everything or nothing.
     If this is killed, run it again.
     """
-    with reaching():
-        copied = asyncio.run(_copy(source, target))
-    _show(copied)
+    copied = asyncio.run(_copy(source, target))
+    _show(copied, as_json)
     if copied.drifts:
         sys.exit("error: everything was copied, and counts wrongly what it counted wrongly before")
 
@@ -49,13 +50,12 @@ async def _copy(source: str, target: str) -> Copied:
         )
 
 
-def _show(copied: Copied) -> None:
-    shown = Table("TABLE", "ROWS")
-    for name, rows in copied.rows.items():
-        shown.add_row(name, f"{rows:,}")
-    Console().print(shown)
-    print(f"{sum(copied.rows.values()):,} rows copied, and read again to compare each.")
+def _show(copied: Copied, as_json: bool) -> None:
+    rows = [(name, rows if as_json else f"{rows:,}") for name, rows in copied.rows.items()]
+    cli_tables.show(("table", "rows"), rows, as_json)
+    beside = sys.stderr if as_json else sys.stdout
+    print(f"{sum(copied.rows.values()):,} rows copied, and read again to compare each.", file=beside)
     for drift in copied.drifts:
-        print(drift)
+        print(visible(drift), file=beside)
     if not copied.drifts:
-        print("Every counter equals its claims.")
+        print("Every counter equals its claims.", file=beside)

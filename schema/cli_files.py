@@ -1,20 +1,18 @@
-"""The command line's words for files: `export` writes CSV, `import` reads it."""
+"""The command line's words for `export`, which writes CSV."""
 
 from __future__ import annotations
 
 import shutil
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Self
 
 import typer
 from rich.console import Console
 from rich.progress import (
-    BarColumn,
     DownloadColumn,
     Progress,
     ProgressColumn,
@@ -27,48 +25,77 @@ from schema.process import Process, with_database
 
 if TYPE_CHECKING:
     from db.models import Organization
-    from resolvers.bring import Brought, Refused, Row
     from resolvers.terms import PromotionRef
+    from schema.sheets import Dialect
 
     Begin = Callable[[Organization, PromotionRef | None, datetime], Awaitable[AsyncIterator[bytes]]]
 
 exports = typer.Typer(help="Write what there is as CSV.", no_args_is_help=True)
-imports = typer.Typer(help="Bring what another system has made.", no_args_is_help=True)
 
 Identifier = Annotated[str, typer.Option("--organization", help="Whose: its identifier.")]
 OfPromotion = Annotated[str | None, typer.Option("--promotion", help="Only of the promotion with this reference.")]
+ForSpreadsheet = Annotated[
+    bool, typer.Option("--for-spreadsheet", help="As Excel and LibreOffice read it right; not for programs.")
+]
+Separator = Annotated[
+    str | None,
+    typer.Option(help="Of the cells, for a spreadsheet: comma, or semicolon where numbers have a decimal comma."),
+]
 Output = Annotated[Path | None, typer.Option(help="Where to write; standard output if not said.", dir_okay=False)]
 
 
 @exports.command("codes")
 def export_codes(
-    context: typer.Context, organization: Identifier, promotion: OfPromotion = None, output: Output = None
+    context: typer.Context,
+    organization: Identifier,
+    promotion: OfPromotion = None,
+    output: Output = None,
+    for_spreadsheet: ForSpreadsheet = False,
+    separator: Separator = None,
 ) -> None:
-    """Write every code as CSV, oldest first."""
+    """Write every code as CSV, oldest first. `import codes` reads it."""
     from resolvers import export
     from schema import sheets
 
     process: Process = context.obj
     public_url = process.environment.get("TESSERA_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+    dialect = _dialect(for_spreadsheet, separator)
 
     async def begin(of: Organization, ref: PromotionRef | None, now: datetime) -> AsyncIterator[bytes]:
-        return sheets.codes(await export.codes(of, ref, now), of, public_url)
+        return sheets.codes(await export.codes(of, ref, now), of, public_url, dialect)
 
     _export(context, organization, promotion, output, begin)
 
 
 @exports.command("claims")
 def export_claims(
-    context: typer.Context, organization: Identifier, promotion: OfPromotion = None, output: Output = None
+    context: typer.Context,
+    organization: Identifier,
+    promotion: OfPromotion = None,
+    output: Output = None,
+    for_spreadsheet: ForSpreadsheet = False,
+    separator: Separator = None,
 ) -> None:
     """Write every claim as CSV, oldest first, released ones too."""
     from resolvers import export
     from schema import sheets
 
+    dialect = _dialect(for_spreadsheet, separator)
+
     async def begin(of: Organization, ref: PromotionRef | None, now: datetime) -> AsyncIterator[bytes]:
-        return sheets.claims(await export.claims(of, ref))
+        return sheets.claims(await export.claims(of, ref), dialect)
 
     _export(context, organization, promotion, output, begin)
+
+
+def _dialect(for_spreadsheet: bool, separator: str | None) -> Dialect:
+    from schema import csv_table, sheets
+
+    if separator is None:
+        return sheets.Dialect(for_spreadsheet)
+    if not for_spreadsheet:
+        raise typer.BadParameter("Programs get commas; say --for-spreadsheet too.", param_hint="--separator")
+    return sheets.Dialect(for_spreadsheet, csv_table.read_separator(separator))
 
 
 def _export(context: typer.Context, identifier: str, reference: str | None, output: Path | None, begin: Begin) -> None:
@@ -76,96 +103,62 @@ def _export(context: typer.Context, identifier: str, reference: str | None, outp
 
     async def write(now: datetime) -> None:
         pieces = await begin(await owner(identifier), PromotionRef(reference=reference) if reference else None, now)
-        with ExitStack() as open_now:
-            file: BinaryIO = sys.stdout.buffer if output is None else open_now.enter_context(output.open("wb"))
-            progress = open_now.enter_context(
-                shown(SpinnerColumn(), TextColumn("{task.description}"), DownloadColumn())
-            )
+        columns = SpinnerColumn(), TextColumn("{task.description}"), DownloadColumn()
+        with Written(output) as file, shown(*columns) as progress:
             task = progress.add_task("writing", total=None)
             async for piece in pieces:
                 file.write(piece)
                 progress.advance(task, len(piece))
-            file.flush()
 
-    try:
-        with_database(context, write)
-    except OSError as error:
-        if isinstance(error, BrokenPipeError):  # whoever reads has read enough; click ends the process quietly
+    with_database(context, write, is_read_only=True)
+
+
+class Written:
+    """A file that is there when all of it is, or standard output. What was there before stays until then.
+
+    Raises ValueError where it can't be written.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._is_whole_or_not = path is not None and (path.is_file() or not path.exists())
+
+    def __enter__(self) -> Self:
+        self._file: BinaryIO = sys.stdout.buffer
+        if self._path is not None:
+            self._path = self._path.resolve()
+            self._unfinished = self._path.with_name(f".{self._path.name[:200]}.part")
+            with self._saying():
+                self._file = (self._unfinished if self._is_whole_or_not else self._path).open("wb")
+        return self
+
+    def write(self, piece: bytes) -> None:
+        """Write a piece more."""
+        with self._saying():
+            self._file.write(piece)
+
+    def __exit__(self, error: object, *_: object) -> None:
+        try:
+            with self._saying():
+                self._file.flush()
+                if self._path is not None:
+                    self._file.close()
+                if self._path is not None and self._is_whole_or_not and error is None:
+                    if self._path.exists():
+                        shutil.copymode(self._path, self._unfinished)
+                    self._unfinished.replace(self._path)
+        finally:
+            if self._path is not None and self._is_whole_or_not:
+                self._unfinished.unlink(missing_ok=True)
+
+    @contextmanager
+    def _saying(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:  # whoever reads has read enough; click ends the process quietly
             raise
-        sys.exit(f"error: {error.filename or output}: {error.strerror}")
-
-
-@imports.command("codes")
-def import_codes(
-    context: typer.Context,
-    file: Annotated[typer.FileBinaryRead, typer.Argument(help="A CSV with a header; - is standard input.")],
-    organization: Identifier,
-    promotion: Annotated[str, typer.Option(help="The promotion they are to belong to: its reference.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be refused.")] = False,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave refused lines out, and bring the others.")
-    ] = False,
-) -> None:
-    """Make codes of a CSV: all of them, or none if a line is refused. Exits with 1 if one was."""
-    from resolvers import bring
-    from resolvers.terms import PromotionRef
-
-    with ExitStack() as open_now:
-        progress = open_now.enter_context(shown(TextColumn("{task.description}"), BarColumn(), DownloadColumn()))
-        rows = File(open_now.enter_context(_seekable(file)), progress)
-
-        def tell(no: Refused) -> None:
-            column = "".join(f"{part}: " for part in getattr(no.why, "path", ())[-1:])
-            progress.console.print(f"line {no.line}: {column}{no.why}", markup=False, highlight=False, soft_wrap=True)
-
-        async def work(now: datetime) -> Brought:
-            of, ref = await owner(organization), PromotionRef(reference=promotion)
-            return await bring.codes(of, ref, rows, dry_run, skip_bad, tell, now)
-
-        brought = with_database(context, work)
-    print(_told(brought, dry_run))
-    if brought.refused:
-        sys.exit(1)
-
-
-def _told(brought: Brought, dry_run: bool) -> str:
-    refused = f"; {_number(brought.refused, 'line')} refused" if brought.refused else ""
-    if brought.written:
-        return f"{_number(brought.codes, 'code')} brought{refused}."
-    good = f"{_number(brought.codes, 'code')} could be brought{refused}."
-    return f"Nothing written: {good}" if dry_run or brought.refused else "Nothing to bring."
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-class File:
-    """The rows of a CSV, as often as they are asked for, with a bar that shows how far its reader is."""
-
-    def __init__(self, file: BinaryIO, progress: Progress) -> None:
-        self.file, self.progress = file, progress
-        self.size = file.seek(0, 2)
-        self.turns = iter(("checking", "bringing"))
-
-    def __iter__(self) -> Iterator[Row | Refused]:
-        from schema import sheets
-
-        task = self.progress.add_task(next(self.turns, "reading"), total=self.size)
-        for place, row in enumerate(sheets.read_codes(self.file)):
-            if place % 1_000 == 0:
-                self.progress.update(task, completed=self.file.tell())
-            yield row
-        self.progress.update(task, completed=self.size)
-
-
-def _seekable(file: BinaryIO) -> BinaryIO:
-    """The file itself, or a copy of what can be read only once."""
-    if file.seekable():
-        return file
-    copy = tempfile.TemporaryFile()  # noqa: SIM115 (its caller closes it)
-    shutil.copyfileobj(file, copy)
-    return copy
+        except OSError as error:
+            raise ValueError(f"{self._path or 'standard output'} can't be written: {error.strerror}") from None
 
 
 def shown(*columns: ProgressColumn) -> Progress:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from schema.process import with_database
+from schema import cli_tables
+from schema.process import AsJson, with_database
 
 if TYPE_CHECKING:
     from db.models import Delivery, DeliveryStatus, Organization
 
     Shown = tuple[Organization, Delivery]
+
+COLUMNS = ("id", "organization", "code", "recipient", "state", "tries", "queued", "sent_or_due", "last_error")
 
 
 def deliveries(
@@ -24,6 +26,7 @@ def deliveries(
     failed: Annotated[bool, typer.Option("--failed", help="Only those that failed.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry", help="First queue those that failed once more.")] = False,
     first: Annotated[int, typer.Option(min=1, help="How many to show, the newest first.")] = 50,
+    as_json: AsJson = False,
 ) -> None:
     """Show what became of letters, the newest first, and how many are in each state."""
     from db.models import DeliveryStatus
@@ -38,12 +41,13 @@ def deliveries(
         counts = sum([await browse.deliveries_by_status(one.id) for one in of], Counter[DeliveryStatus]())
         return queued, counts, sorted(found, key=lambda shown: shown[1].created_at, reverse=True)[:first]
 
-    queued, counts, found = with_database(context, look)
+    queued, counts, found = with_database(context, look, is_read_only=not retry_failed)
+    beside = sys.stderr if as_json else sys.stdout
     if retry_failed:
-        print(f"{queued} queued once more.")
-    if found:
-        Console(markup=False).print(_table(found))  # a server may speak in brackets
-    print(", ".join(f"{counts[state]} {state.value.lower()}" for state in DeliveryStatus))
+        print(f"{queued} queued once more.", file=beside)
+    if found or as_json:
+        cli_tables.show(COLUMNS, [_row(*one) for one in found], as_json, prose=("last_error",))
+    print(", ".join(f"{counts[state]} {state.value.lower()}" for state in DeliveryStatus), file=beside)
 
 
 async def _organizations(identifier: str | None) -> list[Organization]:
@@ -58,19 +62,15 @@ async def _organizations(identifier: str | None) -> list[Organization]:
     return [found]
 
 
-def _table(found: list[Shown]) -> Table:
-    table = Table("ID", "ORGANIZATION", "CODE", "RECIPIENT", "STATE", "TRIES", "QUEUED", "SENT OR DUE", "LAST ERROR")
-    for organization, row in found:
-        then = row.sent_at or row.due_at
-        table.add_row(
-            str(row.id),
-            organization.identifier,
-            row.code.text,
-            row.recipient,
-            row.status.value.lower(),
-            str(row.attempts),
-            f"{row.created_at:%Y-%m-%d %H:%M:%S}",
-            f"{then:%Y-%m-%d %H:%M:%S}" if then else "",
-            row.last_error or "",
-        )
-    return table
+def _row(organization: Organization, row: Delivery) -> tuple[cli_tables.Cell, ...]:
+    return (
+        row.id,
+        organization.identifier,
+        row.code.text,
+        row.recipient,
+        row.status.value.lower(),
+        row.attempts,
+        row.created_at,
+        row.sent_at or row.due_at,
+        row.last_error,
+    )

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from schema.process import Process, reaching, with_database
+from schema import cli_tables
+from schema.process import AsJson, Process, with_database
+from schema.terminal import visible
 
 if TYPE_CHECKING:
     from db.models import Organization
@@ -31,6 +32,7 @@ def limits(
     database: Annotated[str | None, typer.Option(help="Its address; TESSERA_DATABASE_URL's if not said.")] = None,
     processes: Annotated[int, typer.Option(min=1, max=64, help="That race each other.")] = 4,
     claims: Annotated[int, typer.Option(min=FEWEST_CLAIMS, help="About how many in a race.")] = 2_000,
+    as_json: AsJson = False,
 ) -> None:
     """Prove on a database that no limit can be passed: real processes race for each. Exits with 1 if one was.
 
@@ -43,19 +45,19 @@ def limits(
     url = database or process.database_url
     context.obj = dataclasses.replace(process, database_url=url)
     try:
-        with reaching():
-            proofs = with_database(context, lambda now: _prove(url, processes, claims, now))
+        proofs = with_database(context, lambda now: _prove(url, processes, claims, now))
     except asyncio.CancelledError:
         sys.exit("error: this was ended, and what it had made is removed")
     except racers.Died as died:
         sys.exit(f"error: {died}")
-    _show(proofs)
+    _show(proofs, as_json)
     breaches = [f"{proof.name}: {breach}" for proof in proofs for breach in proof.breaches]
     for breach in breaches:
-        print(breach)
+        print(visible(breach), file=sys.stderr if as_json else sys.stdout)
     if breaches:
         sys.exit(1)
-    print("Every limit held, and every counter equals its claims.")
+    if not as_json:
+        print("Every limit held, and every counter equals its claims.")
 
 
 async def _prove(url: str, processes: int, claims: int, now: datetime) -> list[Proof]:
@@ -90,11 +92,15 @@ def _end_well() -> None:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
-def _show(proofs: list[Proof]) -> None:
-    table = Table("RACED FOR", "TRIED", "ALLOWED", "GRANTED", "REFUSED", "HOLDS")
+def _show(proofs: list[Proof], as_json: bool) -> None:
+    columns = ("raced_for", "tried", "allowed", "granted", "refused", "holds")
+    rows: list[tuple[cli_tables.Cell, ...]] = []
     for proof in proofs:
-        allowed = "as it comes" if proof.allowed is None else f"{proof.allowed:,}"
         refused = ", ".join(f"{count:,} {name}" for name, count in sorted(proof.refused.items()))
-        holds = "no" if proof.breaches else "yes"
-        table.add_row(proof.name, f"{proof.tried:,}", allowed, f"{proof.granted:,}", refused, holds)
-    Console().print(table)
+        holds = not proof.breaches
+        if as_json:
+            rows.append((proof.name, proof.tried, proof.allowed, proof.granted, refused, holds))
+        else:
+            allowed = "as it comes" if proof.allowed is None else f"{proof.allowed:,}"
+            rows.append((proof.name, f"{proof.tried:,}", allowed, f"{proof.granted:,}", refused, holds))
+    cli_tables.show(columns, rows, as_json, prose=("raced_for", "refused"))

@@ -1,6 +1,6 @@
 """What is downloaded as CSV, with a key that may see everything: streamed, however much it is."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -10,8 +10,9 @@ from resolvers import export, find
 from resolvers.admit import Right
 from resolvers.refusals import InvalidInput, UnknownPromotion
 from resolvers.terms import PromotionRef
-from schema import bounds, context, faults, sheets
+from schema import bounds, context, csv_table, faults, sheets
 from schema.context import Caller, NoOrganization, NotAdmitted
+from schema.sheets import Dialect
 from schema.streams import Stream, TooBusy
 
 STATUSES: dict[type[Exception], int] = {
@@ -23,15 +24,15 @@ STATUSES: dict[type[Exception], int] = {
     bounds.TookTooLong: 503,
 }
 
-Begin = Callable[[Caller, PromotionRef | None], Awaitable[AsyncIterator[bytes]]]
+Begin = Callable[[Caller, PromotionRef | None, Dialect], Awaitable[AsyncIterator[bytes]]]
 
 
 async def codes(request: Request) -> Response:
     """Every code of the caller's organization, or of `?promotion=`."""
 
-    async def begin(caller: Caller, ref: PromotionRef | None) -> AsyncIterator[bytes]:
+    async def begin(caller: Caller, ref: PromotionRef | None, dialect: Dialect) -> AsyncIterator[bytes]:
         rows = await export.codes(caller.organization, ref, caller.now, find.AT_A_TIME)
-        return sheets.codes(rows, caller.organization, caller.services.public_url)
+        return sheets.codes(rows, caller.organization, caller.services.public_url, dialect)
 
     return await _download(request, "codes.csv", begin)
 
@@ -39,8 +40,8 @@ async def codes(request: Request) -> Response:
 async def claims(request: Request) -> Response:
     """Every claim of the caller's organization, or of `?promotion=`."""
 
-    async def begin(caller: Caller, ref: PromotionRef | None) -> AsyncIterator[bytes]:
-        return sheets.claims(await export.claims(caller.organization, ref, find.AT_A_TIME))
+    async def begin(caller: Caller, ref: PromotionRef | None, dialect: Dialect) -> AsyncIterator[bytes]:
+        return sheets.claims(await export.claims(caller.organization, ref, find.AT_A_TIME), dialect)
 
     return await _download(request, "claims.csv", begin)
 
@@ -53,8 +54,9 @@ async def _download(request: Request, name: str, begin: Begin) -> Response:
             context.demand(holder, Right.MANAGE)
             reference = request.query_params.get("promotion")
             ref = None if reference is None else PromotionRef(reference=reference)
+            dialect = _dialect(request.query_params)
             caller = await context.caller(request, holder)
-            pieces = await begin(caller, ref)
+            pieces = await begin(caller, ref, dialect)
             if request.method != "HEAD":
                 await caller.services.streams.enter(caller.organization.id)
     except tuple(STATUSES) as no:
@@ -70,6 +72,18 @@ async def _download(request: Request, name: str, begin: Begin) -> Response:
     if request.method == "HEAD":
         return Response(headers=headers, media_type="text/csv")
     return Stream(request, caller.services.streams, caller.organization.id, pieces, "text/csv", headers)
+
+
+def _dialect(asked: Mapping[str, str]) -> Dialect:
+    """Plain unless `?for=spreadsheet`, which may name a separator. Raises InvalidInput."""
+    for_whom, separator = asked.get("for"), asked.get("separator")
+    if for_whom not in (None, "spreadsheet"):
+        raise InvalidInput("`for` is spreadsheet, or not said.", "for")
+    if separator is None:
+        return Dialect(for_whom is not None)
+    if for_whom is None:
+        raise InvalidInput("Programs get commas: say for=spreadsheet too.", "separator")
+    return Dialect(True, csv_table.read_separator(separator))
 
 
 def _no(no: Exception, status: int) -> Response:

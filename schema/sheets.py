@@ -1,22 +1,26 @@
-"""A spreadsheet's words: how codes and claims are written as CSV, and how codes are read from one.
+"""How codes and claims are written as CSV, and how codes are read from one.
 
-UTF-8, a header, lines ended as RFC 4180 has it, instants in UTC, empty for what there is none of. A cell that a
-spreadsheet would run as a formula is written behind an apostrophe, and read without it.
+UTF-8, a header, lines ended as RFC 4180 has it, instants in UTC, empty for what there is none of. There are two
+dialects. The plain one is exact, for programs: a cell that a spreadsheet would run as a formula is written behind one
+apostrophe more than it has, and read with one less. The other is for spreadsheets, which else make numbers and dates
+of codes: see `Dialect`.
 """
 
 import csv
 import io
+import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from db.models import Organization
 from resolvers import instants, money, terms
 from resolvers.bring import Refused, Row
 from resolvers.export import ExportedClaim, ExportedCode
 from resolvers.refusals import InvalidInput
-from schema import pages
+from schema import csv_table, pages
 from schema.graphql import ids, scalars
 
 Cell = str | int | None
@@ -24,7 +28,7 @@ R = TypeVar("R")
 
 CODES = (
     "text", "promotion", "status", "allowed_claims", "claim_count", "starts_at", "ends_at", "reserved_for",
-    "activated_at", "url", "created_at",
+    "activated_at", "url", "created_at", "is_enabled", "needs_activation", "metadata",
 )  # fmt: skip
 CLAIMS = (
     "id", "code", "promotion", "customer_email", "customer_first_name", "customer_last_name", "order_reference",
@@ -32,11 +36,27 @@ CLAIMS = (
     "location_number", "created_at",
 )  # fmt: skip
 BROUGHT = ("text", "allowed_claims", "starts_at", "ends_at", "claims_so_far")
-"""Columns of codes that are imported; only the text must be there."""
+"""Columns of codes that come from elsewhere; only the text must be there. Those of an export are read as well."""
 
+READ = (*BROUGHT, *(column for column in CODES if column not in BROUGHT))
+STATUSES = ("CLAIMABLE", "NOT_ACTIVATED", "SCHEDULED", "EXPIRED", "EXHAUSTED", "DISABLED")
 UNLIMITED = "unlimited"
+YES, NO = "yes", "no"
+"""Not true and false, which a spreadsheet translates."""
+
 _RUN = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What makes a spreadsheet run a cell that begins with it; East Asian ones take the wide signs too."""
+
+_TAMED = re.compile(f"'+[{re.escape(''.join(_RUN))}]")
+_LITERAL = re.compile(r'="((?:[^"]|"")*)"')
+"""A text as a formula: how a spreadsheet is told to leave it alone."""
+
+_LOOKS_ELSE = re.compile(r"[0-9]|true|false", re.IGNORECASE)
+"""What is in a text of which a spreadsheet might make a number, a date or a truth value."""
+
+_UNFIT = re.compile(r"[\x00-\x1f]")
+LONGEST_LITERAL = 255
+"""Characters of a text within a formula, in Excel."""
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 WRITTEN_AT_A_TIME = 2**16
@@ -45,20 +65,64 @@ WRITTEN_AT_A_TIME = 2**16
 # ------------------------------------------------------------------ writing
 
 
+@dataclass(frozen=True)
+class Dialect:
+    """How a file is written, for programs or for spreadsheets.
+
+    A spreadsheet takes UTF-8 for another encoding where no byte order mark says so, the cell 00012345 for a number,
+    3-4 for a date and 1E5 for 100000. `="00012345"` is a text to Excel and to LibreOffice. What separates cells is
+    where they live: a semicolon, where the comma is in numbers.
+    """
+
+    is_for_spreadsheets: bool = False
+    separator: str = ","
+
+    @property
+    def mark(self) -> str:
+        """What the file begins with."""
+        return "\ufeff" if self.is_for_spreadsheets else ""
+
+    def cell(self, cell: Cell) -> Cell:
+        """A cell as it is written."""
+        if isinstance(cell, Ours):
+            return cell
+        if not self.is_for_spreadsheets or not isinstance(cell, str):
+            return tame(cell)
+        fits = len(cell) <= LONGEST_LITERAL and not _UNFIT.search(cell)
+        if fits and (cell.startswith((*_RUN, "'")) or _LOOKS_ELSE.search(cell)):
+            doubled = cell.replace('"', '""')
+            return f'="{doubled}"'
+        return tame(cell)
+
+    def amount(self, amount: str) -> "Ours":
+        """An amount of money, which a spreadsheet may add up."""
+        swapped = self.is_for_spreadsheets and self.separator == ";"
+        return Ours(amount.replace(".", ",") if swapped else amount)
+
+
+class Ours(str):
+    """A cell in our own words, which a spreadsheet takes as it is meant: an instant, an amount, an address."""
+
+
+PLAIN = Dialect()
+
+
 def tame(cell: Cell) -> Cell:
-    """A cell that a spreadsheet shows and does not run."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_RUN) else cell
+    """A cell that a spreadsheet shows and does not run; no two cells become one."""
+    return f"'{cell}" if isinstance(cell, str) and (cell.startswith(_RUN) or _TAMED.match(cell)) else cell
 
 
-async def codes(rows: AsyncIterator[ExportedCode], organization: Organization, public_url: str) -> AsyncIterator[bytes]:
+async def codes(
+    rows: AsyncIterator[ExportedCode], organization: Organization, public_url: str, dialect: Dialect = PLAIN
+) -> AsyncIterator[bytes]:
     """Codes as CSV, a piece at a time."""
-    async for piece in _written(CODES, rows, lambda row: _code(row, organization, public_url)):
+    async for piece in _written(CODES, rows, lambda row: _code(row, organization, public_url), dialect):
         yield piece
 
 
-async def claims(rows: AsyncIterator[ExportedClaim]) -> AsyncIterator[bytes]:
+async def claims(rows: AsyncIterator[ExportedClaim], dialect: Dialect = PLAIN) -> AsyncIterator[bytes]:
     """Claims as CSV, a piece at a time; amounts in the currency beside them."""
-    async for piece in _written(CLAIMS, rows, _claim):
+    async for piece in _written(CLAIMS, rows, lambda row: _claim(row, dialect), dialect):
         yield piece
 
 
@@ -74,25 +138,28 @@ def _code(row: ExportedCode, organization: Organization, public_url: str) -> Ite
         _instant(code.ends_at),
         row.reserved_for,
         _instant(code.activated_at),
-        pages.url(public_url, organization, code.id),
+        Ours(pages.url(public_url, organization, code.id)),
         _instant(code.created_at),
+        YES if code.is_enabled else NO,
+        YES if code.needs_activation else NO,
+        json.dumps(code.metadata, ensure_ascii=False) if code.metadata else None,
     )
 
 
-def _claim(row: ExportedClaim) -> Iterable[Cell]:
+def _claim(row: ExportedClaim, dialect: Dialect) -> Iterable[Cell]:
     claim, customer = row.claim, row.customer
     return (
-        ids.pack("Claim", claim.id),
+        Ours(ids.pack("Claim", claim.id)),
         row.code.text,
         row.promotion.reference,
         customer.email,
         customer.first_name,
         customer.last_name,
         claim.order_reference,
-        _amount(claim.order_total, claim.currency),
+        _amount(claim.order_total, claim.currency, dialect),
         claim.currency,
         claim.order_quantity,
-        _amount(claim.discount, claim.currency),
+        _amount(claim.discount, claim.currency, dialect),
         "CLAIMED" if claim.released_at is None else "RELEASED",
         _instant(claim.released_at),
         claim.release_reason,
@@ -102,21 +169,24 @@ def _claim(row: ExportedClaim) -> Iterable[Cell]:
 
 
 def _instant(at: datetime | None) -> str | None:
-    return None if at is None else scalars.write_instant(at)
+    return None if at is None else Ours(scalars.write_instant(at))
 
 
-def _amount(minor: int | None, currency: str | None) -> str | None:
-    return None if minor is None or currency is None else str(money.of_minor(minor, currency).amount)
+def _amount(minor: int | None, currency: str | None, dialect: Dialect) -> str | None:
+    if minor is None or currency is None:
+        return None
+    return dialect.amount(str(money.of_minor(minor, currency).amount))
 
 
 async def _written(
-    header: Iterable[str], rows: AsyncIterator[R], cells: Callable[[R], Iterable[Cell]]
+    header: Iterable[str], rows: AsyncIterator[R], cells: Callable[[R], Iterable[Cell]], dialect: Dialect
 ) -> AsyncIterator[bytes]:
     waiting = io.StringIO(newline="")
-    writer = csv.writer(waiting)
+    waiting.write(dialect.mark)
+    writer = csv.writer(waiting, delimiter=dialect.separator)
     writer.writerow(header)
     async for row in rows:
-        writer.writerow(map(tame, cells(row)))
+        writer.writerow(map(dialect.cell, cells(row)))
         if waiting.tell() >= WRITTEN_AT_A_TIME:
             yield waiting.getvalue().encode()
             waiting.seek(0)
@@ -127,63 +197,70 @@ async def _written(
 # ------------------------------------------------------------------ reading
 
 
-def read_codes(file: BinaryIO) -> Iterator[Row | Refused]:
+def columns(file: BinaryIO, separator: str | None = None) -> set[str]:
+    """The columns that a CSV of codes has. Raises InvalidInput where the file as a whole makes no sense."""
+    with csv_table.reading(file, READ, separator) as table:
+        return set(_known(table.columns))
+
+
+def read_codes(file: BinaryIO, separator: str | None = None) -> Iterator[Row | Refused]:
     """The rows of a CSV of codes, from its beginning; what a row's cells don't say clearly is refused on its line.
 
-    A byte order mark, and semicolons for commas, are taken as they come; lines without a cell are passed over.
-    Raises InvalidInput where the file as a whole makes no sense.
+    Lines and columns without a cell are passed over. Raises InvalidInput where the file as a whole makes no sense.
     """
-    file.seek(0)
-    text = io.TextIOWrapper(file, "utf-8-sig", newline="")
-    try:
-        yield from _rows(text)
-    except UnicodeDecodeError:
-        raise InvalidInput("It is not written in UTF-8.", "file") from None
-    finally:
-        text.detach()
+    with csv_table.reading(file, READ, separator) as table:
+        known = _known(table.columns)
+        for line, cells in table.rows():
+            if isinstance(cells, InvalidInput):
+                yield Refused(line, cells)
+            else:
+                yield _row(line, dict(zip(known, map(_untamed, cells), strict=False)))
 
 
-def _rows(text: io.TextIOWrapper) -> Iterator[Row | Refused]:
-    header = text.readline()
-    delimiter = ";" if ";" in header and "," not in header else ","
-    columns = _columns(next(csv.reader([header], delimiter=delimiter), []))
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
-    line = 2
-    try:
-        for cells in reader:
-            if any(cells):
-                yield _row(line, columns, cells)
-            line = reader.line_num + 2
-    except csv.Error as error:
-        raise InvalidInput(f"The row on line {line} is no CSV: {error}.", "file") from None
-
-
-def _columns(header: list[str]) -> list[str]:
+def _known(columns: list[str]) -> list[str]:
     """The columns in the file's order. Raises InvalidInput."""
-    columns = [cell.strip() for cell in header]
-    known = f"the columns are {', '.join(BROUGHT)}"
+    known = f"the columns are {', '.join(BROUGHT)}, and those of an export"
     for column in columns:
-        if column not in BROUGHT:
-            raise InvalidInput(f"There is no column {column[:80]!r}; {known}.", "file")
-        if columns.count(column) > 1:
+        if column and column not in READ:
+            other = "" if column.isidentifier() else " What separates cells is said with --separator."
+            raise InvalidInput(f"There is no column {column[:80]!r}; {known}.{other}", "file")
+        if column and columns.count(column) > 1:
             raise InvalidInput(f"The column {column!r} is there twice.", "file")
     if "text" not in columns:
         raise InvalidInput(f"The first line must name a column 'text'; {known}.", "file")
+    if {"claims_so_far", "claim_count"} <= set(columns):
+        raise InvalidInput("Of the columns claims_so_far and claim_count a file has one.", "file")
     return columns
 
 
-def _row(line: int, columns: list[str], cells: list[str]) -> Row | Refused:
-    if len(cells) > len(columns):
-        return Refused(line, InvalidInput(f"This row has {len(cells)} cells for {len(columns)} columns."))
-    said = dict(zip(columns, map(_untamed, cells), strict=False))
+def _row(line: int, said: Mapping[str, str]) -> Row | Refused:
+    def cell(column: str) -> str:
+        return said.get(column, "")
+
     try:
+        status = cell("status")
+        if status and status not in STATUSES:
+            raise InvalidInput(f"{status[:50]!r} is no status.", "status")
+        activated_at = _read_instant(cell("activated_at"), "activated_at")
         return Row(
             line,
-            said.get("text", ""),
-            allowed_claims=_allowed(said.get("allowed_claims", "")),
-            starts_at=_read_instant(said.get("starts_at", ""), "starts_at"),
-            ends_at=_read_instant(said.get("ends_at", ""), "ends_at"),
-            claims_so_far=_whole(said.get("claims_so_far", "") or "0", "claims_so_far"),
+            cell("text"),
+            allowed_claims=_allowed(cell("allowed_claims")),
+            starts_at=_read_instant(cell("starts_at"), "starts_at"),
+            ends_at=_read_instant(cell("ends_at"), "ends_at"),
+            claims_so_far=_whole(cell("claims_so_far") or "0", "claims_so_far"),
+            promotion=cell("promotion") or None,
+            claim_count=_whole(cell("claim_count"), "claim_count") if cell("claim_count") else None,
+            is_enabled=_yes(cell("is_enabled"), "is_enabled", unless_said=status != "DISABLED"),
+            needs_activation=_yes(
+                cell("needs_activation"),
+                "needs_activation",
+                unless_said=status == "NOT_ACTIVATED" or activated_at is not None,
+            ),
+            reserved_for=cell("reserved_for") or None,
+            activated_at=activated_at,
+            created_at=_read_instant(cell("created_at"), "created_at"),
+            metadata=_read_json(cell("metadata"), "metadata"),
         )
     except InvalidInput as why:
         return Refused(line, why)
@@ -191,7 +268,10 @@ def _row(line: int, columns: list[str], cells: list[str]) -> Row | Refused:
 
 def _untamed(cell: str) -> str:
     cell = cell.strip(" ")
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_RUN) else cell
+    if _TAMED.match(cell):
+        return cell[1:]
+    literal = _LITERAL.fullmatch(cell)
+    return literal[1].replace('""', '"') if literal else cell
 
 
 def _allowed(cell: str) -> terms.Maybe[int | None]:
@@ -204,6 +284,25 @@ def _whole(cell: str, column: str) -> int:
     if not _WHOLE.fullmatch(cell):
         raise InvalidInput(f"{cell[:50]!r} is no whole number.", column)
     return int(cell)
+
+
+def _yes(cell: str, column: str, unless_said: bool) -> bool:
+    known = {YES: True, "true": True, NO: False, "false": False, "": unless_said}
+    if cell.casefold() not in known:
+        raise InvalidInput(f"{cell[:50]!r} is neither {YES} nor {NO}.", column)
+    return known[cell.casefold()]
+
+
+def _read_json(cell: str, column: str) -> dict[str, Any] | None:
+    if not cell:
+        return None
+    try:
+        read = json.loads(cell)
+    except (ValueError, RecursionError):
+        read = None
+    if not isinstance(read, dict):
+        raise InvalidInput(f"{cell[:50]!r} is no JSON object.", column)
+    return read
 
 
 def _read_instant(cell: str, column: str) -> datetime | None:

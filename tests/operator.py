@@ -1,5 +1,6 @@
 """Somebody who runs `python main.py …`: real processes on a real database."""
 
+import asyncio
 import contextlib
 import os
 import pty
@@ -15,6 +16,8 @@ from typing import Any
 
 import httpx
 
+import db
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -28,6 +31,11 @@ class Operator:
             "TESSERA_DATABASE_URL": database_url or f"sqlite://{folder / 'store.db'}",
             "COLUMNS": "160",
         }
+
+    def with_store(self) -> "Operator":
+        """The same, whose database has its tables, as `migrate` makes them."""
+        asyncio.run(db.migrate(self.environment["TESSERA_DATABASE_URL"]))
+        return self
 
     def run(self, *words: str, code: int = 0) -> str:
         """What a command prints; a failure prints a sentence and no stack."""
@@ -61,7 +69,7 @@ class Operator:
     @contextmanager
     def serving(self, *words: str, **more: Any) -> Iterator[tuple[str, str]]:
         """The printed text of a start, and the address that answers."""
-        process = self.start("serve", "--port", "0", *words, **more)
+        process = self.start("serve", "--create", "--port", "0", *words, **more)
         try:
             assert process.stdout
             assert process.stderr

@@ -43,7 +43,15 @@ class Service:
     def start(self) -> None:
         log = (self.operator.folder / "served.log").open("ab")
         self.process = self.operator.start(
-            "serve", "--port", str(self.port), "--workers", "2", stdout=log, stderr=log, start_new_session=True
+            "serve",
+            "--create",
+            "--port",
+            str(self.port),
+            "--workers",
+            "2",
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
         log.close()
         listening(self.address)
@@ -117,6 +125,7 @@ class Orders:
 
 def prepared(operator: Operator) -> str:
     """An organization with the code SURVIVE, as often as one likes; its secret key."""
+    operator.run("migrate")
     operator.run("organization", "add", "--name", "N", "--identifier", "n")
     (operator.folder / "codes.csv").write_text("text,allowed_claims\nSURVIVE,unlimited\n")
     operator.run("import", "codes", "--organization", "n", "--promotion", "default", "codes.csv")

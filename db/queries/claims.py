@@ -197,13 +197,15 @@ def all_of(organization_id: int) -> QuerySet[Claim]:
 
 
 async def miscounted_codes(organization_id: int) -> list[dict[str, Any]]:
-    """Codes whose counter differs from their standing claims: text, counter, claims."""
+    """Codes whose counter, less the claims without a row, differs from their standing claims: text, counter, claims."""
     return await sql.rows(
         """
-        SELECT code.text AS name, code.claim_count AS counter, COUNT(claim.id) AS claims
+        SELECT code.text AS name, code.claim_count - COALESCE(code.rowless_claim_count, 0) AS counter,
+            COUNT(claim.id) AS claims
         FROM code LEFT JOIN claim ON claim.code_id = code.id AND claim.released_at IS NULL
         WHERE code.organization_id = $1
-        GROUP BY code.id, code.text, code.claim_count HAVING code.claim_count <> COUNT(claim.id)
+        GROUP BY code.id, code.text, code.claim_count, code.rowless_claim_count
+        HAVING code.claim_count - COALESCE(code.rowless_claim_count, 0) <> COUNT(claim.id)
         ORDER BY code.id
         """,
         organization_id,

@@ -18,7 +18,20 @@ _KEYS = deeds.Given(text_key="text")
 _MORE = deeds.Given(id="bigint", claims="bigint")
 _NEW = deeds.Given(text="text", text_key="text")
 _NEW_EACH = deeds.Given(
-    text="text", text_key="text", allowed_claims="int", starts_at="timestamptz", ends_at="timestamptz"
+    text="text",
+    text_key="text",
+    promotion_id="bigint",
+    allowed_claims="int",
+    starts_at="timestamptz",
+    ends_at="timestamptz",
+    claim_count="bigint",
+    rowless_claim_count="bigint",
+    is_enabled="bool",
+    needs_activation="bool",
+    reserved_for_id="bigint",
+    activated_at="timestamptz",
+    created_at="timestamptz",
+    metadata="text",
 )
 
 FOR_CLAIMS = (
@@ -259,29 +272,39 @@ class NewCode(NamedTuple):
 
     text: str
     text_key: str
+    promotion_id: int
     allowed_claims: int | None
     starts_at: datetime | None
     ends_at: datetime | None
+    claim_count: int
+    rowless_claim_count: int | None
+    is_enabled: bool
+    needs_activation: bool
+    reserved_for_id: int | None
+    activated_at: datetime | None
+    created_at: datetime | None
+    metadata: dict[str, Any]
 
 
-async def insert_each(organization_id: int, promotion_id: int, new: Sequence[NewCode], now: datetime) -> set[str]:
+async def insert_each(organization_id: int, new: Sequence[NewCode], now: datetime) -> set[str]:
     """Insert codes that differ in more than their texts, skipping those that exist; the new keys."""
     if not new:
         return set()
     await deeds.plan_once()
+    metadata = Code._meta.fields_map["metadata"]
     inserted = await _NEW_EACH.rows(
         """
-        INSERT INTO code (organization_id, promotion_id, metadata, created_at, updated_at, is_enabled, off_peak,
-            needs_activation, claim_count, text, text_key, allowed_claims, starts_at, ends_at)
-        SELECT $1, $2, $3, $4, $4, true, false, false, 0, text, text_key, allowed_claims, starts_at, ends_at
+        INSERT INTO code (organization_id, updated_at, off_peak, text, text_key, promotion_id, allowed_claims,
+            starts_at, ends_at, claim_count, rowless_claim_count, is_enabled, needs_activation, reserved_for_id,
+            activated_at, created_at, metadata)
+        SELECT $1, $2, false, text, text_key, promotion_id, allowed_claims, starts_at, ends_at, claim_count,
+            rowless_claim_count, is_enabled, needs_activation, reserved_for_id, activated_at, created_at, metadata
         FROM {given} AS new WHERE true
         ON CONFLICT (organization_id, text_key) DO NOTHING
         RETURNING text_key
         """,
-        new,
+        (one._replace(metadata=metadata.to_db_value(one.metadata, Code)) for one in new),
         organization_id,
-        promotion_id,
-        Code._meta.fields_map["metadata"].to_db_value({}, Code),
         now,
     )
     return {row["text_key"] for row in inserted}

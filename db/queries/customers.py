@@ -11,6 +11,7 @@ from db import deeds, paging, sql
 from db.models import Claim, Code, Customer, Job
 
 _EMAILS = deeds.Given(organization_id="bigint", email_key="text")
+_SPOKEN_OF = deeds.Given(email="text", email_key="text")
 _ACTING = deeds.Given(
     id="bigint",
     organization_id="bigint",
@@ -85,6 +86,25 @@ async def ensure(
         now,
     )
     return await Customer.get(organization_id=organization_id, email_key=email_key)
+
+
+async def spoken_of(organization_id: int, emails: Collection[tuple[str, str]], now: datetime) -> dict[str, int]:
+    """The ids of the customers with these addresses (and keys), by key; new ones have not acted themselves yet."""
+    if not emails:
+        return {}
+    await _SPOKEN_OF.rows(
+        """
+        INSERT INTO customer (organization_id, email, email_key, particulars, created_at, updated_at)
+        SELECT $1, email, email_key, '{}', $2, $2 FROM {given} AS new WHERE true ORDER BY email_key
+        ON CONFLICT (organization_id, email_key) DO NOTHING
+        RETURNING id
+        """,
+        {email_key: (email, email_key) for email, email_key in emails}.values(),
+        organization_id,
+        now,
+    )
+    found = await known({(organization_id, email_key) for _, email_key in emails}, hold=True)
+    return {email_key: one.id for (_, email_key), one in found.items()}
 
 
 class Acting(NamedTuple):

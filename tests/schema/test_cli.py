@@ -26,6 +26,12 @@ def operator(tmp_path: Path, bare_url: str) -> Operator:
     return Operator(tmp_path, bare_url)
 
 
+@pytest.fixture
+def established(tmp_path: Path, database_url: str) -> Operator:
+    """An operator whose store has its tables, and nothing in them."""
+    return Operator(tmp_path, database_url)
+
+
 def test_a_first_start_prints_keys_once(operator: Operator) -> None:
     """An empty database gets `demo` with a key of each kind, printed once with the playground's address."""
     with operator.serving() as (printed, address):
@@ -56,8 +62,9 @@ def test_python_main_py_alone_serves(operator: Operator) -> None:
     assert "TESSERA_FAILED_ATTEMPTS_PER_MINUTE" in operator.run(code=1)
 
 
-def test_organizations_and_keys(operator: Operator) -> None:
+def test_organizations_and_keys(established: Operator) -> None:
     """A shop that moves brings its numbers and keys along; `key add` prints the key and nothing else."""
+    operator = established
     operator.run(
         "organization", "add", "--name", "Käserei", "--number", "11111", "--identifier", "kaese", "--account", "123",
         "--currency", "CHF", "--time-zone", "Europe/Zurich",
@@ -98,9 +105,9 @@ def test_organizations_and_keys(operator: Operator) -> None:
         ("nonsense", "nonsense", 2),
     ],
 )
-def test_a_command_that_makes_no_sense(operator: Operator, words: str, says: str, code: int) -> None:
+def test_a_command_that_makes_no_sense(established: Operator, words: str, says: str, code: int) -> None:
     """A wrong command is a sentence that names what is wrong, and an exit code."""
-    assert says in operator.run(*words.split(), code=code)
+    assert says in established.run(*words.split(), code=code)
 
 
 HEAVY = {"db", "resolvers", "schema.graphql", "schema.letters", "fastapi", "strawberry", "tortoise", "uvicorn"}
@@ -159,9 +166,9 @@ async def spoil(url: str) -> None:
         await Promotion.all().update(claim_count=1)
 
 
-def test_verify_says_where_counters_drift(operator: Operator, bare_url: str) -> None:
+def test_verify_says_where_counters_drift(established: Operator, database_url: str) -> None:
     """`verify` is content with a fresh store, and exits with 1 where a counter was spoiled."""
-    operator.run("organization", "add", "--name", "N", "--identifier", "n")
-    assert "equals" in operator.run("verify")
-    asyncio.run(spoil(bare_url))
-    assert "n: promotion default: counts 1 claims, has 0" in operator.run("verify", code=1)
+    established.run("organization", "add", "--name", "N", "--identifier", "n")
+    assert "equals" in established.run("verify")
+    asyncio.run(spoil(database_url))
+    assert "n: promotion default: counts 1 claims, has 0" in established.run("verify", code=1)

@@ -1,5 +1,6 @@
 """`copy`, as an operator outgrows one machine: real processes, real stores, real kills."""
 
+import asyncio
 import os
 import signal
 import sqlite3
@@ -21,7 +22,7 @@ from tests.postgres import Postgres
 @pytest.fixture
 def operator(tmp_path: Path) -> Operator:
     """An operator with a store on SQLite."""
-    return Operator(tmp_path)
+    return Operator(tmp_path).with_store()
 
 
 @pytest.fixture
@@ -147,7 +148,7 @@ def test_memory_does_not_grow_with_the_store(tmp_path: Path, postgres: Postgres)
     peaks = []
     for amount in (15_000, 150_000):
         (tmp_path / str(amount)).mkdir()
-        operator = Operator(tmp_path / str(amount))
+        operator = Operator(tmp_path / str(amount)).with_store()
         with_codes(operator, amount)
         with postgres.bare() as target:
             peaks.append(peak(operator, target))
@@ -178,6 +179,7 @@ def test_a_counter_that_was_wrong_is_told_of(operator: Operator, target: str) ->
 )
 def test_a_copy_that_makes_no_sense(operator: Operator, words: str, says: str, code: int) -> None:
     """A wrong command is a sentence that names what is wrong, and no file is made on the way."""
+    asyncio.run(db.migrate(f"sqlite://{operator.folder / 'a.db'}"))
     operator.environment["TESSERA_DATABASE_URL"] = "sqlite://a.db"
     operator.run("organization", "add", "--name", "N")
     assert says in operator.run("copy", *words.split(), code=code)

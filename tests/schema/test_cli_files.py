@@ -24,7 +24,7 @@ from tests.operator import ROOT, Operator
 @pytest.fixture
 def operator(tmp_path: Path) -> Operator:
     """An operator with an organization `n`."""
-    somebody = Operator(tmp_path)
+    somebody = Operator(tmp_path).with_store()
     somebody.environment["TESSERA_PUBLIC_URL"] = "https://codes.example/"
     somebody.run("organization", "add", "--name", "N", "--identifier", "n")
     return somebody

@@ -27,7 +27,7 @@ MANY = 150_000
 def operator(tmp_path: Path, request: pytest.FixtureRequest) -> Operator:
     """An operator with an organization `n`, on SQLite unless the test asks for a database."""
     url = request.getfixturevalue("database_url") if "database_url" in request.fixturenames else None
-    somebody = Operator(tmp_path, url)
+    somebody = Operator(tmp_path, url).with_store()
     somebody.run("organization", "add", "--name", "N", "--identifier", "n")
     return somebody
 
@@ -132,7 +132,7 @@ def test_a_stopped_command_tells_how_it_goes_on(operator: Operator) -> None:
 def killable(operator: Operator) -> Iterator[tuple["subprocess.Popen[str]", httpx.Client]]:
     """A server, and who speaks to it; the server may be dead by the end."""
     port = free_port()
-    process = operator.start("serve", "--port", str(port))
+    process = operator.start("serve", "--create", "--port", str(port))
     try:
         for line in process.stderr or ():
             if "running on http" in line:

@@ -60,6 +60,9 @@ async def test_a_codes_row() -> None:
         ends_at=ends,
         activated_at=NOW,
         created_at=NOW,
+        is_enabled=False,
+        needs_activation=True,
+        metadata={"a": "ü"},
     )
     bare = Code(id=4, text="b", allowed_claims=None, claim_count=0, created_at=NOW)
     rows = stream(
@@ -70,8 +73,8 @@ async def test_a_codes_row() -> None:
     now = "2026-11-22T12:00:00Z"
     assert written == [
         list(sheets.CODES),
-        ["'-50%, käse", "'=spring", "CLAIMABLE", "2", "1", now, "2026-12-24T23:00:00Z", "'+ada@example.com", now, urls[0], now],
-        ["b", "'=spring", "EXPIRED", "unlimited", "0", "", "", "", "", urls[1], now],
+        ["'-50%, käse", "'=spring", "CLAIMABLE", "2", "1", now, "2026-12-24T23:00:00Z", "'+ada@example.com", now, urls[0], now, "no", "yes", '{"a": "ü"}'],
+        ["b", "'=spring", "EXPIRED", "unlimited", "0", "", "", "", "", urls[1], now, "yes", "no", ""],
     ]  # fmt: skip
 
 
@@ -184,7 +187,7 @@ def test_a_cell_that_is_not_clear_is_refused_on_its_line(cells: str, why: str) -
     assert (bad.line, str(bad.why)) == (3, why)
 
 
-KNOWN = "the columns are text, allowed_claims, starts_at, ends_at, claims_so_far."
+KNOWN = "the columns are text, allowed_claims, starts_at, ends_at, claims_so_far, and those of an export."
 
 
 @pytest.mark.parametrize(

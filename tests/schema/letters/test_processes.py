@@ -32,7 +32,7 @@ async def serving(
     operator: Operator, *words: str
 ) -> AsyncIterator[tuple["subprocess.Popen[str]", str, dict[str, str]]]:
     """A server's process, its address, and the keys it printed; it is gone when the block ends."""
-    process = operator.start("serve", "--port", "0", *words)
+    process = operator.start("serve", "--create", "--port", "0", *words)
     try:
         address, keys = await asyncio.to_thread(_started, process)
         yield process, address, keys
@@ -164,7 +164,7 @@ def test_settings_that_make_no_sense(tmp_path: Path, name: str, value: str, says
 
 def test_the_command_line_tells_of_letters(operator: Operator) -> None:
     """`deliveries` shows what became of letters, `--failed` those that failed, `--retry` queues them once more."""
-    operator.run("organization", "add", "--name", "N", "--identifier", "n")
+    operator.with_store().run("organization", "add", "--name", "N", "--identifier", "n")
 
     async def fail() -> None:
         from db.models import Organization
