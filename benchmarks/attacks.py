@@ -1,6 +1,6 @@
 """Hostile requests, a row each: what a stranger with a public key, or one tenant with a secret key, may send.
 
-A row is data: add yours to ATTACKS. Its requests are sent all at once, and `repeated` times one after another.
+A row is data: add yours to ATTACKS. Of its requests `at_once` are under way at a time, and all of them `repeated` times.
 """
 
 import json
@@ -28,12 +28,13 @@ class Hostile:
 
 @dataclass(frozen=True)
 class Attack:
-    """A row: the case that it is of, what is sent, and the requests that are sent at once."""
+    """A row: the case that it is of, what is sent, and how much of it at once."""
 
     case: str
     what: str
     requests: Callable[[], Sequence[Hostile]]
     repeated: int = 1
+    at_once: int = 200
 
 
 def graphql(query: str, key: str = "PUBLIC", **variables: Any) -> Hostile:
@@ -55,6 +56,14 @@ def raw(body: str | bytes, path: str = "/graphql", key: str = "PUBLIC") -> Calla
 def aliases(number: int, field: str) -> str:
     """One field so many times, each under another name."""
     return " ".join(f"a{n}: {field}" for n in range(number))
+
+
+ASKED = "isClaimable refusals{__typename reason message ...on Ended{endedAt} ...on NotStarted{startsAt} ...on FullyClaimed{allowedClaims}}"
+
+
+def valid(number: int) -> str:
+    """A document of 20 kB that keeps every rule; each number's differs."""
+    return "{" + aliases(99, f'checkCode(input:{{text:"x{number}"}}){{{ASKED}}}') + "}"
 
 
 def fragments(number: int, selection: str = "__typename") -> str:
@@ -120,11 +129,11 @@ DOCUMENTS = [
     Attack("A6", "90 kB of wide letters", one("{" + "𝕏" * 22_000 + "}")),
     Attack("A6", "4 MB of blanks around a document", raw('{"query": "{__typename}"' + " " * 4_100_000 + "}")),
     Attack("A7", "300 valid documents of 20 kB",
-           lambda: [graphql("{" + "__typename " * 1800 + f"a{n}: __typename" + "}") for n in range(50)], 6),
-    Attack("A7", "300 valid documents of 20 kB, as few tokens",
-           lambda: [graphql("{__typename}#" + "x" * 19_000 + str(n)) for n in range(50)], 6),
-    Attack("A7", "the same with a secret key",
-           lambda: [graphql("{" + "__typename " * 1800 + f"a{n}: __typename" + "}", "SECRET") for n in range(50)], 6),
+           lambda: [graphql(valid(n)) for n in range(300)], at_once=4),
+    Attack("A7", "300 valid documents of 20 kB and few tokens",
+           lambda: [graphql("{__typename}#" + "x" * 19_000 + str(n)) for n in range(300)], at_once=4),
+    Attack("A7", "300 valid documents of 20 kB, SECRET",
+           lambda: [graphql(valid(n), "SECRET") for n in range(300)], at_once=4),
 ]  # fmt: skip
 
 VARIABLES = [

@@ -165,7 +165,7 @@ def tried(shop: Shop, honest: Honest, attack: Attack) -> tuple[str, ...]:
     time.sleep(0.1)
     began = time.perf_counter()
     heard: list[Heard] = []
-    with ThreadPoolExecutor(len(requests)) as senders:
+    with ThreadPoolExecutor(min(attack.at_once, len(requests))) as senders:
         for _ in range(attack.repeated):
             heard += senders.map(lambda one: send(shop, one), requests)
     ended = time.perf_counter()

@@ -15,6 +15,8 @@ M = TypeVar("M", bound=Model)
 
 AT_ONCE = 100
 """Parents whose pages are asked for together; SQLite takes 500 questions in a statement, and a parent has up to two."""
+ROWS = 1_000
+"""Rows that those pages may come to: what a statement brings becomes objects in one go."""
 
 
 class Place(NamedTuple):
@@ -56,14 +58,15 @@ async def page(
 async def pages(
     queryset: QuerySet[M], parent: str, parent_ids: Sequence[int], after: Place | None, size: int
 ) -> dict[int, list[M]]:
-    """The same page below each of several parents, AT_ONCE of them in a statement."""
+    """The same page below each of several parents, up to AT_ONCE of them in a statement."""
     if len(parent_ids) == 1:
         return {parent_ids[0]: await page(queryset.filter(**{parent: parent_ids[0]}), after, size)}
     found: dict[int, list[Any]] = defaultdict(list)
-    for start in range(0, len(parent_ids), AT_ONCE):
+    at_once = min(AT_ONCE, max(1, ROWS // size))
+    for start in range(0, len(parent_ids), at_once):
         parts = [
             part
-            for parent_id in parent_ids[start : start + AT_ONCE]
+            for parent_id in parent_ids[start : start + at_once]
             for part in _parts(queryset.filter(**{parent: parent_id}), after, size)
         ]
         for record in sql.models(queryset.model, await sql.statement(*_together(parts))):

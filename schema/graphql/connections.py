@@ -15,6 +15,8 @@ from schema.graphql import ids
 from schema.graphql.context import Info
 
 T = TypeVar("T")
+ROW = 4
+"""Values that cost as much as making an object of a row."""
 OF_ROWS = ("nodes", "edges", "pageInfo")
 """Fields of a connection that its page is fetched for."""
 DEFAULT, LARGEST = 50, 100
@@ -61,7 +63,7 @@ async def connect(
     rows = await browse.page(found, place, size) if asks_for(info, *OF_ROWS) else []
     if found.model is Code and asks_for(info, "status", "promotion"):
         await info.context.know_promotions(rows)
-    return _page(rows, of, first, after, found.count)
+    return await _page(info, rows, of, first, after, found.count)
 
 
 async def connect_below(
@@ -84,7 +86,7 @@ async def connect_below(
     async def count() -> int:
         return await info.context.count_below(key, found, parent, number)
 
-    return _page(rows, of, first, after, count)
+    return await _page(info, rows, of, first, after, count)
 
 
 def asks_for(info: Info, *names: str) -> bool:
@@ -111,7 +113,8 @@ def _size(first: int) -> int:
     return first
 
 
-def _page(
+async def _page(
+    info: Info,
     rows: list[Any],
     of: Callable[[Any], T],
     first: int,
@@ -119,17 +122,16 @@ def _page(
     count: Callable[[], Awaitable[int]],
 ) -> Connection[T]:
     shown = rows[:first]
-    return Connection(
-        rows=shown,
-        nodes=[of(row) for row in shown],
-        page_info=PageInfo(
-            has_next_page=len(rows) > first,
-            has_previous_page=after is not None,
-            start_cursor=_cursor(shown[0]) if shown else None,
-            end_cursor=_cursor(shown[-1]) if shown else None,
-        ),
-        counting=count,
+    page_info = PageInfo(
+        has_next_page=len(rows) > first,
+        has_previous_page=after is not None,
+        start_cursor=_cursor(shown[0]) if shown else None,
+        end_cursor=_cursor(shown[-1]) if shown else None,
     )
+    if info.context.turns.is_long:
+        await info.context.turns.turn(ROW * len(shown))
+    nodes = [of(row) for row in shown]
+    return Connection(rows=shown, nodes=nodes, page_info=page_info, counting=count)
 
 
 def _cursor(row: Any) -> str:

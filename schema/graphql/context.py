@@ -1,5 +1,6 @@
 """What GraphQL's resolvers share during one request: the caller, and rows fetched in batches."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
@@ -15,8 +16,11 @@ from resolvers.browse import Place
 from resolvers.terms import Person
 from schema import context
 from schema.context import Caller
+from schema.graphql.turns import Turns
 
 T = TypeVar("T")
+FETCHED = 500
+"""Rows, or parents of pages, that are asked for together at most: all who wait for them go on in one moment."""
 
 
 @dataclass
@@ -24,9 +28,11 @@ class Context:
     """One document's: `introduced` are the customers that it named with a public key, by address."""
 
     caller: Caller
+    turns: Turns = field(default_factory=Turns)
     introduced: dict[str, Person] = field(default_factory=dict)
     _promotions: dict[int, Promotion] = field(default_factory=dict)
     _loaders: dict[Hashable, DataLoader[int, Any]] = field(default_factory=dict)
+    _fetching: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
 
     def demand(self, right: Right) -> None:
         """Raises NotAdmitted when the caller's key is not good for that."""
@@ -94,11 +100,12 @@ class Context:
         self, key: Hashable, load: Callable[[Sequence[int]], Awaitable[dict[int, Any]]], absent: Any = None
     ) -> DataLoader[int, Any]:
         async def in_order(ids: list[int]) -> list[Any]:
-            found = await load(ids)
+            async with self._fetching:  # many rows come one FETCHED after another, and not all of them in one moment
+                found = await load(ids)
             return [found.get(number, absent) for number in ids]
 
         if key not in self._loaders:
-            self._loaders[key] = DataLoader(load_fn=in_order)
+            self._loaders[key] = DataLoader(load_fn=in_order, max_batch_size=FETCHED)
         return self._loaders[key]
 
 

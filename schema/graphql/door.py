@@ -4,8 +4,9 @@ The handler is our own, over strawberry's schema: beside a small document, Straw
 again in bookkeeping that nothing here needs (docs/performance.md).
 """
 
+import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -21,7 +22,7 @@ from resolvers.refusals import TooManyAttempts
 from schema import bounds, faults
 from schema import context as speaking
 from schema.context import Caller, NoOrganization, NotAdmitted
-from schema.graphql import asked, calling, execution, one_of, playground
+from schema.graphql import asked, calling, execution, limits, one_of, playground
 from schema.graphql.asked import Asked, NotUnderstood, PersistedQueryNotSupported
 from schema.graphql.context import Context
 from schema.graphql.documents import AT_ONCE, Document, Documents, NotGood
@@ -30,6 +31,7 @@ from schema.graphql.mutation import Mutation
 from schema.graphql.query import Query
 from schema.graphql.refusals import Refusal
 from schema.graphql.scalars import SCALARS
+from schema.graphql.turns import Turns
 from schema.graphql.types import NODES
 
 schema = strawberry.Schema(
@@ -41,6 +43,10 @@ schema = strawberry.Schema(
 calling.quicken(schema._schema, schema.config)
 one_of.mark(schema._schema)
 documents = Documents(schema)
+SHORT = 50_000
+"""Letters of an answer that are written in one go."""
+DEEP = 3 * limits.DEPTH
+"""Objects and lists within each other that a document asks for; what is deeper is somebody's metadata."""
 WRITER = json.JSONEncoder(separators=(",", ":"))
 
 
@@ -107,15 +113,23 @@ async def _run(told: Asked, context: Context, method: str, media_type: str) -> R
         raise NotUnderstood("The document has no such operation, or several, and `operationName` tells which.")
     if operation.operation is not OperationType.QUERY and method != "POST":
         return said(405, "By GET only queries are answered.", "BAD_REQUEST", media_type, {"Allow": "POST"})
-    done = await execution.run(
-        schema._schema, document.parsed, operation, document.plan(operation), told.variables or {}, context
-    )
-    if isinstance(done, list):
-        return _refused(done, in_public, media_type)
-    errors = [worded(error, in_public) for error in done.errors or ()]
-    if any(error.extensions and error.extensions.get("code") == faults.Away.code for error in errors):
-        raise faults.Away  # a part of the answer would look like the whole
-    return _written(done.data, errors, media_type)
+    is_query = operation.operation is OperationType.QUERY  # what is done is told, however much it is
+    turns = context.turns = Turns(document.cells, limits.CELLS if is_query else None)
+    async with turns.admitted():
+        plan = document.plan(operation)
+        done = await execution.run(
+            schema._schema, document.parsed, operation, plan, told.variables or {}, context, turns
+        )
+        if isinstance(done, list):
+            return _refused(done, in_public, media_type)
+        errors = [worded(error, in_public) for error in done.errors or ()]
+        if any(error.extensions and error.extensions.get("code") == faults.Away.code for error in errors):
+            raise faults.Away  # a part of the answer would look like the whole
+        answer: dict[str, Any] = {"data": done.data}
+        if errors:
+            answer["errors"] = [error.formatted for error in errors]
+        written = await in_pieces(answer) if turns.is_long else WRITER.encode(answer)
+    return Response(written, 200, None, f"{media_type}; charset=utf-8")
 
 
 async def _read(text: str, caller: Caller) -> Document:
@@ -153,12 +167,46 @@ def _refused(errors: Sequence[GraphQLError], in_public: bool, media_type: str) -
     return _sent({"data": None, "errors": told}, 200, media_type)
 
 
-def _written(data: dict[str, Any] | None, errors: Sequence[GraphQLError], media_type: str) -> Response:
-    """The answer of a document that ran."""
-    answer: dict[str, Any] = {"data": data}
-    if errors:
-        answer["errors"] = [error.formatted for error in errors]
-    return _sent(answer, 200, media_type)
+async def in_pieces(answer: dict[str, Any]) -> bytes:
+    """A long answer as it is sent; between two pieces the loop goes on."""
+    written = bytearray()
+    for piece in _pieces(answer):
+        written += piece.encode()
+        if len(piece) > SHORT:
+            await asyncio.sleep(0)
+    return bytes(written)
+
+
+def _pieces(value: Any) -> Iterator[str]:
+    """What a value is in JSON, a row or more at a time."""
+    buffer = ""
+    for piece in _written(value):
+        buffer += piece
+        if len(buffer) > SHORT:
+            yield buffer
+            buffer = ""
+    yield buffer
+
+
+def _written(value: Any, deep: int = 0) -> Iterator[str]:
+    if deep > DEEP:
+        yield WRITER.encode(value)
+    elif isinstance(value, dict) and any(isinstance(one, dict | list) for one in value.values()):
+        before = "{"
+        for name, member in value.items():
+            yield f"{before}{WRITER.encode(name)}:"
+            yield from _written(member, deep + 1)
+            before = ","
+        yield "}"
+    elif isinstance(value, list) and value:
+        before = "["
+        for member in value:
+            yield before
+            yield from _written(member, deep + 1)
+            before = ","
+        yield "]"
+    else:
+        yield WRITER.encode(value)
 
 
 def said(status: int, message: str, code: str, media_type: str, headers: dict[str, str] | None = None) -> Response:

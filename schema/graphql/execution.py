@@ -24,6 +24,10 @@ from graphql.pyutils import Path, gather_with_cancel
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 
 from schema.graphql.plans import Plan, Shape, Step
+from schema.graphql.turns import LONG_LIST, Turns
+
+AT_ONCE = 10
+"""Questions of one document that are asked at once: as many more would keep everybody else from the database."""
 
 
 async def run(
@@ -33,6 +37,7 @@ async def run(
     plan: Plan | None,
     said: dict[str, Any],
     context: Any = None,
+    turns: Turns | None = None,
 ) -> ExecutionResult | list[GraphQLError]:
     """Data and errors of an operation; or what is wrong with the values said for its variables, and nothing has run."""
     values = plan.variables.values(said) if plan is not None and plan.variables is not None else None
@@ -46,13 +51,20 @@ async def run(
             default_field_resolver, default_type_resolver, default_field_resolver,
             is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
         )  # fmt: skip
-    return made if isinstance(made, list) else await made.answer(plan)
+    if isinstance(made, list):
+        return made
+    made.turns = turns or Turns()
+    try:
+        return await made.answer(plan)  # type: ignore[no-any-return]
+    finally:
+        made.async_helpers = None  # these refer back: a circle that held on to the document and all that was answered
 
 
 class Executor(LongWay[Any]):
     """Runs one document once."""
 
     plan: Plan
+    turns: Turns
 
     async def answer(self, plan: Plan | None) -> ExecutionResult:
         """Data and errors; without a plan on the long way."""
@@ -68,10 +80,10 @@ class Executor(LongWay[Any]):
         return ExecutionResult(data, self.collected_errors.errors or None)
 
     async def _run(self, steps: list[Step]) -> dict[str, Any]:
-        """Questions at once; deeds one after another, as a later one may lean on an earlier one."""
+        """Some questions at once; deeds one after another, as a later one may lean on an earlier one."""
         data: dict[str, Any] = {}
-        together = [steps] if self.operation.operation is OperationType.QUERY else [[step] for step in steps]
-        for now in together:
+        at_once = AT_ONCE if self.operation.operation is OperationType.QUERY else 1
+        for now in (steps[start : start + at_once] for start in range(0, len(steps), at_once)):
             answers = self._select(now, self.root_value, None)
             data |= await answers if self.is_awaitable(answers) else answers
         return data
@@ -138,6 +150,8 @@ class Executor(LongWay[Any]):
         return kind
 
     def _list(self, step: Step, shape: Shape, path: Path, values: Any) -> Any:
+        if self.turns.is_long or (isinstance(values, list) and len(values) > LONG_LIST):
+            return self._list_in_turns(step, shape, path, values)
         answers: list[Any] = []
         waiting: list[int] = []
         try:
@@ -149,6 +163,59 @@ class Executor(LongWay[Any]):
             self._leave(answers, waiting)
             raise
         return self._gathered(answers, waiting) if waiting else answers
+
+    async def _list_in_turns(self, step: Step, shape: Shape, path: Path, values: Any) -> Any:
+        """The same, a piece at a time."""
+        self.turns.is_long = True
+        answers: list[Any] = []
+        waiting: list[int] = []
+        try:
+            for place, value in enumerate(values):
+                width = self._width(step, shape.member, value)
+                self.turns.count(width)
+                await self.turns.turn(width)
+                answers.append(self._member(step, shape.member, Path(path, place, None), value))
+                if self.is_awaitable(answers[place]):
+                    waiting.append(place)
+        except BaseException:
+            self._leave(answers, waiting)
+            raise
+        return await self._gathered(answers, waiting) if waiting else answers
+
+    def _width(self, step: Step, shape: Shape, value: Any) -> int:
+        """How many values are selected of a list's member itself."""
+        known: Any = step.kinds.get(type(value)) if shape.kind == "abstract" else shape.bare
+        return len(step.below.get(known, ())) or 1  # of the first one nothing is known yet
+
+    def complete_list_value(
+        self, return_type: Any, field_details_list: Any, info: Any, path: Path, result: Any, position_context: Any
+    ) -> Any:
+        """A list of a document without a plan, as graphql-core makes it; a long one a piece at a time."""
+        told = return_type, field_details_list, info, path, result, position_context
+        if not isinstance(result, list) or not (self.turns.is_long or len(result) > LONG_LIST):
+            return super().complete_list_value(*told)
+        if any(self.is_awaitable(value) for value in result):
+            return super().complete_list_value(*told)
+        return self._complete_in_turns(*told)
+
+    async def _complete_in_turns(
+        self, return_type: Any, field_details_list: Any, info: Any, path: Path, result: Any, position_context: Any
+    ) -> list[Any]:
+        self.turns.is_long = True
+        answers: list[Any] = []
+        waiting: list[int] = []
+        width = sum(len(one.node.selection_set.selections) for one in field_details_list if one.node.selection_set) or 1
+        try:
+            for place, value in enumerate(result):
+                told = return_type.of_type, field_details_list, info, path.add_key(place, None), position_context
+                self.turns.count(width)
+                await self.turns.turn(3 * width)  # this way costs more
+                if self.complete_list_item_value(value, answers, *told):
+                    waiting.append(place)
+        except BaseException:
+            self._leave(answers, waiting)
+            raise
+        return await self._gathered(answers, waiting) if waiting else answers
 
     def _member(self, step: Step, shape: Shape, path: Path, value: Any) -> Any:
         try:

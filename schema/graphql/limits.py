@@ -44,6 +44,17 @@ LISTS: Mapping[tuple[str, str], int] = {
 }
 """The most rows of lists that are no pages; others are short, or bounded as they are answered."""
 
+OF_THE_SCHEMA: Mapping[str, int] = {
+    "types": 150,
+    "fields": 12,
+    "inputFields": 8,
+    "enumValues": 10,
+    "args": 3,
+    "possibleTypes": 10,
+    "directives": 8,
+}
+"""About how long the lists are that tell of the schema itself."""
+
 NO_INTROSPECTION: tuple[type[ASTValidationRule], ...] = tuple(DisableIntrospection().validation_rules)
 
 
@@ -178,6 +189,8 @@ def _rows(node: FieldNode, parent: Any, known: Any) -> int:
     given = [argument.value for argument in node.arguments or () if argument.name.value == "ids"]
     if given and isinstance(given[0], ListValueNode):
         return min(len(given[0].values), LARGEST)
+    if parent.name.startswith("__"):
+        return OF_THE_SCHEMA.get(node.name.value, 1)
     return LISTS.get((parent.name, node.name.value), 1)
 
 

@@ -6,9 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
-from schema.graphql import asked, documents, text_limits
+from db.models import Organization
+from schema.graphql import asked, documents, door, limits, text_limits
 from schema.graphql.door import schema
 from schema.throttle import Attempts
+from tests import make
 from tests.speaker import Speaker
 
 SMALL = 10_000
@@ -288,3 +290,58 @@ def test_a_text_is_looked_at_in_linear_steps() -> None:
         assert 1 <= text_limits.tokens(text[: text_limits.LETTERS]) <= text_limits.TOKENS
     with pytest.raises(documents.GraphQLError, match="tokens"):
         text_limits.tokens('"' * 90_000)
+
+
+@pytest.mark.case("A5")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"data": None},
+        {"data": {}},
+        {"data": {"a": [], "b": {}, "c": [[], [{}]], "d": "x" * 120_000, "e": '\ud83d ü " \\'}},
+        {
+            "data": {
+                "codes": {"nodes": [{"id": str(n), "none": None, "yes": True, "in": {"n": n}} for n in range(3_000)]}
+            }
+        },
+        {
+            "data": {"metadata": json.loads("[" * 900 + '{"a":1}' + "]" * 900)},
+            "errors": [{"message": "m", "path": ["a", 1]}],
+        },
+    ],
+)
+async def test_a_long_answer_is_written_as_a_short_one(answer: dict[str, Any]) -> None:
+    """In pieces, and to the letter."""
+    assert (await door.in_pieces(answer)).decode() == door.WRITER.encode(answer)
+
+
+@pytest.mark.case("A5")
+async def test_pages_that_nobody_looks_into_are_not_fetched(secret: Speaker, organization: Organization) -> None:
+    """How many there are is told without fetching them, so a document can't have rows fetched that it isn't counted."""
+    await make.promotion(organization, "A", "B")
+    asked = "{ promotions { nodes { codes { totalCount pageInfo { hasNextPage endCursor } } } } codes { totalCount } }"
+    answer = await secret.ask(asked)
+    assert answer["codes"] == {"totalCount": 2}
+    assert sorted(one["codes"]["totalCount"] for one in answer["promotions"]["nodes"]) == [0, 2]
+    assert any(one["codes"]["pageInfo"]["endCursor"] for one in answer["promotions"]["nodes"])
+
+
+SIZES = {
+    "{codes{totalCount}}": (0, 2),
+    "{codes{nodes{id text}}}": (50, 151),
+    "{codes(first:7){edges{cursor node{id}}}}": (7, 29),
+    "query($n:Int){codes(first:$n){nodes{id}}}": (100, 201),
+    "{codes(first:7){...F}} fragment F on CodeConnection{...{nodes{id}}}": (7, 15),
+    "{promotions(first:10){nodes{codes(first:10){nodes{id}}}}}": (110, 221),
+    '{nodes(ids:["a","b"]){id}}': (2, 3),
+    "query($i:[ID!]!){nodes(ids:$i){id}}": (100, 101),
+    'mutation{sendCode(input:{text:"a" recipients:[]}){...on CodeSent{deliveries{id}}}}': (10_000, 10_002),
+}
+
+
+@pytest.mark.case("A5")
+@pytest.mark.parametrize("document", SIZES)
+def test_rows_and_values_are_counted_before_a_document_runs(document: str) -> None:
+    """Pages at their largest, through fragments, and the lists of mutations."""
+    found = limits.size(schema._schema, documents.parse(document))
+    assert (found.rows, found.cells) == SIZES[document]

@@ -16,6 +16,7 @@ from schema.graphql import calling
 from schema.graphql.execution import Executor, run
 from schema.graphql.plans import plan, reading
 from schema.graphql.scalars import SCALARS
+from schema.graphql.turns import LARGE, LONG, LONG_LIST, PIECE, Turns
 
 
 @strawberry.enum
@@ -172,7 +173,7 @@ schema = ours._schema
 calling.quicken(schema, ours.config)
 
 
-async def told(document: str, by_plan: bool, variables: dict[str, Any]) -> Any:
+async def told(document: str, by_plan: bool, variables: dict[str, Any], values: int = 0) -> Any:
     NOTED.clear()
     parsed = parse(document)
     assert validate(schema, parsed) == []
@@ -180,7 +181,7 @@ async def told(document: str, by_plan: bool, variables: dict[str, Any]) -> Any:
     assert isinstance(operation, OperationDefinitionNode)
     planned = plan(schema, parsed, operation) if by_plan else None
     assert (planned is not None) is by_plan
-    done = await run(schema, parsed, operation, planned, variables)
+    done = await run(schema, parsed, operation, planned, variables, turns=Turns(values))
     if isinstance(done, list):
         return None, [], [error.formatted for error in done]
     order = list(done.data) if done.data else []
@@ -223,6 +224,103 @@ DOCUMENTS = [
 async def test_a_plan_says_what_graphql_core_says(document: str, variables: dict[str, Any]) -> None:
     """Data, its order, and every error with its words and path; of good things and broken ones."""
     assert str(await told(document, True, variables)) == str(await told(document, False, variables))
+
+
+@pytest.mark.case("A5")
+@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("by_plan", [True, False])
+async def test_a_long_answer_is_the_same_answer(document: str, by_plan: bool) -> None:
+    """Made in pieces, by plan and by graphql-core, it has the same data and errors, these in the order of their lists."""
+    data, order, errors = await told(document, by_plan, {}, LONG + 1)
+    their_data, their_order, their_errors = await told(document, False, {})
+    assert (str(data), order) == (str(their_data), their_order)
+    assert sorted(map(str, errors)) == sorted(map(str, their_errors))
+
+
+async def passes_during(document: str, by_plan: bool, values: int, **variables: Any) -> int:
+    """How often others come to be served while a document is run."""
+    passes = 0
+
+    async def serve_others() -> None:
+        nonlocal passes
+        while True:
+            await asyncio.sleep(0)
+            passes += 1
+
+    others = asyncio.create_task(serve_others())
+    try:
+        await told(document, by_plan, variables, values)
+    finally:
+        others.cancel()
+    return passes
+
+
+@pytest.mark.case("A5")
+@pytest.mark.parametrize("by_plan", [True, False])
+async def test_a_long_answer_lets_others_be_served(by_plan: bool) -> None:
+    """Once a piece: many short lists of one document as well as one long list."""
+    lists = " ".join(f"a{n}: words(many: 100)" for n in range(100))
+    assert await passes_during(f"{{ {lists} }}", by_plan, 100 * 100) >= 100 * 100 // PIECE - 1
+    assert await passes_during("{ words(many: 5000) }", by_plan, 1) >= 5_000 // PIECE - 1
+    assert await passes_during(f"{{ words(many: {LONG_LIST}) }}", by_plan, 1) <= 3
+
+
+@pytest.mark.case("A5")
+async def test_few_large_answers_are_made_at_once() -> None:
+    """Their memory adds up: the third begins when one of two has ended."""
+    order: list[str] = []
+
+    async def answer(name: str, until: asyncio.Event) -> None:
+        async with Turns(LARGE + 1).admitted():
+            order.append(name)
+            await until.wait()
+
+    done = [asyncio.Event() for _ in "abc"]
+    tasks = [asyncio.create_task(answer(name, event)) for name, event in zip("abc", done, strict=True)]
+    await asyncio.sleep(0)
+    assert order == ["a", "b"]
+    async with Turns(LARGE).admitted():
+        order.append("short")
+    done[1].set()
+    await tasks[1]
+    await asyncio.sleep(0)
+    assert order == ["a", "b", "short", "c"]
+    for event in done:
+        event.set()
+    await asyncio.gather(*tasks)
+
+
+@pytest.mark.case("A5")
+@pytest.mark.parametrize("by_plan", [True, False])
+async def test_values_are_counted_as_they_are_made(by_plan: bool) -> None:
+    """What no document tells beforehand, as the length of a list that is no page, has an end too."""
+    parsed = parse("{ words(many: 600) }")
+    operation = parsed.definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
+    planned = plan(schema, parsed, operation) if by_plan else None
+    for most, errors in ((600, 0), (599, 1)):
+        done = await run(schema, parsed, operation, planned, {}, turns=Turns(0, most))
+        assert isinstance(done, ExecutionResult)
+        assert len(done.errors or ()) == errors
+
+
+@pytest.mark.case("A7")
+async def test_a_run_leaves_no_circles_behind() -> None:
+    """What refers to itself waits for the garbage collector, with the document and the answer that it holds."""
+    import gc
+
+    parsed = parse("{ one { name } }")
+    operation = parsed.definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
+    planned = plan(schema, parsed, operation)
+    await run(schema, parsed, operation, planned, {})
+    gc.collect()
+    gc.disable()
+    try:
+        await run(schema, parsed, operation, planned, {})
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 HEARING = [
