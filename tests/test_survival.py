@@ -9,15 +9,17 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 
+from tests import chaos
 from tests.operator import Operator, listening
-from tests.postgres import Server, free_port
+from tests.postgres import Server, asked, free_port
 from tests.speaker import Speaker
 
 pytestmark = pytest.mark.xdist_group("survival")
@@ -244,3 +246,124 @@ def test_a_service_does_not_start_without_its_database(tmp_path: Path) -> None:
     operator = Operator(tmp_path, f"postgres://nobody@127.0.0.1:{free_port()}/nothing")
     for words in (["serve"], ["verify"], ["migrate"]):
         assert "can't be reached" in operator.run(*words, code=1)
+
+
+# ------------------------------------------------------------------ chaos
+
+
+OPERATIONS = 5_000
+STRIKES = 10
+
+
+class Chaos:
+    """Strikes at random: kills services, one of their processes, PostgreSQL's backends, PostgreSQL itself; or stops one."""
+
+    def __init__(self, services: list[Service], server: Server | None, drawn: random.Random) -> None:
+        self.services, self.server, self.random = services, server, drawn
+        self.strikes = [self.kill_a_service, self.kill_a_worker]
+        if server:
+            self.strikes += [self.kill_a_backend, self.end_backends, self.stop_a_backend, self.kill_postgres]
+        self.struck: list[str] = []
+
+    def strike(self) -> None:
+        """Each kind in turn, in an order of their own."""
+        if len(self.struck) % len(self.strikes) == 0:
+            self.random.shuffle(self.strikes)
+        strike = self.strikes[len(self.struck) % len(self.strikes)]
+        self.struck.append(strike.__name__)
+        strike()
+
+    def kill_a_service(self) -> None:
+        service = self.random.choice(self.services)
+        service.kill()
+        service.start()
+
+    def kill_a_worker(self) -> None:
+        """The service starts another."""
+        service = self.random.choice(self.services)
+        assert service.process is not None
+        kill(self.random.choice(serving(service.process.pid)), signal.SIGKILL)
+
+    def kill_a_backend(self) -> None:
+        """PostgreSQL ends all others as well then, and recovers."""
+        kill(self.random.choice(self.backends()), signal.SIGKILL)
+
+    def end_backends(self) -> None:
+        """As an administrator does, in the middle of whatever they do."""
+        for pid in self.backends():
+            kill(pid, signal.SIGTERM)
+
+    def stop_a_backend(self) -> None:
+        """For longer than a batch waits for it."""
+        pid = self.random.choice(self.backends())
+        kill(pid, signal.SIGSTOP)
+        time.sleep(6)
+        kill(pid, signal.SIGCONT)
+
+    def kill_postgres(self) -> None:
+        assert self.server is not None
+        self.server.kill()
+        time.sleep(self.random.random())
+        self.server.start()
+
+    def backends(self) -> list[int]:
+        """The processes that serve ours; none while PostgreSQL recovers, so they are waited for."""
+        assert self.server is not None
+        question = (
+            "SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE client_port > 0 AND pid <> pg_backend_pid()"
+        )
+        for _ in range(200):
+            with suppress(OSError, asyncpg.PostgresError):
+                if (told := asked(self.server.url, question)) != "None":
+                    return [int(pid) for pid in told.split()]
+            time.sleep(0.1)
+        raise TimeoutError("no backend")
+
+
+def kill(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def serving(parent: int) -> list[int]:
+    """The processes of a service that answer, without the one that looks after them."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [int(pid) for pid in children if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+
+
+@pytest.mark.slow
+@pytest.mark.case("4")
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_in_chaos_no_answer_is_lost_none_is_doubled_and_no_limit_is_passed(kind: str, tmp_path: Path) -> None:
+    """Thousands of random operations, most of them claims, with kills in between; then the diary is held against the store."""
+    seed = int(os.environ.get("TESSERA_CHAOS_SEED", time.time_ns() % 10**9))
+    print(f"TESSERA_CHAOS_SEED={seed}")
+    # Kills need no disk that is synchronous: the kernel goes on.
+    with Server(fsync="off").running() if kind == "postgres" else nullcontext() as server:
+        operator = Operator(tmp_path, server.url if server else None)
+        operator.run("organization", "add", "--name", "N", "--identifier", "n")
+        key = operator.run("key", "add", "--organization", "n", "--kind", "secret").strip()
+        with Service(operator).running() as one, Service(operator).running() as two:
+            chaos.prepare(one.address, key)
+            crowd = chaos.Crowd(key, [one.address, two.address], seed)
+            strikes = Chaos([one, two], server, random.Random(seed))  # noqa: S311
+            asyncio.run(with_strikes(crowd, strikes))
+            chaos.check(operator, one.address, crowd.diary, key)
+        told = crowd.diary
+        print(f"{sum(told.operations.values())} operations, asked again {told.asked_again} times; {strikes.struck}")
+        assert sum(told.operations.values()) == OPERATIONS
+        assert told.asked_again > 0
+        assert len(strikes.struck) == STRIKES
+
+
+async def with_strikes(crowd: chaos.Crowd, strikes: Chaos) -> None:
+    """All operations, with so many strikes spread over them."""
+
+    async def strike() -> None:
+        for number in range(1, STRIKES + 1):
+            while crowd.diary.operations.total() < OPERATIONS * number // (STRIKES + 1):
+                await asyncio.sleep(0.01)
+            await asyncio.to_thread(strikes.strike)
+
+    async with asyncio.timeout(600):
+        await asyncio.gather(crowd.work(OPERATIONS, CLIENTS), strike())

@@ -1,0 +1,260 @@
+"""Random work on services that are killed meanwhile, and a diary of their answers that is held against the store.
+
+Each operation is asked again and again until it is answered, as a client does that hears 503 or nothing; now and then
+once more, as if the answer got lost. What is random is drawn from one seed.
+"""
+
+import asyncio
+import csv
+import io
+import random
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+import httpx
+
+from tests.operator import Operator
+from tests.speaker import Json, Speaker
+
+PLACES = {"HOT": 400, "GIVE": 40}
+"""Claims that a code's promotion, or the code itself, allows in all."""
+PER_CUSTOMER = 3
+BUYERS, FEW = 60, 150
+
+PROMOTIONS: list[Json] = [
+    {"reference": "hot", "codes": ["HOT"], "limits": {"perCode": None, "perPromotion": PLACES["HOT"]}},
+    {"reference": "give", "codes": ["GIVE"], "limits": {"perCode": PLACES["GIVE"]}},
+    {
+        "reference": "person",
+        "codes": ["PERSON"],
+        "limits": {"perCode": None, "perCustomer": PER_CUSTOMER, "perCustomerAndCode": PER_CUSTOMER},
+    },
+    {"reference": "few", "codes": [f"FEW{number}" for number in range(FEW)], "limits": {"perCode": 1}},
+    {"reference": "lancero", "codes": ["LANCERO"], "limits": {"perCode": None}},
+    {"reference": "issued", "limits": {"perCode": 1}},
+]
+CLIENT: ContextVar[httpx.AsyncClient] = ContextVar("client")
+"""The present task's."""
+
+
+@dataclass
+class Diary:
+    """What was answered: claims by their order, codes by what made them."""
+
+    claims: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    refused: set[str] = field(default_factory=set)
+    released: set[str] = field(default_factory=set)
+    lancero: set[str] = field(default_factory=set)
+    made: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    deleted: set[str] = field(default_factory=set)
+    sent: set[tuple[str, str]] = field(default_factory=set)
+    operations: Counter[str] = field(default_factory=Counter)
+    asked_again: int = 0
+
+
+class Crowd:
+    """Clients who do random work."""
+
+    def __init__(self, key: str, addresses: list[str], seed: int) -> None:
+        self.key, self.addresses, self.random = key, addresses, random.Random(seed)  # noqa: S311
+        self.diary = Diary()
+        self.numbers = iter(range(10**9))
+        self.can_be_released: list[tuple[str, str]] = []
+        self.can_be_deleted: list[str] = []
+        self.operations: list[tuple[int, Callable[[], Awaitable[None]]]] = [
+            (40, self.claim_hot),
+            (10, self.claim_as_a_buyer),
+            (10, self.claim_one_of_few),
+            (8, self.claim_to_give),
+            (6, self.release),
+            (8, self.claim_at_lancero),
+            (8, self.check),
+            (3, self.generate),
+            (2, self.issue),
+            (2, self.delete),
+            (1, self.update),
+            (2, self.send),
+        ]
+
+    async def work(self, number: int, clients: int) -> None:
+        """Do that many operations, so many at a time."""
+        weights = [weight for weight, _ in self.operations]
+        drawn = iter(self.random.choices([one for _, one in self.operations], weights, k=number))
+
+        async def go_on() -> None:
+            async with httpx.AsyncClient(timeout=25, verify=False) as client:  # noqa: S501
+                CLIENT.set(client)
+                for operation in drawn:
+                    await operation()
+                    self.diary.operations[operation.__name__] += 1
+
+        await asyncio.gather(*(go_on() for _ in range(clients)))
+
+    async def do(self, deed: str, selection: str, said: Json) -> Json:
+        """A mutation's outcome, asked for until it is answered, and now and then once more."""
+        kind = deed[0].upper() + deed[1:] + "Input"
+        body = {
+            "query": f"mutation ($input: {kind}!) {{ {deed}(input: $input) {{ __typename {selection} }} }}",
+            "variables": {"input": said},
+        }
+        answer = await self.asked(lambda client: Speaker(client, self.key).post(body))
+        told = answer.json()
+        assert "errors" not in told, told
+        return dict(told["data"][deed])
+
+    async def asked(self, ask: Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]) -> httpx.Response:
+        client = CLIENT.get()
+        while True:
+            client.base_url = httpx.URL(self.random.choice(self.addresses))
+            try:
+                answer = await ask(client)
+            except httpx.TransportError:
+                answer = None
+            if answer is None or answer.status_code == 503:
+                self.diary.asked_again += 1
+                await asyncio.sleep(0.05)
+            elif self.random.random() < 0.1:
+                continue  # the answer got lost on its way, thinks the client
+            else:
+                assert answer.status_code < 500, answer.text
+                return answer
+
+    # ------------------------------------------------------------------ operations
+
+    async def claim(self, text: str, email: str) -> tuple[str, str, str]:
+        """An order of its own; the outcome's kind, the order and the claim's id."""
+        reference = f"O-{next(self.numbers)}"
+        order = {"reference": reference, "total": {"amount": "10.00", "currency": "EUR"}}
+        said = {"text": text, "customer": {"email": email}, "order": order}
+        told = await self.do("claimCode", "... on CodeClaimed { claim { id } }", said)
+        if told["__typename"] != "CodeClaimed":
+            self.diary.refused.add(reference)
+            return told["__typename"], reference, ""
+        self.diary.claims[reference].add(told["claim"]["id"])
+        return "CodeClaimed", reference, told["claim"]["id"]
+
+    async def claim_hot(self) -> None:
+        kind, _, _ = await self.claim("HOT", f"h{next(self.numbers)}@example.com")
+        assert kind in ("CodeClaimed", "PromotionSpent")
+
+    async def claim_as_a_buyer(self) -> None:
+        kind, _, _ = await self.claim("PERSON", f"buyer{self.random.randrange(BUYERS)}@example.com")
+        assert kind in ("CodeClaimed", "CustomerLimitReached")
+
+    async def claim_one_of_few(self) -> None:
+        kind, _, _ = await self.claim(f"few {self.random.randrange(FEW)}", f"f{next(self.numbers)}@example.com")
+        assert kind in ("CodeClaimed", "FullyClaimed")
+
+    async def claim_to_give(self) -> None:
+        kind, reference, id = await self.claim("GIVE", f"g{next(self.numbers)}@example.com")
+        assert kind in ("CodeClaimed", "FullyClaimed")
+        if id:
+            self.can_be_released.append((reference, id))
+
+    async def release(self) -> None:
+        if self.can_be_released:
+            reference, id = self.can_be_released.pop()
+            told = await self.do("releaseClaim", "", {"claimId": id, "reason": "chaos"})
+            assert told["__typename"] == "ClaimReleased"
+            self.diary.released.add(reference)
+
+    async def claim_at_lancero(self) -> None:
+        email = f"l{next(self.numbers)}@example.com"
+        headers = {"Authorization": f"Bearer {self.key}"}
+        answer = await self.asked(
+            lambda client: client.post("/codes/claim", json={"code": "lancero", "email": email}, headers=headers)
+        )
+        assert answer.status_code in (200, 409), answer.text  # the second where the first answer did not arrive
+        self.diary.lancero.add(email)
+
+    async def check(self) -> None:
+        said = {"query": "query ($input: CheckCodeInput!) { checkCode(input: $input) { isClaimable } }"}
+        body = {**said, "variables": {"input": {"text": "hot"}}}
+        answer = await self.asked(lambda client: Speaker(client, self.key).post(body))
+        assert "errors" not in answer.json()
+
+    async def generate(self) -> None:
+        key, amount = f"K-{next(self.numbers)}", self.random.randint(1, 4)
+        told = await self.do(
+            "generateCodes", "... on CodesGenerated { codes { text } }", {"amount": amount, "idempotencyKey": key}
+        )
+        texts = {code["text"] for code in told["codes"]}
+        assert len(texts) == amount
+        self.diary.made[key] |= texts
+        self.can_be_deleted += texts
+
+    async def issue(self) -> None:
+        key = f"K-{next(self.numbers)}"
+        said = {"promotion": {"reference": "issued"}, "customer": {"email": f"{key}@example.com"}}
+        told = await self.do("issueCode", "... on CodeChanged { code { text } }", {**said, "idempotencyKey": key})
+        self.diary.made[key].add(told["code"]["text"])
+
+    async def delete(self) -> None:
+        if self.can_be_deleted:
+            text = self.can_be_deleted.pop(0)
+            told = await self.do("deleteCode", "", {"text": text})
+            assert told["__typename"] in ("CodeDeleted", "UnknownCode")  # the second where it was asked twice
+            self.diary.deleted.add(text)
+
+    async def update(self) -> None:
+        name = f"Hot {next(self.numbers)}"
+        told = await self.do("updatePromotion", "", {"promotion": {"reference": "hot"}, "name": name})
+        assert told["__typename"] == "PromotionChanged"
+
+    async def send(self) -> None:
+        email = f"s{next(self.numbers)}@example.com"
+        told = await self.do(
+            "sendCode", "... on CodeSent { received }", {"text": "lancero", "recipients": [{"email": email}]}
+        )
+        assert told["received"] == 1
+        self.diary.sent.add(("LANCERO", email))
+
+
+def prepare(address: str, key: str) -> None:
+    """Make the promotions."""
+
+    async def make() -> None:
+        async with httpx.AsyncClient(base_url=address, timeout=30, verify=False) as client:  # noqa: S501
+            for said in PROMOTIONS:
+                told = await Speaker(client, key).do("createPromotion", "", {"name": said["reference"], **said})
+                assert told["__typename"] == "PromotionChanged", told
+
+    asyncio.run(make())
+
+
+def check(operator: Operator, address: str, diary: Diary, key: str) -> None:
+    """No answer is lost, none is doubled, no limit is passed, and every counter equals its claims."""
+    assert "equals" in operator.run("verify")
+    rows = list(csv.DictReader(io.StringIO(operator.run("export", "claims", "--organization", "n"))))
+    ordered = [row for row in rows if row["order_reference"]]
+    assert [ids for ids in diary.claims.values() if len(ids) != 1] == []
+    assert Counter(row["order_reference"] for row in ordered) == Counter(diary.claims.keys())
+    assert diary.refused.isdisjoint(diary.claims)
+    assert {row["order_reference"] for row in ordered if row["status"] == "RELEASED"} == diary.released
+    at_lancero = [row["customer_email"] for row in rows if not row["order_reference"]]
+    assert sorted(at_lancero) == sorted(diary.lancero)
+
+    standing = [row for row in ordered if row["status"] == "CLAIMED"]
+    of_code = Counter(row["code"] for row in standing)
+    assert of_code["HOT"] == PLACES["HOT"]
+    assert of_code["GIVE"] <= PLACES["GIVE"]
+    assert [text for text, count in of_code.items() if text.startswith("FEW") and count > 1] == []
+    of_buyer = Counter(row["customer_email"] for row in standing if row["code"] == "PERSON")
+    assert max(of_buyer.values()) <= PER_CUSTOMER
+
+    codes = [row["text"] for row in csv.DictReader(io.StringIO(operator.run("export", "codes", "--organization", "n")))]
+    named = {text for said in PROMOTIONS for text in said.get("codes", ())}
+    made = [text for texts in diary.made.values() for text in texts]
+    assert Counter(codes) == Counter((set(made) - diary.deleted) | named)
+    assert len(made) == len(set(made))
+    assert deliveries(address, key) == len(diary.sent)
+
+
+def deliveries(address: str, key: str) -> int:
+    """How many letters there are."""
+    asked = {"query": "{ deliveries(first: 1) { totalCount } }"}
+    with httpx.Client(base_url=address, timeout=60, verify=False) as client:  # noqa: S501
+        told = client.post("/graphql", json=asked, headers={"Authorization": f"Bearer {key}"}).json()
+    return int(told["data"]["deliveries"]["totalCount"])
