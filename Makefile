@@ -11,6 +11,9 @@ NPM = install --no-package-lock --no-audit --no-fund --ignore-scripts --legacy-p
 run: install
 	@exec $(BIN)/python main.py serve $(if $(PORT),--port $(PORT))
 
+# What is compiled is kept, whatever the environment says: the tests start some hundred Pythons.
+test test-all: export PYTHONDONTWRITEBYTECODE =
+
 # The gate: lints, formats, types, import contracts, tests.
 test: developing
 	$(BIN)/ruff check .

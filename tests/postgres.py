@@ -181,11 +181,19 @@ class Postgres:
         try:
             yield self.named(name)
         finally:
-            if self.asked(name, KNOWN) == self.known:
-                self.tell(self.emptied, name)
+            if asyncio.run(self._empty(name)):
                 self.clean.append(name)
             else:
                 self.tell(f"DROP DATABASE {name} WITH (FORCE)")
+
+    async def _empty(self, name: str) -> bool:
+        """Make a database as new again, unless it was altered."""
+        connection = await asyncpg.connect(self.named(name))
+        is_known = await connection.fetchval(KNOWN) == self.known
+        if is_known:
+            await connection.execute(self.emptied)
+        await connection.close()
+        return is_known
 
     @contextmanager
     def bare(self) -> Iterator[str]:
