@@ -43,6 +43,22 @@ mutation Claim($input: ClaimCodeInput!) {
     ... on Refusal { reason message }
   }
 }"""
+GENERATE = """
+mutation Generate($input: GenerateCodesInput!) {
+  generateCodes(input: $input) {
+    __typename
+    ... on CodesGenerated { codes { text status } }
+    ... on Refusal { reason message }
+  }
+}"""
+ISSUE = """
+mutation Issue($input: IssueCodeInput!) {
+  issueCode(input: $input) {
+    __typename
+    ... on CodeChanged { code { text status } }
+    ... on Refusal { reason message }
+  }
+}"""
 CODE = "query Code($text: String!) { code(text: $text) { id text status promotion { id name status } } }"
 PAGE = """
 query Page($first: Int!) {
@@ -91,12 +107,39 @@ class Stage:
         """Everything that is asked, by its name."""
         of_text = {"text": "<text>", "email": "buyer-<n>@example.com"}
         lancero = {"code": "<text>", "email": "buyer-<n>@example.com"}
+        promotion, customer = {"reference": "bench"}, {"email": "buyer-<n>@example.com"}
+        one = {"promotion": promotion, "amount": 1}
+        sold = {
+            "organization_identifier": "bench",
+            "promotion_identifier": "bench",
+            "firstname": "Ada",
+            "lastname": "Buyer",
+            "email": customer["email"],
+            "off_peak_sale": False,
+        }
         return {
             "echo": Request(self.bare.address, "/echo", json.dumps(of_text), '"email":', "", self.texts),
             "spread": self.claims(self.texts),
             "hot": self.claims([HOT]),
             "lancero": Request(
                 self.service.address, "/codes/claim", json.dumps(lancero), '"token":', self.key, self.texts
+            ),
+            "generate": Request(
+                self.service.address, "/graphql", document(GENERATE, {"input": one}), '"CLAIMABLE"', self.key
+            ),
+            "issue": Request(
+                self.service.address,
+                "/graphql",
+                document(ISSUE, {"input": {"promotion": promotion, "customer": customer}}),
+                '"CLAIMABLE"',
+                self.key,
+            ),
+            "walletapp": Request(
+                self.service.address,
+                "/webshop-promotions/requestActivatePromotionCode",
+                json.dumps(sold),
+                '"expiration_date"',
+                self.key,
             ),
             "code": Request(
                 self.service.address,
@@ -193,6 +236,9 @@ def on_sqlite(rounds: int, of: Rounds, only: list[str], known: list[str]) -> lis
         of.row("`claimCode`, spread over 100,000 codes", "spread", "echo", 0.30, 0.40),
         of.row("`claimCode`, one hot code", "hot", "spread", 0.9, 1.0),
         of.row("Lancero's `POST /codes/claim`", "lancero", "echo", 0.40, 0.50),
+        of.row("`generateCodes` of one code", "generate", "spread", 0.5, 0.75),
+        of.row("`issueCode`", "issue", "spread", 0.5, 0.75),
+        of.row("WalletApp's `requestActivatePromotionCode`", "walletapp", "spread", 0.5, 0.75),
         of.row("`code(text:)`, its promotion and status", "code", "echo", 0.35, 0.50),
         of.row("page of 50 codes × 8 fields", "page", "plain route", 0.30, 0.45, "plain page"),
         Row("p99 of a claim at half load", p99, "p50", p50, 5, 3, unit=" ms", less_is_better=True),
@@ -220,7 +266,8 @@ def main() -> None:
     words.add_argument("--quick", action="store_true", help="two rounds of one second")
     words.add_argument("--rounds", type=int, default=5)
     words.add_argument("--seconds", type=float, default=4)
-    words.add_argument("--only", nargs="*", default=[], help="spread hot lancero code page 'plain page' postgres")
+    known_names = "spread hot lancero generate issue walletapp code page 'plain page' postgres"
+    words.add_argument("--only", nargs="*", default=[], help=known_names)
     words.add_argument("--client", choices=("wrk", "asyncio"), help="wrk where there is one, if not said")
     said = words.parse_args()
     rounds, seconds = (2, 1.0) if said.quick else (said.rounds, said.seconds)

@@ -180,6 +180,8 @@ def new_ids(model: type[Model], number: int) -> Deed[list[int]]:
     Who knows a row's id beforehand can write what refers to it in the same statement, and need not be told it.
     """
     table = model._meta.db_table
+    if not number:
+        return Deed("", [], (), lambda _: [])
     if sql.is_alone():
         last = "SELECT COALESCE(MAX(seq), 0) AS id FROM sqlite_sequence WHERE name = ?"
         return Deed(last, [table], ("id",), lambda rows: [rows[0]["id"] + more for more in range(1, number + 1)])

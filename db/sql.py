@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from tortoise.connection import get_connection
 from tortoise.models import Model
+from tortoise.queryset import QuerySet
 
 from db import pool
 
@@ -118,6 +119,15 @@ def among(question: str) -> str:
     The question is asked once and first, wherever PostgreSQL would rather begin with the table that has the column.
     """
     return f"IN ({question})" if _is_sqlite() else f"= ANY (ARRAY({question}))"
+
+
+async def delete(found: QuerySet[Any]) -> int:
+    """Delete rows in the present transaction; how many there were, without those that went with them."""
+    number = await found.delete()
+    if not _is_sqlite():
+        return int(number)
+    [told] = await rows("SELECT changes() AS number")  # Tortoise counts what went with them, too
+    return int(told["number"])
 
 
 async def see_one_moment() -> None:

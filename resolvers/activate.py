@@ -7,7 +7,7 @@ from tortoise.transactions import in_transaction
 
 from db import trouble
 from db.models import Code, Location, Organization, Product, Promotion
-from db.queries import codes, customers, products, promotions
+from db.queries import codes, customers, promotions
 from resolvers import buckets, claim, find, rules, sense, terms, update
 from resolvers.refusals import AlreadyActivated, Disabled, Ended, InvalidInput, UnknownCode, UnknownPromotion
 from resolvers.sense import CheckedPerson
@@ -47,7 +47,7 @@ async def thing(organization: Organization, number: int | None) -> Product | Non
     """The product that a caller named by its number, if any."""
     if number is None:
         return None
-    found = await products.by_number(organization.id, sense.whole(number, "product_number"))
+    found = await find.product(organization.id, sense.whole(number, "product_number"))
     if found is None:
         raise InvalidInput(f"There is no product {number}.", "product_number")
     return found

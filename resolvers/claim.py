@@ -6,7 +6,6 @@ Claims that are asked for at the same time are settled together, a round at a ti
 from datetime import datetime
 
 from db.models import Location, Organization
-from db.queries import locations
 from resolvers import find, gather, refusals, remember, sense, settle, terms
 from resolvers import guard as guards
 from resolvers.book import Claimed, Wish
@@ -50,7 +49,7 @@ async def place(organization: Organization, number: int | None) -> Location | No
     """The location that a caller named by its number, if any."""
     if number is None:
         return None
-    found = await locations.by_number(organization.id, sense.whole(number, "location_number"))
+    found = await find.location(organization.id, sense.whole(number, "location_number"))
     if found is None:
         raise InvalidInput(f"There is no location {number}.", "location_number")
     return found

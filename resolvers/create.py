@@ -135,13 +135,14 @@ async def link(organization_id: int, promotion_id: int, numbers: tuple[int, ...]
 
 
 async def _insert(organization: Organization, made: Promotion, texts: dict[str, str], now: datetime) -> None:
+    """Make these texts, by their keys, the promotion's codes. Raises CodeTaken."""
     if not texts:
         return
-    await organizations.hold(organization.id)
-    for key in sorted(await codes.taken(organization.id, list(texts))):
-        raise CodeTaken(texts[key])
     pairs = [(text, key) for key, text in texts.items()]
-    await generate.insert(organization, made, pairs, generate.Making(), None, now)
+    if len(await generate.insert(organization, made, pairs, generate.Making(), None, now)) == len(pairs):
+        return
+    known = await codes.by_texts({(organization.id, key) for key in texts})
+    raise CodeTaken(texts[min(key for (_, key), code in known.items() if code.promotion_id != made.id)])
 
 
 async def _again(organization_id: int, promotion_id: int) -> Promotion:

@@ -8,14 +8,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
-from tortoise.queryset import QuerySet
 from tortoise.transactions import in_transaction
 
 from db import trouble
-from db.models import DEFAULT_REFERENCE, Claim, Customer, Organization
+from db.models import DEFAULT_REFERENCE, Code, Customer, Organization
 from db.queries import accounts, claims, codes, customers, organizations, promotions, usage
 from db.queries.usage import Bucket, Share
-from resolvers import book, buckets, find, sense, terms, update
+from resolvers import buckets, find, sense, terms, update
 from resolvers.refusals import InvalidInput, UnknownCustomer, UnknownPromotion
 
 
@@ -37,11 +36,10 @@ async def code(organization: Organization, text: str, dry_run: bool) -> Deleted:
         return Deleted(found.text, 1, await claims.all_of(organization.id).filter(code_id=found.id).count(), True)
     async with in_transaction():
         found = await update.hold_code(organization.id, text)
-        gone = claims.all_of(organization.id).filter(code_id=found.id)
-        count = await gone.count()
-        await _keep_share(organization, found.promotion_id, gone)
+        await _keep_share(organization, found)
+        gone = await claims.delete_of_code(found.id)
         await codes.delete(found.id)
-        return Deleted(found.text, 1, count, False)
+        return Deleted(found.text, 1, gone, False)
 
 
 @trouble.retried
@@ -50,16 +48,18 @@ async def promotion(organization: Organization, ref: terms.PromotionRef, dry_run
     found = await find.promotion(organization.id, ref)
     if found.reference == DEFAULT_REFERENCE:
         raise InvalidInput("The organization's own promotion can't be deleted.", "promotion")
+    if dry_run:
+        its_codes = await codes.all_of(organization.id).filter(promotion_id=found.id).count()
+        its_claims = await claims.all_of(organization.id).filter(promotion_id=found.id).count()
+        return Deleted(found.reference, its_codes, its_claims, True)
     async with in_transaction():
         if await promotions.hold(found.id) is None:
             raise UnknownPromotion
-        gone = claims.all_of(organization.id).filter(promotion_id=found.id)
-        its_codes = await codes.all_of(organization.id).filter(promotion_id=found.id).count()
-        deleted = Deleted(found.reference, its_codes, await gone.count(), dry_run)
-        if not dry_run:
-            await _keep_share(organization, found.id, gone)
-            await promotions.delete(found.id)
-        return deleted
+        await usage.keep_as_deleted(organization.id, found.id)
+        claims_gone = await claims.delete_of_promotion(found.id)
+        codes_gone = await codes.delete_of_promotion(found.id)
+        await promotions.delete(found.id)
+        return Deleted(found.reference, codes_gone, claims_gone, False)
 
 
 @trouble.retried
@@ -93,16 +93,14 @@ async def organization(organization: Organization) -> None:
             await accounts.delete(organization.account_id)
 
 
-async def _keep_share(organization: Organization, promotion_id: int, gone: QuerySet[Claim]) -> None:
-    """Remember in counter and buckets what the standing ones of these claims had contributed."""
+async def _keep_share(organization: Organization, code: Code) -> None:
+    """Remember in counter and buckets what a code's standing claims had contributed."""
     shares: dict[Bucket, Share] = defaultdict(lambda: usage.NOTHING)
-    count = 0
-    async for claim in claims.walk(gone.filter(released_at=None)):
-        count += 1
-        for bucket in buckets.of(
-            organization.id, promotion_id, claim.currency, claim.created_at, organization.time_zone
-        ):
-            shares[bucket] += book.share(claim)
-    await promotions.keep_deleted_share(promotion_id, count)
+    sums = await claims.sums_of_code(code.id)
+    for one in sums:
+        share = Share(one.claims, one.order_total, one.order_quantity, one.discount_total)
+        for bucket in buckets.of(organization.id, code.promotion_id, one.currency, one.at, organization.time_zone):
+            shares[bucket] += share
+    await promotions.keep_deleted_share(code.promotion_id, sum(one.claims for one in sums))
     for bucket, share in shares.items():
         await usage.keep_deleted_share(bucket, share)

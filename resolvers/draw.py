@@ -1,8 +1,9 @@
 """Draws numbers at random: as good as `secrets`, many at a time, and the same again of the same seed.
 
 A number is a text of a format. Most texts of most formats are free, so numbers are drawn blindly, and the insert
-skips those that are codes already. When that has gone on for half as many numbers as the format has, what is still
-wanted is drawn of the texts that are free, which costs a walk through all.
+skips those that are codes already. Where that misses too often, numbers are looked up before anything is locked, and
+in a space that is nearly full all of them are: a walk. Nothing is counted, and no space is gone through, in a
+transaction.
 """
 
 import asyncio
@@ -20,7 +21,16 @@ SURPLUS = 16
 """Numbers that are drawn beyond those that should do."""
 
 STRIDE = 10_000
-"""Texts that a walk asks for at a time."""
+"""Texts that are looked up at a time."""
+
+SAMPLE = 200
+"""Texts that tell whether a space is roomy."""
+
+SPARE = 1_000
+"""Free texts, at most, that are found beyond those asked for: somebody else may take some meanwhile."""
+
+MORE_THAN_CODES = 10**12
+"""No organization has that many codes, so a format with as many texts always has a free one."""
 
 
 def seed() -> str:
@@ -55,20 +65,60 @@ def _read(seed: str, amount: int, bits: int) -> Iterable[int]:
     return (int.from_bytes(stream[at : at + width]) for at in range(0, len(stream), width))
 
 
+def some(amount: int, format: Format) -> list[int]:
+    """Numbers of a format, drawn blindly: so many, or half of all that there are."""
+    return numbers(min(amount, max(1, format.capacity // 2)), format.capacity, seed())
+
+
 def is_blind(drawn: int, format: Format) -> bool:
     """Whether drawing blindly is still likely to be cheaper than a walk through all, after so many numbers."""
     return drawn < format.capacity // 2
 
 
+async def likely(organization_id: int, amount: int, format: Format) -> list[int]:
+    """Numbers of which `amount` are very likely free: drawn blindly where the space is roomy, else `candidates`.
+
+    Raises CodeSpaceTooSmall.
+    """
+    wanted = amount + amount // 16 + SURPLUS
+    if wanted <= format.capacity // 2:
+        sample = some(SAMPLE, format)
+        if len(await _free_among(organization_id, sample, format)) >= len(sample) * 0.99:
+            return await asyncio.to_thread(some, wanted, format)
+    return await candidates(organization_id, amount, format)
+
+
+async def candidates(organization_id: int, amount: int, format: Format) -> list[int]:
+    """Numbers of texts that are free now: `amount` and, where there are more, up to SPARE besides.
+
+    Each choice and order of them is as likely as any other. Raises CodeSpaceTooSmall.
+    """
+    wanted, asked = amount + SPARE, 0
+    found: dict[int, None] = {}
+    # Looked up by chance as long as that is likely to cost less than a walk, at the rate at which it finds any.
+    while len(found) < wanted and format.capacity > 2 * STRIDE:
+        if asked and wanted * asked >= (len(found) + 1) * (format.capacity // 2):
+            break
+        drawn = await asyncio.to_thread(some, STRIDE, format)
+        found.update(dict.fromkeys(await _free_among(organization_id, drawn, format)))
+        asked += STRIDE
+    if len(found) >= amount:
+        return list(found)[:wanted]
+    left = await _free(organization_id, format)
+    if len(left) < amount:
+        raise CodeSpaceTooSmall(format.capacity, taken=format.capacity - len(left), requested=amount)
+    return await _sample(left, wanted)
+
+
 async def free(organization_id: int, amount: int, format: Format) -> list[int]:
     """The numbers of `amount` free texts, or of all that there are, each choice and order as likely as any other."""
-    found = await _free(organization_id, format)
-    return await asyncio.to_thread(random.SystemRandom().sample, found, min(amount, len(found)))
+    return await _sample(await _free(organization_id, format), amount)
 
 
 async def lack(organization_id: int, amount: int, format: Format) -> CodeSpaceTooSmall | None:
     """Why there are not that many free texts now, or None where there are."""
-    if await codes.count(organization_id) + amount <= format.capacity:
+    room = format.capacity - amount
+    if room >= MORE_THAN_CODES or (room >= 0 and await codes.count(organization_id, room + 1) <= room):
         return None
     found = len(await _free(organization_id, format))
     if found >= amount:
@@ -77,10 +127,21 @@ async def lack(organization_id: int, amount: int, format: Format) -> CodeSpaceTo
 
 
 async def _free(organization_id: int, format: Format) -> "array[int]":
+    """The numbers of all free texts: a walk in steps, between which others are served."""
     found = array("Q")
     for start in range(0, format.capacity, STRIDE):
         numbers = range(start, min(start + STRIDE, format.capacity))
-        keys = [key for _, key in format.texts(numbers)]
-        taken = await codes.taken(organization_id, keys)
-        found.extend(number for number, key in zip(numbers, keys, strict=True) if key not in taken)
+        found.extend(await _free_among(organization_id, numbers, format))
     return found
+
+
+async def _free_among(organization_id: int, numbers: Iterable[int], format: Format) -> list[int]:
+    """Those of at most STRIDE numbers whose texts are no codes."""
+    asked = list(numbers)
+    keys = [key for _, key in format.texts(asked)]
+    taken = await codes.taken(organization_id, keys)
+    return [number for number, key in zip(asked, keys, strict=True) if key not in taken]
+
+
+async def _sample(found: "array[int]", amount: int) -> list[int]:
+    return await asyncio.to_thread(random.SystemRandom().sample, found, min(amount, len(found)))

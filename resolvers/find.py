@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 
 from db.models import (
+    DEFAULT_REFERENCE,
     ApiKey,
     Claim,
     Code,
@@ -81,6 +82,18 @@ async def code_key(organization_id: int, text: str) -> str:
         own = codes.own_key(exact)
         return own if await codes.by_text(organization_id, own) else key
     return key
+
+
+def checked_ref(ref: terms.PromotionRef | None) -> terms.PromotionRef:
+    """A promotion's name as it can be asked for, without one the default one's.
+
+    Raises UnknownPromotion, InvalidInput.
+    """
+    if ref is None:
+        return terms.PromotionRef(reference=DEFAULT_REFERENCE)
+    if ref.id is None and len(sense.storable(ref.reference or "", "promotion")) > LONGEST_REFERENCE:
+        raise UnknownPromotion
+    return ref
 
 
 async def code(organization_id: int, text: str) -> Code:
@@ -242,26 +255,55 @@ async def organization_called(identifier: str | None, number: int | None) -> Org
 
 
 async def promotion_called(organization_id: int, name: str) -> Promotion:
-    """A promotion by its reference or, where none has that, its identifier. Raises UnknownPromotion, InvalidInput."""
-    checked = sense.storable(name, "promotion")
-    found = await promotions.by_reference(organization_id, checked) if len(checked) <= LONGEST_REFERENCE else None
-    if found is None and len(checked) <= LONGEST_IDENTIFIER:
-        found = await promotions.by_identifier(organization_id, checked)
+    """A promotion by its reference or, where none has that, its identifier. Raises UnknownPromotion, InvalidInput.
+
+    As many as are looked up at once are one question to the store, here and below.
+    """
+    found = await gather.answer(_promotions_called, (organization_id, sense.storable(name, "promotion")))
     if found is None:
         raise UnknownPromotion
     return found
 
 
+async def _promotions_called(asked: Sequence[tuple[int, str]]) -> list[Promotion | None]:
+    found = await promotions.by_each_reference({one for one in asked if len(one[1]) <= LONGEST_REFERENCE})
+    missing = {one for one in asked if one not in found and len(one[1]) <= LONGEST_IDENTIFIER}
+    found |= await promotions.by_each_identifier(missing)
+    return [found.get(one) for one in asked]
+
+
 async def location_for(of_promotion: Promotion, number: int | None) -> Location | None:
     """The location with this number if the promotion may be used there, else the organization's default one."""
-    organization_id = of_promotion.organization_id
-    found = await locations.by_number(organization_id, number) if number is not None else None
-    linked = await locations.ids_of_promotion(of_promotion.id)
-    if found is not None and (not linked or found.id in linked):
-        return found
-    return await locations.default(organization_id)
+    return await gather.answer(_locations_for, (of_promotion.organization_id, of_promotion.id, number))
+
+
+async def _locations_for(asked: Sequence[tuple[int, int, int | None]]) -> list[Location | None]:
+    named = await locations.by_each_number({(owner, number) for owner, _, number in asked if number is not None})
+    linked = await locations.ids_of_promotions({promotion_id for _, promotion_id, _ in asked})
+    defaults = await locations.defaults({owner for owner, _, _ in asked})
+    answers: list[Location | None] = []
+    for owner, promotion_id, number in asked:
+        found = None if number is None else named.get((owner, number))
+        fits = found is not None and (promotion_id not in linked or found.id in linked[promotion_id])
+        answers.append(found if fits else defaults.get(owner))
+    return answers
+
+
+async def location(organization_id: int, number: int) -> Location | None:
+    """A location by its number."""
+    return await gather.answer(_locations, (organization_id, number))
+
+
+async def _locations(asked: Sequence[tuple[int, int]]) -> list[Location | None]:
+    found = await locations.by_each_number(set(asked))
+    return [found.get(one) for one in asked]
 
 
 async def product(organization_id: int, number: int) -> Product | None:
     """A product by its number."""
-    return await products.by_number(organization_id, number)
+    return await gather.answer(_products, (organization_id, number))
+
+
+async def _products(asked: Sequence[tuple[int, int]]) -> list[Product | None]:
+    found = await products.by_each_number(set(asked))
+    return [found.get(one) for one in asked]

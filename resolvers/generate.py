@@ -1,9 +1,13 @@
 """Generates codes: texts drawn at random, uniformly over those of a format that are still free.
 
-Up to MOST_AT_ONCE are made in one transaction. More are a job, which `work.jobs` goes on with until all are there.
+Up to MOST_AT_ONCE are made in one transaction, a few together with what others ask for at the same time
+(resolvers/generate_batch.py). More are a job, which `work.jobs` goes on with until all are there.
+
+A text is one code's by the unique key, and what the insert has skipped is made up for by another text. Nothing is
+counted or looked for in a transaction; who makes many has the organization's row, as they would else wait in a circle.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,13 +19,16 @@ from db.models import Code, Customer, Job, Organization, Promotion
 from db.queries import codes as rows
 from db.queries import customers, jobs, organizations
 from db.queries.codes import Shared
-from resolvers import draw, find, remember, sense, terms, wording
+from resolvers import draw, find, generate_batch, remember, sense, terms, wording
+from resolvers.generate_batch import Crowded, Request
 from resolvers.refusals import CodeSpaceTooSmall, IdempotencyMismatch
 from resolvers.terms import said
 from resolvers.wording import Format
 
 MOST = 10_000_000
 MOST_AT_ONCE = 100_000
+MOST_TOGETHER = 10
+"""Codes of one call, at most, that are made in one transaction with those of others."""
 BATCH = 10_000
 """Texts that a statement inserts, at most."""
 SHOWN = 1_000
@@ -33,14 +40,11 @@ class Generated:
     """What was made, or would be: `codes` are at most the first SHOWN of `count`, none of a dry run or a job.
 
     `ids` are those of all that were made just now; none of a replay. `job` makes them, where that takes one.
-
-    `guesses_per_hit` is how many guesses a stranger needs, on average, to hit one of the organization's codes.
     """
 
     codes: list[Code]
     count: int
     format: Format
-    guesses_per_hit: int
     replayed: bool = False
     dry_run: bool = False
     ids: tuple[int, ...] = ()
@@ -77,29 +81,125 @@ async def codes(
     """
     sense.whole(amount, "amount", most=MOST)
     check(making, organization)
-    # Asked before the transaction: near the end of a large space it takes seconds.
-    lack = await draw.lack(organization.id, amount, format) if dry_run or amount > MOST_AT_ONCE else None
+    said_now = ("generate.codes", promotion, amount, format, making)
     if dry_run:
+        lack = await draw.lack(organization.id, amount, format)
         await find.promotion(organization.id, promotion)
         if lack is not None:
             raise lack
-        return Generated([], amount, format, await guesses(organization, format, amount), dry_run=True)
+        return Generated([], amount, format, dry_run=True)
+    if amount > MOST_AT_ONCE:
+        return await _as_job(organization, promotion, amount, format, making, idempotency_key, said_now, now)
+    if amount <= MOST_TOGETHER and making.reserved_for is None:
+        return await _with_others(organization, promotion, amount, format, making, idempotency_key, said_now, now)
+    look: Look = draw.likely
+    while True:
+        found = await _looked_for(look, organization, amount, format)
+        try:
+            return await _alone(organization, promotion, amount, format, making, found, idempotency_key, said_now, now)
+        except Crowded:  # whoever was quicker has them, so this ends when the space does
+            look = draw.candidates
+
+
+Look = Callable[[int, int, Format], Awaitable[Sequence[int]]]
+
+
+async def _looked_for(
+    look: Look, organization: Organization, amount: int, format: Format
+) -> Sequence[int] | CodeSpaceTooSmall:
+    """Numbers of texts that are free, or why there are not enough: told once there is nothing else to say."""
+    try:
+        return await look(organization.id, amount, format)
+    except CodeSpaceTooSmall as lack:
+        return lack
+
+
+async def _with_others(
+    organization: Organization,
+    promotion: terms.PromotionRef | None,
+    amount: int,
+    format: Format,
+    making: Making,
+    idempotency_key: str | None,
+    said_now: object,
+    now: datetime,
+) -> Generated:
+    starts_at, ends_at = sense.window(making.window, None, None, organization.time_zone)
+    made = await generate_batch.codes(
+        Request(
+            organization,
+            find.checked_ref(promotion),
+            amount,
+            format,
+            now,
+            call=remember.heard(idempotency_key, said_now),
+            starts_at=starts_at,
+            ends_at=ends_at,
+            allowed_claims=making.allowed_claims,
+            needs_activation=not making.activated,
+            metadata=making.metadata or {},
+        )
+    )
+    ids = () if made.replayed else tuple(code.id for code in made.codes)
+    return Generated(made.codes, amount, format, replayed=made.replayed, ids=ids)
+
+
+async def _alone(
+    organization: Organization,
+    promotion: terms.PromotionRef | None,
+    amount: int,
+    format: Format,
+    making: Making,
+    numbers: Sequence[int] | CodeSpaceTooSmall,
+    idempotency_key: str | None,
+    said_now: object,
+    now: datetime,
+) -> Generated:
+    """Make codes of these numbers in a transaction of their own. Raises Crowded when too few of them are free."""
     async with in_transaction():
-        said_now = ("generate.codes", promotion, amount, format, making)
+        earlier = await remember.call(organization.id, idempotency_key, said_now, now)
+        if earlier is not None:
+            return await _again(organization, earlier, format)
+        parent = await find.promotion(organization.id, promotion)
+        if isinstance(numbers, CodeSpaceTooSmall):
+            raise numbers
+        await organizations.hold(organization.id)  # two that write the same texts in any order wait in a circle
+        customer = await reserve(organization, making.reserved_for, now)
+        ids: list[int] = []
+        start = 0
+        while len(ids) < amount:
+            some = numbers[start : start + min(amount - len(ids), BATCH)]
+            if not some:
+                raise Crowded
+            start += len(some)
+            ids += await insert(organization, parent, format.texts(some), making, customer, now)
+        await remember.answer(organization.id, idempotency_key, [amount, ids[:SHOWN]])
+        shown = await rows.by_ids(ids[:SHOWN])
+        return Generated(list(shown.values()), amount, format, ids=tuple(ids))
+
+
+async def _as_job(
+    organization: Organization,
+    promotion: terms.PromotionRef | None,
+    amount: int,
+    format: Format,
+    making: Making,
+    idempotency_key: str | None,
+    said_now: object,
+    now: datetime,
+) -> Generated:
+    """Begin a job. Whether there is room is asked before the transaction: near the end of a space it takes seconds."""
+    lack = await draw.lack(organization.id, amount, format)
+    async with in_transaction():
         earlier = await remember.call(organization.id, idempotency_key, said_now, now)
         if earlier is not None:
             return await _again(organization, earlier, format)
         parent = await find.promotion(organization.id, promotion)
         if lack is not None:
             raise lack
-        if amount > MOST_AT_ONCE:
-            job = await _begin(organization, parent, amount, format, making, now)
-            await remember.answer(organization.id, idempotency_key, {"job": job.id})
-            return Generated([], amount, format, await guesses(organization, format, amount), job=job)
-        ids = await make(organization, parent, amount, format, making, now)
-        await remember.answer(organization.id, idempotency_key, [amount, ids[:SHOWN]])
-        shown = await rows.by_ids(ids[:SHOWN])
-    return Generated(list(shown.values()), amount, format, await guesses(organization, format), ids=tuple(ids))
+        job = await _begin(organization, parent, amount, format, making, now)
+        await remember.answer(organization.id, idempotency_key, {"job": job.id})
+        return Generated([], amount, format, job=job)
 
 
 def check(making: Making, organization: Organization) -> None:
@@ -109,25 +209,6 @@ def check(making: Making, organization: Organization) -> None:
     sense.metadata(making.metadata or {}, "metadata")
     if making.reserved_for is not None:
         sense.person(making.reserved_for, "reserved_for")
-
-
-async def make(
-    organization: Organization,
-    promotion: Promotion,
-    amount: int,
-    format: Format,
-    making: Making,
-    now: datetime,
-) -> list[int]:
-    """Insert that many new codes in the present transaction; their ids. Raises CodeSpaceTooSmall."""
-    await organizations.hold(organization.id)
-    customer = await reserve(organization, making.reserved_for, now)
-    ids: list[int] = []
-    async for texts in free_texts(organization.id, amount, format):
-        ids += await insert(organization, promotion, texts[: amount - len(ids)], making, customer, now)
-        if len(ids) == amount:
-            return ids
-    raise CodeSpaceTooSmall(format.capacity, taken=format.capacity - len(ids), requested=amount)
 
 
 async def insert(
@@ -177,23 +258,14 @@ async def reserve(organization: Organization, person: terms.Person | None, now: 
     )
 
 
-async def free_texts(organization_id: int, amount: int, format: Format) -> AsyncIterator[list[wording.Text]]:
-    """Batches of texts, few of which are codes already: insert each before you ask for the next, until you have enough.
+async def guesses_per_hit(organization: Organization, made: Generated) -> int:
+    """How many guesses a stranger needs, on average, to hit one of the organization's codes, those made included.
 
-    They end when every text of the format is a code.
+    As if all were of this format: rather too few than too many.
     """
-    drawn, size = 0, min(amount, BATCH, max(1, format.capacity // 2))
-    while draw.is_blind(drawn, format):
-        yield format.texts(draw.numbers(size, format.capacity, draw.seed()))
-        drawn += size
-    left = await draw.free(organization_id, amount, format)
-    for start in range(0, len(left), BATCH):
-        yield format.texts(left[start : start + BATCH])
-
-
-async def guesses(organization: Organization, format: Format, more: int = 0) -> int:
-    """Guesses a hit, as if all of the organization's codes were of this format: rather too few than too many."""
-    return format.capacity // max(1, min(format.capacity, await rows.count(organization.id) + more))
+    more = made.count if made.dry_run or made.job else 0
+    others = await rows.count(organization.id, max(0, made.format.capacity - more))
+    return made.format.capacity // max(1, min(made.format.capacity, others + more))
 
 
 async def _again(organization: Organization, answer: Any, format: Format) -> Generated:
@@ -201,9 +273,9 @@ async def _again(organization: Organization, answer: Any, format: Format) -> Gen
         job = await jobs.by_id(organization.id, answer["job"])
         if job is None:
             raise IdempotencyMismatch("The job that this key was used for is gone.")
-        return Generated([], job.total, format, await guesses(organization, format), replayed=True, job=job)
+        return Generated([], job.total, format, replayed=True, job=job)
     amount, ids = answer
     shown = await rows.by_ids(ids)
     if len(shown) < len(ids):
         raise IdempotencyMismatch("Some of the codes that this key was used for have been deleted.")
-    return Generated(list(shown.values()), amount, format, await guesses(organization, format), replayed=True)
+    return Generated(list(shown.values()), amount, format, replayed=True)

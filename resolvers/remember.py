@@ -1,11 +1,14 @@
 """Remembers for a day what a call with an idempotency key has answered."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
+from db.models import Organization
 from db.queries import idempotency
+from db.queries.idempotency import Taking
 from resolvers import sense
 from resolvers.refusals import IdempotencyMismatch
 
@@ -18,6 +21,22 @@ class Call:
 
     value: str
     fingerprint: str
+
+
+class Asked(Protocol):
+    """What is asked in a round, maybe with a key."""
+
+    @property
+    def organization(self) -> Organization:
+        """Whose key it is."""
+
+    @property
+    def call(self) -> Call | None:
+        """The key, if there is one."""
+
+    @property
+    def now(self) -> datetime:
+        """When it is asked."""
 
 
 def heard(key: str | None, said: object, in_public: bool = False) -> Call | None:
@@ -60,3 +79,15 @@ async def answer(organization_id: int, key: str | None, value: Any) -> None:
     """What the same call is answered from now on; call it last in the transaction."""
     if key is not None:
         await idempotency.keep_answer(organization_id, key.strip(), value)
+
+
+async def take_each(round: Sequence[Asked]) -> set[tuple[int, str]]:
+    """Take the keys of a round that are free; another process's round with one of them waits here for this one."""
+    wanted: dict[tuple[int, str], Taking] = {}
+    for asked in round:
+        if asked.call is not None:
+            taking = Taking(
+                asked.organization.id, asked.call.value, asked.call.fingerprint, asked.now, asked.now - KEPT
+            )
+            wanted.setdefault((asked.organization.id, asked.call.value), taking)
+    return await idempotency.take_each(wanted.values()) if wanted else set()

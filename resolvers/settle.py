@@ -11,7 +11,7 @@ from db import deeds, trouble
 from db.models import Claim, Customer, Promotion
 from db.queries import claims, codes, customers, idempotency, locations, promotions, usage
 from db.queries.customers import Acting, Known
-from db.queries.idempotency import Answer, Taking
+from db.queries.idempotency import Answer
 from db.queries.usage import Bucket, Share
 from resolvers import buckets, gather, remember
 from resolvers.book import Book, Claimed, Kept, Key, Wish, share
@@ -42,7 +42,7 @@ async def _settle(round: Sequence[Wish], passing_over: bool = False) -> list[Cla
     """
     async with deeds.in_round():
         gather.board(round)
-        taken = await _take_keys(round)
+        taken = await remember.take_each(round)
         locked = await promotions.of_codes({wish.code for wish in round}, hold=True, passing_over=passing_over)
         early = len(round)
         gather.board(round, lambda wish: wish.call is None)
@@ -196,18 +196,6 @@ def _shares(book: Book) -> dict[Bucket, Share]:
 
 
 # ------------------------------------------------------------------ idempotency keys
-
-
-async def _take_keys(round: Sequence[Wish]) -> set[Key]:
-    """Take the keys that are free; another process's round with one of them waits here for this one."""
-    wanted: dict[Key, Taking] = {}
-    for wish in round:
-        if wish.call is not None:
-            taking = Taking(
-                wish.organization.id, wish.call.value, wish.call.fingerprint, wish.now, wish.now - remember.KEPT
-            )
-            wanted.setdefault((wish.organization.id, wish.call.value), taking)
-    return await idempotency.take_each(wanted.values()) if wanted else set()
 
 
 async def _kept(round: Sequence[Wish], taken: set[Key]) -> dict[Key, Kept]:

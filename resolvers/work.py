@@ -21,7 +21,7 @@ from tortoise.transactions import in_transaction
 from db import leases, sql, trouble
 from db.leases import LeaseLost
 from db.models import Job, JobStatus
-from db.queries import codes, organizations, promotions
+from db.queries import codes, promotions
 from db.queries import jobs as rows
 from db.queries.codes import Shared
 from resolvers import draw, generate
@@ -93,11 +93,12 @@ async def _make_all(job: Job, worker: str, clock: Clock) -> None:
         if job.finished_at is not None:
             return
         is_cut_off = False
-    job = await _make_each(
-        job, await draw.free(job.organization_id, job.total - job.done, format), format, worker, clock
-    )
-    if job.finished_at is None:
-        raise CodeSpaceTooSmall(format.capacity, taken=format.capacity - job.done, requested=job.total)
+    while job.finished_at is None:
+        missing = job.total - job.done
+        left = await draw.free(job.organization_id, missing, format)
+        job = await _make_each(job, left, format, worker, clock)
+        if job.finished_at is None and len(left) < missing:  # else somebody took one of these: there may be others
+            raise CodeSpaceTooSmall(format.capacity, taken=format.capacity - job.done, requested=job.total)
 
 
 def _run(job: Job, format: Format) -> list[int]:
@@ -140,7 +141,6 @@ async def _make(job_id: int, texts: list[Text], worker: str, now: datetime) -> J
         job = await _hold(job_id, worker, now)
         if await promotions.by_id(job.organization_id, job.promotion_id) is None:
             raise UnknownPromotion
-        await organizations.hold(job.organization_id)
         job.done += await codes.insert_many(texts[: job.total - job.done], _shared(job), now)
         if job.done == job.total:
             await rows.make_finished(job.promotion_id, job.id)

@@ -1,7 +1,7 @@
 """Claims: uses of codes."""
 
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from tortoise.functions import Count
@@ -190,6 +190,52 @@ async def walk(found: QuerySet[Claim]) -> AsyncIterator[Claim]:
         for claim in page:
             yield claim
         after = paging.Place(page[-1].created_at, page[-1].id)
+
+
+class Sum(NamedTuple):
+    """What standing claims of one minute and currency put into sums."""
+
+    at: datetime
+    currency: str | None
+    claims: int
+    order_total: int
+    order_quantity: int
+    discount_total: int
+
+
+async def sums_of_code(code_id: int) -> list[Sum]:
+    """What a code's standing claims amount to, by the minute: no offset of a time zone parts one."""
+    minute = (
+        "substr(created_at, 1, 16)"
+        if sql.is_alone()
+        else "to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')"
+    )
+    found = await sql.rows(
+        f"""
+        SELECT {minute} AS at, currency, COUNT(*) AS claims, COALESCE(SUM(order_total), 0) AS order_total,
+            COALESCE(SUM(order_quantity), 0) AS order_quantity, COALESCE(SUM(discount), 0) AS discount_total
+        FROM claim WHERE code_id = $1 AND released_at IS NULL GROUP BY 1, 2
+        """,  # noqa: S608 (words of our own)
+        code_id,
+    )
+    return [
+        Sum(
+            datetime.fromisoformat(row["at"]).replace(tzinfo=UTC),
+            row["currency"],
+            *(int(row[name]) for name in Sum._fields[2:]),
+        )
+        for row in found
+    ]
+
+
+async def delete_of_code(code_id: int) -> int:
+    """How many there were, standing or released."""
+    return await sql.delete(Claim.filter(code_id=code_id))
+
+
+async def delete_of_promotion(promotion_id: int) -> int:
+    """The same of all of a promotion's codes."""
+    return await sql.delete(Claim.filter(promotion_id=promotion_id))
 
 
 def all_of(organization_id: int) -> QuerySet[Claim]:

@@ -17,6 +17,26 @@ _TEXTS = deeds.Given(organization_id="bigint", text_key="text")
 _KEYS = deeds.Given(text_key="text")
 _MORE = deeds.Given(id="bigint", claims="bigint")
 _NEW = deeds.Given(text="text", text_key="text")
+_DRAFTED = {
+    "id": "bigint",
+    "organization_id": "bigint",
+    "promotion_id": "bigint",
+    "text": "text",
+    "text_key": "text",
+    "starts_at": "timestamptz",
+    "ends_at": "timestamptz",
+    "allowed_claims": "int",
+    "reserved_for_id": "bigint",
+    "needs_activation": "boolean",
+    "activated_at": "timestamptz",
+    "activated_by_id": "bigint",
+    "activated_location_id": "bigint",
+    "activated_product_id": "bigint",
+    "off_peak": "boolean",
+    "metadata": "text",
+    "created_at": "timestamptz",
+}
+_DRAFTS = deeds.Given(**_DRAFTED)
 _NEW_EACH = deeds.Given(
     text="text",
     text_key="text",
@@ -145,8 +165,14 @@ async def only_ones(
     return [rows[id] for id in ids if id in rows], more
 
 
-async def count(organization_id: int) -> int:
-    return await Code.filter(organization_id=organization_id).count()
+async def count(organization_id: int, most: int) -> int:
+    """How many codes there are, or `most` if there are more: no more rows are gone through."""
+    [counted] = await sql.rows(
+        "SELECT COUNT(*) AS codes FROM (SELECT 1 FROM code WHERE organization_id = $1 LIMIT $2) AS counted",
+        organization_id,
+        most,
+    )
+    return int(counted["codes"])
 
 
 async def taken(organization_id: int, text_keys: Sequence[str]) -> set[str]:
@@ -202,7 +228,43 @@ async def insert_many(texts: Sequence[tuple[str, str]], shared: Shared, now: dat
 
 
 def _kept(shared: Shared) -> Shared:
-    return shared._replace(metadata=Code._meta.fields_map["metadata"].to_db_value(shared.metadata, Code))
+    return shared._replace(metadata=_as_column(shared.metadata))
+
+
+def _as_column(metadata: Any) -> Any:
+    return Code._meta.fields_map["metadata"].to_db_value(metadata, Code)
+
+
+def draft(values: dict[str, Any]) -> Code:
+    """A code that is not written yet: `values` are the columns that drafts differ in."""
+    same = {
+        "is_enabled": True,
+        "claim_count": 0,
+        "rowless_claim_count": None,
+        "job_id": None,
+        "updated_at": values["created_at"],
+    }
+    return sql.as_read(Code, {**dict.fromkeys(_DRAFTED), **values, **same})
+
+
+def add_each(drafts: Sequence[Code]) -> deeds.Deed[set[int]]:
+    """Write drafts, skipping those whose text is taken; the ids of the others.
+
+    They are written by organization and key, so that two who write the same texts rarely wait in a circle.
+    """
+    names = ", ".join(_DRAFTED)
+    in_order = sorted(drafts, key=lambda draft: (draft.organization_id, draft.text_key))
+    return _DRAFTS.deed(
+        f"""
+        INSERT INTO code ({names}, updated_at, is_enabled, claim_count)
+        SELECT {names}, created_at, true, 0 FROM {{given}} AS drafts WHERE true
+        ON CONFLICT (organization_id, text_key) DO NOTHING
+        RETURNING id
+        """,  # noqa: S608 (names)
+        [[*map((vars(draft) | {"metadata": _as_column(draft.metadata)}).get, _DRAFTED)] for draft in in_order],
+        tells=("id",),
+        read=lambda rows: {row["id"] for row in rows},
+    )
 
 
 async def remove_of_job(promotion_id: int, job_id: int, made_since: datetime, most: int) -> int:
@@ -244,6 +306,11 @@ def count_claims(more: Mapping[int, int]) -> deeds.Deed[None]:
 async def delete(code_id: int) -> None:
     """The code with its claims and deliveries."""
     await Code.filter(id=code_id).delete()
+
+
+async def delete_of_promotion(promotion_id: int) -> int:
+    """A promotion's codes with their claims and deliveries; how many there were."""
+    return await sql.delete(Code.filter(promotion_id=promotion_id))
 
 
 def all_of(organization_id: int) -> QuerySet[Code]:

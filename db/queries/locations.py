@@ -4,11 +4,25 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
+from db import deeds, sql
 from db.models import Location, PromotionLocation
+
+_NUMBERS = deeds.Given(organization_id="bigint", number="bigint")
 
 
 async def by_number(organization_id: int, number: int) -> Location | None:
     return await Location.get_or_none(organization_id=organization_id, number=number)
+
+
+def by_each_number(numbers: Collection[tuple[int, int]]) -> deeds.Deed[dict[tuple[int, int], Location]]:
+    """Locations by organization and number; those of any organizations as one question."""
+    location = sql.found_by("location", organization_id="asked.organization_id", number="asked.number")
+    return _NUMBERS.deed(
+        f"SELECT location.* FROM {{given}} AS asked {location}",  # noqa: S608 (names)
+        numbers,
+        tells=sql.columns(Location),
+        read=lambda rows: {(row.organization_id, row.number): row for row in sql.models(Location, rows)},
+    )
 
 
 async def by_numbers(organization_id: int, numbers: Iterable[int]) -> list[Location]:
@@ -23,9 +37,10 @@ async def of_organization(organization_id: int) -> list[Location]:
     return await Location.filter(organization_id=organization_id).order_by("number")
 
 
-async def default(organization_id: int) -> Location | None:
-    """The location that is meant where none is named."""
-    return await Location.filter(organization_id=organization_id, is_default=True).first()
+async def defaults(organization_ids: Collection[int]) -> dict[int, Location]:
+    """The locations that are meant where none is named, by organization."""
+    found = await Location.filter(organization_id__in=organization_ids, is_default=True)
+    return {location.organization_id: location for location in found}
 
 
 async def highest_number(organization_id: int) -> int:
@@ -51,14 +66,8 @@ async def link(organization_id: int, promotion_id: int, locations: Sequence[Loca
     )
 
 
-async def ids_of_promotion(promotion_id: int) -> set[int]:
-    """The ids of the locations that a promotion is linked to; empty: it holds everywhere."""
-    links = PromotionLocation.filter(promotion_id=promotion_id)
-    return set(await links.values_list("location_id", flat=True))  # type: ignore[arg-type]
-
-
 async def ids_of_promotions(promotion_ids: Collection[int]) -> dict[int, set[int]]:
-    """The same of several promotions; one that is linked to none is left out."""
+    """The ids of the locations that promotions are linked to; one that holds everywhere is left out."""
     found: dict[int, set[int]] = defaultdict(set)
     links = PromotionLocation.filter(promotion_id__in=promotion_ids)
     for promotion_id, location_id in await links.values_list("promotion_id", "location_id"):

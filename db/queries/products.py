@@ -1,13 +1,27 @@
 """Products: what a code may be used for."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
+from db import deeds, sql
 from db.models import Product
+
+_NUMBERS = deeds.Given(organization_id="bigint", number="bigint")
 
 
 async def by_number(organization_id: int, number: int) -> Product | None:
     return await Product.get_or_none(organization_id=organization_id, number=number)
+
+
+def by_each_number(numbers: Collection[tuple[int, int]]) -> deeds.Deed[dict[tuple[int, int], Product]]:
+    """Products by organization and number; those of any organizations as one question."""
+    product = sql.found_by("product", organization_id="asked.organization_id", number="asked.number")
+    return _NUMBERS.deed(
+        f"SELECT product.* FROM {{given}} AS asked {product}",  # noqa: S608 (names)
+        numbers,
+        tells=sql.columns(Product),
+        read=lambda rows: {(row.organization_id, row.number): row for row in sql.models(Product, rows)},
+    )
 
 
 async def by_ids(ids: Iterable[int]) -> dict[int, Product]:

@@ -10,6 +10,8 @@ from tortoise.queryset import QuerySet
 from db import deeds, sql
 from db.models import DEFAULT_REFERENCE, Claim, Promotion
 
+_IDS = deeds.Given(organization_id="bigint", id="bigint")
+_REFERENCES = deeds.Given(organization_id="bigint", reference="text")
 _OF_CODES = deeds.Given(organization_id="bigint", text_key="text")
 _MORE = deeds.Given(id="bigint", claims="bigint")
 
@@ -24,6 +26,38 @@ async def by_reference(organization_id: int, reference: str) -> Promotion | None
 
 async def by_identifier(organization_id: int, identifier: str) -> Promotion | None:
     return await Promotion.get_or_none(organization_id=organization_id, identifier=identifier)
+
+
+def by_each_id(ids: Collection[tuple[int, int]]) -> deeds.Deed[dict[tuple[int, int], Promotion]]:
+    """Promotions by organization and id; those of any organizations as one question."""
+    return _IDS.deed(
+        f"SELECT promotion.* FROM {{given}} AS asked {sql.found_by('promotion', id='asked.id')}",  # noqa: S608 (names)
+        ids,
+        tells=sql.columns(Promotion),
+        read=lambda rows: {(row.organization_id, row.id): row for row in sql.models(Promotion, rows)},
+    )
+
+
+def by_each_reference(names: Collection[tuple[int, str]]) -> deeds.Deed[dict[tuple[int, str], Promotion]]:
+    """The same by organization and reference."""
+    promotion = sql.found_by("promotion", organization_id="asked.organization_id", reference="asked.reference")
+    return _REFERENCES.deed(
+        f"SELECT promotion.* FROM {{given}} AS asked {promotion}",  # noqa: S608 (names)
+        names,
+        tells=sql.columns(Promotion),
+        read=lambda rows: {(row.organization_id, row.reference): row for row in sql.models(Promotion, rows)},
+    )
+
+
+def by_each_identifier(names: Collection[tuple[int, str]]) -> deeds.Deed[dict[tuple[int, str], Promotion]]:
+    """The same by organization and identifier."""
+    promotion = sql.found_by("promotion", organization_id="asked.organization_id", identifier="asked.reference")
+    return _REFERENCES.deed(
+        f"SELECT promotion.* FROM {{given}} AS asked {promotion}",  # noqa: S608 (names)
+        names,
+        tells=sql.columns(Promotion),
+        read=lambda rows: {(row.organization_id, row.identifier): row for row in sql.models(Promotion, rows)},
+    )
 
 
 async def default(organization_id: int) -> Promotion:

@@ -108,6 +108,19 @@ async def keep_deleted_share(bucket: Bucket, share: Share) -> None:
     )
 
 
+async def keep_as_deleted(organization_id: int, promotion_id: int) -> None:
+    """Remember that nothing of a promotion's sums has rows any more."""
+    await sql.rows(
+        """
+        UPDATE usagestat SET deleted_claims = claims, deleted_order_total = order_total,
+            deleted_order_quantity = order_quantity, deleted_discount_total = discount_total
+        WHERE organization_id = $1 AND promotion_id = $2
+        """,
+        organization_id,
+        promotion_id,
+    )
+
+
 async def count_refusals(refusals: Iterable[tuple[Bucket, str, int]]) -> None:
     """Add to the refusals counted in buckets, by reason; none may come twice."""
     await _REFUSALS.rows(

@@ -47,6 +47,12 @@ class Context:
         """Remember a promotion that came along, so that its codes need not ask for it."""
         self._promotions[promotion.id] = promotion
 
+    def know_of(self, codes: Sequence[Code]) -> None:
+        """Remember the promotions that came along with codes just made."""
+        for code in codes:
+            if (promotion := vars(code).get("_promotion")) is not None:
+                self.know(promotion)
+
     async def know_promotions(self, codes: Sequence[Code]) -> None:
         """Fetch the promotions of codes before their fields ask for them one by one."""
         unknown = {code.promotion_id for code in codes} - self._promotions.keys()

@@ -95,19 +95,21 @@ class CodeFormat:
     pattern: str | None
     capacity: str = strawberry.field(description="How many different texts there are, taken or not.")
     entropy_bits: float
-    guesses_per_hit: str = strawberry.field(
-        description="Guesses a stranger needs, on average, to hit one of the organization's codes."
-    )
+    made: strawberry.Private[generate.Generated]
 
     @classmethod
-    def of(cls, format: Format, guesses: int) -> "CodeFormat":
+    def of(cls, made: generate.Generated) -> "CodeFormat":
         return cls(
-            style=format.style,
-            pattern=format.pattern,
-            capacity=str(format.capacity),
-            entropy_bits=format.entropy_bits,
-            guesses_per_hit=str(guesses),
+            style=made.format.style,
+            pattern=made.format.pattern,
+            capacity=str(made.format.capacity),
+            entropy_bits=made.format.entropy_bits,
+            made=made,
         )
+
+    @strawberry.field(description="Guesses a stranger needs, on average, to hit one of the organization's codes.")
+    async def guesses_per_hit(self, info: Info) -> str:
+        return str(await generate.guesses_per_hit(info.context.caller.organization, self.made))
 
 
 @strawberry.type
@@ -124,7 +126,7 @@ class CodesGenerated:
         return cls(
             codes=[Code.of(row) for row in made.codes],
             count=made.count,
-            format=CodeFormat.of(made.format, made.guesses_per_hit),
+            format=CodeFormat.of(made),
             job=Job.of(made.job) if made.job else None,
             replayed=made.replayed,
             dry_run=made.dry_run,
@@ -298,6 +300,7 @@ class Mutation:
             optional(input.idempotency_key),
             caller.now,
         )
+        info.context.know_of(made.codes)
         return CodesGenerated.of(made)
 
     @strawberry.mutation
@@ -338,6 +341,7 @@ class Mutation:
             optional(input.idempotency_key),
             caller.now,
         )
+        info.context.know_of([issued])
         return CodeChanged(code=Code.of(issued))
 
     @strawberry.mutation(directives=[Public()], description="One customer uses a code once more.")

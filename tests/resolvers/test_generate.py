@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from db.models import Code, Customer, Organization
-from resolvers import delete, find, generate, terms
+from resolvers import delete, draw, find, generate, terms
 from resolvers.generate import Generated, Making
 from resolvers.refusals import CodeSpaceTooSmall, IdempotencyMismatch, InvalidInput, UnknownPromotion
 from resolvers.wording import Format, Style, key
@@ -123,7 +123,8 @@ async def test_a_dry_run_changes_nothing(organization: Organization) -> None:
     """A dry run says what would be made, and no row differs; nor does it take its idempotency key."""
     before = await everything()
     answer = await made(organization, 10, dry_run=True, idempotency_key="K")
-    assert (answer.codes, answer.count, answer.dry_run, answer.guesses_per_hit) == ([], 10, True, 1)
+    assert (answer.codes, answer.count, answer.dry_run) == ([], 10, True)
+    assert await generate.guesses_per_hit(organization, answer) == 1
     assert await everything() == before
     assert (await made(organization, 10, idempotency_key="K")).replayed is False
 
@@ -205,8 +206,9 @@ async def test_guesses_are_those_that_hit_one_of_all_codes(organization: Organiz
     """How many guesses a hit takes counts all codes of the organization, the new ones with them."""
     await make.promotion(organization, "OTHER")
     answer = await made(organization, 3, Format(Style.PATTERN, "99"))
-    assert answer.guesses_per_hit == 100 // 4
-    assert (await made(organization, 96, Format(Style.PATTERN, "99"), dry_run=True)).guesses_per_hit == 1
+    assert await generate.guesses_per_hit(organization, answer) == 100 // 4
+    all_others = await made(organization, 96, Format(Style.PATTERN, "99"), dry_run=True)
+    assert await generate.guesses_per_hit(organization, all_others) == 1
 
 
 @pytest.mark.parametrize(("taken", "asked"), [(0, 2), (6, 1), (6, 3)], ids=["empty", "full", "fuller"])
@@ -225,14 +227,22 @@ async def test_texts_are_made_uniformly(organization: Organization, taken: int, 
     assert chi_square < (45 if taken == 0 else 31)
 
 
-async def test_free_texts_end_when_all_are_taken(organization: Organization) -> None:
-    """Batches are of at most BATCH texts, and of a space that is full there is none."""
+@pytest.mark.case("A13")
+@pytest.mark.parametrize("pattern", ["X-9999", "X-99999"])
+async def test_what_is_found_free_is_free(organization: Organization, pattern: str) -> None:
+    """Of a space as of a part of it: as many as were asked for and some to spare, until there are no more."""
     promotion = await find.promotion(organization.id, None)
-    format, given = Format(Style.PATTERN, "X-9999"), 0
-    async for batch in generate.free_texts(organization.id, 10_000, format):
-        assert 0 < len(batch) <= generate.BATCH
-        given += len(await generate.insert(organization, promotion, batch, Making(), None, NOW))
-    assert given == await Code.all().count() == 10_000
+    format, given = Format(Style.PATTERN, pattern), 0
+    for wanted in (format.capacity // 2, format.capacity // 2 - 5, 4):
+        found = await draw.candidates(organization.id, wanted, format)
+        assert len(found) == len(set(found)) == min(wanted + draw.SPARE, format.capacity - given)
+        made = await generate.insert(organization, promotion, format.texts(found[:wanted]), Making(), None, NOW)
+        assert len(made) == wanted
+        given += wanted
+    async with refused(CodeSpaceTooSmall) as no:
+        await draw.candidates(organization.id, 2, format)
+    assert (no.value.capacity, no.value.taken, no.value.requested) == (format.capacity, format.capacity - 1, 2)
+    assert len(await draw.candidates(organization.id, 1, format)) == 1
 
 
 ALL_AT_ONCE = """

@@ -55,9 +55,17 @@ async def _holder(request: Request) -> Holder:
     return found
 
 
+async def _organization(holder: Holder, named: Named) -> Organization | None:
+    """The organization that is named: mostly the key's own, which need not be looked up."""
+    own = holder.organization
+    if own is not None and named in (Named(own.identifier, None), Named(None, own.number)):
+        return own
+    return await find.organization_called(named.identifier, named.number)
+
+
 async def _asked(request: Request, holder: Holder, named: Named, promotion: str) -> Asked:
     """What a request speaks of; a key's organization must be named, and another one is forbidden (choice)."""
-    organization = await find.organization_called(named.identifier, named.number)
+    organization = await _organization(holder, named)
     if organization is None:
         raise NoSuchOrganization("There is no such organization.")
     if await admit.speaks_for(holder, organization.identifier) is None:
