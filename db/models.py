@@ -166,6 +166,7 @@ class Promotion(Model):
     code_lifetime_days = fields.IntField(null=True)
     claim_count = fields.BigIntField(default=0)
     deleted_claim_count = fields.BigIntField(default=0)
+    search_key = fields.TextField(null=True)  # name and reference as they are searched for; null where they are ASCII
     letter_subject = fields.CharField(500, null=True)  # its own words for its letters; null: the house's
     letter_body = fields.TextField(null=True)
     metadata = JsonText(default=dict)
@@ -219,6 +220,9 @@ class Customer(Model):
     email_key = fields.CharField(320, null=True)
     first_name = fields.CharField(200, null=True)
     last_name = fields.CharField(200, null=True)
+    email_folded = fields.TextField(null=True)  # as they are searched for; null where they are ASCII
+    first_name_folded = fields.TextField(null=True)
+    last_name_folded = fields.TextField(null=True)
     joined_at = fields.DatetimeField(null=True)
     particulars = JsonText(default=dict)
     brought_by_id = fields.BigIntField(null=True)  # the customer who referred them, who may be gone

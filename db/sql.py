@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from tortoise.connection import get_connection
+from tortoise.expressions import RawSQL
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
@@ -62,6 +63,23 @@ def as_read(model: type[M], values: dict[str, Any]) -> M:
     is_partial = len(values) < len(model._meta.db_fields)
     vars(made).update(values, _partial=is_partial, _saved_in_db=True, _custom_generated_pk=False, _await_when_save={})
     return made
+
+
+def searched(found: QuerySet[M], *texts: tuple[str, ...], words: Sequence[str]) -> QuerySet[M]:
+    """Those rows where each of the words is in one of the texts.
+
+    A text is a folded column, which is null for ASCII, and the columns it is of, whose lower case is asked for then:
+    case beyond ASCII is folded in our own code, as the databases don't agree in it.
+    """
+    if not words:
+        return found
+    lower = "lower(COALESCE({}, ''))" if _is_sqlite() else "lower(COALESCE({}, '') COLLATE \"C\")"
+    between = " || ' ' || "
+    told = (f"COALESCE({folded}, {between.join(map(lower.format, columns))})" for folded, *columns in texts)
+    found = found.annotate(searched=RawSQL(between.join(told)))
+    for word in words:
+        found = found.filter(searched__contains=word)
+    return found
 
 
 def renumbered(text: str, by: int) -> str:

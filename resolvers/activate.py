@@ -72,7 +72,7 @@ async def start(
         if isinstance(refusal, Disabled | Ended):
             raise refusal
     customer = await customers.ensure(
-        organization.id, person.email, person.email_key, person.first_name, person.last_name, now, now
+        organization.id, person.email, person.email_key, person.first_name, person.last_name, person.folded, now, now
     )
     if found.reserved_for_id not in (None, customer.id):
         raise InvalidInput("This code is reserved for somebody else.", "customer", "email")

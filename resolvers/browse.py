@@ -12,7 +12,10 @@ from db import paging
 from db.models import Claim, Code, Customer, Delivery, DeliveryStatus, Job, Promotion
 from db.paging import Place as Place  # what a page begins after, for the doors
 from db.queries import claims, codes, customers, deliveries, jobs, promotions
-from resolvers import sense, wording
+from resolvers import folding, sense, wording
+
+MOST_WORDS = 8
+"""Words of a search that are looked for one by one."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +108,9 @@ def _made_between(
     return found
 
 
-def _searched(search: str | None) -> str | None:
-    return sense.optional_text(search, "search")
+def _searched(search: str | None) -> list[str]:
+    """The words that are searched for, folded; the last of many is all the rest."""
+    return folding.search_key(sense.optional_text(search, "search") or "").split(" ", MOST_WORDS - 1) if search else []
 
 
 async def page(found: QuerySet[Any], after: Place | None, size: int) -> list[Any]:

@@ -12,7 +12,7 @@ from tortoise.transactions import in_transaction
 from db import trouble
 from db.models import DEFAULT_REFERENCE, Customer, KeyKind, Location, Organization, Product, Promotion
 from db.queries import accounts, codes, customers, keys, locations, organizations, products, promotions
-from resolvers import admit, generate, remember, sense, template, terms
+from resolvers import admit, folding, generate, remember, sense, template, terms
 from resolvers.refusals import (
     CodeTaken,
     EmailTaken,
@@ -64,11 +64,17 @@ async def promotion(
         values["reference"] = await _reference(organization.id, new.reference, values["number"])
         if await promotions.by_identifier(organization.id, values["identifier"]):
             raise InvalidInput("Another promotion has this identifier.", "identifier")
+        values["search_key"] = search_key(values)
         made = await promotions.add({**values, "created_at": now, "updated_at": now})
         await link(organization.id, made.id, new.location_numbers)
         await _insert(organization, made, texts, now)
         await remember.answer(organization.id, idempotency_key, made.id)
         return made
+
+
+def search_key(values: dict[str, Any]) -> str | None:
+    """What is kept of a promotion's name and reference to search it by."""
+    return folding.beyond_ascii(f"{values['name']} {values['reference']}")
 
 
 def _checked(organization: Organization, new: NewPromotion) -> dict[str, Any]:
@@ -196,7 +202,14 @@ async def customer(
         if known is not None and known.joined_at is not None:
             raise EmailTaken
         made = await customers.ensure(
-            organization.id, checked.email, checked.email_key, checked.first_name, checked.last_name, now, now
+            organization.id,
+            checked.email,
+            checked.email_key,
+            checked.first_name,
+            checked.last_name,
+            checked.folded,
+            now,
+            now,
         )
         await customers.keep_told(made, particulars, brought_by_id, now)
         return made

@@ -49,6 +49,11 @@ def search_key(text: str) -> str:
     return kept if kept == text else search_key(kept)
 
 
+def beyond_ascii(text: str | None) -> str | None:
+    """What is kept of a text to be searched by; None where it is ASCII, whose case databases know themselves."""
+    return None if text is None or text.isascii() else search_key(text)
+
+
 def local_key(local: str) -> str:
     """What the part of an address before the @ is compared by: lower case, not the full folding of ß to ss."""
     return unicodedata.normalize("NFC", local.lower())

@@ -254,7 +254,14 @@ async def reserve(organization: Organization, person: terms.Person | None, now: 
         return None
     checked = sense.person(person, "reserved_for")
     return await customers.ensure(
-        organization.id, checked.email, checked.email_key, checked.first_name, checked.last_name, None, now
+        organization.id,
+        checked.email,
+        checked.email_key,
+        checked.first_name,
+        checked.last_name,
+        checked.folded,
+        None,
+        now,
     )
 
 

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from email_validator import EmailNotValidError, validate_email
 
 from db.models import DiscountKind
+from db.queries.customers import Folded
 from resolvers import buckets, folding, money, terms, wording
 from resolvers.money import Money
 from resolvers.refusals import InvalidInput
@@ -102,22 +103,25 @@ def _plain_domain(domain: str) -> str | None:
 
 
 class CheckedPerson(NamedTuple):
-    """A person whose address is one (`email_key` is what it is compared by), with names that can be stored."""
+    """A person whose address is one (`email_key` is what it is compared by), with names that can be stored.
+
+    `folded` are address and names as they are searched for, where that is not their lower case in ASCII.
+    """
 
     email: str
     email_key: str
     first_name: str | None
     last_name: str | None
+    folded: Folded = Folded()
 
 
 def person(value: terms.Person, *path: str) -> CheckedPerson:
     """A person with a valid address."""
     address, key = email(value.email, *path, "email")
+    first_name = optional_text(value.first_name, *path, "first_name")
+    last_name = optional_text(value.last_name, *path, "last_name")
     return CheckedPerson(
-        email=address,
-        email_key=key,
-        first_name=optional_text(value.first_name, *path, "first_name"),
-        last_name=optional_text(value.last_name, *path, "last_name"),
+        address, key, first_name, last_name, Folded(*map(folding.beyond_ascii, (address, first_name, last_name)))
     )
 
 

@@ -95,6 +95,7 @@ async def _hold(organization_id: int, ref: terms.PromotionRef, expected_version:
 
 async def _change(organization: Organization, found: Promotion, change: PromotionChange, now: datetime) -> None:
     columns = _changed(organization, found, change)
+    columns["search_key"] = create.search_key(columns)
     if columns["reference"] != found.reference:
         await _check_reference(organization.id, found, columns["reference"])
     if not isinstance(change.location_numbers, Absent):

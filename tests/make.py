@@ -67,6 +67,11 @@ async def claimed(
     return await claim.code(organization, text, terms.Person(email), order, tally=tally or Refusals(), now=now, **said)
 
 
+async def claimed_by(organization: Organization, person: terms.Person, text: str = "HELLO-15") -> Claimed:
+    """A claim of somebody who tells their names."""
+    return await claim.code(organization, text, person, None, None, None, None, Refusals(), NOW)
+
+
 def wish(
     organization: Organization,
     text: str = "HELLO-15",

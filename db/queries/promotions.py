@@ -149,10 +149,10 @@ async def delete(promotion_id: int) -> None:
     await Promotion.filter(id=promotion_id).delete()
 
 
-def all_of(organization_id: int, search: str | None) -> QuerySet[Promotion]:
-    """The organization's promotions, or those with these letters in name or reference, A as a and so on to Z."""
+def all_of(organization_id: int, words: Sequence[str]) -> QuerySet[Promotion]:
+    """The organization's promotions, or those with each of these folded words in name or reference."""
     found = Promotion.filter(organization_id=organization_id)
-    return found if search is None else found.filter(Q(name__icontains=search) | Q(reference__icontains=search))
+    return sql.searched(found, ("search_key", "name", "reference"), words=words)
 
 
 def with_status(found: QuerySet[Promotion], statuses: Sequence[str], now: datetime) -> QuerySet[Promotion]:

@@ -137,7 +137,7 @@ class Query:
     async def jobs(self, info: Info, first: int = DEFAULT, after: str | None = None) -> Connection[Job]:
         return await connect(info, Job.of, browse.all_jobs(info.context.caller.organization.id), first, after)
 
-    @strawberry.field(description="Searched in addresses and names.")
+    @strawberry.field(description="Those with every word of a search in address or names, whatever its case.")
     async def customers(
         self, info: Info, search: str | None = None, first: int = DEFAULT, after: str | None = None
     ) -> Connection[Customer]:

@@ -311,7 +311,7 @@ async def test_a_code_is_activated_once(secret: Speaker, organization: Organizat
         "location": {"number": 1},
         "product": {"title": "Day ticket"},
     }
-    assert activated["code"]["window"]["endsAt"] == "2027-02-21T12:00:00Z"
+    assert activated["code"]["window"]["endsAt"] == "2027-02-21T23:00:00Z"
     again = await secret.do("activateCode", "... on AlreadyActivated { at }", said)
     assert (again["__typename"], again["at"]) == ("AlreadyActivated", "2026-11-22T12:00:00Z")
     assert (await secret.claim(text, "eve@example.com"))["__typename"] == "ReservedForAnother"
