@@ -4,7 +4,7 @@
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from tortoise import Tortoise
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.connection import get_connection
+from tortoise.exceptions import OperationalError
 from tortoise.migrations.api.migrate import migrate as apply_migrations
 
 from db import pool, postgres, sqlite
@@ -124,6 +125,8 @@ async def opened(url: str, is_read_only: bool = False) -> AsyncIterator[None]:
     codes.forget_clashes()
     try:
         await get_connection("default").execute_query("SELECT 1")
+        with suppress(OperationalError):  # of a store that has no such table yet; then it is asked when it is needed
+            await codes.clashing()
         yield
     finally:
         await Tortoise.close_connections()

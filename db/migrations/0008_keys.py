@@ -5,7 +5,7 @@ form of its domain and the lower case of its local part. Only texts beyond ASCII
 codes whose keys have become one the older keeps it; the younger's is its own text behind a space, which no key has.
 
 The rows are gone through by id, some thousands at a time and each time in a transaction of its own: memory stays small,
-and after a kill the next run goes on. All rows whose keys change first get a passing one, so that keys may change hands.
+and after a kill the next run goes on. A row whose new key another has gets a passing one first: that may change as well.
 """
 
 import json
@@ -162,7 +162,13 @@ async def fold_anew(client: Any, keys: Keys) -> None:
             changed = [(row, key) for row, key in changed if key != row["key"]]
             if keys.key != "text_key":
                 await keep_suppressed(store, changed)
-            new = [(f"{PASSING}{row['id']}" if keys.are_unique else key, row["id"]) for row, key in changed]
+            places = [(row["organization_id"], key) for row, key in changed]
+            held = set(await store.holders(keys, places)) if keys.are_unique else set()
+            new: list[tuple[str, int]] = []
+            for (row, key), place in zip(changed, places, strict=True):
+                new.append((f"{PASSING}{row['id']}" if place in held else key, row["id"]))
+                if keys.are_unique:
+                    held.add(place)
             await store.change(f"UPDATE {keys.table} SET {keys.key} = $1 WHERE id = $2", new)  # noqa: S608
         progress.step(len(rows))
         if len(rows) < BATCH:
@@ -173,7 +179,7 @@ async def fold_anew(client: Any, keys: Keys) -> None:
 
 
 async def _give_keys(client: Any, keys: Keys, progress: Progress) -> None:
-    """Give each row with a passing key its new one, the oldest first."""
+    """Give each row with a passing key its new one, or its own if an older row has that."""
     after = 0
     while True:
         async with in_transaction(client.connection_name) as transaction:
@@ -192,7 +198,6 @@ async def _give_keys(client: Any, keys: Keys, progress: Progress) -> None:
                     changes.append((place[1], row["id"]))
                     held[place] = mine
             await store.change(f"UPDATE {keys.table} SET {keys.key} = $1 WHERE id = $2", changes)  # noqa: S608
-        progress.step(len(rows))
         if len(rows) < BATCH:
             return
         after = rows[-1]["id"]

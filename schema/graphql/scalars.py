@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, NewType
 
 import strawberry
-from graphql import GraphQLError
+from graphql import FloatValueNode, GraphQLError, IntValueNode, StringValueNode, ValueNode
 from strawberry.types.scalar import ScalarDefinition
 
 from resolvers import instants
@@ -47,6 +47,12 @@ def _parse_decimal(value: Any) -> Decimal:
     return Decimal(written)
 
 
+def _parse_decimal_literal(node: ValueNode, variables: Any = None) -> Decimal:
+    """A decimal that stands in a document, as it is written there."""
+    is_written = isinstance(node, StringValueNode | IntValueNode | FloatValueNode)
+    return _parse_decimal(node.value if is_written else None)
+
+
 SCALARS: dict[object, ScalarDefinition] = {
     BigInt: strawberry.scalar(
         name="BigInt",
@@ -71,5 +77,6 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="An exact decimal, sent as a string.",
         serialize=lambda value: format(value, "f"),
         parse_value=_parse_decimal,
+        parse_literal=_parse_decimal_literal,
     ),
 }

@@ -311,6 +311,20 @@ def test_scalars_are_written_in_one_way(kind: str, written: str, expected: str |
 
 
 @pytest.mark.case("W16")
+@pytest.mark.parametrize(
+    ("literal", "is_good"),
+    [("15", True), ("12.5", True), ('"12.5"', True), ("1e1", False), ('"1e1"', False), ("true", False), ("[1]", False)],
+)
+async def test_a_decimal_in_a_document_is_digits(secret: Speaker, literal: str, is_good: bool) -> None:
+    """As a number or a string, it has no exponent."""
+    discount = f"{{kind: PERCENTAGE, value: {literal}}}"
+    answer = await secret.told(
+        f'mutation {{ createPromotion(input: {{name: "x", discount: {discount}}}) {{ __typename }} }}'
+    )
+    assert (answer["data"] == {"createPromotion": {"__typename": "PromotionChanged"}}) is is_good, answer
+
+
+@pytest.mark.case("W16")
 async def test_an_import_reads_instants_alike(organization: Organization) -> None:
     """The cells of a CSV are read as GraphQL reads them."""
     cells = {
