@@ -49,8 +49,7 @@ def _parse_decimal(value: Any) -> Decimal:
 
 def _parse_decimal_literal(node: ValueNode, variables: Any = None) -> Decimal:
     """A decimal that stands in a document, as it is written there."""
-    is_written = isinstance(node, StringValueNode | IntValueNode | FloatValueNode)
-    return _parse_decimal(node.value if is_written else None)
+    return _parse_decimal(node.value if isinstance(node, StringValueNode | IntValueNode | FloatValueNode) else None)
 
 
 SCALARS: dict[object, ScalarDefinition] = {
