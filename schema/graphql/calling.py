@@ -22,6 +22,7 @@ from strawberry.types.field import StrawberryField
 from strawberry.types.fields.resolver import StrawberryResolver
 from strawberry.types.lazy_type import LazyType
 
+from schema.graphql import supported
 from schema.graphql.context import Info
 from schema.graphql.refusals import TYPES, worded
 
@@ -39,17 +40,21 @@ class Conversions:
         self.name = config.name_converter
         self._inputs: dict[type, Convert] = {}
 
-    def of(self, kind: Any) -> Convert:
-        """What converts values of that kind."""
+    def of(self, kind: Any, where: str = "A field") -> Convert:
+        """What converts values of that kind. Raises Unsupported, which names where it stands."""
+        supported.value(where, kind)
         if isinstance(kind, LazyType):
-            return self.of(kind.resolve_type())
+            return self.of(kind.resolve_type(), where)
         if isinstance(kind, StrawberryOptional):
-            convert = self.of(kind.of_type)
+            convert = self.of(kind.of_type, where)
             return convert if convert is _as_it_is else lambda value: None if value is None else convert(value)
         if isinstance(kind, StrawberryList):
-            of_each = self.of(kind.of_type)
+            of_each = self.of(kind.of_type, where)
             return lambda values: [of_each(value) for value in values]
-        return self._input(kind) if has_object_definition(kind) else _as_it_is
+        if has_object_definition(kind):
+            return self._input(kind)
+        supported.handed_on(where, kind)
+        return _as_it_is
 
     def _input(self, kind: Any) -> Convert:
         if kind in self._inputs:
@@ -64,20 +69,25 @@ class Conversions:
         self._inputs[kind] = build  # before its fields, which may be inputs of the same kind
         for field in definition.fields:
             of = field.resolve_type(type_definition=definition)
-            fields.append((self.name.from_field(field), field.python_name, self.of(of)))
+            where = f"{kind.__name__}.{field.python_name}"
+            supported.field(where, field)
+            fields.append((self.name.from_field(field), field.python_name, self.of(of, where)))
             if field.default is MISSING and isinstance(of, StrawberryOptional):
                 absent[field.python_name] = None
         return build
 
 
 def quicken(schema: GraphQLSchema, config: StrawberryConfig) -> None:
-    """Have a schema's functions called in this way."""
+    """Have a schema's functions called in this way. Raises Unsupported for what would be passed over."""
     conversions = Conversions(config)
     for kind in schema.type_map.values():
         if isinstance(kind, GraphQLObjectType):
-            for field in kind.fields.values():
+            for name, field in kind.fields.items():
                 told = definition(field)
-                if told is not None and told.base_resolver is not None:
+                if told is None:
+                    continue
+                supported.field(f"{kind.name}.{name}", told)
+                if told.base_resolver is not None:
                     field.resolve = _resolver(schema, field, told, told.base_resolver, conversions)
 
 
@@ -95,16 +105,21 @@ def _resolver(
     conversions: Conversions,
 ) -> Callable[..., Any]:
     function: Any = resolver.wrapped_func
-    takes_source, takes_info = resolver.self_parameter is not None, resolver.info_parameter is not None
+    takes_source = resolver.self_parameter is not None
+    takes_info = resolver.info_parameter.name if resolver.info_parameter is not None else None
     arguments = [
-        (conversions.name.from_argument(argument), argument.python_name, conversions.of(argument.type))
+        (
+            conversions.name.from_argument(argument),
+            argument.python_name,
+            conversions.of(argument.type, f"{told.python_name}({argument.python_name}:)"),
+        )
         for argument in told.arguments
     ]
 
     def call(source: Any, info: Any, said: dict[str, Any]) -> Any:
         given = {name: convert(said[key]) for key, name, convert in arguments if key in said} if said else said
         if takes_info:
-            given["info"] = Info(_raw_info=info, _field=told)
+            given[takes_info] = Info(_raw_info=info, _field=told)
         return function(source, **given) if takes_source else function(**given)
 
     def resolve(source: Any, info: Any, **said: Any) -> Any:

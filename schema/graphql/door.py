@@ -22,7 +22,7 @@ from resolvers.refusals import TooManyAttempts
 from schema import bounds, faults
 from schema import context as speaking
 from schema.context import Caller, NoOrganization, NotAdmitted
-from schema.graphql import asked, calling, execution, limits, one_of, playground
+from schema.graphql import asked, calling, execution, limits, one_of, playground, supported
 from schema.graphql.asked import Asked, NotUnderstood, PersistedQueryNotSupported
 from schema.graphql.context import Context
 from schema.graphql.documents import AT_ONCE, Document, Documents, NotGood
@@ -40,6 +40,7 @@ schema = strawberry.Schema(
     types=[*(kind for _, kind in NODES.values()), *Refusal.__subclasses__()],
     config=StrawberryConfig(scalar_map=SCALARS),
 )
+supported.schema(schema)
 calling.quicken(schema._schema, schema.config)
 one_of.mark(schema._schema)
 documents = Documents(schema)
