@@ -296,15 +296,11 @@ class _Round:
             if request.customer is None or request.activation is None:
                 continue
             person, before = request.activation.person, acting.get(request.customer)
-            acting[request.customer] = Acting(
-                self.new_customers[request.customer],
-                request.organization.id,
-                person.email,
-                person.email_key,
-                before.first_name if before and before.first_name else person.first_name,
-                before.last_name if before and before.last_name else person.last_name,
-                before.now if before else request.now,
-            )
+            if before is not None:
+                acting[request.customer] = before.with_names(person.first_name, person.last_name, person.folded)
+                continue
+            new = self.new_customers[request.customer]
+            acting[request.customer] = Acting(new, request.organization.id, *person[:-1], *person.folded, request.now)
         return list(acting.values())
 
 

@@ -160,7 +160,7 @@ def _acting(book: Book) -> Collection[Acting]:
             continue
         told, before = wish.person, acting.get(wish.customer)
         if before is not None:
-            acting[wish.customer] = _with_names(before, told)
+            acting[wish.customer] = before.with_names(told.first_name, told.last_name, told.folded)
         elif _tells_more(book.customers.get(wish.customer), told):
             new = book.new_customers[wish.customer]
             acting[wish.customer] = Acting(
@@ -174,15 +174,6 @@ def _acting(book: Book) -> Collection[Acting]:
                 wish.now,
             )
     return acting.values()
-
-
-def _with_names(acting: Acting, told: CheckedPerson) -> Acting:
-    """Somebody who acts once more in a round, and may tell a name that was missing."""
-    if acting.first_name is None and told.first_name is not None:
-        acting = acting._replace(first_name=told.first_name, first_name_folded=told.folded.first_name)
-    if acting.last_name is None and told.last_name is not None:
-        acting = acting._replace(last_name=told.last_name, last_name_folded=told.folded.last_name)
-    return acting
 
 
 def _tells_more(known: Known | None, person: CheckedPerson) -> bool:

@@ -141,6 +141,15 @@ class Acting(NamedTuple):
     last_name_folded: str | None
     now: datetime
 
+    def with_names(self, first_name: str | None, last_name: str | None, folded: Folded) -> "Acting":
+        """The same person, with the names that were missing, of what they tell once more."""
+        acting = self
+        if acting.first_name is None and first_name is not None:
+            acting = acting._replace(first_name=first_name, first_name_folded=folded.first_name)
+        if acting.last_name is None and last_name is not None:
+            acting = acting._replace(last_name=last_name, last_name_folded=folded.last_name)
+        return acting
+
 
 def ensure_all(acting: Iterable[Acting]) -> deeds.Deed[None]:
     """As `ensure`, of many who have joined. No address may come twice.
