@@ -146,6 +146,14 @@ async def nodes(model: type[Any], ids: Sequence[int]) -> dict[int, Any]:
     return dict(await BATCHES[model](ids))
 
 
+async def in_order(model: type[Any], ids: Sequence[int]) -> AsyncIterator[list[Any]]:
+    """Rows of one kind in the order of their ids, AT_A_TIME of them; ids of nothing are left out."""
+    for start in range(0, len(ids), AT_A_TIME):
+        some = ids[start : start + AT_A_TIME]
+        rows = await nodes(model, some)
+        yield [rows[id] for id in some if id in rows]
+
+
 # ------------------------------------------------------------------ short lists
 
 

@@ -6,6 +6,9 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 
 LARGEST_BODY = 4 * 2**20
+LARGEST_PUBLIC_BODY = 100_000
+"""Bytes of a body that comes with a public key."""
+
 SECONDS = 20
 
 

@@ -138,6 +138,11 @@ async def listed(
     return Stream(request, streams, organization_id, _chained(begun, pieces), Json.media_type)
 
 
+async def whole(*parts: bytes | AsyncIterator[Sequence[Any]]) -> Response:
+    """The same, of what may be asked for once only: all of it at once, read and written a page at a time."""
+    return Response(b"".join([piece async for piece in _pieces(parts)]), media_type=Json.media_type)
+
+
 async def _pieces(parts: Sequence[bytes | AsyncIterator[Sequence[Any]]]) -> AsyncIterator[bytes]:
     for part in parts:
         if isinstance(part, bytes):
@@ -163,17 +168,26 @@ def router(words: Words) -> Router:
     return Router(words)
 
 
-async def json_object(request: Request) -> dict[str, Any]:
-    """The request's JSON object; no body is an empty one, and trailing commas are forgiven.
+MEMBERS = {True: 5_000, False: 100_000}
+"""Commas and brackets of a body, with a public key and with any other: reading it takes time by them."""
+
+LARGEST_LENIENT = 2**16
+"""Bytes of a body in which a trailing comma is forgiven; no client's that leaves one is as large."""
+
+
+async def json_object(request: Request, in_public: bool = False) -> dict[str, Any]:
+    """The request's JSON object; no body is an empty one, and trailing commas are forgiven in a small one.
 
     Vendors' documented samples have them (lancero `POST /codes/delete`, WalletApp throughout). Raises
     NotUnderstood, TooLarge.
     """
-    body = await bounds.body(request)
+    body = await bounds.body(request, bounds.LARGEST_PUBLIC_BODY if in_public else bounds.LARGEST_BODY)
     if not body.strip():
         return {}
+    if len(body) > MEMBERS[in_public] and sum(map(body.count, (b",", b"[", b"{"))) > MEMBERS[in_public]:
+        raise NotUnderstood(f"The body has more than {MEMBERS[in_public]} members.")
     try:
-        value = lenient_json(body.decode())
+        value = lenient_json(body.decode()) if len(body) <= LARGEST_LENIENT else json.loads(body.decode())
     except (ValueError, RecursionError):
         raise NotUnderstood("The body is not valid JSON.") from None
     if not isinstance(value, dict):

@@ -13,8 +13,6 @@ JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 
 
-PUBLIC_BODY = 100_000
-"""Bytes of a body that comes with a public key."""
 MEMBERS = {True: 5_000, False: 100_000}
 """Members of all objects and lists in a body together, with a public key and with any other."""
 
@@ -54,7 +52,7 @@ async def read(request: Request, in_public: bool) -> Asked:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != JSON:
             raise NotUnderstood(f"Unsupported content type: a request is {JSON}.", 415)
-        body = await bounds.body(request, PUBLIC_BODY if in_public else bounds.LARGEST_BODY)
+        body = await bounds.body(request, bounds.LARGEST_PUBLIC_BODY if in_public else bounds.LARGEST_BODY)
         return _asked(_json_object(body, "body", in_public))
     said: dict[str, Any] = dict(request.query_params)
     for name in ("variables", "extensions"):

@@ -69,7 +69,7 @@ async def find_code(request: Request) -> Json:
 async def claim_code(request: Request) -> Json:
     """A claim's token [doc], with either key [seed]; a public one hears no rule (choice)."""
     caller = await _caller(request, Right.CLAIM)
-    body = await rest.json_object(request)
+    body = await rest.json_object(request, caller.is_public)
     text, person = reading.text(body, "code"), terms.Person(reading.text(body, "email"))
     try:
         claimed = await claim.code(
@@ -89,15 +89,15 @@ async def claim_code(request: Request) -> Json:
 
 
 @router.post("/codes/generate")
-async def generate_codes(request: Request) -> Json:
+async def generate_codes(request: Request) -> Response:
     """New codes [seed] of the organization's default promotion, all of them in an array [doc]."""
     caller = await _caller(request)
     body = await rest.json_object(request)
     amount, form = reading.number(body, "amount", reading.MOST_CODES), reading.format_of(body)
     making = reading.making(body)
     made = await generate.codes(caller.organization, None, amount, form, making, False, None, caller.now)
-    rows = await find.nodes(Code, made.ids)
-    return shapes.answer(await shapes.codes([rows[number] for number in made.ids]))
+    pages = (await shapes.codes(page) async for page in find.in_order(Code, made.ids))
+    return await rest.whole(b'{"success":true,"data":', pages, b"}")
 
 
 @router.post("/codes/send")
@@ -184,7 +184,7 @@ async def create_lead(request: Request) -> Json:
     (choice).
     """
     caller = await _visitor(request)
-    body = await rest.json_object(request)
+    body = await rest.json_object(request, caller.is_public)
     if caller.guard is not None:
         await caller.guard.count()
     names = reading.optional_text(body, "firstname"), reading.optional_text(body, "lastname")

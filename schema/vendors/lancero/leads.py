@@ -100,8 +100,9 @@ def _noise(organization: Organization, step: int, half: int) -> int:
 
 async def referrer(organization: Organization, code: str | None) -> Customer | None:
     """The lead whose referral code this is; a code of nobody's is no reason to send anybody away (choice)."""
+    said = (code or "").strip()
     try:
-        decoded = base64.b32decode((code or "").strip().upper())
+        decoded = base64.b32decode(said.upper()) if len(said) == 8 else b""
     except ValueError:
         return None
     if len(decoded) != 5:

@@ -6,7 +6,7 @@ Null stands for what was not said, except for a number: `allowedClaims: null` co
 from datetime import datetime
 from typing import Any
 
-from resolvers import generate, instants, sense, terms
+from resolvers import generate, instants, send, sense, terms
 from resolvers.wording import Format, Style, read_format
 from schema.rest import NotUnderstood
 
@@ -67,7 +67,8 @@ def recipients(body: dict[str, Any]) -> list[terms.Person]:
     listed = [emails] if isinstance(emails, str) else emails
     if not isinstance(listed, list) or not all(isinstance(email, str) for email in listed):
         raise NotUnderstood("`emails` must be an array of strings")
-    return [terms.Person(sense.storable(email, "emails")) for email in listed]
+    some = listed[: send.MOST_RECIPIENTS + 1]  # more are refused for their number, and need no look
+    return [terms.Person(sense.storable(email, "emails")) for email in some]
 
 
 def format_of(body: dict[str, Any]) -> Format:

@@ -83,11 +83,12 @@ class Fields:
     def flag(self, name: str) -> bool:
         """A boolean that must be there [seed]; as a string or number as well (choice)."""
         value = self._said(name)
+        said = BOOLEANS.get(str(value).strip().lower()) if isinstance(value, bool | int | float | str) else None
         if value is None:
             self._wrong(name, "is required")
-        elif str(value).strip().lower() not in BOOLEANS:
+        elif said is None:
             self._wrong(name, "must be true or false")
-        return BOOLEANS.get(str(value).strip().lower(), False)
+        return bool(said)
 
     def amount(self, name: str) -> int:
         """How many to make, typed as a string [seed]; a number as well (choice)."""
