@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from db.models import Organization
-from schema.graphql import asked, documents, door, limits, text_limits
+from schema import bounds
+from schema.graphql import documents, door, limits, text_limits
 from schema.graphql.door import schema
 from schema.throttle import Attempts
 from tests import make
@@ -152,7 +153,7 @@ VARIABLES: dict[str, Any] = {
     "a long value": {"text": ["x" * 90_000]},
     "lists in lists": {"text": json.loads("[" * 500 + "]" * 500)},
     "too many members": {"text": [1] * 6_000},
-    "a long body": {"text": "x" * asked.PUBLIC_BODY},
+    "a long body": {"text": "x" * bounds.LARGEST_PUBLIC_BODY},
 }
 
 
