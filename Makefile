@@ -20,11 +20,11 @@ test: developing
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m 'not slow'
+	$(BIN)/python -m pytest -n logical --dist loadgroup -m 'not slow'
 
 # All of it: the gate, and what takes minutes of processes and kills.
 test-all: test
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m slow
+	$(BIN)/python -m pytest -n logical --dist loadgroup -m slow
 
 # What serving needs, in .venv and beside the playground's page.
 install: whole
