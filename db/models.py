@@ -380,7 +380,8 @@ class UsageStat(Model):
     """What standing and deleted claims amount to, an hour or a day of the organization's zone at a time.
 
     promotion_id is no foreign key: the sums outlive their promotion. currency is empty for claims
-    without an order total.
+    without an order total. A sum of money is `…_total_high` times usage.HIGH and `…_total`, as one column can't hold
+    what nine thousand of the largest orders amount to.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -398,6 +399,10 @@ class UsageStat(Model):
     deleted_order_total = fields.BigIntField(default=0)
     deleted_order_quantity = fields.BigIntField(default=0)
     deleted_discount_total = fields.BigIntField(default=0)
+    order_total_high = fields.BigIntField(null=True)
+    discount_total_high = fields.BigIntField(null=True)
+    deleted_order_total_high = fields.BigIntField(null=True)
+    deleted_discount_total_high = fields.BigIntField(null=True)
 
     class Meta:
         unique_together = (("organization", "promotion_id", "level", "starts_at", "currency"),)

@@ -88,8 +88,7 @@ def _shares(bounds: list[datetime], rows: list[UsageStat]) -> dict[tuple[int, st
     """The sums by the place of their bucket and by currency."""
     shares: dict[tuple[int, str], Share] = defaultdict(lambda: NOTHING)
     for row in rows:
-        share = Share(row.claims, row.order_total, row.order_quantity, row.discount_total)
-        shares[_place(bounds, row.starts_at), row.currency] += share
+        shares[_place(bounds, row.starts_at), row.currency] += usage.kept(row)
     return shares
 
 

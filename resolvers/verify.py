@@ -62,12 +62,8 @@ async def _recount(organization: Organization) -> dict[Bucket, Share]:
 async def _kept(organization: Organization) -> dict[Bucket, Share]:
     """The kept sums without the share of what has been deleted."""
     return {
-        Bucket(organization.id, row.promotion_id, row.level, row.starts_at, row.currency): Share(
-            row.claims - row.deleted_claims,
-            row.order_total - row.deleted_order_total,
-            row.order_quantity - row.deleted_order_quantity,
-            row.discount_total - row.deleted_discount_total,
-        )
+        Bucket(organization.id, row.promotion_id, row.level, row.starts_at, row.currency): usage.kept(row)
+        + -usage.deleted(row)
         for row in await usage.all_of(organization.id)
     }
 

@@ -52,8 +52,17 @@ _BUCKET = {
     "starts_at": "timestamptz",
     "currency": "text",
 }
+HIGH = 10**18
+"""What `…_total` holds less than, but for its sign, of a sum; how often this is in it is in `…_total_high`."""
+
 _SHARES = deeds.Given(
-    **_BUCKET, claims="bigint", order_total="bigint", order_quantity="bigint", discount_total="bigint"
+    **_BUCKET,
+    claims="bigint",
+    order_quantity="bigint",
+    order_total="bigint",
+    order_total_high="bigint",
+    discount_total="bigint",
+    discount_total_high="bigint",
 )
 _REFUSALS = deeds.Given(**_BUCKET, reason="text", count="bigint")
 
@@ -67,17 +76,16 @@ def add_each(shares: Mapping[Bucket, Share]) -> deeds.Deed[None]:
     """Add to each bucket a share of its own."""
     return _SHARES.change(
         """
-        INSERT INTO usagestat (organization_id, promotion_id, level, starts_at, currency, claims, order_total,
-            order_quantity, discount_total, deleted_claims, deleted_order_total, deleted_order_quantity,
-            deleted_discount_total)
+        INSERT INTO usagestat (organization_id, promotion_id, level, starts_at, currency, claims, order_quantity,
+            order_total, order_total_high, discount_total, discount_total_high, deleted_claims, deleted_order_total,
+            deleted_order_quantity, deleted_discount_total)
         SELECT given.*, 0, 0, 0, 0 FROM {given} AS given WHERE true
         ON CONFLICT (organization_id, promotion_id, level, starts_at, currency) DO UPDATE SET
             claims = usagestat.claims + excluded.claims,
-            order_total = usagestat.order_total + excluded.order_total,
             order_quantity = usagestat.order_quantity + excluded.order_quantity,
-            discount_total = usagestat.discount_total + excluded.discount_total
-        """,
-        [(*_as_row(bucket), *_as_row(share)) for bucket, share in shares.items()],
+        """  # noqa: S608 (columns)
+        + ", ".join(_added(column, f"usagestat.{column}", f"excluded.{column}") for column in _MONEY),
+        [(*_as_row(bucket), *_columns(share)) for bucket, share in shares.items()],
     )
 
 
@@ -85,26 +93,62 @@ def _as_row(of: Bucket | Share) -> tuple[object, ...]:
     return tuple(vars(of).values())
 
 
+def _columns(share: Share) -> tuple[int, ...]:
+    """A share as its columns hold it, the sums of money in two each."""
+    order_high, order_low = divmod(share.order_total, HIGH)
+    discount_high, discount_low = divmod(share.discount_total, HIGH)
+    return share.claims, share.order_quantity, order_low, order_high, discount_low, discount_high
+
+
+_MONEY = ("order_total", "discount_total")
+
+
+def _added(column: str, kept: str, more: str, more_high: str | None = None) -> str:
+    """The assignments that add to a sum in two columns."""
+    total, high = f"({kept} + {more})", more_high or f"{more}_high"
+    return f"{column} = {total} % {HIGH}, {column}_high = COALESCE({kept}_high, 0) + {high} + {total} / {HIGH}"
+
+
+def kept(row: UsageStat) -> Share:
+    """What a bucket's claims amount to, deleted ones included."""
+    order_total, discount_total = row.order_total_high or 0, row.discount_total_high or 0
+    return Share(
+        row.claims,
+        order_total * HIGH + row.order_total,
+        row.order_quantity,
+        discount_total * HIGH + row.discount_total,
+    )
+
+
+def deleted(row: UsageStat) -> Share:
+    """What a bucket's deleted claims had put into it."""
+    order_total, discount_total = row.deleted_order_total_high or 0, row.deleted_discount_total_high or 0
+    return Share(
+        row.deleted_claims,
+        order_total * HIGH + row.deleted_order_total,
+        row.deleted_order_quantity,
+        discount_total * HIGH + row.deleted_discount_total,
+    )
+
+
 async def keep_deleted_share(bucket: Bucket, share: Share) -> None:
     """Remember how much of a bucket's sums has no rows any more."""
+    order = _added("deleted_order_total", "deleted_order_total", "$8", "$9")
+    discount = _added("deleted_discount_total", "deleted_discount_total", "$10", "$11")
     await sql.rows(
-        """
+        f"""
         UPDATE usagestat SET
             deleted_claims = deleted_claims + $6,
-            deleted_order_total = deleted_order_total + $7,
-            deleted_order_quantity = deleted_order_quantity + $8,
-            deleted_discount_total = deleted_discount_total + $9
+            deleted_order_quantity = deleted_order_quantity + $7,
+            {order}, {discount}
         WHERE organization_id = $1 AND promotion_id = $2 AND level = $3 AND starts_at = $4 AND currency = $5
-        """,
+        """,  # noqa: S608 (columns)
         bucket.organization_id,
         bucket.promotion_id,
         bucket.level.value,
         bucket.starts_at,
         bucket.currency,
-        share.claims,
-        share.order_total,
-        share.order_quantity,
-        share.discount_total,
+        *_columns(share),
     )
 
 
@@ -112,8 +156,9 @@ async def keep_as_deleted(organization_id: int, promotion_id: int) -> None:
     """Remember that nothing of a promotion's sums has rows any more."""
     await sql.rows(
         """
-        UPDATE usagestat SET deleted_claims = claims, deleted_order_total = order_total,
-            deleted_order_quantity = order_quantity, deleted_discount_total = discount_total
+        UPDATE usagestat SET deleted_claims = claims, deleted_order_quantity = order_quantity,
+            deleted_order_total = order_total, deleted_order_total_high = order_total_high,
+            deleted_discount_total = discount_total, deleted_discount_total_high = discount_total_high
         WHERE organization_id = $1 AND promotion_id = $2
         """,
         organization_id,

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
@@ -18,7 +19,8 @@ from graphql import (
 )
 
 from db.models import Account, Code, KeyKind, Organization, Promotion, RefusalStat, UsageLevel, UsageStat
-from resolvers import measure
+from db.queries import usage
+from resolvers import buckets, delete, measure, sense
 from resolvers.bring import Row
 from resolvers.buckets import Size
 from resolvers.refusals import InvalidInput
@@ -357,3 +359,44 @@ async def test_vendors_read_iso_8601_of_days_and_times(secret: Speaker, written:
     """What their clients write is read; weeks, days of the year and 24:00 are not, nor what has no offset."""
     response = await secret.client.post("/codes/generate", json={"validUntil": written}, headers=secret.headers)
     assert response.status_code == (200 if is_good else 400), response.text
+
+
+@pytest.mark.case("W1")
+async def test_a_bucket_holds_sums_of_any_size(organization: Organization) -> None:
+    """Of a day with a million of the largest orders as of one with none, added, taken out and deleted: to the unit."""
+    promotion = await make.promotion(organization, "HELLO-15")
+    [bucket, _] = buckets.of(organization.id, promotion.id, "EUR", make.NOW, organization.time_zone)
+    largest = sense.HIGHEST_AMOUNT
+    total, gone = 0, 0
+    for claims in (1, 5_000, -4_999, 1_000_000, -1, 3, 10**9, -(10**9), 7_777_777):
+        amount = claims * largest - 1
+        total += amount
+        await usage.add([bucket], usage.Share(claims, amount, claims, -amount))
+        gone += amount // 3
+        await usage.keep_deleted_share(bucket, usage.Share(claims, amount // 3, claims, -(amount // 3)))
+        [row] = await usage.all_of(organization.id)
+        assert (usage.kept(row).order_total, usage.kept(row).discount_total) == (total, -total)
+        assert (usage.deleted(row).order_total, usage.deleted(row).discount_total) == (gone, -gone)
+
+
+@pytest.mark.case("W1")
+async def test_claims_go_on_beyond_the_largest_sum(secret: Speaker, organization: Organization) -> None:
+    """A bucket that is full of the largest orders takes more of them, tells the sum, and balances."""
+    limits = make.terms.Limits(per_code=None, per_customer_and_code=None)
+    promotion = await make.promotion(organization, "HELLO-15", limits=limits)
+    order = {"reference": "R-1", "total": {"amount": "9999999999999.99", "currency": "EUR"}}
+    first = await secret.claim(order=order)
+    await UsageStat.all().update(order_total=usage.HIGH - 1)
+    assert (await secret.claim(order={**order, "reference": "R-2"}))["__typename"] == "CodeClaimed"
+    expected = (usage.HIGH - 1 + 10**15 - 1) / Decimal(100)
+    asked = await secret.ask("{ usageStats { orderTotal } }")
+    assert Decimal(asked["usageStats"][0]["orderTotal"]) == expected
+    released = await secret.do("releaseClaim", "", {"claimId": first["claim"]["id"], "reason": "test"})
+    assert released["__typename"] == "ClaimReleased"
+    asked = await secret.ask("{ usageStats { orderTotal } }")
+    assert Decimal(asked["usageStats"][0]["orderTotal"]) == expected - Decimal("9999999999999.99")
+    await delete.promotion(organization, make.terms.PromotionRef(id=promotion.id), dry_run=False)
+    asked = await secret.ask("{ usageStats { orderTotal } }")
+    assert Decimal(asked["usageStats"][0]["orderTotal"]) == expected - Decimal("9999999999999.99")
+    [row, *_] = await usage.all_of(organization.id)
+    assert usage.deleted(row) == usage.kept(row)

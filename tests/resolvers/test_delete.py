@@ -28,7 +28,7 @@ async def spring(organization: Organization, **limits: int | None) -> Promotion:
     gone = await claimed(organization, "A1")
     await release.claim(organization, gone.claim.id, "cancelled", NOW)
     await claimed(organization, "A2", order=order(total="1000", currency="JPY"))
-    await send.code(organization, "A1", [terms.Person("cleo@example.com")], None, False, False, None, NOW)
+    await send.code(organization, "A1", [terms.Person("cleo@example.com")], None, False, False, None, NOW, True)
     return made
 
 

@@ -66,7 +66,7 @@ async def fold_all(apps: Any, editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [('models', '0008_keys')]
+    dependencies = [('models', '0010_rowless_claims')]
 
     initial = False
 
