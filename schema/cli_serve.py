@@ -51,7 +51,7 @@ def serve(
         if made:
             _welcome(made)
         print(f"Playground: {address}/graphql" + (f"#key={_secret(made)}" if made else ""), flush=True)
-        log.info("running on %s (press Ctrl-C to stop)", where)
+        log.info("Uvicorn running on %s (Press CTRL+C to quit)", where)  # as uvicorn says it where it binds itself
         process.serve(listening, workers)
 
 

@@ -1,10 +1,13 @@
 """The sockets that a server listens on, bound before anything else is done: a port that is taken costs nothing then."""
 
+import errno
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 BACKLOG = 2_048
+NOT_HERE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+"""What an address says that this machine does not have, such as `localhost` in IPv6 where there is none."""
 
 
 @contextmanager
@@ -23,19 +26,35 @@ def bind(host: str, port: int) -> list[socket.socket]:
     Whoever connects is refused until `listen`.
     """
     bound: list[socket.socket] = []
+    missing: OSError | None = None
     try:
         for family, address in _addresses(host, port):
-            one = socket.socket(family, socket.SOCK_STREAM)
-            bound.append(one)
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            one.bind((address, port_of(bound) or port))
-            one.set_inheritable(True)
+            try:
+                _bind(bound, family, address, port)
+            except OSError as error:
+                if error.errno not in NOT_HERE:
+                    raise
+                missing = error
+        if missing is not None and not bound:
+            raise missing
     except (OSError, UnicodeError) as error:
         close(bound)
         raise ValueError(_told(host, port, error)) from error
     return bound
+
+
+def _bind(bound: list[socket.socket], family: socket.AddressFamily, address: str, port: int) -> None:
+    one = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        one.bind((address, port_of(bound) or port))
+        one.set_inheritable(True)
+    except OSError:
+        one.close()
+        raise
+    bound.append(one)
 
 
 def listen(sockets: list[socket.socket]) -> None:

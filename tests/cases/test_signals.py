@@ -23,7 +23,19 @@ CHILD = (
 def test_a_service_stops(tmp_path: Path, words: tuple[str, ...], number: signal.Signals) -> None:
     """However it was started, SIGINT and SIGTERM end a service, with one process or several."""
     operator = Operator(tmp_path)
-    command = ["sh", "-c", IGNORING, "sh", sys.executable, str(ROOT / "main.py"), "serve", "--port", "0", *words]
+    command = [
+        "sh",
+        "-c",
+        IGNORING,
+        "sh",
+        sys.executable,
+        str(ROOT / "main.py"),
+        "serve",
+        "--create",
+        "--port",
+        "0",
+        *words,
+    ]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=tmp_path, env=operator.environment, **pipes) as process:
         assert process.stderr

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -419,6 +420,17 @@ def test_a_host_that_is_not_here(capsys: pytest.CaptureFixture[str], tmp_path: P
     assert (said.code, said.out) == (1, "")
     assert f"can't listen on {host}" in said.err
     assert content(tmp_path) == {}
+
+
+@pytest.mark.case("F10")
+def test_a_name_of_several_addresses_has_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All addresses of a name are listened on, but for those that this machine does not have."""
+    here = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "203.0.113.7"), (socket.AF_INET, "127.0.0.2")]
+    monkeypatch.setattr(sockets, "_addresses", lambda host, port: here)
+    with sockets.bound("localhost", 0) as found:
+        assert [one.getsockname() for one in found] == [
+            ("127.0.0.1", sockets.port_of(found)), ("127.0.0.2", sockets.port_of(found))
+        ]  # fmt: skip
 
 
 @pytest.mark.case("F10")
