@@ -19,7 +19,8 @@ from db.models import Organization, Promotion
 from db.queries import codes as rows_of_codes
 from db.queries import customers, organizations, promotions
 from db.queries.codes import NewCode
-from resolvers import find, sense, terms
+from db.queries.customers import SpokenOf
+from resolvers import find, folding, sense, terms
 from resolvers.refusals import CodeTaken, InvalidInput, Refusal, UnknownPromotion
 from resolvers.terms import said
 
@@ -67,12 +68,12 @@ class Brought:
 
 @dataclass(frozen=True)
 class Checked:
-    """A row as it can be stored, but for whom it is reserved: their address, and its key."""
+    """A row as it can be stored, but for whom it is reserved."""
 
     line: int
     code: NewCode
     brought_claims: int
-    reserved_for: tuple[str, str] | None
+    reserved_for: SpokenOf | None
 
 
 Tell = Callable[[Refused], None]
@@ -204,7 +205,7 @@ async def _write(
 
 
 def _reserved(one: Checked, holders: dict[str, int]) -> NewCode:
-    return one.code._replace(reserved_for_id=holders[one.reserved_for[1]]) if one.reserved_for else one.code
+    return one.code._replace(reserved_for_id=holders[one.reserved_for.email_key]) if one.reserved_for else one.code
 
 
 def _good(batch: list[Checked | Refused]) -> list[Checked]:
@@ -239,8 +240,14 @@ def _checked(row: Row, promotion: Promotion, now: datetime | None) -> Checked:
         created_at=_in_range(row.created_at, "created_at") or now,
         metadata=sense.metadata(row.metadata or {}, "metadata"),
     )
-    holder = sense.email(row.reserved_for, "reserved_for") if row.reserved_for else None
-    return Checked(row.line, code, so_far + counted, holder)
+    return Checked(row.line, code, so_far + counted, _holder(row.reserved_for))
+
+
+def _holder(email: str | None) -> SpokenOf | None:
+    if email is None:
+        return None
+    address, key = sense.email(email, "reserved_for")
+    return SpokenOf(address, key, folding.beyond_ascii(address))
 
 
 def _in_range(instant: datetime | None, column: str) -> datetime | None:

@@ -11,7 +11,7 @@ from db import deeds, paging, sql
 from db.models import Claim, Code, Customer, Job
 
 _EMAILS = deeds.Given(organization_id="bigint", email_key="text")
-_SPOKEN_OF = deeds.Given(email="text", email_key="text")
+_SPOKEN_OF = deeds.Given(email="text", email_key="text", email_folded="text")
 _ACTING = deeds.Given(
     id="bigint",
     organization_id="bigint",
@@ -108,22 +108,30 @@ async def ensure(
     return await Customer.get(organization_id=organization_id, email_key=email_key)
 
 
-async def spoken_of(organization_id: int, emails: Collection[tuple[str, str]], now: datetime) -> dict[str, int]:
-    """The ids of the customers with these addresses (and keys), by key; new ones have not acted themselves yet."""
+class SpokenOf(NamedTuple):
+    """An address of somebody who has not acted themselves, perhaps: as it is told, compared and searched for."""
+
+    email: str
+    email_key: str
+    email_folded: str | None
+
+
+async def spoken_of(organization_id: int, emails: Collection[SpokenOf], now: datetime) -> dict[str, int]:
+    """The ids of the customers with these addresses, by key; new ones have not acted themselves yet."""
     if not emails:
         return {}
     await _SPOKEN_OF.rows(
         """
-        INSERT INTO customer (organization_id, email, email_key, particulars, created_at, updated_at)
-        SELECT $1, email, email_key, '{}', $2, $2 FROM {given} AS new WHERE true ORDER BY email_key
+        INSERT INTO customer (organization_id, email, email_key, email_folded, particulars, created_at, updated_at)
+        SELECT $1, email, email_key, email_folded, '{}', $2, $2 FROM {given} AS new WHERE true ORDER BY email_key
         ON CONFLICT (organization_id, email_key) DO NOTHING
         RETURNING id
         """,
-        {email_key: (email, email_key) for email, email_key in emails}.values(),
+        {one.email_key: one for one in emails}.values(),
         organization_id,
         now,
     )
-    found = await known({(organization_id, email_key) for _, email_key in emails}, hold=True)
+    found = await known({(organization_id, one.email_key) for one in emails}, hold=True)
     return {email_key: one.id for (_, email_key), one in found.items()}
 
 

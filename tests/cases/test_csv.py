@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 import db
-from db.models import Code, Organization
+from db.models import Code, Customer, Organization
 from resolvers import delete, update, verify
 from resolvers.bring import Refused, Row
 from resolvers.refusals import InvalidInput
@@ -60,7 +60,7 @@ async def busy(organization: Organization) -> None:
     await claimed(organization, "=1+1", email="ada@example.com")
     await claimed(organization, "=1+1", email="ben@example.com")
     await update.code(organization, "käse", update.CodeChange(is_enabled=False, metadata={"a": ["ü", 1]}), NOW)
-    reserved = update.CodeChange(reserved_for=Person(email="+ada@example.com"))
+    reserved = update.CodeChange(reserved_for=Person(email="+ädä@exämple.com"))
     await update.code(organization, "@x", reserved, NOW)
     await Code.filter(text="'t Hooft").update(needs_activation=True, activated_at=NOW - timedelta(hours=1))
     await Code.filter(text="-50%").update(needs_activation=True, starts_at=NOW, ends_at=NOW + timedelta(days=9))
@@ -93,6 +93,7 @@ def test_what_is_exported_is_imported_as_it_was(
         async with db.opened(url):
             organization = await Organization.get(identifier="n")
             assert await verify.counters(organization) == []
+            assert (await Customer.get(email_key="+ädä@xn--exmple-cua.com")).email_folded == "+ädä@exämple.com"
             assert (await claimed(organization, "=1+1", email="cy@example.com")).claim is not None
             await delete.code(organization, "=1+1", dry_run=False)
             assert await verify.counters(organization) == []
