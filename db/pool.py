@@ -152,19 +152,20 @@ class Lent:
         if not isinstance(fault, asyncio.CancelledError | InDoubt):
             await self._pool.release(self.connection)
             return
-        self._drop()
+        self._end()
+        if self._loop.time() - self._began > SUSPECT_SECONDS:
+            await self._pool.expire_connections()  # before anybody is lent another that hangs
 
     def _hangs(self) -> None:
         log.warning("a database connection has not done with its work in time, and is dropped")
-        self._drop()
+        self._end()
+        task = self._loop.create_task(self._pool.expire_connections())
+        _expiring.add(task)
+        task.add_done_callback(_expiring.discard)
 
-    def _drop(self) -> None:
+    def _end(self) -> None:
         with contextlib.suppress(asyncpg.InterfaceError):  # it has ended by itself
             self.connection.terminate()
-        if self._loop.time() - self._began > SUSPECT_SECONDS:
-            task = self._loop.create_task(self._pool.expire_connections())
-            _expiring.add(task)
-            task.add_done_callback(_expiring.discard)
 
 
 _expiring: set["asyncio.Task[None]"] = set()

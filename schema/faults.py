@@ -12,8 +12,8 @@ from starlette.requests import ClientDisconnect
 
 from db import trouble
 
-QUIET_SECONDS = 3
-"""After so long without another failure the database counts as back: this process asks it each second."""
+QUIET_SECONDS = 10
+"""After so long without another failure the database counts as back: a batch that hangs takes less to be given up."""
 REMINDER_SECONDS = 60
 
 log = logging.getLogger("tessera")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import aiosqlite
+import asyncpg
 import pytest
 from graphql import GraphQLResolveInfo, GraphQLSchema, parse
 from graphql.execution import Executor as GraphqlExecutor
@@ -95,7 +96,13 @@ CANARIES = [
         ("db/postgres.py", "db/sqlite.py"),
         lambda: sets(PostgresTransaction, "_connection") and sets(SqliteTransactionWrapper, "_connection"),
     ),
-    Canary("_parent", "tortoise-orm", ("db/postgres.py",), lambda: sets(PostgresTransaction, "_parent")),
+    Canary(
+        "_parent",
+        "tortoise-orm",
+        ("db/postgres.py", "db/sqlite.py"),
+        lambda: sets(PostgresTransaction, "_parent") and sets(SqliteTransactionWrapper, "_parent"),
+    ),
+    Canary("_transport", "asyncpg", ("db/postgres.py",), lambda: "_transport" in asyncpg.Connection.__slots__),
     Canary("_pool", "tortoise-orm", ("db/postgres.py",), lambda: sets(AsyncpgDBClient, "_pool")),
     Canary("_pool_init_lock", "tortoise-orm", ("db/postgres.py",), lambda: sets(AsyncpgDBClient, "_pool_init_lock")),
     Canary("_trxlock", "tortoise-orm", ("db/sqlite.py",), lambda: sets(SqliteTransactionContext, "_trxlock")),

@@ -341,6 +341,7 @@ def test_in_chaos_no_answer_is_lost_none_is_doubled_and_no_limit_is_passed(kind:
     # Kills need no disk that is synchronous: the kernel goes on.
     with Server(fsync="off").running() if kind == "postgres" else nullcontext() as server:
         operator = Operator(tmp_path, server.url if server else None)
+        operator.run("migrate")
         operator.run("organization", "add", "--name", "N", "--identifier", "n")
         key = operator.run("key", "add", "--organization", "n", "--kind", "secret").strip()
         with Service(operator).running() as one, Service(operator).running() as two:

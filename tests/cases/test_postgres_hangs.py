@@ -171,6 +171,20 @@ async def test_a_look_up_on_a_backend_that_hangs_holds_up_one_batch(watcher: Wat
 
 
 @pytest.mark.case("A2")
+@pytest.mark.usefixtures("quick")
+async def test_one_batch_that_hangs_raises_doubts_about_all_connections(watcher: Watcher) -> None:
+    """The next batch, which has been waiting, goes on at once: it is not lent another connection that hangs."""
+    organization = await make.organization()
+    await make.code(organization, "HOT", per_code=None)
+    await both_open()
+    with watcher.stopped(*(await watcher.backends())):
+        first = asyncio.create_task(make.claimed(organization, "HOT", "first@example.com"))
+        await asyncio.sleep(0.1)
+        next_one = asyncio.create_task(make.claimed(organization, "HOT", "next@example.com"))
+        assert await places(first, next_one) == ["away", "Claimed"]
+
+
+@pytest.mark.case("A2")
 async def test_a_statement_that_hangs_is_given_up(watcher: Watcher) -> None:
     """Outside of batches too: its connection is dropped at its limit, and the next statement has another."""
     await both_open()
@@ -281,6 +295,19 @@ async def release_never() -> None:
 # ------------------------------------------------------------------ commits that lie
 
 
+async def a_commit_that_waits(watcher: Watcher) -> None:
+    """Wait until the server's processes have heard of the standby: commit until a commit waits, and end that."""
+    other = await asyncpg.connect(watcher.server.url)
+    pid = await other.fetchval("SELECT pg_backend_pid()")
+    while True:
+        commit = asyncio.create_task(other.execute("SELECT pg_logical_emit_message(true, 'test', '')"))
+        if (await asyncio.wait([commit], timeout=0.1))[1]:
+            break
+    await watcher.connection.execute(f"SELECT pg_terminate_backend({pid})")
+    await asyncio.wait([commit])
+    assert commit.exception() is not None
+
+
 @pytest_asyncio.fixture
 async def alone(watcher: Watcher) -> AsyncIterator[Organization]:
     """An organization in a database whose synchronous standby has just gone away."""
@@ -289,9 +316,7 @@ async def alone(watcher: Watcher) -> AsyncIterator[Organization]:
     await make.claimed(organization, "HOT", "first@example.com", make.order("O-0"))
     await watcher.connection.execute("ALTER SYSTEM SET synchronous_standby_names = 'absent'")
     await watcher.connection.execute("SELECT pg_reload_conf()")
-    while not await watcher.connection.fetchval("SELECT current_setting('synchronous_standby_names')"):
-        await asyncio.sleep(0.005)
-    await asyncio.sleep(0.05)  # the others have heard of it too
+    await a_commit_that_waits(watcher)
     yield organization
     await watcher.connection.execute("ALTER SYSTEM RESET synchronous_standby_names")
     await watcher.connection.execute("SELECT pg_reload_conf()")
@@ -333,7 +358,7 @@ async def test_a_commit_that_no_standby_has_confirmed_is_not_answered_as_done(
     alone: Organization, watcher: Watcher, commits: Any, ending: str
 ) -> None:
     """PostgreSQL says COMMIT and warns. Whoever is told 503 asks again; the connection is gone."""
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         asked = asyncio.create_task(commits(alone))
         waits = await watcher.waiting("wait_event = 'SyncRep'")
         await watcher.connection.execute(f"SELECT {ending}({waits})")
