@@ -34,7 +34,7 @@ Json = Any
 ONE_OF = "PromotionRef"
 EDGES = ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "0001-01-02T00:00:00Z", "9999-12-31T23:59:59.999999Z",
          "9999-12-31T23:59:59-14:00", "9999-12-30T23:59:59Z"]  # fmt: skip
-TEXTS = ["\x00", "\ud800", "a\udfff", "x" * 100_000, "", " ", "\n", "\u202e", "\x7f", "🎄" * 300, "İ" * 200, "1e999999"]
+TEXTS = ["\x00", "a\udfff", "x" * 100_000, " ", "\u202e\x7f\n", "🎄" * 300, "1e999999"]
 HOSTILE: dict[str, list[Json]] = {
     "String": TEXTS,
     "ID": [*TEXTS, "UHJvbW90aW9uOjk5OTk5OTk5OTk5OTk5OTk5OTk5"],

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from db.models import Code, Organization, Promotion
+from db.models import Code, KeyKind, Organization, Promotion
 from tests import make
 from tests.speaker import Speaker
 
@@ -187,3 +187,40 @@ async def test_kind_and_value_go_together(
     none = await make.promotion(organization, "NOTHING", reference="none", discount=None)
     said = {"promotion": {"reference": "none"}, "discount": discount}
     assert await change(secret, "updatePromotion", said, none) == ("InvalidInput", {}, path)
+
+
+@pytest.mark.case("W2")
+@pytest.mark.case("W3")
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({}, {}),
+        ({"d_on": None}, {"starts_at": None}),
+        ({"d_on": None, "d_off": None}, {"starts_at": None, "ends_at": None}),
+        *(
+            ({field: None}, None)
+            for field in ("code", "is_enabled", "bonus_amount", "bonus_amount_is_in_percentages", "quantity_limit",
+                          "time_limit_is_enabled", "quantity_limit_is_enabled", "personal_limit_is_enabled", "bonus_type")
+        ),
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_a_promo_is_updated_by_the_one_rule(
+    secret: Speaker, organization: Organization, said: Json, expected: Json | None
+) -> None:
+    """At LP Motor's door as well: a date is cleared by null, and nothing else is null (400)."""
+    account = await make.key(organization, KeyKind.ACCOUNT)
+    headers = {"Authorization": f"Bearer {account}", "X-Api-User-Id": "1"}
+    body = {
+        "user_id": 1, "site_id": organization.number, "code": "HELLO-15", "bonus_amount": 5, "is_enabled": False,
+        "bonus_amount_is_in_percentages": True, "time_limit_is_enabled": True, "d_on": "2026-11-01T00:00:00Z",
+        "d_off": "2026-12-01T00:00:00Z", "quantity_limit_is_enabled": True, "quantity_limit": 5,
+        "personal_limit_is_enabled": True,
+    }  # fmt: skip
+    made = (await secret.client.post("/v1/promo", json=body, headers=headers)).json()
+    row = await Promotion.get(number=made["id"])
+    before = await columns(Promotion, row.id)
+    response = await secret.client.put(f"/v1/promo/{made['id']}", json=said, headers=headers)
+    after = await columns(Promotion, row.id)
+    changed = {name: value for name, value in after.items() if value != before[name] and name != "particulars"}
+    assert (response.status_code, changed) == (400 if expected is None else 200, expected or {}), response.text
