@@ -43,7 +43,7 @@ class PromotionFilter:
 
 
 def all_promotions(organization_id: int, asked: PromotionFilter, now: datetime) -> QuerySet[Promotion]:
-    found = promotions.all_of(organization_id, _searched(asked.search))
+    found = promotions.all_of(organization_id, _searched(asked.search, "filter", "search"))
     return found if asked.status is None else promotions.with_status(found, asked.status, now)
 
 
@@ -73,14 +73,14 @@ def all_claims(organization_id: int, asked: ClaimFilter) -> QuerySet[Claim]:
 
 
 def all_customers(organization_id: int, search: str | None) -> QuerySet[Customer]:
-    return customers.all_of(organization_id, _searched(search))
+    return customers.all_of(organization_id, _searched(search, "search"))
 
 
 def all_deliveries(organization_id: int, status: Sequence[DeliveryStatus] | None) -> QuerySet[Delivery]:
     found = deliveries.all_of(organization_id)
     if status is not None and len(set(status)) == 1:
         return found.filter(status=status[0])  # the index has them in the page's order
-    return found if status is None else found.filter(status__in=list(status))
+    return found if status is None else found.filter(status__in=list(dict.fromkeys(status)))
 
 
 async def latest_deliveries(organization_id: int, status: DeliveryStatus | None, most: int) -> list[Delivery]:
@@ -108,9 +108,9 @@ def _made_between(
     return found
 
 
-def _searched(search: str | None) -> list[str]:
+def _searched(search: str | None, *path: str) -> list[str]:
     """The words that are searched for, folded; the last of many is all the rest."""
-    return folding.search_key(sense.optional_text(search, "search") or "").split(" ", MOST_WORDS - 1) if search else []
+    return folding.search_key(sense.optional_text(search, *path) or "").split(" ", MOST_WORDS - 1) if search else []
 
 
 async def page(found: QuerySet[Any], after: Place | None, size: int) -> list[Any]:

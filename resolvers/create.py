@@ -24,6 +24,7 @@ from resolvers.refusals import (
 from resolvers.sense import CheckedDiscount, CheckedLimits
 from resolvers.template import CheckedLetter
 
+MOST_LOCATIONS = 1_000
 MOST_TEXTS = 1_000
 """Texts that a promotion may be created with; more of them are generated or imported."""
 
@@ -100,7 +101,8 @@ def _texts(said: tuple[str, ...]) -> dict[str, str]:
     if len(said) > MOST_TEXTS:
         raise InvalidInput(f"At most {MOST_TEXTS} texts, please; generate or import more.", "codes")
     texts: dict[str, str] = {}
-    for place, (text, key) in enumerate(sense.new_code_text(text, "codes") for text in said):
+    for place, text in enumerate(said):
+        text, key = sense.new_code_text(text, "codes", str(place))
         if key in texts:
             raise InvalidInput(f"{text!r} and {texts[key]!r} are one code.", "codes", str(place))
         texts[key] = text
@@ -133,7 +135,9 @@ async def _reference(organization_id: int, chosen: str | None, number: int) -> s
 
 async def link(organization_id: int, promotion_id: int, numbers: tuple[int, ...]) -> None:
     """Link a promotion to exactly the locations with these numbers. Raises UnknownLocation."""
-    wanted = {sense.whole(number, "location_numbers") for number in numbers}
+    if len(numbers) > MOST_LOCATIONS:
+        raise InvalidInput(f"At most {MOST_LOCATIONS} locations, please.", "location_numbers")
+    wanted = {sense.whole(number, "location_numbers", str(place)) for place, number in enumerate(numbers)}
     found = await locations.by_numbers(organization_id, wanted)
     for number in sorted(wanted - {location.number for location in found}):
         raise UnknownLocation(number)

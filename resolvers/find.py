@@ -62,7 +62,7 @@ async def promotion(organization_id: int, ref: terms.PromotionRef | None) -> Pro
     if ref.id is not None:
         found = await promotions.by_id(organization_id, ref.id)
     else:
-        reference = sense.storable(ref.reference or "", "promotion")
+        reference = sense.storable(ref.reference or "", "promotion", "reference")
         found = (
             await promotions.by_reference(organization_id, reference) if len(reference) <= LONGEST_REFERENCE else None
         )
@@ -91,7 +91,7 @@ def checked_ref(ref: terms.PromotionRef | None) -> terms.PromotionRef:
     """
     if ref is None:
         return terms.PromotionRef(reference=DEFAULT_REFERENCE)
-    if ref.id is None and len(sense.storable(ref.reference or "", "promotion")) > LONGEST_REFERENCE:
+    if ref.id is None and len(sense.storable(ref.reference or "", "promotion", "reference")) > LONGEST_REFERENCE:
         raise UnknownPromotion
     return ref
 

@@ -147,13 +147,17 @@ def currency(value: str, *path: str) -> str:
 
 def minor(value: Money, *path: str) -> int:
     """An amount as whole minor units of its currency; finer amounts are refused, not rounded."""
-    digits = money.digits(currency(value.currency, *path, "currency")) or 0
-    if not value.amount.is_finite() or not 0 <= value.amount <= HIGHEST_AMOUNT:
-        raise InvalidInput("An amount from 0 up, and not that much, please.", *path, "amount")
-    scaled = _times(value.amount, 10**digits)
+    return _minor(value.amount, currency(value.currency, *path, "currency"), *path, "amount")
+
+
+def _minor(amount: Decimal, unit: str, *path: str) -> int:
+    digits = money.digits(unit) or 0
+    if not amount.is_finite() or not 0 <= amount <= HIGHEST_AMOUNT:
+        raise InvalidInput("An amount from 0 up, and not that much, please.", *path)
+    scaled = _times(amount, 10**digits)
     if scaled is None:
-        raise InvalidInput(f"{value.currency} has {digits} decimals.", *path, "amount")
-    return whole(scaled, *path, "amount", least=0, most=HIGHEST_AMOUNT)
+        raise InvalidInput(f"{unit} has {digits} decimals.", *path)
+    return whole(scaled, *path, least=0, most=HIGHEST_AMOUNT)
 
 
 def _times(value: Decimal, factor: int) -> int | None:
@@ -386,7 +390,7 @@ def limits(change: terms.Maybe[terms.Limits | None], present: CheckedLimits) -> 
 def discount_value(kind: DiscountKind, value: Decimal, unit: str | None, *path: str) -> int:
     """A discount's size in its unit: ten-thousandths of a percent, or minor units of the currency."""
     if kind is DiscountKind.FIXED_AMOUNT:
-        return minor(Money(value, unit or ""), *path)
+        return _minor(value, unit or "", *path)
     if not value.is_finite() or not 0 <= value <= 100:
         raise InvalidInput("A percentage from 0 to 100, please.", *path)
     scaled = _times(value, money.PERCENT)

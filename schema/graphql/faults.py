@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from graphql import GraphQLError, GraphQLFormattedError
+from graphql import FieldNode, GraphQLError, GraphQLFormattedError
 
 from resolvers.refusals import InvalidInput, Refusal
 from schema import faults
@@ -23,7 +23,7 @@ def worded(error: GraphQLError, in_public: bool) -> GraphQLError:
     if fault is None:
         return _said(error, error.message.split(" Did you mean")[0], error.extensions) if in_public else error
     if isinstance(fault, InvalidInput):
-        return _said(error, str(fault), {"code": fault.reason, "path": path_of(fault)})
+        return _said(error, str(fault), {"code": fault.reason, "path": path_of(fault, _input(error))})
     if isinstance(fault, Refusal):
         return _said(error, str(fault), {"code": fault.reason})
     if isinstance(fault, NotAdmitted):
@@ -31,6 +31,13 @@ def worded(error: GraphQLError, in_public: bool) -> GraphQLError:
     told = faults.logged(fault, error.path)
     known = {"id": told.number} if isinstance(told, Fault) else {}
     return _said(error, str(told), {"code": told.code, **known})
+
+
+def _input(error: GraphQLError) -> str | None:
+    """The argument that holds all others of the field that has failed, if it has one."""
+    fields = [node for node in error.nodes or () if isinstance(node, FieldNode)]
+    given = {argument.name.value for field in fields for argument in field.arguments or ()}
+    return "input" if "input" in given else None
 
 
 def clipped(errors: Sequence[GraphQLError]) -> list[GraphQLFormattedError]:

@@ -224,7 +224,7 @@ class ClaimFilter:
 
 
 def _names(statuses: Any) -> tuple[str, ...] | None:
-    return None if statuses is UNSET or statuses is None else tuple(status.value for status in statuses)
+    return None if statuses is UNSET or statuses is None else tuple(dict.fromkeys(status.value for status in statuses))
 
 
 @strawberry.input(description="Widened to whole buckets. from and to left out: from the first use to now.")

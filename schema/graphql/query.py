@@ -86,6 +86,8 @@ class Query:
             return Promotion.of(await find.promotion(info.context.caller.organization.id, ref.said()))
         except refusals.UnknownPromotion:
             return None
+        except InvalidInput as wrong:
+            raise InvalidInput(wrong.message, "ref", *wrong.path[1:]) from None
 
     @strawberry.field
     async def promotions(

@@ -186,9 +186,10 @@ TYPES: dict[type[refusals.Refusal], type[Refusal]] = {
 }
 
 
-def path_of(refusal: refusals.InvalidInput) -> list[str]:
-    """Where in the mutation's input the sense was lost, in GraphQL's words."""
-    return ["input", *(to_camel_case(part) for part in refusal.path)]
+def path_of(refusal: refusals.InvalidInput, above: str | None = "input") -> list[str]:
+    """Where in a field's arguments the sense was lost, in GraphQL's words; most have one, `input`."""
+    path = [to_camel_case(part) for part in refusal.path]
+    return path if above is None else [above, *path]
 
 
 def worded(refusal: refusals.Refusal, in_public: bool) -> Refusal:
