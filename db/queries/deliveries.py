@@ -9,26 +9,54 @@ from tortoise.expressions import F
 from tortoise.functions import Count
 from tortoise.queryset import QuerySet
 
-from db import sql
+from db import deeds, sql
 from db.models import Delivery, DeliveryStatus
+
+_KEYS = deeds.Given(key="text")
+_NEW = deeds.Given(recipient="text", recipient_key="text", first_name="text", last_name="text")
 
 
 async def recipients_of(code_id: int, recipient_keys: Sequence[str]) -> set[str]:
     """Those of the recipients to whom the code was sent, or is about to be."""
-    found = Delivery.filter(code_id=code_id, recipient_key__in=recipient_keys)
-    sent = found.exclude(status=DeliveryStatus.FAILED)
-    return set(await sent.values_list("recipient_key", flat=True))  # type: ignore[arg-type]
+    sent = await _KEYS.rows(
+        """
+        SELECT recipient_key FROM delivery
+        WHERE code_id = $1 AND status <> 'FAILED' AND recipient_key IN (SELECT key FROM {given} AS asked)
+        """,
+        ((key,) for key in recipient_keys),
+        code_id,
+    )
+    return {row["recipient_key"] for row in sent}
 
 
-async def add(deliveries: Sequence[Delivery]) -> None:
-    await Delivery.bulk_create(deliveries, batch_size=500)
+def draft(values: dict[str, Any]) -> Delivery:
+    """A letter that is not queued yet: `values` are the columns that drafts differ in."""
+    same = {"id": None, "status": DeliveryStatus.QUEUED, "attempts": 0, "last_error": None, "sent_at": None}
+    return sql.as_read(Delivery, {**values, **same, "due_at": values["created_at"]})
 
 
-async def queued_at(code_id: int, now: datetime, recipient_keys: Sequence[str]) -> list[Delivery]:
-    """What was queued about a code at that moment to these recipients."""
-    found = Delivery.filter(code_id=code_id, created_at=now, recipient_key__in=recipient_keys)
-    latest = await found.order_by("-id").limit(len(recipient_keys))  # others may be of the same instant, resent
-    return latest[::-1]
+async def add(drafts: Sequence[Delivery]) -> None:
+    """Queue letters about one code, of one moment and message, each to another recipient; they get their ids."""
+    if not drafts:
+        return
+    first = drafts[0]
+    written = await _NEW.rows(
+        """
+        INSERT INTO delivery (organization_id, code_id, message, due_at, created_at, status, attempts,
+            recipient, recipient_key, first_name, last_name)
+        SELECT $1, $2, $3, $4, $4, 'QUEUED', 0, recipient, recipient_key, first_name, last_name
+        FROM {given} AS new
+        RETURNING id, recipient_key
+        """,
+        ((one.recipient, one.recipient_key, one.first_name, one.last_name) for one in drafts),
+        first.organization_id,
+        first.code_id,
+        first.message,
+        first.created_at,
+    )
+    ids = {row["recipient_key"]: row["id"] for row in written}
+    for one in drafts:
+        one.id = ids[one.recipient_key]
 
 
 async def by_ids(ids: Sequence[int]) -> dict[int, Delivery]:

@@ -1,0 +1,48 @@
+"""What verbs make of large inputs: bounded, or looked at a piece at a time."""
+
+import asyncio
+
+import pytest
+
+from db.models import Delivery, Organization
+from resolvers import send, terms
+from tests import make
+from tests.speaker import Speaker
+
+
+@pytest.mark.case("A6")
+async def test_many_recipients_let_others_be_served(organization: Organization) -> None:
+    """Looking at thousands of addresses pauses after each few; each gets one letter, with its id."""
+    await make.code(organization)
+    passes = 0
+
+    async def serve_others() -> None:
+        nonlocal passes
+        while True:
+            await asyncio.sleep(0)
+            passes += 1
+
+    others = asyncio.create_task(serve_others())
+    people = [terms.Person(f"r{number}@example{number % 500}.com", "Ada") for number in range(1_000)]
+    sent = await send.code(organization, "HELLO-15", people, None, False, False, None, make.NOW)
+    others.cancel()
+    assert passes >= len(people) // send.LOOKED_AT
+    stored = {row.id: row for row in await Delivery.all()}
+    assert [stored[letter.id].recipient for letter in sent.deliveries] == [person.email for person in people]
+    again = await send.code(organization, "HELLO-15", people[:10], None, False, False, None, make.NOW)
+    assert (again.queued, again.already_sent) == (0, 10)
+
+
+@pytest.mark.case("A6")
+async def test_a_dry_run_tells_who_would_be_written_to(secret: Speaker, organization: Organization) -> None:
+    """Letters that are not queued are told like those that are."""
+    await make.code(organization)
+    selection = (
+        "... on CodeSent { queued dryRun deliveries { id recipient status attempts lastError queuedAt sentAt } }"
+    )
+    said = {"text": "HELLO-15", "recipients": [{"email": "ada@example.com"}]}
+    dry = await secret.do("sendCode", selection, {**said, "dryRun": True})
+    wet = await secret.do("sendCode", selection, said)
+    assert [dry.pop("dryRun"), wet.pop("dryRun")] == [True, False]
+    assert dry["deliveries"][0].pop("id") != wet["deliveries"][0].pop("id")
+    assert dry == wet
