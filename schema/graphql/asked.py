@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.requests import Request
@@ -13,6 +13,8 @@ JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 
 
+LARGE = 50_000
+"""Bytes of a body in which much is said."""
 MEMBERS = {True: 5_000, False: 100_000}
 """Members of all objects and lists in a body together, with a public key and with any other."""
 
@@ -36,11 +38,12 @@ class NotUnderstood(Exception):
 
 @dataclass(frozen=True)
 class Asked:
-    """A document's text, its values, and which of its operations is meant."""
+    """A document's text, its values, which of its operations is meant, and whether much is said."""
 
     query: str
     variables: dict[str, Any] | None
     operation_name: str | None
+    is_large: bool = False
 
 
 async def read(request: Request, in_public: bool) -> Asked:
@@ -53,7 +56,7 @@ async def read(request: Request, in_public: bool) -> Asked:
         if media_type != JSON:
             raise NotUnderstood(f"Unsupported content type: a request is {JSON}.", 415)
         body = await bounds.body(request, bounds.LARGEST_PUBLIC_BODY if in_public else bounds.LARGEST_BODY)
-        return _asked(_json_object(body, "body", in_public))
+        return replace(_asked(_json_object(body, "body", in_public)), is_large=len(body) > LARGE)
     said: dict[str, Any] = dict(request.query_params)
     for name in ("variables", "extensions"):
         if said.get(name):

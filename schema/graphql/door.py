@@ -119,7 +119,7 @@ async def _run(told: Asked, context: Context, method: str, media_type: str) -> R
     async with turns.admitted():
         plan = document.plan(operation)
         done = await execution.run(
-            schema._schema, document.parsed, operation, plan, told.variables or {}, context, turns
+            schema._schema, document.parsed, operation, plan, told.variables or {}, context, turns, told.is_large
         )
         if isinstance(done, list):
             return _refused(done, in_public, media_type)

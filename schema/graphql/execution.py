@@ -4,6 +4,8 @@ graphql-core finds out in each run which fields are selected of what, and of whi
 only calls, reads and writes; what goes wrong is told as graphql-core tells it, which a test holds it to.
 """
 
+import asyncio
+import functools
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
@@ -26,6 +28,8 @@ from strawberry.execution.is_awaitable import optimized_is_awaitable
 from schema.graphql.plans import Plan, Shape, Step
 from schema.graphql.turns import LONG_LIST, Turns
 
+ERRORS = 5
+"""Wrong values that are told of, as each is looked for and printed at length."""
 AT_ONCE = 10
 """Questions of one document that are asked at once: as many more would keep everybody else from the database."""
 
@@ -38,13 +42,21 @@ async def run(
     said: dict[str, Any],
     context: Any = None,
     turns: Turns | None = None,
+    aside: bool = False,
 ) -> ExecutionResult | list[GraphQLError]:
-    """Data and errors of an operation; or what is wrong with the values said for its variables, and nothing has run."""
+    """Data and errors of an operation; or what is wrong with the values said for its variables, and nothing has run.
+
+    `aside` has a thread find out what is wrong with many values.
+    """
     values = plan.variables.values(said) if plan is not None and plan.variables is not None else None
     made: Any
     if plan is None or values is None:
         name = operation.name.value if operation.name else None
-        made = Executor.build(schema, document, None, context, said, name, is_awaitable=optimized_is_awaitable)  # type: ignore[arg-type]
+        build = functools.partial(
+            Executor.build, schema, document, None, context, said, name,
+            max_coercion_errors=ERRORS, is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
+        )  # fmt: skip
+        made = await asyncio.to_thread(build) if aside else build()
     else:
         made = Executor(
             schema, plan.parts, plan.fragments, None, context, operation, values,
