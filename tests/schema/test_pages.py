@@ -177,8 +177,8 @@ async def test_linked_locations_are_told(served: httpx.AsyncClient, organization
     assert (await seen(served, await at(organization)))[-1] == "Where: Dam 1, Spui <2>"
 
 
-def off(kind: DiscountKind, value: str, **more: Any) -> terms.Discount:
-    return terms.Discount(kind=kind, value=Decimal(value), **more)
+def off(kind: DiscountKind, value: str | None, **more: Any) -> terms.Discount:
+    return terms.Discount(kind=kind, value=None if value is None else Decimal(value), **more)
 
 
 def eur(amount: str) -> Money:
@@ -197,10 +197,10 @@ def eur(amount: str) -> Money:
         (off(DiscountKind.FIXED_AMOUNT, "5"), "EUR 5.00 off"),
         (off(DiscountKind.FIXED_AMOUNT, "500", currency="JPY"), "JPY 500 off"),
         (off(DiscountKind.FIXED_AMOUNT, "5", minimum_order=eur("20")), "EUR 5.00 off orders from EUR 20.00"),
-        (off(DiscountKind.FREE_SHIPPING, "0"), "Free shipping"),
-        (off(DiscountKind.FREE_SHIPPING, "0", minimum_order=eur("20")), "Free shipping for orders from EUR 20.00"),
-        (off(DiscountKind.NONE, "0", minimum_order=eur("20")), "For orders from EUR 20.00"),
-        (off(DiscountKind.NONE, "0"), None),
+        (off(DiscountKind.FREE_SHIPPING, None), "Free shipping"),
+        (off(DiscountKind.FREE_SHIPPING, None, minimum_order=eur("20")), "Free shipping for orders from EUR 20.00"),
+        (off(DiscountKind.NONE, None, minimum_order=eur("20")), "For orders from EUR 20.00"),
+        (off(DiscountKind.NONE, None), None),
     ],
 )
 async def test_what_it_gives_is_told_in_words(
