@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 import pytest_asyncio
 from tortoise.transactions import in_transaction
@@ -19,9 +20,11 @@ from db.models import Account, Claim, Organization
 from resolvers import admit, find, gather, probe, release, verify
 from resolvers.book import Claimed
 from resolvers.refusals import FullyClaimed
-from schema import operator
+from schema import bounds, doors, operator
+from schema.context import Services
 from schema.operator import Readiness
 from tests import make
+from tests.conftest import serving
 from tests.postgres import Server
 
 pytestmark = pytest.mark.xdist_group("postgres_hangs")
@@ -80,8 +83,14 @@ async def beside(server: Server) -> AsyncIterator[Watcher]:
         await connection.close()
 
 
+@pytest.fixture
+def words() -> str:
+    """What else the address says."""
+    return ""
+
+
 @pytest_asyncio.fixture
-async def watcher(server: Server) -> AsyncIterator[Watcher]:
+async def watcher(server: Server, words: str) -> AsyncIterator[Watcher]:
     """Somebody beside a process that has two connections; the database is empty."""
     async with beside(server) as watcher:
         tables = await watcher.connection.fetchval(
@@ -89,7 +98,7 @@ async def watcher(server: Server) -> AsyncIterator[Watcher]:
             " AND relname <> 'tortoise_migrations'"
         )
         await watcher.connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
-        async with db.opened(f"{server.url}?connections=2"):
+        async with db.opened(f"{server.url}?connections=2{words}"):
             yield watcher
 
 
@@ -278,6 +287,30 @@ async def test_readyz_is_red_while_the_server_hangs_and_green_after_it(
 
 
 @pytest.mark.case("A2")
+@pytest.mark.parametrize("words", ["", "&prepared=no"])
+async def test_doors_answer_in_time_while_the_server_hangs(
+    watcher: Watcher, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request's own limit holds while it waits for the database, and says that the outcome is unknown."""
+    monkeypatch.setattr(bounds, "SECONDS", 0.3)
+    headers = {"Authorization": f"Bearer {await make.key(await make.organization())}"}
+    await both_open()
+    async with (
+        serving(doors.hang(services)) as address,
+        httpx.AsyncClient(base_url=address, timeout=3, verify=False) as client,  # noqa: S501
+    ):
+        with watcher.stopped(*(await watcher.backends())):
+            for path, body in [
+                ("/graphql", {"query": "{ organization { number } }"}),
+                ("/codes/delete", {"code": "X"}),
+            ]:
+                answer = await client.post(path, json=body, headers=headers)
+                assert answer.status_code == 503
+                assert path == "/codes/delete" or "not known" in answer.text
+                assert (await client.get("/healthz")).status_code == 200
+
+
+@pytest.mark.case("A2")
 async def test_what_is_left_on_a_server_of_those_who_are_gone_is_ended_by_it(watcher: Watcher) -> None:
     """A statement whose connection was dropped does not go on for long: the server looks whether we are there."""
     with pool.at_most(0.1):
@@ -353,7 +386,9 @@ COMMITS = [in_a_round, in_a_transaction, in_a_statement, in_a_statement_for_many
 
 @pytest.mark.case("A14")
 @pytest.mark.parametrize("ending", ["pg_cancel_backend", "pg_terminate_backend"])
-@pytest.mark.parametrize("commits", COMMITS)
+@pytest.mark.parametrize(
+    ("commits", "words"), [*((commits, "") for commits in COMMITS), (in_a_statement, "&prepared=no")]
+)
 async def test_a_commit_that_no_standby_has_confirmed_is_not_answered_as_done(
     alone: Organization, watcher: Watcher, commits: Any, ending: str
 ) -> None:

@@ -160,6 +160,17 @@ async def test_what_is_moved_away_is_whole(hot: Organization, file: Path) -> Non
     assert Operator(file.parent, f"sqlite://{copy}").run("export", "claims", "--organization", "demo").count("O-0") == 1
 
 
+@pytest.mark.case("F7")
+async def test_a_journal_that_is_deleted_loses_nothing(hot: Organization, file: Path) -> None:
+    """What only it had is written into the file; a service that is started anew goes on there."""
+    Path(f"{file}-wal").unlink()
+    with pytest.raises(FileGone):
+        await make.claimed(hot, "HOT")
+    await asyncio.gather(*sqlite._going_on)
+    copy = Path(shutil.copy(file, file.with_name("copy.db")))
+    assert Operator(file.parent, f"sqlite://{copy}").run("export", "claims", "--organization", "demo").count("O-0") == 1
+
+
 @pytest.mark.case("F8")
 def test_a_full_disk_is_503_and_red_until_there_is_room(tmp_path: Path) -> None:
     """A file that may not grow stands for the disk. What was answered is there afterwards, and what was not is made then."""
