@@ -123,6 +123,7 @@ def app() -> FastAPI:
         async with AsyncExitStack() as life:
             await life.enter_async_context(db.opened(known.database_url))
             life.push_async_callback(services.tally.write)
+            life.push_async_callback(services.attempts.budgets.close)
             await life.enter_async_context(every(1, services.tally.write))
             worker = uuid4().hex
             life.push_async_callback(work.let_go, worker)

@@ -80,6 +80,11 @@ def printed(rows: Sequence[Row]) -> str:
         ("what", "figure", "against", "ratio", "by processor time", "floor", "aim", "reached"),
         *(row.cells for row in rows),
     ]
+    return lined(cells)
+
+
+def lined(cells: Sequence[Sequence[str]]) -> str:
+    """Cells as a table that Markdown reads, the first line its head."""
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in cells

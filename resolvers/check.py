@@ -8,6 +8,7 @@ from db.models import Code, Organization
 from resolvers import book, claim, find, money, sense, settle, terms
 from resolvers import guard as guards
 from resolvers.book import Book, Wish
+from resolvers.guard import Guess
 from resolvers.money import Money
 from resolvers.refusals import IdempotencyMismatch, InvalidInput, Refusal, TooManyAttempts, UnknownCode
 
@@ -29,15 +30,19 @@ async def code(
     location_number: int | None,
     guard: guards.Guard | None,
     now: datetime,
+    proof: str | None = None,
+    asked_at: datetime | None = None,
 ) -> Checked:
     """What `claim.code` would answer at `now`; without a customer, what would hold for a new one.
 
     Nothing is changed, and nothing promised: somebody else may claim in between. What makes no sense is a
-    refusal in the answer as well.
+    refusal in the answer as well. `proof` is what a TooManyAttempts has asked for, and `asked_at` the present where
+    `now` is another moment.
     """
     try:
         wish = await _read(organization, text, customer, order, location_number, now, guard is not None)
-        taken = await guard.take() if guard is not None else None
+        guess = Guess(wish.text_key, wish.person, wish.order.reference, proof, asked_at or now)
+        taken = await guard.take(guess) if guard is not None else None
     except (InvalidInput, TooManyAttempts) as refusal:
         return Checked([refusal])
     checked = Checked([])

@@ -9,6 +9,7 @@ from db.models import Location, Organization
 from resolvers import find, gather, refusals, remember, sense, settle, terms
 from resolvers import guard as guards
 from resolvers.book import Claimed, Wish
+from resolvers.guard import Guess
 from resolvers.refusals import IdempotencyMismatch, InvalidInput
 from resolvers.tally import Refusals
 
@@ -23,8 +24,11 @@ async def code(
     guard: guards.Guard | None,
     tally: Refusals,
     now: datetime,
+    proof: str | None = None,
 ) -> Claimed:
     """Claim a code for a customer, once per order reference however often it is asked.
+
+    `proof` is what a TooManyAttempts has asked for.
 
     Raises InvalidInput, TooManyAttempts, IdempotencyMismatch, or the first Rule of `rules.objections` that
     says no. The exchange token is good for `exchange.token`, once, within TOKEN_GOOD_FOR.
@@ -37,7 +41,8 @@ async def code(
     location = await place(organization, location_number)
     wish = Wish(organization, text, key, person, checked, location, call, now, in_public=guard is not None)
     try:
-        async with guards.attempt(guard):
+        guess = Guess(key, person, checked.reference, proof, now)
+        async with guards.attempt(guard, guess):
             return await gather.answer(settle.wishes, wish)
     except (refusals.Rule, IdempotencyMismatch) as refusal:
         promotion_id = getattr(refusal, "promotion_id", None)

@@ -2,9 +2,21 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Protocol
+from datetime import datetime
+from typing import NamedTuple, Protocol
 
 from resolvers.refusals import IdempotencyMismatch, Rule
+from resolvers.sense import CheckedPerson
+
+
+class Guess(NamedTuple):
+    """A text that may be a guess, by its key, and what tells its holder: `proof` is what was asked for."""
+
+    key: str
+    person: CheckedPerson | None
+    order_reference: str | None
+    proof: str | None
+    now: datetime
 
 
 class Taken(Protocol):
@@ -20,12 +32,12 @@ class Taken(Protocol):
 class Guard(Protocol):
     """What counts the attempts of a caller who might be guessing; those who may be told everything have none."""
 
-    async def take(self) -> Taken:
-        """Count an attempt that is to be looked at. Raises TooManyAttempts."""
+    async def take(self, guess: Guess | None = None) -> Taken:
+        """Count an attempt that is to be looked at, and what it may find. Raises TooManyAttempts."""
 
 
 @asynccontextmanager
-async def attempt(guard: Guard | None) -> AsyncIterator[None]:
+async def attempt(guard: Guard | None, guess: Guess) -> AsyncIterator[None]:
     """Count what is done in the block as an attempt: failed where a Rule or an IdempotencyMismatch is raised.
 
     Raises TooManyAttempts. Another fault tells nothing, and is not counted.
@@ -33,7 +45,7 @@ async def attempt(guard: Guard | None) -> AsyncIterator[None]:
     if guard is None:
         yield
         return
-    taken = await guard.take()
+    taken = await guard.take(guess)
     try:
         yield
     except (Rule, IdempotencyMismatch):

@@ -16,9 +16,10 @@ from resolvers import gather
 
 
 class Lease(NamedTuple):
-    """What a process may use of a counter until its window is over, in so many seconds."""
+    """What a process may use of a counter, all that is taken of it now, and the seconds until its window is over."""
 
     granted: int
+    taken: int
     left: float
 
 
@@ -48,11 +49,11 @@ async def _leases(asked: Sequence[Asked]) -> list[Lease]:
     ]
     async with in_transaction():
         grants = await rate_limits.take(wants, asked[0].now)
-    leases = [Lease(0, 0)] * len(asked)
+    leases = [Lease(0, 0, 0)] * len(asked)
     for grant in grants:
         left = grant.granted
         for place in alike[grant.organization_id, grant.name]:
             share = min(left, asked[place].want.want)
             left -= share
-            leases[place] = Lease(share, grant.left)
+            leases[place] = Lease(share, grant.taken, grant.left)
     return leases

@@ -2,7 +2,7 @@
 
     Refusal
     ├── InvalidInput            what was said makes no sense; `path` names the field
-    ├── TooManyAttempts         too many failed claims; try again later
+    ├── TooManyAttempts         too many failed claims; try again later, or bring a proof
     ├── IdempotencyMismatch     this key or order reference was used for something else
     ├── VersionConflict         somebody changed it meanwhile
     ├── CodeTaken               the text is another code's
@@ -60,11 +60,15 @@ class InvalidInput(Refusal):
 
 
 class TooManyAttempts(Refusal):
-    """Raised when too many claims from one place have failed lately."""
+    """Raised when too many claims from one place have failed lately, or too many guesses at an organization's codes.
 
-    def __init__(self, retry_after_seconds: int) -> None:
+    With a `challenge` whoever solves it is served: by the proof, a code's holder also by the address of its page.
+    """
+
+    def __init__(self, retry_after_seconds: int, challenge: str | None = None) -> None:
         super().__init__(f"Too many failed attempts. Try again in {retry_after_seconds} seconds.")
         self.retry_after_seconds = retry_after_seconds
+        self.challenge = challenge
 
 
 class IdempotencyMismatch(Refusal):

@@ -57,7 +57,7 @@ def generate_codes(
     if (resume is None) == (amount == 0):
         raise typer.BadParameter("Give one of --amount and --resume.")
 
-    from resolvers import generate, wording
+    from resolvers import generate, guessability, wording
     from resolvers.terms import PromotionRef
     from resolvers.wording import Style
 
@@ -77,6 +77,8 @@ def generate_codes(
 
     try:
         print(f"{with_database(context, make):,} codes made.")
+        for warning in guessability.warnings(amount, form):
+            print(f"Strangers can guess these. {warning}", file=sys.stderr)
     except KeyboardInterrupt:
         for number in job_ids:
             print(

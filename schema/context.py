@@ -60,7 +60,7 @@ class Caller:
     @property
     def guard(self) -> Guard | None:
         """What counts this caller's failed claims, for callers who might be guessing."""
-        return Guard(self.services.attempts, self.organization.id, self.origin) if self.is_public else None
+        return Guard(self.services.attempts, self.organization, self.origin) if self.is_public else None
 
 
 def bearer(headers: Mapping[str, str]) -> str | None:

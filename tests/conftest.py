@@ -116,10 +116,11 @@ def attempts() -> Attempts:
     return Attempts(0)
 
 
-@pytest.fixture
-def services(clock: Clock, attempts: Attempts) -> Services:
+@pytest_asyncio.fixture
+async def services(clock: Clock, attempts: Attempts) -> AsyncIterator[Services]:
     """What a process lends its requests."""
-    return Services(clock=clock, public_url="https://codes.example", tally=Refusals(), attempts=attempts)
+    yield Services(clock=clock, public_url="https://codes.example", tally=Refusals(), attempts=attempts)
+    await attempts.budgets.close()
 
 
 @asynccontextmanager

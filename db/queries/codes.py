@@ -1,6 +1,6 @@
 """Codes: texts that can be claimed."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -319,6 +319,10 @@ def all_of(organization_id: int) -> QuerySet[Code]:
 
 def with_status(found: QuerySet[Code], statuses: Sequence[str], now: datetime) -> QuerySet[Code]:
     """Those with one of these statuses; the same order of questions as `rules.code_status`."""
+    return _told_status(found, now).filter(status__in=list(statuses))
+
+
+def _told_status(found: QuerySet[Code], now: datetime) -> QuerySet[Code]:
     spent = Q(promotion__per_promotion__not_isnull=True, promotion__claim_count__gte=F("promotion__per_promotion"))
     full = Q(allowed_claims__not_isnull=True, claim_count__gte=F("allowed_claims"))
     being_made = Q(job_id=F("promotion__unfinished_job_id"))
@@ -331,7 +335,20 @@ def with_status(found: QuerySet[Code], statuses: Sequence[str], now: datetime) -
         default="CLAIMABLE",
     )
     # Tortoise 1.1 joins no table for an annotation alone: the filter on the promotion's id asks for it.
-    return found.filter(promotion__id__gt=0).annotate(status=status).filter(status__in=list(statuses))
+    return found.filter(promotion__id__gt=0).annotate(status=status)
+
+
+async def claimable_by_anybody(organization_id: int, now: datetime, size: int) -> AsyncIterator[list[tuple[int, str]]]:
+    """Codes that are claimable now and reserved for nobody, by promotion and key: so many are looked at a page."""
+    last, number = "", size
+    while number == size:
+        found = Code.filter(organization_id=organization_id, text_key__gt=last).order_by("text_key").limit(size)
+        rows: list[tuple[Any, ...]] = await _told_status(found, now).values_list(
+            "promotion_id", "text_key", "reserved_for_id", "status"
+        )
+        number = len(rows)
+        last = rows[-1][1] if rows else last
+        yield [(promotion, key) for promotion, key, reserved, status in rows if not reserved and status == "CLAIMABLE"]
 
 
 class NewCode(NamedTuple):

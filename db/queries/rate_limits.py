@@ -21,11 +21,12 @@ class Want(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """What is granted: `want`, less, or 0; and the seconds until the counter's window is over."""
+    """What is granted: `want`, less, or 0; all that is taken now; and the seconds until the window is over."""
 
     organization_id: int
     name: str
     granted: int
+    taken: int
     left: float
 
 
@@ -61,7 +62,7 @@ async def take(wants: Iterable[Want], now: float | None = None) -> list[Grant]:
                 ELSE ratelimit.taken END,
             most = excluded.most,
             until = CASE WHEN {over} THEN excluded.until ELSE ratelimit.until END
-        RETURNING organization_id, name, granted, until - {instant} AS "left"
+        RETURNING organization_id, name, granted, taken, until - {instant} AS "left"
         """,  # noqa: S608 (the clock)
         wants,
         now,

@@ -395,6 +395,12 @@ class IssueCodeInput:
     idempotency_key: str | None = UNSET
 
 
+PROOF = (
+    "What TooManyAttempts asked for: the solved challenge, as ALTCHA's widgets send it. Or the address of the code's"
+    " own page, which its holder has."
+)
+
+
 @strawberry.input(
     description="order.reference is the natural key of a retry: the same code, reference and customer give back the"
     " same standing claim, whatever totals come with it."
@@ -405,6 +411,7 @@ class ClaimCodeInput:
     order: OrderInput | None = UNSET
     location_number: int | None = UNSET
     idempotency_key: str | None = UNSET
+    proof: str | None = strawberry.field(default=UNSET, description=PROOF)
 
 
 @strawberry.input
@@ -414,6 +421,7 @@ class CheckCodeInput:
     order: OrderInput | None = UNSET
     location_number: int | None = UNSET
     at: datetime | None = UNSET
+    proof: str | None = strawberry.field(default=UNSET, description=PROOF)
 
 
 @strawberry.input

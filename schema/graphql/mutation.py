@@ -8,7 +8,7 @@ from typing import Annotated
 
 import strawberry
 
-from resolvers import activate, claim, create, delete, generate, issue, release, send, suppress, update
+from resolvers import activate, claim, create, delete, generate, guessability, issue, release, send, suppress, update
 from resolvers.admit import Right
 from resolvers.wording import Format, Style
 from schema.graphql import ids
@@ -120,6 +120,9 @@ class CodesGenerated:
     job: Job | None = strawberry.field(description="Makes more than 100,000; null for codes that are there already.")
     replayed: bool
     dry_run: bool
+    warnings: list[str] = strawberry.field(
+        description="How easily strangers guess such codes, in sentences; empty where they can't."
+    )
 
     @classmethod
     def of(cls, made: generate.Generated) -> "CodesGenerated":
@@ -130,6 +133,7 @@ class CodesGenerated:
             job=Job.of(made.job) if made.job else None,
             replayed=made.replayed,
             dry_run=made.dry_run,
+            warnings=guessability.warnings(made.count, made.format),
         )
 
 
@@ -359,6 +363,7 @@ class Mutation:
             caller.guard,
             caller.services.tally,
             caller.now,
+            optional(input.proof),
         )
         info.context.introduce(customer)
         return CodeClaimed(

@@ -165,6 +165,8 @@ class Query:
             optional(input.location_number),
             caller.guard,
             optional(input.at) or caller.now,
+            optional(input.proof),
+            caller.now,
         )
         heard = [worded(refusal, caller.is_public) for refusal in found.refusals]
         return CodeCheck(

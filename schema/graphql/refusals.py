@@ -176,9 +176,16 @@ class VersionConflict(Refusal):
     current: int
 
 
-@strawberry.type(directives=[Public()], description="Too many claims have failed lately.")
+@strawberry.type(
+    directives=[Public()],
+    description="Too many attempts have failed lately: from one address, or at one organization's codes.",
+)
 class TooManyAttempts(Refusal):
     retry_after_seconds: int
+    challenge: str | None = strawberry.field(
+        description="A proof of work that serves you before that, as ALTCHA's widgets take it, in JSON: send what"
+        " solves it as `proof`. Null where none helps."
+    )
 
 
 TYPES: dict[type[refusals.Refusal], type[Refusal]] = {

@@ -251,6 +251,15 @@ class Organization(Node):
             currency=row.currency,
         )
 
+    @strawberry.field(
+        description="How many of its live codes strangers could find by guessing: more than one in 100 million guesses"
+        " hits them. Claims that guess at them are held up. Counted anew within 5 seconds; where there are"
+        " millions of codes, as of the last count."
+    )
+    async def codes_at_risk(self, info: Info) -> int:
+        caller = info.context.caller
+        return await caller.services.attempts.budgets.at_risk(self.row.id, caller.now)
+
     @strawberry.field
     async def locations(self) -> list[Location]:
         return [Location.of(row) for row in await find.locations_of_organization(self.row.id)]

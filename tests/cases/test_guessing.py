@@ -103,7 +103,15 @@ def work() -> Iterator[list[str]]:
         log.removeHandler(handler)
 
 
-UNCLAIMABLE = ["OFF", "FULL", "HIS", "MINE", "FEW", "SMALL", "THERE"]
+UNCLAIMABLE = [
+    "SWITCHED-OFF",
+    "FULLY-CLAIMED",
+    "SOMEBODY-ELSES",
+    "CLAIMED-BY-ME",
+    "FEW-FOR-EVERYBODY",
+    "ORDER-TOO-SMALL",
+    "OTHER-LOCATION",
+]
 
 
 @pytest.fixture
@@ -112,18 +120,21 @@ async def unclaimable(organization: Organization) -> None:
     for number in (1, 2):
         await create.location(organization, number, f"Place {number}", False, make.NOW)
     for text, more in {
-        "OFF": {"is_enabled": False},
-        "FULL": {"limits": terms.Limits(per_code=1)},
-        "MINE": {"limits": terms.Limits(per_code=None, per_customer_and_code=1)},
-        "FEW": {"limits": terms.Limits(per_code=None, per_customer=1)},
-        "SMALL": {"discount": terms.Discount(minimum_order=Money(Decimal(50), "EUR"))},
-        "THERE": {"location_numbers": (2,)},
+        "SWITCHED-OFF": {"is_enabled": False},
+        "FULLY-CLAIMED": {"limits": terms.Limits(per_code=1)},
+        "CLAIMED-BY-ME": {"limits": terms.Limits(per_code=None, per_customer_and_code=1)},
+        "FEW-FOR-EVERYBODY": {"limits": terms.Limits(per_code=None, per_customer=1)},
+        "ORDER-TOO-SMALL": {"discount": terms.Discount(minimum_order=Money(Decimal(50), "EUR"))},
+        "OTHER-LOCATION": {"location_numbers": (2,)},
     }.items():
         await make.promotion(organization, text, **more)
-    await make.claimed(organization, "FULL", email="ada@example.com")
-    for text in ("MINE", "FEW"):
+    await make.claimed(organization, "FULLY-CLAIMED", email="ada@example.com")
+    for text in ("CLAIMED-BY-ME", "FEW-FOR-EVERYBODY"):
         await make.claimed(organization, text, email="eve@example.com")
-    format, making = Format(Style.PATTERN, "HIS"), generate.Making(reserved_for=terms.Person("ada@example.com"))
+    format, making = (
+        Format(Style.PATTERN, "SOMEBODY-ELSES"),
+        generate.Making(reserved_for=terms.Person("ada@example.com")),
+    )
     await generate.codes(organization, None, 1, format, making, False, None, make.NOW)
 
 
@@ -134,7 +145,7 @@ async def test_an_unknown_code_is_as_much_work_as_a_known_one(
     organization: Organization, unclaimable: None, email: str, more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In public the same statements are run, and every rule asked, of a code that is not there."""
-    guard, asked = Guard(Attempts(0), organization.id, "192.0.2.1"), 0
+    guard, asked = Guard(Attempts(0), organization, "192.0.2.1"), 0
     objections = rules.objections
 
     def counted(*said: Any) -> Any:
@@ -163,9 +174,9 @@ async def test_an_unknown_code_is_as_much_work_as_a_known_one(
         assert expected[1] == 1
         assert len(expected[0]) >= 3
         for text in UNCLAIMABLE:
-            if (text, email) in (("MINE", "new@example.com"), ("FEW", "new@example.com")):
+            if (text, email) in (("CLAIMED-BY-ME", "new@example.com"), ("FEW-FOR-EVERYBODY", "new@example.com")):
                 continue  # who is new may claim these
-            if text == "THERE" and "location_number" not in more:
+            if text == "OTHER-LOCATION" and "location_number" not in more:
                 continue
             assert await told(text, by_claiming) == expected, text
 

@@ -417,7 +417,7 @@ async def test_nonsense_is_answered_before_the_throttle_and_the_throttle_before_
     organization: Organization,
 ) -> None:
     """InvalidInput comes first, then TooManyAttempts, then what the code says."""
-    guard = Guard(Attempts(1), organization.id, "192.0.2.1")
+    guard = Guard(Attempts(1), organization, "192.0.2.1")
     async with refused(UnknownCode):
         await claimed(organization, "NOPE", guard=guard)
     async with refused(TooManyAttempts):

@@ -90,6 +90,25 @@ def test_what_cannot_be_made_is_said_in_a_sentence(operator: Operator, words: st
     assert says in operator.run(*words.split(), code=code)
 
 
+@pytest.mark.case("F17")
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--pattern", "##"), "500 codes of 1,296: one in 3 guesses hits one."),
+        (("--style", "numeric", "--prefix", "X-"), "500 codes of 1,000,000: one in 2,000 guesses hits one."),
+        (("--pattern", "##########"), ""),
+    ],
+)
+def test_codes_that_can_be_guessed_are_made_with_a_warning(
+    operator: Operator, words: tuple[str, ...], told: str
+) -> None:
+    """It says how guessable they are, on standard error, and nothing where they are not."""
+    done = operator.start("generate", "--amount", "500", *words)
+    out, err = done.communicate(timeout=60)
+    assert (done.returncode, out) == (0, "500 codes made.\n")
+    assert (f"Strangers can guess these. {told}" in err) if told else ("guess" not in err)
+
+
 def test_several_organizations_want_to_be_named(operator: Operator) -> None:
     """Nobody's codes are made by mistake."""
     operator.run("organization", "add", "--name", "M", "--identifier", "m")

@@ -6,12 +6,14 @@ from collections import Counter
 import pytest
 from tortoise.connection import get_connection
 
-from db.models import RateLimit
+from db.models import Organization, RateLimit
 from resolvers import sweep
 from resolvers.refusals import TooManyAttempts
-from schema.throttle import Attempts, Guard, Limit, Limiter, address
+from schema.rate_limiter import Limit, Limiter, address
+from schema.throttle import Attempts, Guard
 
 HOME, AWAY = "203.0.113.7", "198.51.100.2"
+SHOP, OTHER = Organization(id=1), Organization(id=2)
 
 
 class Time:
@@ -58,7 +60,7 @@ async def attempts(number: int, *guards: Guard, succeeds: bool = False) -> Count
 @pytest.mark.case("A8")
 async def test_no_more_than_the_limit_are_looked_at(store: str, time: Time) -> None:
     """Of many attempts at once exactly the allowed are looked at, and none after them."""
-    guard = Guard(time.attempts(60), 1, HOME)
+    guard = Guard(time.attempts(60), SHOP, HOME)
     assert await attempts(200, guard) == {"fails": 60, "refused": 140}
     assert await attempts(3, guard, succeeds=True) == {"refused": 3}
 
@@ -66,7 +68,7 @@ async def test_no_more_than_the_limit_are_looked_at(store: str, time: Time) -> N
 @pytest.mark.case("A8")
 async def test_processes_count_together(store: str, time: Time) -> None:
     """Four processes allow one address no more than one process does, at once or one by one."""
-    guards = [Guard(time.attempts(60), 1, HOME) for _ in range(4)]
+    guards = [Guard(time.attempts(60), SHOP, HOME) for _ in range(4)]
     assert (await attempts(50, *guards))["fails"] == 60
     assert await attempts(2, *guards) == {"refused": 8}
     time.go_on(61)
@@ -77,7 +79,7 @@ async def test_processes_count_together(store: str, time: Time) -> None:
 
 async def test_what_succeeds_is_given_back_and_writes_nothing(store: str, time: Time) -> None:
     """Who succeeds may go on for ever, one after another or many at once, and leaves no row where nobody failed."""
-    guard = Guard(time.attempts(3), 1, HOME)
+    guard = Guard(time.attempts(3), SHOP, HOME)
     for _ in range(20):
         assert await attempt(guard, succeeds=True) == "succeeds"
     assert await RateLimit.all().count() == 0
@@ -88,20 +90,20 @@ async def test_what_succeeds_is_given_back_and_writes_nothing(store: str, time: 
 async def test_attempts_are_counted_by_organization_and_origin(store: str, time: Time) -> None:
     """Others are not slowed down by who guesses, nor is the guesser's own business elsewhere."""
     known = time.attempts(1)
-    assert await attempts(2, Guard(known, 1, HOME)) == {"fails": 1, "refused": 1}
-    assert await attempt(Guard(known, 1, AWAY)) == "fails"
-    assert await attempt(Guard(known, 2, HOME)) == "fails"
+    assert await attempts(2, Guard(known, SHOP, HOME)) == {"fails": 1, "refused": 1}
+    assert await attempt(Guard(known, SHOP, AWAY)) == "fails"
+    assert await attempt(Guard(known, OTHER, HOME)) == "fails"
 
 
 async def test_no_limit_is_no_limit(store: str) -> None:
     """With 0 a minute nobody is ever slowed down, and nothing is written."""
-    assert await attempts(1_000, Guard(Attempts(0), 1, HOME)) == {"fails": 1_000}
+    assert await attempts(1_000, Guard(Attempts(0), SHOP, HOME)) == {"fails": 1_000}
     assert await RateLimit.all().count() == 0
 
 
 async def test_the_wait_is_told_and_is_over_then(store: str, time: Time) -> None:
     """`retry_after_seconds` is within the minute, and after it one may try again, at any process."""
-    guard, other = (Guard(time.attempts(1), 1, HOME) for _ in range(2))
+    guard, other = (Guard(time.attempts(1), SHOP, HOME) for _ in range(2))
     assert await attempt(guard) == "fails"
     time.go_on(20)
     with pytest.raises(TooManyAttempts) as no:
@@ -116,7 +118,7 @@ async def test_the_wait_is_told_and_is_over_then(store: str, time: Time) -> None
 @pytest.mark.parametrize("jump", [-86_400, 86_400])
 async def test_a_clock_that_jumps_locks_nobody_out(store: str, time: Time, jump: int) -> None:
     """However the store's clock is set, who waited a minute may try again; set back, it gives no attempt away."""
-    guard, other = (Guard(time.attempts(2), 1, HOME) for _ in range(2))
+    guard, other = (Guard(time.attempts(2), SHOP, HOME) for _ in range(2))
     assert await attempts(3, guard) == {"fails": 2, "refused": 1}
     time.store += jump
     assert await attempt(guard) == "refused"
@@ -127,7 +129,7 @@ async def test_a_clock_that_jumps_locks_nobody_out(store: str, time: Time, jump:
 
 async def test_the_databases_clock_is_the_stores(store: str) -> None:
     """With no clock of a simulation, windows are of the database's own."""
-    guard = Guard(Attempts(2), 1, HOME)
+    guard = Guard(Attempts(2), SHOP, HOME)
     assert await attempts(5, guard) == {"fails": 2, "refused": 3}
     with pytest.raises(TooManyAttempts) as no:
         await guard.take()
@@ -145,7 +147,7 @@ async def test_counters_whose_windows_are_over_are_swept(store: str) -> None:
 
 async def test_a_block_is_taken_at_a_time(store: str, time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of failed attempts, one in eight asks the database."""
-    guard = Guard(time.attempts(60), 1, HOME)
+    guard = Guard(time.attempts(60), SHOP, HOME)
     asked = 0
     run = type(get_connection("default"))._in_transaction
 
