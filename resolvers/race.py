@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from db.models import Organization
-from resolvers import activate, claim, delete, generate, release, terms
-from resolvers.refusals import Refusal
+from resolvers import activate, claim, delete, generate, rate_limit, release, terms
+from resolvers.refusals import Refusal, TooManyAttempts
 from resolvers.tally import Refusals
 from resolvers.wording import Format, Style
 
@@ -75,7 +75,15 @@ async def _generate_codes(organization: Organization, now: datetime, pattern: st
     return [code.text for code in made.codes]
 
 
+async def _take_attempt(organization: Organization, now: datetime, most: int) -> int:
+    lease = await rate_limit.lease(organization.id, "raced for", 1, most, 3600)
+    if not lease.granted:
+        raise TooManyAttempts(max(1, int(lease.left)))
+    return lease.granted
+
+
 DEEDS: dict[str, Deed] = {
+    "take_attempt": _take_attempt,
     "claim_code": _claim_code,
     "release_claim": _release_claim,
     "activate_code": _activate_code,

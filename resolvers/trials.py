@@ -162,5 +162,12 @@ async def releasing(organization: Organization, claims: int, now: datetime) -> T
     return Trial(name, made, calls, None, "FullyClaimed", standing, not_above)
 
 
-ALL = (one_code, customers_limit, promotions_limit, retries, activation, deletion, releasing)
+async def attempts(organization: Organization, claims: int, now: datetime) -> Trial:
+    """Everybody takes attempts of one counter, which has a quarter of those that are wanted."""
+    made, most = await _promotion(organization, "attempts", [], now), claims // 4
+    calls: list[Call] = [["take_attempt", most] for _ in range(claims)]
+    return Trial(f"{most} failed attempts an hour", made, calls, most, "TooManyAttempts", lambda _: 0)
+
+
+ALL = (one_code, customers_limit, promotions_limit, retries, activation, deletion, releasing, attempts)
 """Every race of a proof, in its order."""

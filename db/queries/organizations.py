@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from db import sql
-from db.models import Account, Customer, Organization, Promotion
+from db.models import Account, Customer, Organization, Promotion, RateLimit
 
 
 async def by_id(organization_id: int) -> Organization | None:
@@ -76,6 +76,7 @@ async def delete(organization_id: int) -> None:
     """Delete it; every row that carries it goes with it: those that PostgreSQL isn't told of first (0006_ties)."""
     await Promotion.filter(organization_id=organization_id).delete()
     await Customer.filter(organization_id=organization_id).delete()
+    await RateLimit.filter(organization_id=organization_id).delete()
     await Organization.filter(id=organization_id).delete()
 
 

@@ -34,7 +34,7 @@ async def proofs(wrong: Wrong) -> list[Proof]:
 async def test_all_holds_where_nothing_is_wrong(organization: Organization) -> None:
     """One racer alone passes no limit; the organization it raced in is gone, with its account."""
     told = await proofs(lambda answers: answers)
-    assert [proof.breaches for proof in told] == [[]] * 7
+    assert [proof.breaches for proof in told] == [[]] * 8
     assert [(proof.allowed, proof.granted) for proof in told[:5]] == [(10, 10), (10, 10), (10, 10), (20, 20), (2, 2)]
     assert [kind.identifier for kind in await Organization.all()] == ["demo"]
     assert await Account.all().count() == 1
