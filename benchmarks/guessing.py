@@ -202,6 +202,7 @@ async def rows(hours: float) -> list[list[str]]:
     return [
         await row("no attack", hours, attacks=False, cores=0),
         await row("10,000 addresses", hours, attacks=True, cores=0),
+        await row("10,000 addresses and a core that proves work", hours, attacks=True, cores=1),
         await row("10,000 addresses and 100 cores that prove work", hours, attacks=True, cores=CORES),
     ]
 

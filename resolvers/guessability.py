@@ -159,6 +159,7 @@ class Chances:
         return min(1.0, max(drawn, min(own, self._own_at_most)))
 
 
+@cache
 def space(kind: str, length: int | str) -> float:
     """How many texts there are of a kind and length. All letters, or all digits, are of another kind than both."""
     return _size([_SIZES[kind]] * min(int(length), 100), is_mixed=kind == "x")

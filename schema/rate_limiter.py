@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from resolvers import rate_limit
 from resolvers.refusals import TooManyAttempts
@@ -192,6 +193,7 @@ class Free:
         """Nothing is counted."""
 
 
+@lru_cache(maxsize=1_000)
 def address(host: str) -> str:
     """What a host's attempts are counted by: an IPv4 address as it is or in IPv6 clothes, or an IPv6 network of /64."""
     try:
