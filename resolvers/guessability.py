@@ -86,14 +86,19 @@ def _prefix_of_words(key: str) -> str | None:
 
 @dataclass
 class Counted:
-    """The codes of a group: how many, and the characters at each place."""
+    """The codes of a group: how many, and the characters at each place once they are more than a few."""
 
     codes: int = 0
+    few: list[str] = field(default_factory=list)
     seen: list[set[str]] = field(default_factory=list)
 
     def add(self, keys: list[str]) -> None:
         """Count these as well."""
         self.codes += len(keys)
+        if self.codes < FEWEST:
+            self.few += keys
+            return
+        keys, self.few = self.few + keys, []
         columns = [set(letters) for letters in zip(*keys, strict=True)]
         self.seen = [one | other for one, other in zip(self.seen, columns, strict=True)] if self.seen else columns
 

@@ -44,7 +44,7 @@ FIRST = 2.0
 PATIENCE = 5.0
 """Seconds that an owner who asks how many codes are at risk waits for a new count."""
 
-LEVELS = 8
+LEVELS = 12
 """Times that the work of a challenge is doubled until what may be proven is spent."""
 
 log = logging.getLogger("tessera")
