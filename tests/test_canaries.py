@@ -102,10 +102,6 @@ CANARIES = [
         ("db/postgres.py", "db/sqlite.py"),
         lambda: sets(PostgresTransaction, "_parent") and sets(SqliteTransactionWrapper, "_parent"),
     ),
-<<<<<<< HEAD
-    Canary("_transport", "asyncpg", ("db/postgres.py",), lambda: "_transport" in asyncpg.Connection.__slots__),
-=======
->>>>>>> 86b1a90 (tests: The canaries know asyncpg's transport; a discount of no value has none.)
     Canary("_pool", "tortoise-orm", ("db/postgres.py",), lambda: sets(AsyncpgDBClient, "_pool")),
     Canary("_pool_init_lock", "tortoise-orm", ("db/postgres.py",), lambda: sets(AsyncpgDBClient, "_pool_init_lock")),
     Canary("_trxlock", "tortoise-orm", ("db/sqlite.py",), lambda: sets(SqliteTransactionContext, "_trxlock")),
