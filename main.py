@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 from uuid import uuid4
 
 from pydantic import AfterValidator, Field, ValidationError
@@ -235,6 +235,12 @@ def misspelt(names: Iterable[str]) -> list[str]:
     return said
 
 
+def is_default_place(url: str) -> bool:
+    """Whether a database address is the default's file, however it is written."""
+    scheme, _, path = url.partition("://")
+    return scheme == "sqlite" and Path(unquote(path)).absolute() == HERE / "tessera.db"
+
+
 def heed_signals() -> None:
     """Let SIGINT and SIGTERM end this process, though a shell without job control has what follows `&` ignore them."""
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
@@ -253,7 +259,7 @@ if __name__ == "__main__":
             clock=utc_now,
             serve=serve,
             environment=os.environ,
-            may_create=here.create or here.database_url == DEFAULT_DATABASE,
+            may_create=here.create or is_default_place(here.database_url),
             misspelt=misspelt(os.environ),
         )
     )

@@ -36,8 +36,11 @@ def store(
 
 
 async def _copy(source: str, target: str) -> Copied:
+    import db
     from resolvers import copy
 
+    for url in (source, target):
+        await db.store_version.not_newer(url)  # an address that makes no sense is told before anything is done
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:

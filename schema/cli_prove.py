@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from schema import cli_tables
 from schema.process import AsJson, Process, with_database
-from schema.terminal import visible
+from schema.terminal import visible, visible_lines
 
 if TYPE_CHECKING:
     from db.models import Organization
@@ -49,7 +49,7 @@ def limits(
     except asyncio.CancelledError:
         sys.exit("error: this was ended, and what it had made is removed")
     except racers.Died as died:
-        sys.exit(f"error: {died}")
+        sys.exit(visible_lines(f"error: {died}"))
     _show(proofs, as_json)
     breaches = [f"{proof.name}: {breach}" for proof in proofs for breach in proof.breaches]
     for breach in breaches:

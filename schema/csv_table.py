@@ -110,7 +110,9 @@ class Table:
         try:
             line = self._text.readline(LONGEST_ROW + 1)
         except UnicodeError:
-            raise InvalidInput("It is not written in UTF-8.", "file") from None
+            raise InvalidInput(
+                "It is not written in UTF-8. Save it as CSV UTF-8, or as Unicode text.", "file"
+            ) from None
         self._line += 1
         self._length += len(line)
         self._is_quoted = self._is_quoted or '"' in line

@@ -17,7 +17,7 @@ from db.store_version import Unusable
 from schema.process import read_public_url
 from schema.server import sockets
 from tests.command_line import CommandLine
-from tests.operator import Operator, keys_in
+from tests.operator import ROOT, Operator, keys_in
 from tests.postgres import Postgres, free_port
 
 READING = [
@@ -84,6 +84,35 @@ LATER = """
     SELECT app, '9999_later', applied_at FROM tortoise_migrations LIMIT 1
 """
 LAST = store_version.MIGRATIONS[-1]
+
+
+def garbage(folder: Path) -> str:
+    (folder / "garbage.db").write_bytes(b"not a database, but long enough to be taken for one" * 20)
+    return f"sqlite://{folder / 'garbage.db'}"
+
+
+def nobody_listens(folder: Path) -> str:
+    return f"postgres://nobody:s3cret@127.0.0.1:{free_port()}/nothing"
+
+
+ADDRESSES: list[tuple[Callable[[Path], str], str]] = [
+    (garbage, "is no SQLite database"),
+    (lambda folder: f"sqlite://{folder}", "is a folder"),
+    (lambda folder: "sqlite:///dev/null", "is no file that a store could be in"),
+    (lambda folder: f"sqlite://{folder}/a.db?mode=ro", "an SQLite address is sqlite://FILE and nothing more"),
+    (lambda folder: f"sqlite://{folder}/{'a' * 300}", "can't be reached: [Errno 36] File name too long"),
+    (lambda folder: "sqlite://:memory:", "gone with its connection"),
+    (lambda folder: f"sqlite://{folder}/a%00b", "NUL"),
+    (lambda folder: "", "'' is no database address"),
+    (lambda folder: "sqlite://", "'sqlite' is no database address"),
+    (lambda folder: "mysql://root@localhost/x", "mysql://… is no database address"),
+    (lambda folder: "/var/lib/tessera.db", "'/var/lib/tessera.db' is no database address"),
+    (lambda folder: "postgres://u@[::1/x", "makes no sense"),
+    (lambda folder: "postgres://u:s3cret@h:abc/x", "makes no sense"),
+    (lambda folder: "postgres://u@h/x?connections=1", "connections=1"),
+    (lambda folder: "postgres://u@127.0.0.1/x?sslmode=perhaps", "sslmode"),
+    (nobody_listens, "can't be reached"),
+]
 
 
 # ------------------------------------------------------------------ what is made, and by whom
@@ -193,6 +222,24 @@ def test_a_store_may_be_made_in_the_default_place(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.case("F6")
+def test_the_default_place_is_one_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However its address is written."""
+    monkeypatch.chdir(ROOT)
+    assert [
+        url
+        for url in (
+            main.DEFAULT_DATABASE,
+            f"sqlite://{ROOT}/tessera.db",
+            "sqlite://tessera.db",
+            "sqlite://./tessera.db",
+        )
+        if not main.is_default_place(url)
+    ] == []
+    for url in ("sqlite://other.db", "sqlite://tests/tessera.db", "postgres://u@h/tessera.db", ""):
+        assert not main.is_default_place(url)
+
+
+@pytest.mark.case("F6")
 def test_the_setting_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """TESSERA_CREATE is a setting like the others, and off."""
     assert not main.settings().create
@@ -218,35 +265,6 @@ def test_folders_are_never_made(capsys: pytest.CaptureFixture[str], tmp_path: Pa
 # ------------------------------------------------------------------ addresses that are none
 
 
-def garbage(folder: Path) -> str:
-    (folder / "garbage.db").write_bytes(b"not a database, but long enough to be taken for one" * 20)
-    return f"sqlite://{folder / 'garbage.db'}"
-
-
-def nobody_listens(folder: Path) -> str:
-    return f"postgres://nobody:s3cret@127.0.0.1:{free_port()}/nothing"
-
-
-ADDRESSES: list[tuple[Callable[[Path], str], str]] = [
-    (garbage, "is no SQLite database"),
-    (lambda folder: f"sqlite://{folder}", "is a folder"),
-    (lambda folder: "sqlite:///dev/null", "is no file that a store could be in"),
-    (lambda folder: f"sqlite://{folder}/a.db?mode=ro", "an SQLite address is sqlite://FILE and nothing more"),
-    (lambda folder: f"sqlite://{folder}/{'a' * 300}", "can't be reached: [Errno 36] File name too long"),
-    (lambda folder: "sqlite://:memory:", "gone with its connection"),
-    (lambda folder: f"sqlite://{folder}/a%00b", "NUL"),
-    (lambda folder: "", "'' is no database address"),
-    (lambda folder: "sqlite://", "'sqlite' is no database address"),
-    (lambda folder: "mysql://root@localhost/x", "mysql://… is no database address"),
-    (lambda folder: "/var/lib/tessera.db", "'/var/lib/tessera.db' is no database address"),
-    (lambda folder: "postgres://u@[::1/x", "makes no sense"),
-    (lambda folder: "postgres://u:s3cret@h:abc/x", "makes no sense"),
-    (lambda folder: "postgres://u@h/x?connections=1", "connections=1"),
-    (lambda folder: "postgres://u@127.0.0.1/x?sslmode=perhaps", "sslmode"),
-    (nobody_listens, "can't be reached"),
-]
-
-
 @pytest.mark.case("F9")
 @pytest.mark.parametrize(("address", "says"), ADDRESSES, ids=[says for _, says in ADDRESSES])
 def test_an_address_that_makes_no_sense_is_a_sentence(
@@ -264,6 +282,21 @@ def test_an_address_that_makes_no_sense_is_a_sentence(
         assert "s3cret" not in said.err
     assert content(tmp_path) == before
     assert command.served == []
+
+
+@pytest.mark.case("F9")
+@pytest.mark.parametrize(("address", "says"), ADDRESSES, ids=[says for _, says in ADDRESSES])
+def test_a_copy_to_or_from_an_address_that_makes_no_sense(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, migrated: Path, address: Callable[[Path], str], says: str
+) -> None:
+    """`copy` tells it too, at either end, and nothing is made."""
+    url, here = address(tmp_path), f"sqlite://{migrated}"
+    before = content(tmp_path)
+    for ends in (["--from", url, "--to", f"sqlite://{tmp_path / 'new.db'}"], ["--from", here, "--to", url]):
+        said = CommandLine(capsys, here)("copy", *ends)
+        assert (said.code, said.out) == (1, "")
+        assert says in said.err
+    assert content(tmp_path) == before
 
 
 @pytest.mark.case("F9")

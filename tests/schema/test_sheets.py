@@ -199,7 +199,7 @@ KNOWN = "the columns are text, allowed_claims, starts_at, ends_at, claims_so_far
         ("Text\na\n", f"There is no column 'Text'; {KNOWN}"),
         ("text,text\na,b\n", "The column 'text' is there twice."),
         ('text\na\n"b', "The row on line 3 is no CSV: unexpected end of data."),
-        (b"text\n\xe9\n", "It is not written in UTF-8."),
+        (b"text\n\xe9\n", "It is not written in UTF-8. Save it as CSV UTF-8, or as Unicode text."),
     ],
 )
 def test_a_file_that_makes_no_sense_is_refused_whole(file: str | bytes, why: str) -> None:
