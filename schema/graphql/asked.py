@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -56,7 +56,7 @@ async def read(request: Request, in_public: bool) -> Asked:
         if media_type != JSON:
             raise NotUnderstood(f"Unsupported content type: a request is {JSON}.", 415)
         body = await bounds.body(request, bounds.LARGEST_PUBLIC_BODY if in_public else bounds.LARGEST_BODY)
-        return replace(_asked(_json_object(body, "body", in_public)), is_large=len(body) > LARGE)
+        return _asked(_json_object(body, "body", in_public), len(body) > LARGE)
     said: dict[str, Any] = dict(request.query_params)
     for name in ("variables", "extensions"):
         if said.get(name):
@@ -64,7 +64,7 @@ async def read(request: Request, in_public: bool) -> Asked:
     return _asked(said)
 
 
-def _asked(said: Mapping[str, Any]) -> Asked:
+def _asked(said: Mapping[str, Any], is_large: bool = False) -> Asked:
     query, name = said.get("query"), said.get("operationName")
     extensions = said.get("extensions")
     if query is None and isinstance(extensions, dict) and "persistedQuery" in extensions:
@@ -76,7 +76,7 @@ def _asked(said: Mapping[str, Any]) -> Asked:
     for other in ("variables", "extensions"):
         if not isinstance(said.get(other), dict | None):
             raise NotUnderstood(f"`{other}` is an object or null.")
-    return Asked(query, said.get("variables"), name)
+    return Asked(query, said.get("variables"), name, is_large)
 
 
 def _json_object(said: str | bytes, name: str, in_public: bool) -> dict[str, Any]:

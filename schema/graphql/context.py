@@ -32,7 +32,6 @@ class Context:
     introduced: dict[str, Person] = field(default_factory=dict)
     _promotions: dict[int, Promotion] = field(default_factory=dict)
     _loaders: dict[Hashable, DataLoader[int, Any]] = field(default_factory=dict)
-    _fetching: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
 
     def demand(self, right: Right) -> None:
         """Raises NotAdmitted when the caller's key is not good for that."""
@@ -105,13 +104,16 @@ class Context:
     def _loader(
         self, key: Hashable, load: Callable[[Sequence[int]], Awaitable[dict[int, Any]]], absent: Any = None
     ) -> DataLoader[int, Any]:
+        if key in self._loaders:
+            return self._loaders[key]
+        one_by_one = asyncio.Lock()  # many rows come one FETCHED after another, and not all of them in one moment
+
         async def in_order(ids: list[int]) -> list[Any]:
-            async with self._fetching:  # many rows come one FETCHED after another, and not all of them in one moment
+            async with one_by_one:
                 found = await load(ids)
             return [found.get(number, absent) for number in ids]
 
-        if key not in self._loaders:
-            self._loaders[key] = DataLoader(load_fn=in_order, max_batch_size=FETCHED)
+        self._loaders[key] = DataLoader(load_fn=in_order, max_batch_size=FETCHED)
         return self._loaders[key]
 
 

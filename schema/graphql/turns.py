@@ -22,6 +22,8 @@ LARGE_AT_ONCE = 2
 WOKEN = 50
 """Who waits for a turn and goes on in one pass at most."""
 
+AT_ONCE: AbstractAsyncContextManager[Any] = nullcontext()
+
 
 class _Shared:
     """What the long answers of one event loop share: what they have made in the present pass, and who waits."""
@@ -67,7 +69,7 @@ class Turns:
 
     def admitted(self) -> AbstractAsyncContextManager[Any]:
         """The time in which the answer is made; that of a large one begins when there is room for it."""
-        return self._of_the_loop().large if self._is_large else nullcontext()
+        return self._of_the_loop().large if self._is_large else AT_ONCE
 
     def _of_the_loop(self) -> _Shared:
         return _shared.setdefault(asyncio.get_running_loop(), _Shared())
