@@ -40,6 +40,8 @@ REMEMBERED = {True: 30_000_000, False: 40_000_000}
 LONGEST_REMEMBERED = 20_000
 AT_ONCE = 1_000
 """Letters of a text that is read at once; a longer one is read by a thread."""
+WAITING = 100
+"""Documents that may wait for a thread: of public keys, and of all others."""
 ERRORS = 5
 """Errors that are told of one document."""
 USUAL_SWITCH, SWITCH = sys.getswitchinterval(), 0.0005
@@ -47,7 +49,9 @@ USUAL_SWITCH, SWITCH = sys.getswitchinterval(), 0.0005
 NO_TOKEN = Token(TokenKind.SOF, 0, 0, 0, 0)
 log = logging.getLogger("tessera")
 
-overlapping.MAX_COMPLEXITY_BUDGET = 50_000  # ours are a hundredth of its own; the rule reads it as it begins
+overlapping.MAX_COMPLEXITY_BUDGET = (
+    20_000  # a 25th of its own, far above what clients send; the rule reads it as it begins
+)
 
 
 class NotGood(Exception):
@@ -56,6 +60,13 @@ class NotGood(Exception):
     def __init__(self, errors: Sequence[GraphQLError]) -> None:
         super().__init__(errors[0].message)
         self.errors = errors
+
+
+class Busy(Exception):
+    """Raised where so many long documents wait to be read that one more would wait too long."""
+
+    def __init__(self) -> None:
+        super().__init__("Many long documents are being read just now. Try again in a moment.")
 
 
 class Document(NamedTuple):
@@ -136,6 +147,7 @@ class Documents:
         rules = (*specified_rules, MaybeNullValidationRule, OneOfVariables)
         self._rules = {True: (*rules, *limits.NO_INTROSPECTION, only_public(schema.as_str())), False: rules}
         self._remembered = {in_public: Remembered(most) for in_public, most in REMEMBERED.items()}
+        self._waiting = dict.fromkeys(REMEMBERED, 0)
         self._readers = {
             in_public: ThreadPoolExecutor(1, f"documents-{'public' if in_public else 'others'}")
             for in_public in REMEMBERED
@@ -146,11 +158,17 @@ class Documents:
         return self._remembered[in_public].get(text)
 
     async def read_aside(self, text: str, in_public: bool) -> Document:
-        """A document by its text, without holding up the event loop. Raises NotGood."""
+        """A document by its text, without holding up the event loop. Raises NotGood, Busy."""
         if len(text) <= AT_ONCE or len(text) > text_limits.LETTERS:
             return self.read(text, in_public)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers[in_public], self._read_by_thread, text, in_public)
+        if self._waiting[in_public] >= WAITING:
+            raise Busy
+        self._waiting[in_public] += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._readers[in_public], self._read_by_thread, text, in_public)
+        finally:
+            self._waiting[in_public] -= 1
 
     def _read_by_thread(self, text: str, in_public: bool) -> Document:
         """Python lets a thread run for 5 ms at a time, and a claim asks for its turn a dozen times: let it have it."""

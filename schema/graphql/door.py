@@ -25,7 +25,7 @@ from schema.context import Caller, NoOrganization, NotAdmitted
 from schema.graphql import asked, calling, execution, limits, one_of, playground, supported
 from schema.graphql.asked import Asked, NotUnderstood, PersistedQueryNotSupported
 from schema.graphql.context import Context
-from schema.graphql.documents import AT_ONCE, Document, Documents, NotGood
+from schema.graphql.documents import AT_ONCE, Busy, Document, Documents, NotGood
 from schema.graphql.faults import clipped, worded
 from schema.graphql.mutation import Mutation
 from schema.graphql.query import Query
@@ -79,6 +79,8 @@ class Door:
             return said(no.status, str(no), "TOO_LARGE" if no.status == 413 else "BAD_REQUEST", media_type)
         except PersistedQueryNotSupported as no:
             return said(200, str(no), no.code, media_type, {"Cache-Control": "private, no-cache, must-revalidate"})
+        except Busy as no:
+            return said(503, str(no), "UNAVAILABLE", media_type, {"Retry-After": "1"})
         except TooManyAttempts as no:
             return said(429, str(no), no.reason, media_type, faults.headers(no))
         except bounds.TookTooLong as no:

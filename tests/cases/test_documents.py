@@ -127,6 +127,21 @@ def test_documents_of_strangers_are_bounded_in_bytes() -> None:
     assert ours.known("{ organization { id } }", in_public=False) is kept
 
 
+@pytest.mark.case("A7")
+async def test_few_long_documents_wait_to_be_read(
+    public: Speaker, secret: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One more hears 503; short ones, known ones and those of other keys are read."""
+    long = "{ __typename } #" + "x" * 2_000
+    assert await public.ask(long) == {"__typename": "Query"}
+    monkeypatch.setitem(door.documents._waiting, True, documents.WAITING)
+    told = await public.post({"query": f"{long}1"})
+    assert (told.status_code, told.headers["retry-after"]) == (503, "1")
+    assert [error["extensions"] for error in told.json()["errors"]] == [{"code": "UNAVAILABLE"}]
+    for speaker, text in ((public, long), (public, "{ a: __typename }"), (secret, f"{long}1")):
+        assert "errors" not in await speaker.told(text)
+
+
 @pytest.fixture
 def attempts() -> Attempts:
     """Five failed attempts a minute."""
