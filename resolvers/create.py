@@ -55,6 +55,7 @@ async def promotion(
 
     Raises InvalidInput, ReferenceTaken, CodeTaken, UnknownLocation, IdempotencyMismatch.
     """
+    await template.prepare(new.letter)
     values = _checked(organization, new)
     texts = _texts(new.codes)
     async with in_transaction():

@@ -10,9 +10,10 @@ from tortoise.transactions import in_transaction
 from db import trouble
 from db.models import Code, Delivery, Organization
 from db.queries import codes, deliveries, suppressions
-from resolvers import find, remember, rules, sense, terms, update
+from resolvers import find, remember, rules, sense, template, terms, update
 from resolvers.refusals import IdempotencyMismatch, InvalidInput
 from resolvers.sense import CheckedPerson
+from resolvers.template_check import LONGEST_MESSAGE
 
 MOST_RECIPIENTS = 10_000
 LOOKED_AT = 50
@@ -50,25 +51,29 @@ async def code(
     """
     said = ("send.code", text, tuple(recipients), message, resend, *(["even"] if even_if_not_claimable else []))
     people = await _different(recipients)
-    note = sense.optional_text(message, "message", longest=10_000)
+    note = sense.optional_text(message, "message", longest=LONGEST_MESSAGE)
     if dry_run:
         found = await find.code(organization.id, text)
-        _check(found, even_if_not_claimable, now)
+        _check(found, even_if_not_claimable, note, now)
         return replace(await _write(found, people, note, resend, now), dry_run=True)
     async with in_transaction():
         earlier = await remember.call(organization.id, idempotency_key, said, now)
         if earlier is not None:
             return await _again(earlier)
         found = await update.hold_code(organization.id, text)
-        _check(found, even_if_not_claimable, now)
+        _check(found, even_if_not_claimable, note, now)
         sent = await _write(found, people, note, resend, now)
         await deliveries.add(sent.deliveries)
         await remember.answer(organization.id, idempotency_key, _told(found, sent))
         return sent
 
 
-def _check(found: Code, even_if_not_claimable: bool, now: datetime) -> None:
-    """Raises the first rule by which nobody can claim the code now or later; one that starts later is sent."""
+def _check(found: Code, even_if_not_claimable: bool, message: str | None, now: datetime) -> None:
+    """Raises the first rule by which nobody can claim the code now or later; one that starts later is sent.
+
+    And InvalidInput for a message that the promotion's own words make too much of.
+    """
+    template.check_message(found.promotion.letter_subject, found.promotion.letter_body, message)
     for refusal in rules.end_of(found, found.promotion, now):
         if not even_if_not_claimable:
             raise refusal
@@ -98,6 +103,7 @@ async def _write(
     """The letters that these people are to get, not stored yet."""
     unwanted = await suppressions.among(found.organization_id, list(people))
     known = set() if resend else await deliveries.recipients_of(found.id, list(people)) - unwanted
+    left_out = known | unwanted
     letters = [
         deliveries.draft(
             {
@@ -112,7 +118,7 @@ async def _write(
             }
         )
         for key, person in people.items()
-        if key not in known | unwanted
+        if key not in left_out
     ]
     return Sent(letters, len(people), len(letters), len(known), len(unwanted))
 

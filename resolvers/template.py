@@ -1,61 +1,36 @@
 """A promotion's own words for its letters: Jinja templates that strangers may write and that cost next to nothing.
 
 They print the variables below, through a few filters, and choose with `{% if %}`. There is nothing in them that
-repeats, multiplies or calls, so a letter is as long as its template and what it prints; what else Jinja knows is
-refused, with its line, when the words are saved. They are rendered in Jinja's sandbox all the same.
+repeats, multiplies or calls, so a letter is as long as its template and what it prints; what else Jinja knows, and
+what is too much of it (resolvers/template_check.py), is refused, with its line, when the words are saved. They are
+rendered in Jinja's sandbox all the same.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from jinja2 import Template, TemplateError, TemplateSyntaxError, nodes
+from jinja2 import Template, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from resolvers import sense, terms
+from resolvers import sense, template_check, terms
 from resolvers.refusals import InvalidInput
+from resolvers.template_check import FILTERS as FILTERS
+from resolvers.template_check import LONGEST_MESSAGE, LONGEST_RENDERED
+from resolvers.template_check import VARIABLES as VARIABLES
 from resolvers.terms import Absent
-
-VARIABLES = {
-    "code": "the code",
-    "url": "the address of the code's page",
-    "firstName": "the recipient's first name, or nothing",
-    "lastName": "the recipient's last name, or nothing",
-    "email": "the recipient's address",
-    "organization": "your organization's name",
-    "promotion": "the promotion's name",
-    "gives": "what it gives, such as `15 % off`, or nothing",
-    "until": "until when, in words, or nothing",
-    "message": "the message of `sendCode`, or nothing",
-    "unsubscribeUrl": "where the recipient says that they want no more letters",
-}
-"""What a template may print, and what that is."""
-
-FILTERS = {"capitalize", "default", "d", "e", "escape", "lower", "title", "trim", "upper"}
 
 LONGEST = {"subject": 500, "body": 20_000}
 """Characters a template may have."""
 
-_ALLOWED = (
-    nodes.Template,
-    nodes.Output,
-    nodes.TemplateData,
-    nodes.Name,
-    nodes.Const,
-    nodes.Filter,
-    nodes.Keyword,
-    nodes.If,
-    nodes.CondExpr,
-    nodes.Compare,
-    nodes.Operand,
-    nodes.And,
-    nodes.Or,
-    nodes.Not,
-    nodes.Concat,
-)
+# Not optimized: that takes time with the cube of the filters on a value, and saves letters nothing.
+_plain = ImmutableSandboxedEnvironment(autoescape=False, keep_trailing_newline=True, optimized=False)
+_escaping = ImmutableSandboxedEnvironment(autoescape=True, keep_trailing_newline=True, optimized=False)
 
-_plain = ImmutableSandboxedEnvironment(autoescape=False, keep_trailing_newline=True)
-_escaping = ImmutableSandboxedEnvironment(autoescape=True, keep_trailing_newline=True)
+
+class Unrenderable(Exception):
+    """Raised when words can't be rendered for a letter, and never will be until they are changed; its text says why."""
 
 
 @dataclass(frozen=True)
@@ -82,50 +57,95 @@ def letter(change: terms.Maybe[terms.Letter | None], present: CheckedLetter) -> 
     )
 
 
+async def prepare(change: terms.Maybe[terms.Letter | None]) -> None:
+    """Have the words of a change checked beside the event loop; what `letter` says of them takes no time then."""
+    if isinstance(change, terms.Letter):
+        said = ((change.subject, "subject"), (change.body, "body"))
+        for text, field in said:
+            if isinstance(text, str):
+                await asyncio.to_thread(_complaint, text, field)
+
+
 def _check(text: str | None, field: str) -> str | None:
     """A template that can be rendered for every letter, or none. Raises InvalidInput with line and reason."""
-    path = ("letter", field)
     if text is None or not text.strip():
         return None
+    complaint = _complaint(text, field)
+    if complaint is not None:
+        raise InvalidInput(complaint, "letter", field)
+    return sense.storable(text, "letter", field)  # with its first empty lines, for they are counted
+
+
+@lru_cache(maxsize=64)
+def _complaint(text: str, field: str) -> str | None:
+    """What is wrong with a template, with its line; None when it can be rendered, and is tried."""
     if len(text) > LONGEST[field]:
-        raise InvalidInput(f"At most {LONGEST[field]} characters, please; these are {len(text)}.", *path)
-    checked = sense.storable(text, *path)  # with its first empty lines, for they are counted
+        return f"At most {LONGEST[field]} characters, please; these are {len(text)}."
     try:
-        parsed = _plain.parse(checked)
-        for node in parsed.find_all(nodes.Node):
-            _check_node(node)
-        render(checked, dict.fromkeys(VARIABLES, "x"))
+        parsed = _plain.parse(text)
+        template_check.check(parsed)
+        too_long = template_check.excess(parsed, field, LONGEST_MESSAGE)
+        if too_long is not None:
+            return f"This is too much for a letter: {too_long}. Print less, or less often."
+        for value in ("x", ""):
+            _rendered(_plain.from_string(text), dict.fromkeys(VARIABLES, value), field)
     except TemplateSyntaxError as wrong:
-        raise InvalidInput(f"line {wrong.lineno}: {wrong.message}", *path) from None
-    except (TemplateError, ArithmeticError, RecursionError, SyntaxError, TypeError, ValueError, MemoryError) as wrong:
-        raise InvalidInput(f"This can't be rendered: {wrong}.", *path) from None
-    return checked
+        return f"line {wrong.lineno}: {wrong.message}"
+    except Exception as wrong:  # a template may be wrong in any way
+        return f"This can't be rendered: {wrong}."
+    return None
 
 
-def _check_node(node: nodes.Node) -> None:
-    """Raises TemplateSyntaxError for what a letter may not hold."""
-    if not isinstance(node, _ALLOWED):
-        named, inside = type(node).__name__.lower(), node.find_all(nodes.Node)
-        line = node.lineno or next((one.lineno for one in inside if one.lineno), 1)
-        raise TemplateSyntaxError(f"a letter prints variables and chooses with if; {named} is not for it.", line)
-    if isinstance(node, nodes.Name) and node.name not in VARIABLES:
-        known = ", ".join(VARIABLES)
-        raise TemplateSyntaxError(f"there is no {node.name}; there are {known}.", node.lineno)
-    if isinstance(node, nodes.Filter) and node.name not in FILTERS:
-        known = ", ".join(sorted(FILTERS))
-        raise TemplateSyntaxError(f"there is no filter {node.name} for letters; there are {known}.", node.lineno)
+def check_message(subject: str | None, body: str | None, message: str | None) -> None:
+    """Raises InvalidInput when a promotion's own words, saved some time ago, come to too much with this message."""
+    for text, field in ((subject, "subject"), (body, "body")):
+        too_long = None if text is None or message is None else _excess(text, field, len(message))
+        if too_long is not None:
+            raise InvalidInput(f"The promotion's own words are too much for a letter: {too_long}.", "message")
 
 
-def render(template: str, values: Mapping[str, str]) -> str:
-    """The words with the values in them, as plain text."""
-    return _compiled(template, False).render(values)
+def _excess(text: str, field: str, message: int) -> str | None:
+    try:
+        return template_check.excess(_plain.parse(text), field, message)
+    except Exception:  # what can't be read is told where it is rendered
+        return None
 
 
-def render_escaped(template: str, values: Mapping[str, str]) -> str:
+def render(template: str, values: Mapping[str, str], field: str = "body") -> str:
+    """The words with the values in them, as plain text. Raises Unrenderable."""
+    return _render(template, values, field, is_html=False)
+
+
+def render_escaped(template: str, values: Mapping[str, str], field: str = "body") -> str:
     """The same as HTML: what is printed is escaped, the template's own markup is not."""
-    return _compiled(template, True).render(values)
+    return _render(template, values, field, is_html=True)
+
+
+def _render(template: str, values: Mapping[str, str], field: str, is_html: bool) -> str:
+    try:
+        return _rendered(_compiled(template, is_html), values, field)
+    except TemplateSyntaxError as wrong:
+        [line] = template.split("\n")[wrong.lineno - 1 : wrong.lineno] or [""]
+        raise Unrenderable(f"{field}, line {wrong.lineno}: {wrong.message} It reads {line.strip()[:80]!r}") from None
+    except Unrenderable:
+        raise
+    except Exception as wrong:  # whatever it is, it would be the same the next time
+        raise Unrenderable(f"{field}: {wrong}") from None
+
+
+def _rendered(compiled: Template, values: Mapping[str, str], field: str) -> str:
+    """The words, piece by piece and no further than they may go. Raises Unrenderable."""
+    pieces, number = [], 0
+    for piece in compiled.generate(values):
+        pieces.append(piece)
+        number += len(piece)
+        if number > LONGEST_RENDERED[field]:
+            raise Unrenderable(f"the {field} comes to more than the {LONGEST_RENDERED[field]} characters it may have")
+    return "".join(pieces)
 
 
 @lru_cache(maxsize=256)
 def _compiled(template: str, is_html: bool) -> Template:
+    """A template that was checked when it was saved, maybe for less than today."""
+    template_check.check(_plain.parse(template))
     return (_escaping if is_html else _plain).from_string(template)

@@ -53,6 +53,7 @@ async def promotion(
 
     Raises UnknownPromotion, VersionConflict, ReferenceTaken, UnknownLocation, InvalidInput.
     """
+    await template.prepare(change.letter)
     async with in_transaction():
         found = await _hold(organization.id, ref, expected_version)
         await _change(organization, found, change, now)
@@ -73,6 +74,7 @@ async def promotion_with_code(
     Raises UnknownPromotion, also for one with no or several codes, VersionConflict, ReferenceTaken, CodeTaken,
     UnknownLocation, InvalidInput.
     """
+    await template.prepare(change.letter)
     async with in_transaction():
         found = await _hold(organization.id, ref, expected_version)
         its_code = await codes.only_one_of(found.id)

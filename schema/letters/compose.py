@@ -17,7 +17,7 @@ from pathlib import Path
 
 import segno
 from email_validator import EmailNotValidError, validate_email
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from db.models import Code, Delivery, Organization, Promotion
 from resolvers import address, rules, template
@@ -114,9 +114,9 @@ def letter(delivery: Delivery, sender: Sender, public_url: str, now: datetime) -
     recipient, domain = mailbox(delivery.recipient), sender.address.rpartition("@")[2]
     name = f"{delivery.first_name or ''} {delivery.last_name or ''}"
     try:
-        subject = template.render(promotion.letter_subject or SUBJECT, told)
+        subject = template.render(promotion.letter_subject or SUBJECT, told, "subject")
         words = template.render(promotion.letter_body or BODY, told).strip()
-    except TemplateError as wrong:
+    except template.Unrenderable as wrong:
         raise Unwritable(f"The promotion's own words can't be rendered: {wrong}") from None
     head = [
         headers.of_mailbox("From", sender.name or organization.name, sender.address),

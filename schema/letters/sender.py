@@ -121,7 +121,9 @@ class Sender:
 
     async def _send(self, mailer: Mailer, letter: Delivery) -> Outcome:
         try:
-            await mailer.send(compose.letter(letter, self._sender, self._public_url, self._clock()))
+            # Beside the loop as well: a letter is a promotion's own words, and long ones keep requests waiting.
+            written = await asyncio.to_thread(compose.letter, letter, self._sender, self._public_url, self._clock())
+            await mailer.send(written)
         except (Refused, compose.Unwritable) as no:
             return Outcome(Fate.REFUSED, str(no))
         except Unreachable as no:

@@ -1,0 +1,205 @@
+"""What a letter's template may hold: which nodes of Jinja's, how many, how long a letter they make, of which types.
+
+All of it is read from the parsed template, before anything is compiled. What passes can't take long, can't grow, and
+can't fail for one recipient and not for another.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from jinja2 import TemplateSyntaxError, nodes
+
+VARIABLES = {
+    "code": "the code",
+    "url": "the address of the code's page",
+    "firstName": "the recipient's first name, or nothing",
+    "lastName": "the recipient's last name, or nothing",
+    "email": "the recipient's address",
+    "organization": "your organization's name",
+    "promotion": "the promotion's name",
+    "gives": "what it gives, such as `15 % off`, or nothing",
+    "until": "until when, in words, or nothing",
+    "message": "the message of `sendCode`, or nothing",
+    "unsubscribeUrl": "where the recipient says that they want no more letters",
+}
+"""What a template may print, and what that is."""
+
+FILTERS = {"capitalize", "default", "d", "e", "escape", "lower", "title", "trim", "upper"}
+
+MOST_NODES, MOST_FILTERS, DEEPEST, LONGEST_CHAIN = 1_000, 100, 30, 5
+"""Parts, filters among them, parts within each other, and filters on one value that a template may have."""
+
+LONGEST_MESSAGE = 10_000
+LONGEST_VALUES = {
+    "code": 100,
+    "url": 1_000,
+    "firstName": 200,
+    "lastName": 200,
+    "email": 254,
+    "organization": 200,
+    "promotion": 200,
+    "gives": 200,
+    "until": 200,
+    "message": LONGEST_MESSAGE,
+    "unsubscribeUrl": 1_000,
+}
+"""Characters that each of them may have."""
+
+LONGEST_RENDERED = {"subject": 12_000, "body": 100_000}
+"""Characters that a letter's words may come to."""
+
+ALLOWED = (
+    nodes.Template,
+    nodes.Output,
+    nodes.TemplateData,
+    nodes.Name,
+    nodes.Const,
+    nodes.Filter,
+    nodes.Keyword,
+    nodes.If,
+    nodes.CondExpr,
+    nodes.Compare,
+    nodes.Operand,
+    nodes.And,
+    nodes.Or,
+    nodes.Not,
+    nodes.Concat,
+)
+NUMBERS = {"bool", "int", "float"}
+
+
+def check(parsed: nodes.Template) -> None:
+    """Raises TemplateSyntaxError for what a letter's words may not hold, with its line."""
+    _check_size(parsed)
+    for node in parsed.find_all(nodes.Node):
+        _check_node(node)
+    for node in parsed.find_all(nodes.Expr):
+        types(node)
+
+
+def excess(parsed: nodes.Template, field: str, message: int) -> str | None:
+    """What is too long about words that tell a message of so many characters; None where they fit."""
+    most = length(parsed, LONGEST_VALUES | {"message": message})
+    if most <= LONGEST_RENDERED[field]:
+        return None
+    return (
+        f"with a message of {message} characters and the longest names the {field} comes to {most} characters,"
+        f" and {LONGEST_RENDERED[field]} are allowed"
+    )
+
+
+def _check_size(parsed: nodes.Template) -> None:
+    """Raises TemplateSyntaxError for too many parts or too deep ones; the template is gone through no further."""
+    number = filters = 0
+    waiting: list[tuple[nodes.Node, int, int, int]] = [(parsed, 0, 0, 1)]
+    while waiting:
+        node, depth, chain, line = waiting.pop()
+        line = node.lineno or line
+        number += 1
+        is_filter = isinstance(node, nodes.Filter)
+        filters += is_filter
+        chain = chain + 1 if is_filter else 0
+        for what, count, limit in (
+            ("parts", number, MOST_NODES),
+            ("filters", filters, MOST_FILTERS),
+            ("parts within each other", depth, DEEPEST),
+            ("filters on one value", chain, LONGEST_CHAIN),
+        ):
+            if count > limit:
+                raise TemplateSyntaxError(f"a letter has at most {limit} {what}.", line)
+        waiting += [(child, depth + 1, chain, line) for child in node.iter_child_nodes()]
+
+
+def _check_node(node: nodes.Node) -> None:
+    if not isinstance(node, ALLOWED):
+        named, inside = type(node).__name__.lower(), node.find_all(nodes.Node)
+        line = node.lineno or next((one.lineno for one in inside if one.lineno), 1)
+        raise TemplateSyntaxError(f"a letter prints variables and chooses with if; {named} is not for it.", line)
+    if isinstance(node, nodes.Name) and node.name not in VARIABLES:
+        known = ", ".join(VARIABLES)
+        raise TemplateSyntaxError(f"there is no {node.name}; there are {known}.", node.lineno)
+    if isinstance(node, nodes.Filter):
+        if node.name not in FILTERS:
+            known = ", ".join(sorted(FILTERS))
+            raise TemplateSyntaxError(f"there is no filter {node.name} for letters; there are {known}.", node.lineno)
+        _check_arguments(node)
+
+
+def _check_arguments(node: nodes.Filter) -> None:
+    """Raises TemplateSyntaxError for arguments that a filter doesn't take, whatever its value is."""
+    said = [*node.args, *(one.value for one in node.kwargs)]
+    names = {one.key for one in node.kwargs}
+    if node.name in ("default", "d"):
+        fits = len(said) <= 2 and names <= {"default_value", "boolean"}
+    elif node.name == "trim":
+        fits = len(said) <= 1 and names <= {"chars"} and all(types(one) <= {"str", "NoneType"} for one in said)
+    else:
+        fits = not said
+    if not fits or node.dyn_args is not None or node.dyn_kwargs is not None:
+        raise TemplateSyntaxError(f"the filter {node.name} doesn't take that.", node.lineno)
+
+
+# ------------------------------------------------------------------ types
+
+
+def types(node: nodes.Expr) -> set[str]:
+    """The types that a value may have, whatever a letter tells. Raises TemplateSyntaxError for what can't be compared.
+
+    A choice without an `else` may be nothing at all, which is `undefined`.
+    """
+    if isinstance(node, nodes.Const):
+        return {type(node.value).__name__}
+    if isinstance(node, nodes.Compare):
+        _check_comparison(node)
+        return {"bool"}
+    if isinstance(node, nodes.Not):
+        return {"bool"}
+    if isinstance(node, nodes.And | nodes.Or):
+        return types(node.left) | types(node.right)
+    if isinstance(node, nodes.CondExpr):
+        return types(node.expr1) | (types(node.expr2) if node.expr2 is not None else {"undefined"})
+    if isinstance(node, nodes.Filter) and node.name in ("default", "d") and node.node is not None:
+        others = [*node.args, *(one.value for one in node.kwargs)]
+        return types(node.node).union(*map(types, others))
+    return {"str"}
+
+
+def _check_comparison(node: nodes.Compare) -> None:
+    """Raises TemplateSyntaxError where a comparison may be of values that have no order, or hold nothing."""
+    left = types(node.expr)
+    for operand in node.ops:
+        right = types(operand.expr)
+        both = left | right
+        is_ordered = both <= {"str"} or both <= NUMBERS
+        if operand.op in ("lt", "lteq", "gt", "gteq") and not is_ordered:
+            raise TemplateSyntaxError("only texts with texts and numbers with numbers have an order.", node.lineno)
+        if operand.op in ("in", "notin") and not both <= {"str"}:
+            raise TemplateSyntaxError("only a text can be in a text.", node.lineno)
+        left = right
+
+
+# ------------------------------------------------------------------ length
+
+
+def length(node: nodes.Node, values: Mapping[str, int]) -> int:
+    """How many characters a part prints, at most, of values of these lengths; filters may add a few."""
+    if isinstance(node, nodes.TemplateData):
+        return len(node.data)
+    if isinstance(node, nodes.Const):
+        return len(str(node.value))
+    if isinstance(node, nodes.Name):
+        return values.get(node.name, 0)
+    if isinstance(node, nodes.If):
+        elifs: list[list[nodes.Node]] = [[one] for one in node.elif_]
+        branches = [node.body, *elifs, node.else_]
+        return max(sum(length(one, values) for one in branch) for branch in branches)
+    if isinstance(node, nodes.Compare | nodes.Not):
+        return len("False")
+    return sum(length(one, values) for one in _printed(node))
+
+
+def _printed(node: nodes.Node) -> Iterator[nodes.Node]:
+    """What a part prints of those in it: not what it chooses by."""
+    if isinstance(node, nodes.CondExpr):
+        yield from (one for one in (node.expr1, node.expr2) if one is not None)
+    else:
+        yield from node.iter_child_nodes()
