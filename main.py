@@ -91,7 +91,7 @@ def leave_alone_what_stays() -> None:
 def app() -> FastAPI:
     """The application of one process, as uvicorn starts it."""
     import db
-    from resolvers import sweep, work
+    from resolvers import find, sweep, work
     from resolvers.tally import Refusals
     from schema import doors, letters
     from schema.context import Services
@@ -122,6 +122,7 @@ def app() -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as life:
             await life.enter_async_context(db.opened(known.database_url))
+            await unhurriedly(find.prepare())
             life.push_async_callback(services.tally.write)
             life.push_async_callback(services.attempts.budgets.close)
             await life.enter_async_context(every(1, services.tally.write))

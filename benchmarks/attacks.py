@@ -195,6 +195,7 @@ ANSWERS = [
            lambda: [graphql("{__schema{types{name fields{name args{name type{name ofType{name}}} type{name ofType{name}}}}}}", "SECRET")] * 20),
 ]  # fmt: skip
 
+GENERATE = "generateCodes(input: {amount: %s}) { __typename }"
 TEMPLATE = "mutation ($input: UpdatePromotionInput!) { updatePromotion(input: $input) { __typename } }"
 DOORS = [
     Attack("A3", "letter template, 190 filters", one(
@@ -203,6 +204,18 @@ DOORS = [
         PROMOTE, "SECRET", input={"name": "n", "letter": {"body": "{{message}}" * 1800}})),
     Attack("A3", "letter template, 100 nested ifs", one(
         PROMOTE, "SECRET", input={"name": "n", "letter": {"body": "{% if code %}" * 100 + "{% endif %}" * 100}})),
+    Attack("A3", "letter template, 9,900 filters", one(
+        PROMOTE, "SECRET", input={"name": "n", "letter": {"body": "{{code" + "|e" * 9_900 + "}}"}})),
+    Attack("A3", "letter template, 2,500 texts in one", one(
+        PROMOTE, "SECRET", input={"name": "n", "letter": {"body": "{{ code" + " ~ code" * 2_500 + " }}"}})),
+    Attack("A3", "letter template, 9,000 brackets", one(
+        TEMPLATE, "SECRET", input={"promotion": {"reference": "default"}, "letter": {"body": "{{ " + "[" * 9_000}})),
+    Attack("A3", "letter template, 9,000 numbers", one(
+        TEMPLATE, "SECRET", input={"promotion": {"reference": "default"}, "letter": {"body": "{{ " + "1." * 9_000}})),
+    Attack("A13", "99 × `generateCodes` of one code", one("mutation {" + aliases(99, GENERATE % 1) + "}", "SECRET")),
+    Attack("A13", "`generateCodes` of 10,000 codes", one("mutation {" + GENERATE % 10_000 + "}", "SECRET")),
+    Attack("A11", "a dry run for nearly all texts of a style", one(
+        "mutation {" + GENERATE % "4000000 dryRun: true" + "}", "SECRET")),
     Attack("A6", "Lancero: a body of nothing but commas", raw('{"a":"' + ',"' * 1_900_000 + "}", "/codes/claim")),
     Attack("A6", "Lancero: `code` of 4 MB", raw(json.dumps({"code": "x" * 4_000_000, "email": "a@b.de"}), "/codes/claim")),
     Attack("A6", "Lancero: brackets 2,000,000 deep", raw("[" * 2_000_000, "/codes/claim")),

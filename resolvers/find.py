@@ -1,5 +1,6 @@
 """Finds things: one of them, those with these ids, or a short list."""
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 
@@ -69,6 +70,12 @@ async def promotion(organization_id: int, ref: terms.PromotionRef | None) -> Pro
     if found is None:
         raise UnknownPromotion
     return found
+
+
+async def prepare() -> None:
+    """Have at hand what the first request would wait for, and others with it: words of codes, and codes that clash."""
+    await asyncio.to_thread(wording.prepare)
+    await codes.clashing()
 
 
 async def code_key(organization_id: int, text: str) -> str:

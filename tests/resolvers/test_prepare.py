@@ -1,0 +1,21 @@
+"""What is made ready at the start: nothing that takes long is made in a request."""
+
+import pytest
+
+from db.models import Organization
+from db.queries import codes
+from resolvers import find, wording
+from resolvers.wording import Format, Style
+
+
+@pytest.mark.case("A13")
+async def test_tables_are_ready_before_the_first_request(organization: Organization) -> None:
+    """The words of every style are joined, and which codes clash is known, before anybody asks."""
+    wording._joined.cache_clear()
+    codes.forget_clashes()
+    await find.prepare()
+    made = wording._joined.cache_info().misses
+    for style in (Style.CREATIVE, Style.ALPHANUMERIC, Style.NUMERIC):
+        assert Format(style).texts([1])
+    assert wording._joined.cache_info().misses == made
+    assert codes._clashing == frozenset()
