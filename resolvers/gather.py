@@ -143,9 +143,13 @@ class Rounds(Generic[Asked, Told]):
         self._waiting.extendleft(reversed(late))
 
     async def _settle_each(self, riders: Riders[Asked, Told]) -> None:
-        for rider in riders:
-            if not rider[1].done():
-                await self._settle_round([rider], boards=False)
+        for asked, told in riders:
+            if told.done():
+                continue
+            if self.failed is not None:  # the others would wait as long as this one did, one after another
+                told.set_exception(trouble.Unanswered("The database has gone away meanwhile; this was not asked."))
+            else:
+                await self._settle_round([(asked, told)], boards=False)
 
     async def _in_time(self, round: Round[Asked]) -> Sequence[Told | Exception]:
         """The round's answers. Raises Unanswered where they don't come in time; nobody knows what was done."""

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
+from db import trouble
 from resolvers import gather
 from resolvers.gather import Rounds
 
@@ -285,3 +286,21 @@ async def test_a_fault_of_who_boarded_is_not_the_others() -> None:
     answers = await asyncio.gather(first, *others, *later, return_exceptions=True)
     assert [answer if isinstance(answer, int) else type(answer) for answer in answers] == [2, RuntimeError, 12, 16]
     assert line.rounds == [[1, 4, 6], [1], [4], [6], [8]]
+
+
+@pytest.mark.case("A2")
+async def test_when_the_database_goes_away_one_by_one_nobody_waits_for_each() -> None:
+    """A round with a bug is settled one by one; the first who isn't answered in time is the last who is asked."""
+    asked: list[list[int]] = []
+
+    async def settle(round: Sequence[int]) -> list[int | Exception]:
+        asked.append(list(round))
+        if len(round) > 1:
+            raise RuntimeError("a bug")
+        await asyncio.Event().wait()
+        return []
+
+    rounds: Rounds[int, int] = Rounds(settle, is_first=True, seconds=0.05)
+    answers = await asyncio.gather(*ride(rounds, 1, 2, 3), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [trouble.Unanswered] * 3
+    assert asked == [[1, 2, 3], [1]]
