@@ -2,7 +2,9 @@
 
 # ruff: noqa: S608 (statements of its own names)
 
+import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +15,11 @@ from tortoise.migrations.api.migrate import migrate
 import db
 from db.models import Code, Customer, Delivery, Suppression
 from db.queries import codes
-from resolvers import find, folding, sense, update, verify
+from resolvers import browse, find, folding, sense, update, verify
 from resolvers.update import CodeChange
 from tests import make
 from tests.make import NOW, claimed
+from tests.operator import Operator
 
 pytestmark = [pytest.mark.case("W4"), pytest.mark.case("W5"), pytest.mark.case("W6")]
 AT = "2026-01-01 00:00:00+00:00"
@@ -200,3 +203,24 @@ def test_the_migrations_folding_is_the_houses() -> None:
     for address in ("Info@Straße.DE", "ZOË@exämple.com", "x@österreich.at", "σοφός@βόλος.gr"):
         assert frozen.email_key(sense.email(address)[0]) == sense.email(address)[1]
     assert json.dumps(frozen.IGNORED).count("-") >= 8
+
+
+def test_an_operator_is_told(tmp_path: Path, bare_url: str) -> None:
+    """`migrate` tells on standard error what has clashed, and `verify` lists it without finding fault."""
+    asyncio.run(older_store(bare_url, OLD_CODES))
+    operator = Operator(tmp_path, bare_url)
+    _, told = operator.start("migrate").communicate(timeout=120)
+    assert "code 1 'YILBAŞI' and code 2 'yılbaşı' of organization 1 are one now" in told
+    listed = operator.run("verify")
+    assert "o: code 2 'yılbaşı' is one with code 1 'YILBAŞI' as people type them" in listed
+    assert "Every counter equals its claims." in listed
+
+
+async def test_a_code_is_listed_by_the_folded_beginning_of_its_text(bare_url: str) -> None:
+    """`textPrefix` is folded as texts are."""
+    await older_store(bare_url, OLD_CODES)
+    await db.migrate(bare_url)
+    async with db.opened(bare_url):
+        for prefix, found in (("YILB", [1]), ("yılb", [1]), ("h\u200ee-L", [5]), ("ÖSTER", [6]), ("o\u0308ster", [6])):
+            asked = browse.CodeFilter(text_prefix=prefix)
+            assert [code.id for code in await browse.all_codes(1, asked, NOW).order_by("id")] == found
