@@ -105,6 +105,17 @@ class Store:
         if values:
             await self.client.execute_many(self._text(statement), values)
 
+    async def set_keys(self, keys: Keys, new: list[tuple[str, int]]) -> None:
+        """Give rows, by id, these keys, which nobody has."""
+        if self.dialect == "sqlite":
+            await self.change(f"UPDATE {keys.table} SET {keys.key} = $1 WHERE id = $2", new)  # noqa: S608
+        elif new:
+            await self.client.execute_query(
+                f"""UPDATE {keys.table} SET {keys.key} = given.value ->> 0 FROM json_array_elements($1::json) AS given
+                    WHERE {keys.table}.id = (given.value ->> 1)::bigint""",  # noqa: S608
+                [json.dumps(new, ensure_ascii=False)],
+            )
+
     async def batch(self, keys: Keys, after: int, only: str = "1 = 1") -> list[dict[str, Any]]:
         """The next rows, by id, whose keys may be others."""
         beyond = BEYOND_ASCII[self.dialect].format(text=keys.text)
@@ -169,7 +180,7 @@ async def fold_anew(client: Any, keys: Keys) -> None:
                 new.append((f"{PASSING}{row['id']}" if place in held else key, row["id"]))
                 if keys.are_unique:
                     held.add(place)
-            await store.change(f"UPDATE {keys.table} SET {keys.key} = $1 WHERE id = $2", new)  # noqa: S608
+            await store.set_keys(keys, new)
         progress.step(len(rows))
         if len(rows) < BATCH:
             break
@@ -187,17 +198,19 @@ async def _give_keys(client: Any, keys: Keys, progress: Progress) -> None:
             rows = await store.batch(keys, after, f"substr({keys.key}, 1, 2) = '{PASSING}'")
             new = [(row, (row["organization_id"], keys.fold(row["text"]))) for row in rows]
             held = await store.holders(keys, [place for _, place in new])
-            changes: list[tuple[str, int]] = []
+            own: list[tuple[str, int]] = []
+            shared: list[tuple[str, int]] = []
             for row, place in new:
                 mine, holder = (row["id"], row["text"]), held.get(place)
                 if holder is not None:
                     older, younger = sorted((mine, holder))
                     progress.clash(row["organization_id"], older, younger)
-                    changes.append((f" {younger[1]}", younger[0]))
+                    own.append((f" {younger[1]}", younger[0]))
                 if holder is None or mine < holder:
-                    changes.append((place[1], row["id"]))
+                    shared.append((place[1], row["id"]))
                     held[place] = mine
-            await store.change(f"UPDATE {keys.table} SET {keys.key} = $1 WHERE id = $2", changes)  # noqa: S608
+            await store.set_keys(keys, own)  # first: of these some give up what others get
+            await store.set_keys(keys, shared)
         if len(rows) < BATCH:
             return
         after = rows[-1]["id"]
