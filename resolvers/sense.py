@@ -32,6 +32,7 @@ HIGHEST_INT = 2**31 - 1
 HIGHEST_AMOUNT = 10**15  # minor units of one order; sums of many still fit a big integer
 FINEST = 50  # decimals of a number that is looked at
 LONGEST_METADATA = 20_000
+LONGEST_WRITTEN = 1_000  # characters of a new code's text with the spaces around it
 EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
 
@@ -52,9 +53,18 @@ def optional_text(value: str | None, *path: str, longest: int = 200) -> str | No
 
 def storable(value: str, *path: str) -> str:
     """A text that every database can hold: no NUL, no half of a surrogate pair."""
-    if "\x00" in value or (not value.isprintable() and any(unicodedata.category(c) == "Cs" for c in value)):
+    if "\x00" in value or not (value.isascii() or _is_whole(value)):
         raise InvalidInput("A NUL or half a character can't be stored.", *path)
     return value
+
+
+def _is_whole(value: str) -> bool:
+    """Whether no half of a surrogate pair is in a text, however long it is."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def code_text(value: str, *path: str) -> tuple[str, str]:
@@ -70,9 +80,12 @@ def code_text(value: str, *path: str) -> tuple[str, str]:
 
 def new_code_text(value: str, *path: str) -> tuple[str, str]:
     """The same of a code that is made or renamed: it is one line that can be shown, with nothing that controls."""
-    if not value.isprintable() and any(unicodedata.category(c) in UNWRITABLE for c in storable(value, *path)):
+    read = code_text(value, *path)
+    if not value.isprintable() and any(unicodedata.category(c) in UNWRITABLE for c in value[:LONGEST_WRITTEN]):
         raise InvalidInput("A code has no line breaks or control characters.", *path)
-    return code_text(value, *path)
+    if len(value) > LONGEST_WRITTEN:
+        raise InvalidInput(f"At most {LONGEST_WRITTEN} characters, please, spaces around it included.", *path)
+    return read
 
 
 def email(value: str, *path: str) -> tuple[str, str]:

@@ -1,11 +1,13 @@
 """What verbs make of large inputs: bounded, or looked at a piece at a time."""
 
 import asyncio
+import unicodedata
 
 import pytest
 
 from db.models import Delivery, Organization
-from resolvers import send, terms
+from resolvers import send, sense, terms
+from resolvers.refusals import InvalidInput
 from tests import make
 from tests.speaker import Speaker
 
@@ -46,3 +48,31 @@ async def test_a_dry_run_tells_who_would_be_written_to(secret: Speaker, organiza
     assert [dry.pop("dryRun"), wet.pop("dryRun")] == [True, False]
     assert dry["deliveries"][0].pop("id") != wet["deliveries"][0].pop("id")
     assert dry == wet
+
+
+@pytest.mark.case("A6")
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("\n" * 1_000_000 + "\ud83d", "half a character"),
+        ("ä" * 1_000_000, "At most"),
+        ("\u2003" * 1_000_000, "may not be empty"),
+        (" " * 2_000 + "A", "spaces around it included"),
+        ("A\nB", "line breaks"),
+        ("\u200e", "more than spaces"),
+    ],
+)
+def test_long_texts_are_not_looked_at_letter_by_letter(text: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with a new code's text is found out with few looks at single letters."""
+    looked_at = 0
+    category = unicodedata.category
+
+    def counted(letter: str) -> str:
+        nonlocal looked_at
+        looked_at += 1
+        return category(letter)
+
+    monkeypatch.setattr(unicodedata, "category", counted)
+    with pytest.raises(InvalidInput, match=says):
+        sense.new_code_text(text, "text")
+    assert looked_at <= sense.LONGEST_WRITTEN
