@@ -24,6 +24,8 @@ class Hostile:
     key: str = "PUBLIC"
     method: str = "POST"
     media_type: str = "application/json"
+    raw: bytes | None = None
+    """What is sent over the connection, in place of a request."""
 
 
 @dataclass(frozen=True)
@@ -227,4 +229,35 @@ DOORS = [
     Attack("A10", "200 exports at once", lambda: [Hostile("/export/codes.csv", None, "SECRET", "GET")] * 200),
 ]  # fmt: skip
 
-ATTACKS = [*DOCUMENTS, *VARIABLES, *ANSWERS, *DOORS]
+LANCERO_LEAD = {"email": "eve@example.com", "firstname": "Eve"}
+BODIES = [
+    Attack("A6", "Lancero: `referralCode` of 90 kB", raw(json.dumps({**LANCERO_LEAD, "referralCode": "a" * 90_000}), "/leads/create")),
+    Attack("A6", "Lancero: `referralCode` of 4 MB, SECRET", raw(
+        json.dumps({**LANCERO_LEAD, "referralCode": "a" * 4_000_000}), "/leads/create", "SECRET")),
+    Attack("A6", "Lancero: 64 kB that need the lenient reader", raw("[" + ",]" * 32_000, "/codes/claim", "SECRET")),
+    Attack("A6", "Lancero: 33,000 lists, no more than may be", raw(
+        '{"a":[' + ",".join(["[]"] * 33_000) + "]}", "/codes/claim", "SECRET")),
+    Attack("A6", "Lancero: 10,000 codes made", raw(json.dumps({"amount": 10_000}), "/codes/generate", "SECRET")),
+    Attack("A6", "Lancero: a code sent to 10,000", raw(
+        json.dumps({"code": "HONEST", "emails": [f"lead{n}@example.com" for n in range(10_000)]}), "/codes/send", "SECRET")),
+    Attack("A12", "Lancero: `GET /leads`, 20 at once", lambda: [Hostile("/leads", None, "SECRET", "GET")] * 20),
+]  # fmt: skip
+
+
+def over(data: bytes, times: int) -> Callable[[], Sequence[Hostile]]:
+    """A row of connections over which this is sent, and no more."""
+    return lambda: [Hostile("", None, raw=data)] * times
+
+
+CONNECTIONS = [
+    Attack("A4", "300 connections with half a head", over(b"POST /graphql HTTP/1.1\r\nHost: x\r\n", 300)),
+    Attack("A4", "20 heads of 8 MB", over(b"GET / HTTP/1.1\r\na: " + b"a" * 8_000_000, 20)),
+    Attack("A4", "20 heads of 100,000 headers", over(b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 100_000, 20)),
+    Attack("A4", "20 connections of 10,000 requests at once", over(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 10_000, 20)),
+    Attack("A4", "20 bodies in chunks of a byte", over(
+        b"POST /nowhere HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 500_000, 20)),
+    Attack("A4", "20 trailers of 4 MB", over(
+        b"POST /nowhere HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\na: " + b"a" * 4_000_000, 20)),
+]  # fmt: skip
+
+ATTACKS = [*DOCUMENTS, *VARIABLES, *ANSWERS, *DOORS, *BODIES, *CONNECTIONS]

@@ -37,7 +37,7 @@ from resolvers.refusals import InvalidInput, UnknownCode, UnknownCustomer, Unkno
 LONGEST_REFERENCE, LONGEST_IDENTIFIER = 200, 64
 """Letters a promotion's reference, and anybody's identifier, may have: Tortoise faults on a question with more."""
 
-AT_A_TIME = 250
+AT_A_TIME = 100
 """Rows of a long list that are in memory at a time, and read in one step."""
 
 BATCHES: dict[type[Any], Any] = {

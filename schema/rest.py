@@ -128,12 +128,11 @@ async def listed(
     """
     pieces = _pieces(parts)
     begun: list[bytes] = []
-    async for piece in pieces:
+    while sum(map(len, begun)) <= AT_ONCE:
+        piece = await streams.next_piece(pieces)
+        if piece is None:
+            return Response(b"".join(begun), media_type=Json.media_type)
         begun.append(piece)
-        if sum(map(len, begun)) > AT_ONCE:
-            break
-    else:
-        return Response(b"".join(begun), media_type=Json.media_type)
     await streams.enter(organization_id)
     return Stream(request, streams, organization_id, _chained(begun, pieces), Json.media_type)
 

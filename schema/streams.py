@@ -55,6 +55,12 @@ class Streams:
         except TimeoutError:
             raise TooBusy from None
 
+    async def next_piece(self, pieces: AsyncIterator[bytes]) -> bytes | None:
+        """The next piece of an answer, made while no other is; None after the last. Raises TookTooLong."""
+        await asyncio.sleep(0)  # others have their turn, also where a piece is made without waiting for anything
+        async with self.step, bounds.InTime():
+            return await anext(pieces, None)
+
     async def leave(self, organization_id: int) -> None:
         """A stream has ended."""
         self._open[organization_id] -= 1
@@ -88,7 +94,7 @@ class Stream(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         try:
             async with aclosing(self._pieces):  # type: ignore[type-var]
-                while (piece := await self._next()) is not None:
+                while (piece := await self._streams.next_piece(self._pieces)) is not None:
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
                     if await self._request.is_disconnected():
                         return
@@ -99,9 +105,3 @@ class Stream(Response):
             faults.logged(bug, f"{self._request.method} {self._request.url.path}, in the middle of the answer")
         finally:
             await self._streams.leave(self._organization_id)
-
-    async def _next(self) -> bytes | None:
-        """The next piece, within the time that any request has. Raises TookTooLong."""
-        await asyncio.sleep(0)
-        async with self._streams.step, bounds.InTime():
-            return await anext(self._pieces, None)
