@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from starlette.requests import Request
@@ -108,6 +109,7 @@ def wants_page(request: Request) -> bool:
     )
 
 
+@lru_cache(maxsize=64)  # clients send few, and each the same again
 def media_type(accepted: str) -> str:
     """How the answer is written: as the `Accept` header would have it, JSON where it has no opinion."""
     wanted, otherwise = (content_negotiation.quality(accepted, kind) for kind in (GRAPHQL_RESPONSE, JSON))

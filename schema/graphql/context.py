@@ -28,7 +28,7 @@ class Context:
     """One document's: `introduced` are the customers that it named with a public key, by address."""
 
     caller: Caller
-    turns: Turns = field(default_factory=Turns)
+    turns: Turns = Turns()  # of a short answer, which waits for nobody
     introduced: dict[str, Person] = field(default_factory=dict)
     _promotions: dict[int, Promotion] = field(default_factory=dict)
     _loaders: dict[Hashable, DataLoader[int, Any]] = field(default_factory=dict)
