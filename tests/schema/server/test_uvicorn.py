@@ -57,12 +57,16 @@ def test_what_is_replaced_is_as_it_was() -> None:
     assert hasattr(HttpToolsProtocol, "_unset_keepalive_if_required")
 
 
-def test_uvicorn_takes_the_options() -> None:
+async def never(scope: object, receive: object, send: object) -> None:
+    """An application that is not asked."""
+
+
+async def test_uvicorn_takes_the_options() -> None:
     """The protocol is found by its name, and no other one is spoken."""
     config = Config("schema.doors:hang", factory=True, **OPTIONS)
     assert not config.proxy_headers
     assert config.ws == "none"
-    loaded = Config(lambda: None, **OPTIONS)
+    loaded = Config(never, **OPTIONS)
     loaded.load()
     assert loaded.http_protocol_class is HttpProtocol
     assert loaded.ws_protocol_class is None
