@@ -196,7 +196,7 @@ class Rounds:
         before = server.spent()
         answers = load.most(request, self.seconds, self.numbers())
         time.sleep(REST)
-        cost = (server.spent() - before) / answers.answered * 1000
+        cost = (server.spent() - before) / max(1, answers.answered) * 1000  # none while codes are counted at first
         self.rates[name].append(answers.rate)
         self.costs[name].append(cost)
         print(f"  {name}: {answers.rate:,.0f}/s, {cost:.2f} ms of processor time each", flush=True)

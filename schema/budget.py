@@ -38,7 +38,7 @@ OWN_AT_MOST = STRANGERS.most * PER_HOUR / UNIT / 100
 YOUNG, OLDER = 5.0, 50.0
 """Seconds that a count of codes is good for at least, and how many times as long as counting them took."""
 
-FIRST = 2.0
+FIRST = 1.0
 """Seconds that first attempts wait for the codes to be counted."""
 
 PATIENCE = 5.0
