@@ -75,6 +75,15 @@ def is_blind(drawn: int, format: Format) -> bool:
     return drawn < format.capacity // 2
 
 
+def mixed(ids: list[int], first: int) -> list[int]:
+    """The same in no order, or at least the first of them where there are very many: who reads them learns no other."""
+    chance = random.SystemRandom()
+    if len(ids) <= STRIDE:
+        return chance.sample(ids, len(ids))
+    chosen = dict.fromkeys(chance.sample(ids, first))
+    return [*chosen, *(id for id in ids if id not in chosen)]
+
+
 async def likely(organization_id: int, amount: int, format: Format) -> list[int]:
     """Numbers of which `amount` are very likely free: drawn blindly where the space is roomy, else `candidates`.
 
