@@ -16,8 +16,9 @@ from typing import Any
 import aiosqlite
 import asyncpg
 import pytest
-from graphql import GraphQLResolveInfo, GraphQLSchema, parse
+from graphql import GraphQLInputObjectType, GraphQLResolveInfo, GraphQLSchema, parse
 from graphql.execution import Executor as GraphqlExecutor
+from graphql.validation.rules import overlapping_fields_can_be_merged as overlapping
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from strawberry.types import Info
@@ -229,6 +230,27 @@ def test_graphql_cores_executor_has_what_ours_uses() -> None:
         "schema", "fragment_definitions", "fragments", "root_value", "context_value", "operation", "variable_values",
         "field_resolver", "type_resolver", "subscribe_field_resolver",
     ]  # fmt: skip
+
+
+def test_a_parsed_document_is_held_together_as_it_is_taken_apart() -> None:
+    """schema/graphql/documents.py and execution.py cut what would keep a document that is forgotten in memory."""
+    document = parse("{ __typename }")
+    assert document.loc is not None
+    first = document.loc.start_token
+    assert first.next is not None
+    assert first.next.prev is first
+    assert document.loc.end_token is not None
+    made = GraphqlExecutor.build(door.schema._schema, document)
+    assert isinstance(made, GraphqlExecutor)
+    assert made.async_helpers is not None
+
+
+def test_what_rules_of_graphql_core_are_told_is_there() -> None:
+    """schema/graphql/documents.py bounds how long fields are compared, one_of.py marks inputs of which one field is given."""
+    assert inspect.getsource(overlapping).count("MAX_COMPLEXITY_BUDGET") > 1  # set once, and read
+    promotion = door.schema._schema.get_type("PromotionRef")
+    assert isinstance(promotion, GraphQLInputObjectType)
+    assert promotion.is_one_of
 
 
 @pytest.mark.parametrize(

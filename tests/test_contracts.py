@@ -384,3 +384,23 @@ def test_a_vendor_has_a_page_and_a_test(vendor: ModuleType) -> None:
     assert vendor.router.routes
     assert (ROOT / "docs/vendors" / f"{name}.md").is_file()
     assert list((ROOT / "tests/schema/vendors").glob(f"test_{name}*.py"))
+
+
+# ------------------------------------------------------------------ what was found from outside
+
+FOUND = {*(f"A{number}" for number in range(1, 15)), *(f"W{number}" for number in range(1, 26))}
+FOUND |= {f"F{number}" for number in range(1, 18)}
+"""The faults that use from outside has found: of availability, wrong answers, files and the command line."""
+
+
+def test_each_fault_that_was_found_from_outside_has_a_test() -> None:
+    """A test is marked with the number of each, so that a reader finds why it is there, and none is lost."""
+    marks = {
+        argument.value
+        for path in (ROOT / "tests").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.case"
+        for argument in node.args
+        if isinstance(argument, ast.Constant)
+    }
+    assert FOUND - marks == set()

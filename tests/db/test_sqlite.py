@@ -16,7 +16,7 @@ from tortoise.transactions import in_transaction
 
 import db
 from db.models import Claim, Code, Organization
-from resolvers import delete, generate, release, settle, verify
+from resolvers import delete, find, generate, generate_batch, release, settle, verify
 from resolvers.wording import Format, Style
 from tests import make
 from tests.make import NOW, claimed
@@ -167,9 +167,19 @@ async def a_release(organization: Organization, number: int) -> Coroutine[Any, A
     return release.claim(organization, made.claim.id, "cut", NOW)
 
 
+MANY = generate.MOST_TOGETHER + 2
+"""Codes that are made in a transaction of their own."""
+
+
 async def a_generation(organization: Organization, number: int) -> Coroutine[Any, Any, Any]:
-    pattern = Format(Style.PATTERN, "X-9999")
-    return generate.codes(organization, None, 3, pattern, generate.Making(), False, f"K{number}", NOW)
+    pattern = Format(Style.PATTERN, "X-####")
+    return generate.codes(organization, None, MANY, pattern, generate.Making(), False, f"K{number}", NOW)
+
+
+async def a_round_of_codes(organization: Organization, number: int) -> Coroutine[Any, Any, Any]:
+    """What makes a few codes; as with claims, a request that is cut off cuts no round."""
+    pattern, promotion = Format(Style.PATTERN, "X-####"), find.checked_ref(None)
+    return generate_batch.requests([generate_batch.Request(organization, promotion, MANY, pattern, NOW)])
 
 
 async def a_deletion(organization: Organization, number: int) -> Coroutine[Any, Any, Any]:
@@ -179,7 +189,7 @@ async def a_deletion(organization: Organization, number: int) -> Coroutine[Any, 
 
 
 @pytest.mark.parametrize("twice", [False, True], ids=["once", "twice"])
-@pytest.mark.parametrize("deed", [a_round, a_release, a_generation, a_deletion])
+@pytest.mark.parametrize("deed", [a_round, a_release, a_generation, a_round_of_codes, a_deletion])
 async def test_a_deed_cut_off_anywhere_is_done_or_undone(organization: Organization, deed: Deed, twice: bool) -> None:
     """Cancelled at any await, and while that is undone, nothing is half done and the next claim goes through."""
     await make.code(organization, per_code=None)
@@ -190,7 +200,7 @@ async def test_a_deed_cut_off_anywhere_is_done_or_undone(organization: Organizat
         made = await asyncio.wait_for(claimed(organization, email=f"next{number}@example.com"), 5)
         assert not made.replayed
         assert await verify.counters(organization) == []
-        assert await Code.filter(text__startswith="X-").count() % 3 == 0
+        assert await Code.filter(text__startswith="X-").count() % MANY == 0
 
 
 async def test_a_claim_cut_off_before_its_commit_is_not_there(organization: Organization) -> None:
