@@ -10,7 +10,7 @@ from fastapi import Request, Response
 from db.models import Code, KeyKind
 from resolvers import claim, create, delete, exchange, find, generate, refusals, send, sense, terms
 from resolvers.admit import Right
-from resolvers.refusals import InvalidInput, Refusal, UnknownCustomer, UnknownToken
+from resolvers.refusals import FullyClaimed, InvalidInput, PromotionSpent, Refusal, UnknownCustomer, UnknownToken
 from schema import context, rest
 from schema.context import Caller, NotAdmitted
 from schema.rest import Json, NoSuchRoute
@@ -105,12 +105,20 @@ async def send_code(request: Request) -> Json:
     """How many different people were named [seed], and how many of them have a letter waiting now (choice).
 
     Who was sent the code before gets no second letter, so that a call may be repeated (choice); who wants none
-    gets none. A code that nobody can claim any more is refused as a claim of it is (choice).
+    gets none. A code that is switched off or over is refused as a claim of it is (choice); one that is used up is
+    sent, as the documented samples claim their code before they send it [seed].
     """
     caller = await _caller(request)
     body = await rest.json_object(request)
     text, people = reading.text(body, "code"), reading.recipients(body)
-    sent = await send.code(caller.organization, text, people, None, False, False, None, caller.now)
+
+    async def sent_if(used_up: bool) -> send.Sent:
+        return await send.code(caller.organization, text, people, None, False, False, None, caller.now, used_up)
+
+    try:
+        sent = await sent_if(used_up=False)
+    except (FullyClaimed, PromotionSpent):  # what is off or over is told before these
+        sent = await sent_if(used_up=True)
     caller.services.letters_queued.set()
     return shapes.answer({"receivedLeads": sent.received, "notifiedLeads": sent.queued})
 

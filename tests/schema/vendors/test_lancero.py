@@ -79,6 +79,7 @@ def data(response: httpx.Response) -> Any:
 
 
 PHRASES = {
+    413: "Request Entity Too Large",
     500: "Internal Server Error",
     400: "Bad Request",
     401: "Unauthorized",
@@ -910,9 +911,10 @@ async def test_what_makes_no_sense_is_a_400(
 async def test_a_public_key_hears_of_its_mistakes(
     public: Speaker, organization: Organization, route: tuple[str, str], body: Any
 ) -> None:
-    """Input that makes no sense is a 400 for a public key as well."""
+    """Input that makes no sense is a 400 for a public key as well, and above 100 kB a 413."""
     before = await everything()
-    refused(await public(*route, body), 400)
+    is_large = len(body if isinstance(body, str | bytes) else json.dumps(body)) > 100_000
+    refused(await public(*route, body), 413 if is_large else 400)
     assert await everything() == before
 
 
