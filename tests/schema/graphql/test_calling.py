@@ -157,12 +157,19 @@ class Silent(SchemaExtension):
     pass
 
 
+@strawberry.type
+class Alone:
+    """A schema's settings reach the fields of its types: those that other tests use are left alone."""
+
+    word: str = "a"
+
+
 @pytest.mark.case("W25")
 def test_a_schema_has_nothing_that_is_passed_over() -> None:
     """Extensions, handlers, and a way of its own to read attributes."""
     with pytest.raises(Unsupported, match="The schema has extensions"):
-        supported.schema(strawberry.Schema(Query, extensions=[Silent]))
+        supported.schema(strawberry.Schema(Alone, extensions=[Silent]))
     config = StrawberryConfig(default_resolver=lambda source, name: None)
     with pytest.raises(Unsupported, match="`default_resolver`"):
-        supported.schema(strawberry.Schema(Query, config=config))
+        supported.schema(strawberry.Schema(Alone, config=config))
     supported.schema(plain)
