@@ -231,10 +231,7 @@ class Customer(Model):
 
     class Meta:
         unique_together = (("organization", "email_key"),)
-        indexes = (
-            Index(fields=("organization_id", "created_at", "id"), name="customer_page"),
-            Index(fields=("organization_id", "joined_at", "id"), name="customer_joined"),
-        )
+        indexes = (Index(fields=("organization_id", "created_at", "id"), name="customer_page"),)
 
 
 class Code(Model):

@@ -26,30 +26,23 @@ class Place(NamedTuple):
     id: int
 
 
-def _parts(
-    queryset: QuerySet[M], after: Place | None, size: int, column: str = "created_at", newest_first: bool = False
-) -> list[QuerySet[M]]:
+def _parts(queryset: QuerySet[M], after: Place | None, size: int, newest_first: bool = False) -> list[QuerySet[M]]:
     """The rows after that place as questions that each enter an index where their rows begin.
 
     Two of them, because a million codes may share one instant.
     """
     down, further = ("-", "lt") if newest_first else ("", "gt")
-    ordered = queryset.order_by(f"{down}{column}", f"{down}id").limit(size)
+    ordered = queryset.order_by(f"{down}created_at", f"{down}id").limit(size)
     if after is None:
         return [ordered]
-    same_instant = ordered.filter(**{column: after.created_at, f"id__{further}": after.id})
-    return [same_instant, ordered.filter(**{f"{column}__{further}": after.created_at})]
+    same_instant = ordered.filter(created_at=after.created_at, **{f"id__{further}": after.id})
+    return [same_instant, ordered.filter(**{f"created_at__{further}": after.created_at})]
 
 
-async def page(
-    queryset: QuerySet[M], after: Place | None, size: int, column: str = "created_at", newest_first: bool = False
-) -> list[M]:
-    """The `size` rows after that place; ask for one more than you show, to know whether there are more.
-
-    `column` is another instant to page over, by which there is an index.
-    """
+async def page(queryset: QuerySet[M], after: Place | None, size: int, newest_first: bool = False) -> list[M]:
+    """The `size` rows after that place; ask for one more than you show, to know whether there are more."""
     rows: list[M] = []
-    for part in _parts(queryset, after, size, column, newest_first):
+    for part in _parts(queryset, after, size, newest_first):
         if len(rows) < size:
             rows += await part.limit(size - len(rows))
     return rows

@@ -40,10 +40,9 @@ async def code(
     call = remember.heard(idempotency_key, said, in_public=guard is not None)
     location = await place(organization, location_number)
     wish = Wish(organization, text, key, person, checked, location, call, now, in_public=guard is not None)
+    guess = Guess(key, person, checked.reference, proof, now)
     try:
-        guess = Guess(key, person, checked.reference, proof, now)
-        async with guards.attempt(guard, guess):
-            return await gather.answer(settle.wishes, wish)
+        return await guards.attempt(guard, guess, lambda: gather.answer(settle.wishes, wish))
     except (refusals.Rule, IdempotencyMismatch) as refusal:
         promotion_id = getattr(refusal, "promotion_id", None)
         tally.note(organization, refusal, promotion_id or 0, checked.currency, now)

@@ -177,12 +177,11 @@ async def locations_of_promotions(promotion_ids: Sequence[int]) -> dict[int, lis
 
 
 async def joined_customers(organization_id: int) -> AsyncIterator[list[Customer]]:
-    """Everybody who has acted themselves, in the order they joined, AT_A_TIME of them."""
+    """Everybody who has acted themselves, in the order they became known, AT_A_TIME of them."""
     after: Place | None = None
     while page := await customers.joined(organization_id, after, AT_A_TIME):
         yield page
-        last = page[-1]
-        after = Place(last.joined_at or last.created_at, last.id)
+        after = Place(page[-1].created_at, page[-1].id)
 
 
 async def only_codes(organization_id: int) -> AsyncIterator[list[Code]]:

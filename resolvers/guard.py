@@ -1,12 +1,13 @@
 """Guards what might be guessed: an attempt is counted before it is looked at, and given back when it succeeds."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from resolvers.refusals import IdempotencyMismatch, Rule
 from resolvers.sense import CheckedPerson
+
+T = TypeVar("T")
 
 
 class Guess(NamedTuple):
@@ -36,18 +37,16 @@ class Guard(Protocol):
         """Count an attempt that is to be looked at, and what it may find. Raises TooManyAttempts."""
 
 
-@asynccontextmanager
-async def attempt(guard: Guard | None, guess: Guess) -> AsyncIterator[None]:
-    """Count what is done in the block as an attempt: failed where a Rule or an IdempotencyMismatch is raised.
+async def attempt(guard: Guard | None, guess: Guess, answer: Callable[[], Awaitable[T]]) -> T:
+    """The answer, which counts as an attempt: failed where a Rule or an IdempotencyMismatch is raised.
 
     Raises TooManyAttempts. Another fault tells nothing, and is not counted.
     """
     if guard is None:
-        yield
-        return
+        return await answer()
     taken = await guard.take(guess)
     try:
-        yield
+        told = await answer()
     except (Rule, IdempotencyMismatch):
         await taken.fail()
         raise
@@ -55,3 +54,4 @@ async def attempt(guard: Guard | None, guess: Guess) -> AsyncIterator[None]:
         taken.give_back()
         raise
     taken.give_back()
+    return told

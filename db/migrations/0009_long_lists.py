@@ -10,10 +10,6 @@ class Migration(migrations.Migration):
 
     operations = [
         ops.AddIndex(
-            model_name='Customer',
-            index=Index(fields=['organization_id', 'joined_at', 'id'], name='customer_joined'),
-        ),
-        ops.AddIndex(
             model_name='Promotion',
             index=Index(fields=['organization_id', 'position', 'number'], name='promotion_position'),
         ),

@@ -65,7 +65,7 @@ async def test_a_list_is_the_same_in_pieces(
 async def test_leads_and_uses_have_their_order(
     served: httpx.AsyncClient, shop: dict[str, str], organization: Organization
 ) -> None:
-    """Leads in the order they joined, uses the newest first, also where many share an instant."""
+    """Leads in the order they became known, uses the newest first, also where many share an instant."""
     leads = (await served.get("/leads", headers=shop)).json()["data"]
     assert [lead["email"] for lead in leads] == [f"ada{number}@example.com" for number in range(ROWS)]
     uses = [use["id"] for use in (await served.get("/v1/promo/2/statistics", headers=shop)).json()]
