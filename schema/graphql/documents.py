@@ -35,7 +35,7 @@ from schema.graphql.one_of import OneOfVariables
 from schema.graphql.plans import Plan, plan
 from schema.graphql.public import only_public
 
-REMEMBERED = {True: 30_000_000, False: 40_000_000}
+REMEMBERED = {True: 10_000_000, False: 20_000_000}
 """Bytes of remembered documents at most: those of public keys, and those of all others."""
 LONGEST_REMEMBERED = 20_000
 AT_ONCE = 1_000
