@@ -188,8 +188,8 @@ def tried(shop: Shop, honest: Honest, attack: Attack) -> tuple[str, ...]:
     time.sleep(0.3)  # what is under way as the last answer comes may still be held up
     claim, healthz = (honest.worst(kind, began, ended) for kind in ("claim", "healthz"))
     memory, size = peak(shop.pid), max(one.size for one in heard)
-    refused = any(one.refused for one in heard)
-    good = max(claim, healthz) <= AIM_MS and memory <= AIM_MB and (not refused or size <= AIM_KB * 1024)
+    refused = max((one.size for one in heard if one.refused), default=0)
+    good = max(claim, healthz) <= AIM_MS and memory <= AIM_MB and refused <= AIM_KB * 1024
     statuses = ", ".join(str(one or "none") for one in sorted({one.status for one in heard}))
     cells = (attack.case, attack.what, f"{claim:,.0f} ms", f"{healthz:,.0f} ms", statuses)
     return (*cells, f"{size:,} B", f"{ended - began:.2f} s", f"{memory:,.0f} MB", "aim" if good else "MISSED")
