@@ -74,7 +74,7 @@ def _make_ready(process: Process, create: bool) -> None:
             f"there is {what} {there.where}, and none is made unless you say so. If a new store is what you want:"
             " `serve --create`. Else look at TESSERA_DATABASE_URL, and whether all is mounted"
         )
-    _migrate(process.database_url)
+    _migrate(process.database_url, is_told=not is_new)
     if is_new:
         print(f"A NEW STORE is made, with nothing in it: {there.where}\n", flush=True)
 
@@ -113,10 +113,14 @@ def migrate(
         print("The database is up to date.")
 
 
-def _migrate(url: str) -> None:
+def _migrate(url: str, is_told: bool = True) -> None:
     import db
 
-    asyncio.run(db.migrate(url, lambda name: print(f"applying {name}", file=sys.stderr, flush=True)))
+    def tell(name: str) -> None:
+        if is_told:
+            print(f"applying {name}", file=sys.stderr, flush=True)
+
+    asyncio.run(db.migrate(url, tell))
 
 
 def _told(there: StoreVersion, plan: bool) -> dict[str, object]:
