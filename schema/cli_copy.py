@@ -49,7 +49,7 @@ async def _copy(source: str, target: str) -> Copied:
             source,
             target,
             lambda rows: progress.update(task, total=rows),
-            lambda what, rows: progress.update(task, description=what, advance=rows),
+            lambda what, rows: progress.update(task, description=what, advance=rows, refresh=True),
         )
 
 
