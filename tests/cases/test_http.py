@@ -225,7 +225,7 @@ def vendor(name: str, *routes: tuple[str, str]) -> ModuleType:
     """A vendor's module with these methods and paths."""
 
     async def answer(request: Any) -> Response:
-        raise NotImplementedError
+        return Response(status_code=204)
 
     module: Any = ModuleType(f"schema.vendors.{name}")
     module.router = rest.router(lambda no: Response(status_code=500))

@@ -161,7 +161,7 @@ def _lead_answer(request: Request, data: Any) -> Json:
 @router.get("/leads")
 @router.get("/customers")
 async def all_leads(request: Request) -> Response:
-    """Every lead [doc], in the order they joined (choice)."""
+    """Every lead [doc], in the order they became known (choice)."""
     caller = await _caller(request)
     organization = caller.organization
     parts: list[Any] = [b'{"success":true,"data":', leads.every(organization)]
