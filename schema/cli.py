@@ -63,8 +63,22 @@ def _sentence(fault: Exception) -> str:
 # ------------------------------------------------------------------ serving
 
 
+def print_version(is_asked: bool) -> None:
+    """Print the installed version, as `pyproject.toml` has it, and end."""
+    from importlib.metadata import version
+
+    if is_asked:
+        print(f"tessera {version('tessera')}")
+        raise typer.Exit
+
+
 @app.callback()
-def default(context: typer.Context) -> None:
+def default(
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=print_version)
+    ] = False,
+) -> None:
     """Without a command: serve."""
     process: Process = context.obj
     if context.invoked_subcommand is None:

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,6 +61,13 @@ def test_python_main_py_alone_serves(operator: Operator) -> None:
     assert "serve" in operator.run("--help")
     operator.environment["TESSERA_FAILED_ATTEMPTS_PER_MINUTE"] = "many"
     assert "TESSERA_FAILED_ATTEMPTS_PER_MINUTE" in operator.run(code=1)
+
+
+def test_the_version_is_the_projects(operator: Operator) -> None:
+    """`--version` prints the version of `pyproject.toml` and opens no database."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    operator.environment["TESSERA_DATABASE_URL"] = "sqlite:///nowhere/at/all.db"
+    assert operator.run("--version") == f"tessera {project['version']}\n"
 
 
 def test_organizations_and_keys(established: Operator) -> None:
