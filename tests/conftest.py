@@ -3,11 +3,11 @@
 import asyncio
 import shutil
 import signal
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from socket import socket
 
 import httpx
 import pytest
@@ -20,6 +20,7 @@ from db.models import KeyKind, Organization
 from resolvers.tally import Refusals
 from schema import doors, faults, server
 from schema.context import Services
+from schema.server import sockets
 from schema.throttle import Attempts
 from tests import make
 from tests.postgres import Postgres
@@ -126,8 +127,7 @@ async def services(clock: Clock, attempts: Attempts) -> AsyncIterator[Services]:
 @asynccontextmanager
 async def serving(app: ASGIApp) -> AsyncIterator[str]:
     """A real server for an application, on a port of its own; its address."""
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
+    [listening] = sockets.bind("127.0.0.1", 0)
     config = uvicorn.Config(app, log_level="warning", lifespan="off", **server.OPTIONS)
     config.load()
     running = uvicorn.Server(config)
@@ -141,7 +141,7 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
         await closed(running, listening)
 
 
-async def closed(running: uvicorn.Server, listening: socket.socket) -> None:
+async def closed(running: uvicorn.Server, listening: socket) -> None:
     """Close a server as its own `shutdown` does, which sleeps for a tenth of a second where a few ticks are enough."""
     for each in running.servers:
         each.close()

@@ -44,7 +44,8 @@ def bind(host: str, port: int) -> list[socket.socket]:
 
 
 def _bind(bound: list[socket.socket], family: socket.AddressFamily, address: str, port: int) -> None:
-    one = socket.socket(family, socket.SOCK_STREAM)
+    # named TCP, or asyncio leaves Nagle's algorithm on: a second request then waits 40 ms for an acknowledgement
+    one = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
