@@ -27,8 +27,9 @@ from uuid import uuid4
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from schema import cli, terminal
-from schema.process import Process
+from schema import cli
+from schema.cli import terminal
+from schema.cli.process import Process
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -67,11 +68,11 @@ class Settings(BaseSettings):
 
     database_url: str = DEFAULT_DATABASE
     create: bool = False
-    public_url: Annotated[str, understood_by("schema.process:read_public_url")] = "http://127.0.0.1:8000"
+    public_url: Annotated[str, understood_by("schema.cli.process:read_public_url")] = "http://127.0.0.1:8000"
     failed_attempts_per_minute: int = Field(default=60, ge=0, le=1_000_000_000)
     trusted_proxies: Annotated[str, understood_by("schema.server.trusted_proxies:TrustedProxies.parse")] = ""
-    smtp_url: Annotated[str, understood_by("schema.letters.smtp:read_url")] = ""
-    mail_from: Annotated[str, understood_by("schema.letters.compose:read_sender")] = ""
+    smtp_url: Annotated[str, understood_by("schema.outgoing.letters.smtp:read_url")] = ""
+    mail_from: Annotated[str, understood_by("schema.outgoing.letters.compose:read_sender")] = ""
 
 
 def utc_now() -> datetime:
@@ -91,13 +92,14 @@ def leave_alone_what_stays() -> None:
 def app() -> FastAPI:
     """The application of one process, as uvicorn starts it."""
     import db
-    from resolvers import find, sweep, work
-    from resolvers.tally import Refusals
-    from schema import doors, letters
+    from resolvers import find, jobs, sweep
+    from resolvers.refusal_counter import Refusals
+    from schema import app as http_app
     from schema.context import Services
-    from schema.letters.sender import Sender
+    from schema.outgoing import letters
+    from schema.outgoing.letters.sender import Sender
+    from schema.rate_limit import Attempts
     from schema.server.trusted_proxies import TrustedProxies
-    from schema.throttle import Attempts
 
     logging.getLogger("tortoise").setLevel(logging.WARNING)
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # it says with a stack, again and again, what we say once
@@ -127,8 +129,8 @@ def app() -> FastAPI:
             life.push_async_callback(services.attempts.budgets.close)
             await life.enter_async_context(every(1, services.tally.write))
             worker = uuid4().hex
-            life.push_async_callback(work.let_go, worker)
-            await life.enter_async_context(every(1, lambda: unhurriedly(work.jobs(worker, utc_now))))
+            life.push_async_callback(jobs.let_go, worker)
+            await life.enter_async_context(every(1, lambda: unhurriedly(jobs.jobs(worker, utc_now))))
             await life.enter_async_context(every(3600, lambda: unhurriedly(sweep.leftovers(utc_now()))))
             await life.enter_async_context(every(60, sweep.counters))
             await life.enter_async_context(every(1, look_for_the_database))
@@ -137,8 +139,8 @@ def app() -> FastAPI:
             yield
 
     try:
-        return doors.hang(services, lifespan)
-    except doors.RoutesClash as why:
+        return http_app.hang(services, lifespan)
+    except http_app.RoutesClash as why:
         sys.exit(f"error: {why}")
 
 
@@ -152,16 +154,16 @@ async def unhurriedly(work: Awaitable[None]) -> None:
 
 async def look_for_the_database() -> None:
     """Have the log say that the database is back, once it is."""
-    from schema import faults
+    from schema import errors
 
-    faults.outage.look()
+    errors.outage.look()
 
 
 @asynccontextmanager
 async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
     """Do some work again and again while the block lasts; what fails once is tried the next time."""
-    from db import trouble
-    from schema import faults
+    from db import errors as db_errors
+    from schema import errors
 
     async def go_on() -> None:
         while True:
@@ -169,8 +171,8 @@ async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIte
             try:
                 await work()
             except Exception as fault:
-                if trouble.is_away(fault):
-                    faults.outage.note(fault, f"what is done every {seconds} s")
+                if db_errors.is_away(fault):
+                    errors.outage.note(fault, f"what is done every {seconds} s")
                 else:
                     log.error("this will be tried again in %s seconds: %r", seconds, fault, exc_info=True)
 

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 import db
-from resolvers import browse
+from resolvers import listing
 
 URL = "ECHO_DATABASE_URL"
 
@@ -47,7 +47,7 @@ async def echo(said: Said) -> dict[str, str]:
 
 async def page(first: int, organization: int) -> Page:
     now = datetime.now().astimezone()
-    rows = await browse.page(browse.all_codes(organization, browse.CodeFilter(), now), None, first)
+    rows = await listing.page(listing.all_codes(organization, listing.CodeFilter(), now), None, first)
     codes = [
         Code(
             id=row.id,

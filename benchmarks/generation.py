@@ -31,8 +31,9 @@ import httpx
 
 import db
 from db.models import Code, Job, JobStatus, KeyKind
-from resolvers import create, find, generate, terms, work
-from resolvers.wording import Format, Style
+from resolvers import create, find, generate, jobs
+from resolvers.domain import params
+from resolvers.domain.code_format import Format, Style
 from tests.operator import ROOT, listening
 from tests.postgres import Server, free_port
 
@@ -54,7 +55,7 @@ async def organization(url: str, *codes: str) -> str:
     await db.migrate(url)
     async with db.opened(url):
         made = await create.organization("Bench", 1, "bench", 1, "EUR", "UTC", now())
-        limits = terms.Limits(per_code=None, per_customer_and_code=None)
+        limits = params.Limits(per_code=None, per_customer_and_code=None)
         await create.promotion(made, create.NewPromotion(name="Claimed", codes=codes, limits=limits), None, now())
         return await create.key(KeyKind.SECRET, made.account_id, made.id, None, now())
 
@@ -100,7 +101,7 @@ def made(url: str, style: Style, amount: int) -> dict[str, Any]:
             began = time.perf_counter()
             answer = await generate.codes(whose, None, amount, Format(style), generate.Making(), False, None, now())
             if answer.job:
-                await work.jobs("bench", now, only=answer.job.id)
+                await jobs.jobs("bench", now, only=answer.job.id)
             took = time.perf_counter() - began
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             assert await Code.filter(promotion__reference="default").count() == amount  # noqa: S101

@@ -22,13 +22,13 @@ from tortoise.connection import get_connection
 import db
 from benchmarks import table
 from db.models import Organization
-from resolvers import address, create, generate
+from resolvers import create, generate, signed_links
+from resolvers.domain.code_format import Format, Style
+from resolvers.domain.refusals import TooManyAttempts
 from resolvers.guard import Guess
-from resolvers.refusals import TooManyAttempts
-from resolvers.wording import Format, Style
-from schema.budget import Budgets
-from schema.rate_limiter import Limiter
-from schema.throttle import Attempts, Guard
+from schema.rate_limit import Attempts, Guard
+from schema.rate_limit.budget import Budgets
+from schema.rate_limit.limiter import Limiter
 
 CODES = 1_000
 PROCESSES = 4
@@ -181,7 +181,7 @@ async def store(seed: int, are_holders: bool) -> World:
     """The opened store, which is empty, with an organization and its codes."""
     made = await create.organization("Bench", 77, "bench", None, "EUR", "UTC", BEGAN)
     drawn = await generate.codes(made, None, CODES, Format(Style.NUMERIC), generate.Making(), False, None, BEGAN)
-    pages = {code.text: address.of_code(made, code.id) for code in drawn.codes}
+    pages = {code.text: signed_links.of_code(made, code.id) for code in drawn.codes}
     return World(made, pages, seed, are_holders)
 
 

@@ -27,8 +27,9 @@ import db
 from benchmarks import servers, table
 from benchmarks.attacks import ATTACKS, CLAIM, Attack, Hostile
 from db.models import KeyKind
-from resolvers import create, generate, terms
-from resolvers.wording import Format
+from resolvers import create, generate
+from resolvers.domain import params
+from resolvers.domain.code_format import Format
 
 CLAIMANTS = 4
 PAUSE = 0.01
@@ -53,7 +54,7 @@ async def furnish(url: str) -> dict[str, str]:
     await db.migrate(url)
     async with db.opened(url):
         made = await create.organization("Bench", 1, "bench", 1, "EUR", "UTC", now)
-        new = create.NewPromotion(name="Honest", codes=("HONEST",), limits=terms.Limits(per_code=None))
+        new = create.NewPromotion(name="Honest", codes=("HONEST",), limits=params.Limits(per_code=None))
         await create.promotion(made, new, None, now)
         await generate.codes(made, None, CODES, Format(), generate.Making(), False, None, now)
         return {

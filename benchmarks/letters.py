@@ -24,8 +24,9 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 import db
-from resolvers import claim, create, deliver, find, terms
-from resolvers.tally import Refusals
+from resolvers import claim, create, deliver, find
+from resolvers.domain import params
+from resolvers.refusal_counter import Refusals
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MAIN = Path(__file__).resolve().parents[1] / "main.py"
@@ -122,7 +123,7 @@ async def store(url: str, letters: int) -> None:
     await db.migrate(url)
     async with db.opened(url):
         made = await create.organization("Bench", 1, "bench", 1, "EUR", "UTC", NOW)
-        new = create.NewPromotion(name="Bench", codes=("BENCH",), limits=terms.Limits(per_code=None))
+        new = create.NewPromotion(name="Bench", codes=("BENCH",), limits=params.Limits(per_code=None))
         await create.promotion(made, new, None, NOW)
         code = await find.code(made.id, "BENCH")
     rows = sqlite3.connect(url.removeprefix("sqlite://"))
@@ -154,7 +155,7 @@ async def claims_a_second(url: str, claims: int, name: str, with_sender: bool) -
         sender = asyncio.create_task(send()) if with_sender else None
         began = time.perf_counter()
         for number in range(claims):
-            who = terms.Person(f"{name}-{number}@example.com")
+            who = params.Person(f"{name}-{number}@example.com")
             await claim.code(organization, "BENCH", who, None, None, None, None, Refusals(), NOW)
         took = time.perf_counter() - began
         if sender is not None:

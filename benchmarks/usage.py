@@ -14,8 +14,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import db
-from resolvers import create, find, measure, terms, verify
-from resolvers.buckets import Size
+from resolvers import create, find, usage_report, verify
+from resolvers.domain import params
+from resolvers.domain.usage_buckets import Size
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 DAYS = 365
@@ -27,7 +28,7 @@ async def store(url: str, claims: int) -> None:
     await db.migrate(url)
     async with db.opened(url):
         made = await create.organization("Bench", 1, "bench", 1, "EUR", "UTC", START)
-        new = create.NewPromotion(name="Year", codes=("YEAR",), limits=terms.Limits(per_code=None))
+        new = create.NewPromotion(name="Year", codes=("YEAR",), limits=params.Limits(per_code=None))
         promotion = await create.promotion(made, new, None, START)
         code = await find.code(made.id, "YEAR")
     rows = sqlite3.connect(url.removeprefix("sqlite://"))
@@ -68,9 +69,9 @@ async def read_year(url: str, with_customers: bool) -> float:
     """Seconds that reading the year by the day took."""
     async with db.opened(url):
         [organization] = await find.every_organization()
-        asked = measure.Asked(Size.DAY, START, START + timedelta(days=DAYS))
+        asked = usage_report.Asked(Size.DAY, START, START + timedelta(days=DAYS))
         began = time.perf_counter()
-        read = await measure.organization_usage(organization, asked, with_customers, START)
+        read = await usage_report.organization_usage(organization, asked, with_customers, START)
         took = time.perf_counter() - began
         assert len(read) == DAYS, len(read)  # noqa: S101
         return took

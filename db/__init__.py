@@ -15,7 +15,7 @@ from tortoise.connection import get_connection
 from tortoise.exceptions import OperationalError
 from tortoise.migrations.api.migrate import migrate as apply_migrations
 
-from db import pool, postgres, sqlite
+from db.clients import pool, postgres, sqlite
 
 BUSY_SECONDS = 30
 
@@ -38,7 +38,7 @@ def config(url: str, is_read_only: bool = False) -> dict[str, Any]:
     """Tortoise's configuration for a database address.
 
     `sqlite://relative/path.db`, `sqlite:///absolute/path.db`, or `postgres://user:password@host:port/name` with
-    all that db/postgres.py tells of. Raises ValueError for any other.
+    all that db/clients/postgres.py tells of. Raises ValueError for any other.
     """
     return {
         "connections": {"default": _connection(url, is_read_only)},
@@ -51,8 +51,8 @@ def config(url: str, is_read_only: bool = False) -> dict[str, Any]:
 def _connection(url: str, is_read_only: bool) -> dict[str, Any]:
     if is_sqlite(url):
         pragmas = READING_PRAGMAS if is_read_only else SQLITE_PRAGMAS
-        return {"engine": "db.sqlite", "credentials": {"file_path": str(file_of(url)), **pragmas}}
-    return {"engine": "db.postgres", "credentials": postgres.credentials(url)}
+        return {"engine": "db.clients.sqlite", "credentials": {"file_path": str(file_of(url)), **pragmas}}
+    return {"engine": "db.clients.postgres", "credentials": postgres.credentials(url)}
 
 
 def is_sqlite(url: str) -> bool:

@@ -235,7 +235,7 @@ class Customer(Model):
 
 
 class Code(Model):
-    """A text that can be claimed: text as issued, text_key as matched (see resolvers/wording.py).
+    """A text that can be claimed: text as issued, text_key as matched (see resolvers/domain/code_format.py).
 
     rowless_claim_count is how many of the counted claims have no row here, as they were made in another store; null
     is none.

@@ -10,7 +10,7 @@ from tortoise.expressions import RawSQL
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-from db import pool
+from db.clients import pool
 
 M = TypeVar("M", bound=Model)
 

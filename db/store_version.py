@@ -13,7 +13,7 @@ import asyncpg
 from tortoise.exceptions import BaseORMException
 
 import db
-from db import stores
+from db import transfer
 
 MIGRATIONS = tuple(sorted(path.stem for path in (Path(__file__).parent / "migrations").glob("[0-9]*.py")))
 """The names of all that this program knows, in their order."""
@@ -52,7 +52,7 @@ async def find(url: str) -> StoreVersion:
     try:
         if db.is_sqlite(url) and not _is_file(db.file_of(url)):
             return StoreVersion(where, Version.MISSING, MIGRATIONS)
-        async with stores.reading(url) as store:
+        async with transfer.reading(url) as store:
             applied = await store.migrations()
     except (OSError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise Unusable(f"the database {where} can't be reached: {reason(error)}") from error

@@ -5,20 +5,21 @@ from zoneinfo import ZoneInfo
 
 from tortoise.transactions import in_transaction
 
-from db import trouble
+from db import errors as db_errors
 from db.models import Code, Location, Organization, Product, Promotion
 from db.queries import codes, customers, promotions
-from resolvers import buckets, claim, find, rules, sense, terms, update
-from resolvers.refusals import AlreadyActivated, Disabled, Ended, InvalidInput, UnknownCode, UnknownPromotion
-from resolvers.sense import CheckedPerson
+from resolvers import claim, find, update
+from resolvers.domain import params, rules, usage_buckets, validate
+from resolvers.domain.refusals import AlreadyActivated, Disabled, Ended, InvalidInput, UnknownCode, UnknownPromotion
+from resolvers.domain.validate import CheckedPerson
 
 
-@trouble.retried
+@db_errors.retried
 async def code(
     organization: Organization,
     text: str,
-    promotion: terms.PromotionRef | None,
-    customer: terms.Person,
+    promotion: params.PromotionRef | None,
+    customer: params.Person,
     location_number: int | None,
     product_number: int | None,
     off_peak: bool,
@@ -29,7 +30,7 @@ async def code(
     A promotion, if named, must be the code's. Raises UnknownCode, UnknownPromotion, AlreadyActivated, Ended,
     Disabled, InvalidInput.
     """
-    person = sense.person(customer, "customer")
+    person = validate.person(customer, "customer")
     location = await claim.place(organization, location_number)
     product = await thing(organization, product_number)
     async with in_transaction():
@@ -47,7 +48,7 @@ async def thing(organization: Organization, number: int | None) -> Product | Non
     """The product that a caller named by its number, if any."""
     if number is None:
         return None
-    found = await find.product(organization.id, sense.whole(number, "product_number"))
+    found = await find.product(organization.id, validate.whole(number, "product_number"))
     if found is None:
         raise InvalidInput(f"There is no product {number}.", "product_number")
     return found
@@ -100,5 +101,5 @@ def lifetime_end(found: Code, promotion: Promotion, zone: str, now: datetime) ->
     if promotion.code_lifetime_days is None:
         return ends_at
     last_day = now.astimezone(ZoneInfo(zone)).date() + timedelta(days=promotion.code_lifetime_days)
-    over = buckets.start_of_day(last_day + timedelta(days=1), zone)
+    over = usage_buckets.start_of_day(last_day + timedelta(days=1), zone)
     return over if ends_at is None else min(over, ends_at)

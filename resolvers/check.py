@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from db.models import Code, Organization
-from resolvers import book, claim, find, money, sense, settle, terms
+from resolvers import claim, find
 from resolvers import guard as guards
-from resolvers.book import Book, Wish
+from resolvers.claim import batch, state
+from resolvers.claim.state import Book, Wish
+from resolvers.domain import money, params, validate
+from resolvers.domain.money import Money
+from resolvers.domain.refusals import IdempotencyMismatch, InvalidInput, Refusal, TooManyAttempts, UnknownCode
 from resolvers.guard import Guess
-from resolvers.money import Money
-from resolvers.refusals import IdempotencyMismatch, InvalidInput, Refusal, TooManyAttempts, UnknownCode
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,8 @@ class Checked:
 async def code(
     organization: Organization,
     text: str,
-    customer: terms.Person | None,
-    order: terms.Order | None,
+    customer: params.Person | None,
+    order: params.Order | None,
     location_number: int | None,
     guard: guards.Guard | None,
     now: datetime,
@@ -47,7 +49,7 @@ async def code(
         return Checked([refusal])
     checked = Checked([])
     try:
-        checked = _look(await settle.read([wish]), wish)
+        checked = _look(await batch.read([wish]), wish)
     finally:
         if taken is not None and not checked.refusals:
             taken.give_back()
@@ -70,7 +72,7 @@ def _look(known: Book, wish: Wish) -> Checked:
     except IdempotencyMismatch as refusal:
         return Checked([refusal], code=found)
     objections = list(known.objections(wish, found, promotion))
-    off = None if objections else book.taken_off(promotion, wish.order)
+    off = None if objections else state.taken_off(promotion, wish.order)
     discount = money.of_minor(off, wish.order.currency or "") if off is not None else None
     return Checked(objections, discount, found)
 
@@ -78,14 +80,14 @@ def _look(known: Book, wish: Wish) -> Checked:
 async def _read(
     organization: Organization,
     text: str,
-    customer: terms.Person | None,
-    order: terms.Order | None,
+    customer: params.Person | None,
+    order: params.Order | None,
     location_number: int | None,
     now: datetime,
     in_public: bool,
 ) -> Wish:
     key = await find.code_key(organization.id, text)
-    person = sense.person(customer, "customer") if customer else None
-    checked = sense.order(order, "order")
+    person = validate.person(customer, "customer") if customer else None
+    checked = validate.order(order, "order")
     location = await claim.place(organization, location_number)
     return Wish(organization, text, key, person, checked, location, None, now, in_public)

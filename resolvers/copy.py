@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import db
-from db import stores, tables
-from db.stores import Row, Source, Target
-from db.tables import Table
+from db import transfer
+from db.transfer import Row, Source, Target, tables
+from db.transfer.tables import Table
 from resolvers import find, verify
-from resolvers.refusals import InvalidInput
+from resolvers.domain.refusals import InvalidInput
 
 Tell = Callable[[str, int], None]
 """Hears what is going on, in a word or two, and with how many more rows."""
@@ -33,12 +33,12 @@ async def store(source: str, target: str, expect: Callable[[int], None], tell: T
     the copy. Raises InvalidInput for a source that is no store or not of this version, and for a target that
     has rows; ValueError for a row that the target can't keep or has kept otherwise.
     """
-    async with stores.reading(source) as old:
+    async with transfer.reading(source) as old:
         known = await old.migrations()
         if not known:
             raise InvalidInput("There is no store of Tessera's.", "from")
         await db.migrate(target)
-        async with stores.filling(target) as new:
+        async with transfer.filling(target) as new:
             _check_versions(known, await new.migrations())
             counts = await _copy(old, new, expect, tell)
     with db.unhurried():

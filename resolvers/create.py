@@ -9,11 +9,13 @@ from typing import Any
 
 from tortoise.transactions import in_transaction
 
-from db import trouble
+from db import errors as db_errors
 from db.models import DEFAULT_REFERENCE, Customer, KeyKind, Location, Organization, Product, Promotion
 from db.queries import accounts, codes, customers, keys, locations, organizations, products, promotions
-from resolvers import admit, folding, generate, remember, sense, template, terms
-from resolvers.refusals import (
+from resolvers import authenticate, generate, idempotency
+from resolvers.domain import folding, letter_template, params, validate
+from resolvers.domain.letter_template import CheckedLetter
+from resolvers.domain.refusals import (
     CodeTaken,
     EmailTaken,
     IdempotencyMismatch,
@@ -21,8 +23,7 @@ from resolvers.refusals import (
     ReferenceTaken,
     UnknownLocation,
 )
-from resolvers.sense import CheckedDiscount, CheckedLimits
-from resolvers.template import CheckedLetter
+from resolvers.domain.validate import CheckedDiscount, CheckedLimits
 
 MOST_LOCATIONS = 1_000
 MOST_TEXTS = 1_000
@@ -37,17 +38,17 @@ class NewPromotion:
     identifier: str | None = None
     is_enabled: bool = True
     position: int = 0
-    discount: terms.Maybe[terms.Discount | None] = terms.ABSENT
-    window: terms.Maybe[terms.Window | None] = terms.ABSENT
-    limits: terms.Maybe[terms.Limits | None] = terms.ABSENT
-    letter: terms.Maybe[terms.Letter | None] = terms.ABSENT
+    discount: params.Maybe[params.Discount | None] = params.ABSENT
+    window: params.Maybe[params.Window | None] = params.ABSENT
+    limits: params.Maybe[params.Limits | None] = params.ABSENT
+    letter: params.Maybe[params.Letter | None] = params.ABSENT
     location_numbers: tuple[int, ...] = ()
     metadata: dict[str, Any] | None = None
     codes: tuple[str, ...] = ()
     particulars: dict[str, Any] | None = None  # what a single vendor tells of it, under the vendor's name
 
 
-@trouble.retried
+@db_errors.retried
 async def promotion(
     organization: Organization, new: NewPromotion, idempotency_key: str | None, now: datetime
 ) -> Promotion:
@@ -55,11 +56,11 @@ async def promotion(
 
     Raises InvalidInput, ReferenceTaken, CodeTaken, UnknownLocation, IdempotencyMismatch.
     """
-    await template.prepare(new.letter)
+    await letter_template.prepare(new.letter)
     values = _checked(organization, new)
     texts = _texts(new.codes)
     async with in_transaction():
-        earlier = await remember.call(organization.id, idempotency_key, ("create.promotion", new), now)
+        earlier = await idempotency.call(organization.id, idempotency_key, ("create.promotion", new), now)
         if earlier is not None:
             return await _again(organization.id, earlier)
         values["number"] = await _promotion_number(organization, new.number)
@@ -70,7 +71,7 @@ async def promotion(
         made = await promotions.add({**values, "created_at": now, "updated_at": now})
         await link(organization.id, made.id, new.location_numbers)
         await _insert(organization, made, texts, now)
-        await remember.answer(organization.id, idempotency_key, made.id)
+        await idempotency.answer(organization.id, idempotency_key, made.id)
         return made
 
 
@@ -80,19 +81,19 @@ def search_key(values: dict[str, Any]) -> str | None:
 
 
 def _checked(organization: Organization, new: NewPromotion) -> dict[str, Any]:
-    starts_at, ends_at = sense.window(new.window, None, None, organization.time_zone)
+    starts_at, ends_at = validate.window(new.window, None, None, organization.time_zone)
     return {
         "organization_id": organization.id,
-        "name": sense.text(new.name, "name"),
-        "identifier": sense.optional_text(new.identifier, "identifier", longest=64) or str(uuid.uuid4()),
+        "name": validate.text(new.name, "name"),
+        "identifier": validate.optional_text(new.identifier, "identifier", longest=64) or str(uuid.uuid4()),
         "is_enabled": new.is_enabled,
-        "position": sense.whole(new.position, "position", least=-sense.HIGHEST_INT),
-        **asdict(sense.discount(new.discount, CheckedDiscount(), organization.currency)),
+        "position": validate.whole(new.position, "position", least=-validate.HIGHEST_INT),
+        **asdict(validate.discount(new.discount, CheckedDiscount(), organization.currency)),
         "starts_at": starts_at,
         "ends_at": ends_at,
-        **asdict(sense.limits(new.limits, CheckedLimits())),
-        **asdict(template.letter(new.letter, CheckedLetter())),
-        "metadata": sense.metadata(new.metadata or {}, "metadata"),
+        **asdict(validate.limits(new.limits, CheckedLimits())),
+        **asdict(letter_template.letter(new.letter, CheckedLetter())),
+        "metadata": validate.metadata(new.metadata or {}, "metadata"),
         "particulars": new.particulars or {},
     }
 
@@ -103,7 +104,7 @@ def _texts(said: tuple[str, ...]) -> dict[str, str]:
         raise InvalidInput(f"At most {MOST_TEXTS} texts, please; generate or import more.", "codes")
     texts: dict[str, str] = {}
     for place, text in enumerate(said):
-        text, key = sense.new_code_text(text, "codes", str(place))
+        text, key = validate.new_code_text(text, "codes", str(place))
         if key in texts:
             raise InvalidInput(f"{text!r} and {texts[key]!r} are one code.", "codes", str(place))
         texts[key] = text
@@ -114,7 +115,7 @@ async def _promotion_number(organization: Organization, chosen: int | None) -> i
     """The chosen number, or the next; unambiguous over the account, as LP Motor's paths name no site."""
     account = await accounts.hold(organization.account_id)
     if chosen is not None:
-        if await promotions.number_is_taken(account.id, sense.whole(chosen, "number")):
+        if await promotions.number_is_taken(account.id, validate.whole(chosen, "number")):
             raise InvalidInput(f"Another promotion of this account has the number {chosen}.", "number")
         return chosen
     number = account.last_promotion_number + 1
@@ -125,7 +126,7 @@ async def _promotion_number(organization: Organization, chosen: int | None) -> i
 
 
 async def _reference(organization_id: int, chosen: str | None, number: int) -> str:
-    checked = sense.optional_text(chosen, "reference")
+    checked = validate.optional_text(chosen, "reference")
     reference = checked or f"promotion-{number}"
     if await promotions.by_reference(organization_id, reference):
         if checked:
@@ -138,7 +139,7 @@ async def link(organization_id: int, promotion_id: int, numbers: tuple[int, ...]
     """Link a promotion to exactly the locations with these numbers. Raises UnknownLocation."""
     if len(numbers) > MOST_LOCATIONS:
         raise InvalidInput(f"At most {MOST_LOCATIONS} locations, please.", "location_numbers")
-    wanted = {sense.whole(number, "location_numbers", str(place)) for place, number in enumerate(numbers)}
+    wanted = {validate.whole(number, "location_numbers", str(place)) for place, number in enumerate(numbers)}
     found = await locations.by_numbers(organization_id, wanted)
     for number in sorted(wanted - {location.number for location in found}):
         raise UnknownLocation(number)
@@ -163,44 +164,44 @@ async def _again(organization_id: int, promotion_id: int) -> Promotion:
     return made
 
 
-@trouble.retried
+@db_errors.retried
 async def location(
     organization: Organization, number: int | None, name: str, is_default: bool, now: datetime
 ) -> Location:
     """Make a location, with the next number unless one is chosen. Raises InvalidInput."""
-    checked = sense.text(name, "name")
-    sense.optional_whole(number, "number")
+    checked = validate.text(name, "name")
+    validate.optional_whole(number, "number")
     async with in_transaction():
         await organizations.hold(organization.id)
         if number is not None and await locations.by_number(organization.id, number):
             raise InvalidInput(f"There is a location {number} already.", "number")
-        drawn = number or sense.whole(await locations.highest_number(organization.id) + 1, "number")
+        drawn = number or validate.whole(await locations.highest_number(organization.id) + 1, "number")
         return await locations.add(organization.id, drawn, checked, is_default, now)
 
 
-@trouble.retried
+@db_errors.retried
 async def product(organization: Organization, number: int | None, title: str, now: datetime) -> Product:
     """Make a product, with the next number unless one is chosen. Raises InvalidInput."""
-    checked = sense.text(title, "title")
-    sense.optional_whole(number, "number")
+    checked = validate.text(title, "title")
+    validate.optional_whole(number, "number")
     async with in_transaction():
         await organizations.hold(organization.id)
         if number is not None and await products.by_number(organization.id, number):
             raise InvalidInput(f"There is a product {number} already.", "number")
-        drawn = number or sense.whole(await products.highest_number(organization.id) + 1, "number")
+        drawn = number or validate.whole(await products.highest_number(organization.id) + 1, "number")
         return await products.add(organization.id, drawn, checked, now)
 
 
-@trouble.retried
+@db_errors.retried
 async def customer(
     organization: Organization,
-    person: terms.Person,
+    person: params.Person,
     particulars: dict[str, Any],
     now: datetime,
     brought_by_id: int | None = None,
 ) -> Customer:
     """A customer signs up; somebody who was only spoken of before may. Raises InvalidInput, EmailTaken."""
-    checked = sense.person(person)
+    checked = validate.person(person)
     async with in_transaction():
         await organizations.hold(organization.id)  # of two who sign up at once, the second hears that it is the second
         known = await customers.hold(organization.id, checked.email_key)
@@ -220,7 +221,7 @@ async def customer(
         return made
 
 
-@trouble.retried
+@db_errors.retried
 async def organization(
     name: str,
     number: int | None,
@@ -234,16 +235,16 @@ async def organization(
 
     Without an account number it gets an account of its own. Raises InvalidInput.
     """
-    checked_name, checked_zone = sense.text(name, "name"), sense.time_zone(time_zone, "time_zone")
-    checked_currency = sense.currency(currency, "currency")
-    sense.optional_whole(number, "number")
-    sense.optional_whole(account_number, "account")
+    checked_name, checked_zone = validate.text(name, "name"), validate.time_zone(time_zone, "time_zone")
+    checked_currency = validate.currency(currency, "currency")
+    validate.optional_whole(number, "number")
+    validate.optional_whole(account_number, "account")
     async with in_transaction():
         await organizations.hold_all()
-        owner = account_number or sense.whole(await accounts.highest_number() + 1, "account")
+        owner = account_number or validate.whole(await accounts.highest_number() + 1, "account")
         account = await accounts.by_number(owner) or await accounts.add(owner, now)
-        drawn = number or sense.whole(await organizations.highest_number() + 1, "number")
-        called = sense.optional_text(identifier, "identifier", longest=64) or _identifier()
+        drawn = number or validate.whole(await organizations.highest_number() + 1, "number")
+        called = validate.optional_text(identifier, "identifier", longest=64) or _identifier()
         taken = await organizations.taken(drawn, called)
         if taken is not None:
             field = "number" if taken.number == drawn else "identifier"
@@ -263,16 +264,16 @@ def _identifier() -> str:
     return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(26))
 
 
-@trouble.retried
+@db_errors.retried
 async def key(kind: KeyKind, account_id: int, organization_id: int | None, value: str | None, now: datetime) -> str:
     """Give out a key, or take over one that a vendor has issued; only here is it told. Raises InvalidInput."""
     if (kind is KeyKind.ACCOUNT) != (organization_id is None):
         raise InvalidInput("A key of the kind account belongs to an account, any other to an organization.", "kind")
-    given = value if value is not None else admit.new_key(kind)
+    given = value if value is not None else authenticate.new_key(kind)
     if not given or given != given.strip() or not given.isascii() or not given.isprintable() or " " in given:
         raise InvalidInput("A key is printable ASCII without spaces.", "value")
     async with in_transaction():
-        if await keys.is_known(admit.key_hash(given)):
+        if await keys.is_known(authenticate.key_hash(given)):
             raise InvalidInput("This key is known already.", "value")
-        await keys.add(kind, admit.key_hash(given), given[-4:], account_id, organization_id, now)
+        await keys.add(kind, authenticate.key_hash(given), given[-4:], account_id, organization_id, now)
     return given

@@ -10,12 +10,13 @@ from datetime import datetime
 
 from tortoise.transactions import in_transaction
 
-from db import trouble
+from db import errors as db_errors
 from db.models import DEFAULT_REFERENCE, Code, Customer, Organization
 from db.queries import accounts, claims, codes, customers, organizations, promotions, usage
-from db.queries.usage import Bucket, Share
-from resolvers import buckets, find, sense, terms, update
-from resolvers.refusals import InvalidInput, UnknownCustomer, UnknownPromotion
+from db.values import NOTHING, Bucket, Share
+from resolvers import find, update
+from resolvers.domain import params, usage_buckets, validate
+from resolvers.domain.refusals import InvalidInput, UnknownCustomer, UnknownPromotion
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Deleted:
     dry_run: bool
 
 
-@trouble.retried
+@db_errors.retried
 async def code(organization: Organization, text: str, dry_run: bool) -> Deleted:
     """Delete a code with its claims and deliveries. Raises UnknownCode."""
     if dry_run:
@@ -42,8 +43,8 @@ async def code(organization: Organization, text: str, dry_run: bool) -> Deleted:
         return Deleted(found.text, 1, gone, False)
 
 
-@trouble.retried
-async def promotion(organization: Organization, ref: terms.PromotionRef, dry_run: bool) -> Deleted:
+@db_errors.retried
+async def promotion(organization: Organization, ref: params.PromotionRef, dry_run: bool) -> Deleted:
     """Delete a promotion with its codes and their claims. Raises UnknownPromotion, InvalidInput."""
     found = await find.promotion(organization.id, ref)
     if found.reference == DEFAULT_REFERENCE:
@@ -62,13 +63,13 @@ async def promotion(organization: Organization, ref: terms.PromotionRef, dry_run
         return Deleted(found.reference, codes_gone, claims_gone, False)
 
 
-@trouble.retried
+@db_errors.retried
 async def customer(organization: Organization, email: str, now: datetime) -> Customer:
     """Forget a customer: what was known of them is given back a last time.
 
     Their claims, reservations and activations stay, under a row without a name. Raises UnknownCustomer.
     """
-    _, email_key = sense.email(email, "email")
+    _, email_key = validate.email(email, "email")
     async with in_transaction():
         found = await customers.hold(organization.id, email_key)
         if found is None or found.joined_at is None:
@@ -80,7 +81,7 @@ async def customer(organization: Organization, email: str, now: datetime) -> Cus
         return found
 
 
-@trouble.retried
+@db_errors.retried
 async def organization(organization: Organization) -> None:
     """Delete an organization with all that is below it, and its account if that was its only one.
 
@@ -95,11 +96,13 @@ async def organization(organization: Organization) -> None:
 
 async def _keep_share(organization: Organization, code: Code) -> None:
     """Remember in counter and buckets what a code's standing claims had contributed."""
-    shares: dict[Bucket, Share] = defaultdict(lambda: usage.NOTHING)
+    shares: dict[Bucket, Share] = defaultdict(lambda: NOTHING)
     sums = await claims.sums_of_code(code.id)
     for one in sums:
         share = Share(one.claims, one.order_total, one.order_quantity, one.discount_total)
-        for bucket in buckets.of(organization.id, code.promotion_id, one.currency, one.at, organization.time_zone):
+        for bucket in usage_buckets.of(
+            organization.id, code.promotion_id, one.currency, one.at, organization.time_zone
+        ):
             shares[bucket] += share
     await promotions.keep_deleted_share(code.promotion_id, sum(one.claims for one in sums))
     for bucket, share in shares.items():

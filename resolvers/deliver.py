@@ -19,7 +19,7 @@ from enum import Enum
 
 from tortoise.transactions import in_transaction
 
-from db import trouble
+from db import errors as db_errors
 from db.models import Delivery, DeliveryStatus
 from db.queries import deliveries, suppressions
 
@@ -62,7 +62,7 @@ async def are_due(now: datetime) -> bool:
     return await deliveries.any_due(now)
 
 
-@trouble.retried
+@db_errors.retried
 async def take(now: datetime) -> Batch:
     """Take the letters that are due, at most MOST_IN_FLIGHT; nobody else gets them until the lease is over.
 
@@ -92,7 +92,7 @@ async def _kept_from(letters: list[Delivery]) -> dict[int, Outcome]:
     return found
 
 
-@trouble.retried
+@db_errors.retried
 async def record(batch: Batch, outcomes: Mapping[int, Outcome], now: datetime) -> None:
     """Write down what became of letters; alike ones in one statement.
 

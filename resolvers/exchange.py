@@ -4,14 +4,14 @@ from datetime import datetime
 
 from tortoise.transactions import in_transaction
 
-from db import trouble
+from db import errors as db_errors
 from db.models import Claim, Organization
 from db.queries import claims
-from resolvers.book import token_hash
-from resolvers.refusals import UnknownToken
+from resolvers.claim.state import token_hash
+from resolvers.domain.refusals import UnknownToken
 
 
-@trouble.retried
+@db_errors.retried
 async def token(organization: Organization, value: str, now: datetime) -> Claim:
     """The claim that a token was given for, with its code and customer, if the token is good and unused.
 

@@ -15,7 +15,8 @@ from db.models import Claim, Code, Customer, Location, Organization, Promotion
 from db.queries import claims as claim_rows
 from db.queries import codes as code_rows
 from db.queries import customers, locations, promotions
-from resolvers import find, rules, terms
+from resolvers import find
+from resolvers.domain import params, rules
 
 AT_A_TIME = 2_000
 """Rows that a page holds, and so an export at any moment; fewer where others wait for the process."""
@@ -45,20 +46,20 @@ class ExportedClaim:
 
 
 async def codes(
-    organization: Organization, ref: terms.PromotionRef | None, now: datetime, at_a_time: int | None = None
+    organization: Organization, ref: params.PromotionRef | None, now: datetime, at_a_time: int | None = None
 ) -> AsyncIterator[ExportedCode]:
     """Every code, or those of one promotion; what is refused is refused before the first. Raises UnknownPromotion."""
     return _codes(_pages(await _of(code_rows.all_of(organization.id), organization, ref), at_a_time or AT_A_TIME), now)
 
 
 async def claims(
-    organization: Organization, ref: terms.PromotionRef | None, at_a_time: int | None = None
+    organization: Organization, ref: params.PromotionRef | None, at_a_time: int | None = None
 ) -> AsyncIterator[ExportedClaim]:
     """Every claim, released ones too, or those of one promotion. Raises UnknownPromotion before the first."""
     return _claims(_pages(await _of(claim_rows.all_of(organization.id), organization, ref), at_a_time or AT_A_TIME))
 
 
-async def _of(found: QuerySet[R], organization: Organization, ref: terms.PromotionRef | None) -> QuerySet[R]:
+async def _of(found: QuerySet[R], organization: Organization, ref: params.PromotionRef | None) -> QuerySet[R]:
     if ref is None:
         return found
     return found.filter(promotion_id=(await find.promotion(organization.id, ref)).id)

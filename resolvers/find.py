@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 
+from db import batching
 from db.models import (
     DEFAULT_REFERENCE,
     ApiKey,
@@ -31,8 +32,9 @@ from db.queries import (
     promotions,
 )
 from db.queries import keys as api_keys
-from resolvers import address, gather, sense, terms, wording
-from resolvers.refusals import InvalidInput, UnknownCode, UnknownCustomer, UnknownPromotion
+from resolvers import signed_links
+from resolvers.domain import code_format, params, validate
+from resolvers.domain.refusals import InvalidInput, UnknownCode, UnknownCustomer, UnknownPromotion
 
 LONGEST_REFERENCE, LONGEST_IDENTIFIER = 200, 64
 """Letters a promotion's reference, and anybody's identifier, may have: Tortoise faults on a question with more."""
@@ -56,14 +58,14 @@ BATCHES: dict[type[Any], Any] = {
 # ------------------------------------------------------------------ one thing
 
 
-async def promotion(organization_id: int, ref: terms.PromotionRef | None) -> Promotion:
+async def promotion(organization_id: int, ref: params.PromotionRef | None) -> Promotion:
     """A promotion by what it is called; without a name the organization's default one."""
     if ref is None:
         return await promotions.default(organization_id)
     if ref.id is not None:
         found = await promotions.by_id(organization_id, ref.id)
     else:
-        reference = sense.storable(ref.reference or "", "promotion", "reference")
+        reference = validate.storable(ref.reference or "", "promotion", "reference")
         found = (
             await promotions.by_reference(organization_id, reference) if len(reference) <= LONGEST_REFERENCE else None
         )
@@ -74,7 +76,7 @@ async def promotion(organization_id: int, ref: terms.PromotionRef | None) -> Pro
 
 async def prepare() -> None:
     """Have at hand what the first request would wait for, and others with it: words of codes, and codes that clash."""
-    await asyncio.to_thread(wording.prepare)
+    await asyncio.to_thread(code_format.prepare)
     await codes.clashing()
 
 
@@ -83,7 +85,7 @@ async def code_key(organization_id: int, text: str) -> str:
 
     Of two codes that a migration found to be one, the younger is found by its exact text.
     """
-    exact, key = sense.code_text(text, "text")
+    exact, key = validate.code_text(text, "text")
     clashing = await codes.clashing()
     if clashing and (organization_id, exact) in clashing:
         own = codes.own_key(exact)
@@ -91,14 +93,14 @@ async def code_key(organization_id: int, text: str) -> str:
     return key
 
 
-def checked_ref(ref: terms.PromotionRef | None) -> terms.PromotionRef:
+def checked_ref(ref: params.PromotionRef | None) -> params.PromotionRef:
     """A promotion's name as it can be asked for, without one the default one's.
 
     Raises UnknownPromotion, InvalidInput.
     """
     if ref is None:
-        return terms.PromotionRef(reference=DEFAULT_REFERENCE)
-    if ref.id is None and len(sense.storable(ref.reference or "", "promotion", "reference")) > LONGEST_REFERENCE:
+        return params.PromotionRef(reference=DEFAULT_REFERENCE)
+    if ref.id is None and len(validate.storable(ref.reference or "", "promotion", "reference")) > LONGEST_REFERENCE:
         raise UnknownPromotion
     return ref
 
@@ -111,8 +113,8 @@ async def code(organization_id: int, text: str) -> Code:
     try:
         key = await code_key(organization_id, text)
     except InvalidInput:
-        raise UnknownCode(text[: wording.LONGEST_TEXT]) from None
-    found = await gather.answer(_codes, (organization_id, key))
+        raise UnknownCode(text[: code_format.LONGEST_TEXT]) from None
+    found = await batching.answer(_codes, (organization_id, key))
     if found is None:
         raise UnknownCode(text)
     return found
@@ -141,7 +143,7 @@ async def only_code(account_id: int, promotion_number: int) -> Code:
 
 async def customer(organization_id: int, email: str) -> Customer:
     """A customer by address. Raises InvalidInput, UnknownCustomer."""
-    _, email_key = sense.email(email, "email")
+    _, email_key = validate.email(email, "email")
     found = await customers.by_email(organization_id, email_key)
     if found is None or found.joined_at is None:
         raise UnknownCustomer
@@ -238,10 +240,10 @@ async def keys(identifier: str | None) -> list[ApiKey]:
 
 async def code_at(said: str) -> tuple[Organization, Promotion, Code]:
     """What the address of a code's page leads to. Raises UnknownCode."""
-    ids = address.read(said)
+    ids = signed_links.read(said)
     organization = await organizations.by_id(ids[0]) if ids else None
-    if ids is None or organization is None or not address.is_of(organization, ids[1], said):
-        raise UnknownCode(said[: wording.LONGEST_TEXT])
+    if ids is None or organization is None or not signed_links.is_of(organization, ids[1], said):
+        raise UnknownCode(said[: code_format.LONGEST_TEXT])
     found = await codes.by_id(organization.id, ids[1])
     of_code = await promotions.by_id(organization.id, found.promotion_id) if found else None
     if found is None or of_code is None:
@@ -251,9 +253,9 @@ async def code_at(said: str) -> tuple[Organization, Promotion, Code]:
 
 async def recipient_at(said: str) -> tuple[Organization, str] | None:
     """Whom the address in a letter speaks of, and who wrote to them; None for one that we have not written."""
-    told = address.read_recipient(said)
+    told = signed_links.read_recipient(said)
     organization = await organizations.by_id(told[0]) if told else None
-    if told is None or organization is None or not address.is_of_recipient(organization, told[1], said):
+    if told is None or organization is None or not signed_links.is_of_recipient(organization, told[1], said):
         return None
     return organization, told[1]
 
@@ -261,9 +263,9 @@ async def recipient_at(said: str) -> tuple[Organization, str] | None:
 async def organization_called(identifier: str | None, number: int | None) -> Organization | None:
     """An organization by its identifier or, without one, by its number."""
     if identifier is not None:
-        checked = sense.storable(identifier, "organization")
+        checked = validate.storable(identifier, "organization")
         return await organizations.by_identifier(checked) if len(checked) <= LONGEST_IDENTIFIER else None
-    if number is None or not 1 <= number <= sense.HIGHEST_INT:
+    if number is None or not 1 <= number <= validate.HIGHEST_INT:
         return None
     return await organizations.by_number(number)
 
@@ -273,7 +275,7 @@ async def promotion_called(organization_id: int, name: str) -> Promotion:
 
     As many as are looked up at once are one question to the store, here and below.
     """
-    found = await gather.answer(_promotions_called, (organization_id, sense.storable(name, "promotion")))
+    found = await batching.answer(_promotions_called, (organization_id, validate.storable(name, "promotion")))
     if found is None:
         raise UnknownPromotion
     return found
@@ -288,7 +290,7 @@ async def _promotions_called(asked: Sequence[tuple[int, str]]) -> list[Promotion
 
 async def location_for(of_promotion: Promotion, number: int | None) -> Location | None:
     """The location with this number if the promotion may be used there, else the organization's default one."""
-    return await gather.answer(_locations_for, (of_promotion.organization_id, of_promotion.id, number))
+    return await batching.answer(_locations_for, (of_promotion.organization_id, of_promotion.id, number))
 
 
 async def _locations_for(asked: Sequence[tuple[int, int, int | None]]) -> list[Location | None]:
@@ -305,7 +307,7 @@ async def _locations_for(asked: Sequence[tuple[int, int, int | None]]) -> list[L
 
 async def location(organization_id: int, number: int) -> Location | None:
     """A location by its number."""
-    return await gather.answer(_locations, (organization_id, number))
+    return await batching.answer(_locations, (organization_id, number))
 
 
 async def _locations(asked: Sequence[tuple[int, int]]) -> list[Location | None]:
@@ -315,7 +317,7 @@ async def _locations(asked: Sequence[tuple[int, int]]) -> list[Location | None]:
 
 async def product(organization_id: int, number: int) -> Product | None:
     """A product by its number."""
-    return await gather.answer(_products, (organization_id, number))
+    return await batching.answer(_products, (organization_id, number))
 
 
 async def _products(asked: Sequence[tuple[int, int]]) -> list[Product | None]:

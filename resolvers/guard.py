@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
 
-from resolvers.refusals import IdempotencyMismatch, Rule
-from resolvers.sense import CheckedPerson
+from resolvers.domain.refusals import IdempotencyMismatch, Rule
+from resolvers.domain.validate import CheckedPerson
 
 T = TypeVar("T")
 

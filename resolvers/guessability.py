@@ -17,8 +17,8 @@ from functools import cache
 from typing import NamedTuple
 
 from db.queries import codes
-from resolvers import words
-from resolvers.wording import Format
+from resolvers.domain import wordlist
+from resolvers.domain.code_format import Format
 
 PAGE = 1_000
 """Codes that are looked at between two moments in which others are served."""
@@ -69,7 +69,7 @@ def _class(letters: str) -> str:
 
 @cache
 def _words() -> tuple[frozenset[str], frozenset[str], int]:
-    return frozenset(words.adjectives()), frozenset(words.nouns()), Format().capacity
+    return frozenset(wordlist.adjectives()), frozenset(wordlist.nouns()), Format().capacity
 
 
 def _prefix_of_words(key: str) -> str | None:

@@ -3,15 +3,17 @@
 from datetime import datetime
 
 from db.models import Code, Organization
-from resolvers import activate, claim, find, generate_batch, remember, sense, terms
-from resolvers.generate_batch import Activation, Request
-from resolvers.wording import Format
+from resolvers import activate, claim, find, idempotency
+from resolvers.domain import params, validate
+from resolvers.domain.code_format import Format
+from resolvers.generate import batch
+from resolvers.generate.batch import Activation, Request
 
 
 async def code(
     organization: Organization,
-    ref: terms.PromotionRef,
-    customer: terms.Person,
+    ref: params.PromotionRef,
+    customer: params.Person,
     location_number: int | None,
     product_number: int | None,
     off_peak: bool,
@@ -24,17 +26,17 @@ async def code(
     IdempotencyMismatch.
     """
     said = ("issue.code", ref, customer, location_number, product_number, off_peak)
-    person = sense.person(customer, "customer")
+    person = validate.person(customer, "customer")
     location = await claim.place(organization, location_number)
     product = await activate.thing(organization, product_number)
-    made = await generate_batch.codes(
+    made = await batch.codes(
         Request(
             organization,
             find.checked_ref(ref),
             1,
             Format(),
             now,
-            call=remember.heard(idempotency_key, said),
+            call=idempotency.heard(idempotency_key, said),
             needs_activation=True,
             activation=Activation(person, location.id if location else None, product.id if product else None, off_peak),
         )

@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 
-from db import deeds, trouble
+from db import batching, statements
+from db import errors as db_errors
 from db.queries import probes
-from resolvers import gather
 
 
 async def store() -> None:
     """Write to the store as a claim does: in a round, and durably. Raises what a claim would hear."""
-    await gather.answer(_write, None)
+    await batching.answer(_write, None)
 
 
 async def _write(asked: Sequence[None]) -> list[None]:
-    async with deeds.in_round():
+    async with statements.in_round():
         if not await probes.write():
-            raise trouble.Locked("Every row that could be written is locked by a transaction that does not end.")
+            raise db_errors.Locked("Every row that could be written is locked by a transaction that does not end.")
     return [None] * len(asked)

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from tortoise.transactions import in_transaction
 
-from db import trouble
+from db import batching
+from db import errors as db_errors
 from db.queries import rate_limits
 from db.queries.rate_limits import Want
-from resolvers import gather
 
 
 class Lease(NamedTuple):
@@ -35,10 +35,10 @@ async def lease(organization_id: int, name: str, want: int, most: int, seconds: 
 
     At most `most` are granted in a window of so many seconds, to all processes together.
     """
-    return await gather.answer(_leases, Asked(Want(organization_id, name, want, most, seconds), now))
+    return await batching.answer(_leases, Asked(Want(organization_id, name, want, most, seconds), now))
 
 
-@trouble.retried
+@db_errors.retried
 async def _leases(asked: Sequence[Asked]) -> list[Lease]:
     alike: dict[tuple[int, str], list[int]] = defaultdict(list)
     for place, (want, _) in enumerate(asked):

@@ -4,21 +4,22 @@ from datetime import datetime
 
 from tortoise.transactions import in_transaction
 
-from db import trouble
+from db import errors as db_errors
 from db.models import Claim, Organization
 from db.queries import claims, codes, promotions, usage
-from resolvers import book, buckets, sense
-from resolvers.refusals import InvalidInput
+from resolvers.claim import state
+from resolvers.domain import usage_buckets, validate
+from resolvers.domain.refusals import InvalidInput
 
 
-@trouble.retried
+@db_errors.retried
 async def claim(organization: Organization, claim_id: int, reason: str, now: datetime) -> Claim:
     """Give a claim's place back, once: releasing it again changes nothing.
 
     Its share leaves the usage of the hour and day in which it was made. Raises InvalidInput for a claim that
     does not exist.
     """
-    checked = sense.text(reason, "reason", longest=1000)
+    checked = validate.text(reason, "reason", longest=1000)
     async with in_transaction():
         promotion = await promotions.hold_of_claim(organization.id, claim_id)
         found = await claims.by_id(organization.id, claim_id) if promotion else None
@@ -35,5 +36,7 @@ async def _give_back(organization: Organization, found: Claim, reason: str, now:
     await claims.save(found, ["released_at", "release_reason", "order_key", "exchange_key"])
     await codes.count_claim(found.code_id, -1)
     await promotions.count_claim(found.promotion_id, -1)
-    counted = buckets.of(organization.id, found.promotion_id, found.currency, found.created_at, organization.time_zone)
-    await usage.add(counted, -book.share(found))
+    counted = usage_buckets.of(
+        organization.id, found.promotion_id, found.currency, found.created_at, organization.time_zone
+    )
+    await usage.add(counted, -state.share(found))

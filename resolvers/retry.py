@@ -5,12 +5,12 @@ from datetime import datetime
 
 from tortoise.transactions import in_transaction
 
-from db import trouble
+from db import errors as db_errors
 from db.models import Organization
 from db.queries import deliveries
 
 
-@trouble.retried
+@db_errors.retried
 async def letters(organizations: Sequence[Organization], now: datetime) -> int:
     """Queue the failed letters of organizations anew, with all their tries before them; how many there were.
 

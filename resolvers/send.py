@@ -7,13 +7,14 @@ from datetime import datetime
 
 from tortoise.transactions import in_transaction
 
-from db import trouble
+from db import errors as db_errors
 from db.models import Code, Delivery, Organization
 from db.queries import codes, deliveries, suppressions
-from resolvers import find, remember, rules, sense, template, terms, update
-from resolvers.refusals import IdempotencyMismatch, InvalidInput
-from resolvers.sense import CheckedPerson
-from resolvers.template_check import LONGEST_MESSAGE
+from resolvers import find, idempotency, update
+from resolvers.domain import letter_template, params, rules, validate
+from resolvers.domain.letter_template_check import LONGEST_MESSAGE
+from resolvers.domain.refusals import IdempotencyMismatch, InvalidInput
+from resolvers.domain.validate import CheckedPerson
 
 MOST_RECIPIENTS = 10_000
 LOOKED_AT = 50
@@ -32,11 +33,11 @@ class Sent:
     dry_run: bool = False
 
 
-@trouble.retried
+@db_errors.retried
 async def code(
     organization: Organization,
     text: str,
-    recipients: Sequence[terms.Person],
+    recipients: Sequence[params.Person],
     message: str | None,
     resend: bool,
     dry_run: bool,
@@ -51,20 +52,20 @@ async def code(
     """
     said = ("send.code", text, tuple(recipients), message, resend, *(["even"] if even_if_not_claimable else []))
     people = await _different(recipients)
-    note = sense.optional_text(message, "message", longest=LONGEST_MESSAGE)
+    note = validate.optional_text(message, "message", longest=LONGEST_MESSAGE)
     if dry_run:
         found = await find.code(organization.id, text)
         _check(found, even_if_not_claimable, note, now)
         return replace(await _write(found, people, note, resend, now), dry_run=True)
     async with in_transaction():
-        earlier = await remember.call(organization.id, idempotency_key, said, now)
+        earlier = await idempotency.call(organization.id, idempotency_key, said, now)
         if earlier is not None:
             return await _again(earlier)
         found = await update.hold_code(organization.id, text)
         _check(found, even_if_not_claimable, note, now)
         sent = await _write(found, people, note, resend, now)
         await deliveries.add(sent.deliveries)
-        await remember.answer(organization.id, idempotency_key, _told(found, sent))
+        await idempotency.answer(organization.id, idempotency_key, _told(found, sent))
         return sent
 
 
@@ -73,13 +74,13 @@ def _check(found: Code, even_if_not_claimable: bool, message: str | None, now: d
 
     And InvalidInput for a message that the promotion's own words make too much of.
     """
-    template.check_message(found.promotion.letter_subject, found.promotion.letter_body, message)
+    letter_template.check_message(found.promotion.letter_subject, found.promotion.letter_body, message)
     for refusal in rules.end_of(found, found.promotion, now):
         if not even_if_not_claimable:
             raise refusal
 
 
-async def _different(recipients: Sequence[terms.Person]) -> dict[str, CheckedPerson]:
+async def _different(recipients: Sequence[params.Person]) -> dict[str, CheckedPerson]:
     """The recipients by their address's key; whoever is named twice counts once.
 
     Looking at an address may take a tenth of a millisecond, so others are served after each few.
@@ -92,7 +93,7 @@ async def _different(recipients: Sequence[terms.Person]) -> dict[str, CheckedPer
     for place, person in enumerate(recipients):
         if place % LOOKED_AT == LOOKED_AT - 1:
             await asyncio.sleep(0)
-        checked = sense.person(person, "recipients", str(place))
+        checked = validate.person(person, "recipients", str(place))
         people.setdefault(checked.email_key, checked)
     return people
 

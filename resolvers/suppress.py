@@ -4,19 +4,19 @@ from datetime import datetime
 
 from tortoise.transactions import in_transaction
 
-from db import trouble
+from db import errors as db_errors
 from db.models import Organization
 from db.queries import suppressions
-from resolvers import sense
+from resolvers.domain import validate
 
 
-@trouble.retried
+@db_errors.retried
 async def recipient(organization: Organization, email: str, now: datetime) -> str:
     """Write no more letters to an address, those that are queued included; the address as it was understood.
 
     Said twice it is true once. Raises InvalidInput.
     """
-    written, email_key = sense.email(email, "email")
+    written, email_key = validate.email(email, "email")
     async with in_transaction():
         await suppressions.add(organization.id, email_key, now)
     return written

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-from db.queries import idempotency, rate_limits
-from resolvers.remember import KEPT
+from db.queries import idempotency_keys, rate_limits
+from resolvers.idempotency import KEPT
 
 
 async def leftovers(now: datetime) -> None:
     """Idempotency keys whose day is over."""
-    await idempotency.forget(now - KEPT)
+    await idempotency_keys.forget(now - KEPT)
 
 
 async def counters() -> None:

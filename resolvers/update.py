@@ -9,11 +9,14 @@ from typing import Any
 
 from tortoise.transactions import in_transaction
 
-from db import trouble
+from db import errors as db_errors
 from db.models import DEFAULT_REFERENCE, Code, Organization, Promotion
 from db.queries import codes, organizations, promotions
-from resolvers import create, find, generate, sense, template, terms
-from resolvers.refusals import (
+from resolvers import create, find, generate
+from resolvers.domain import letter_template, params, validate
+from resolvers.domain.letter_template import CheckedLetter
+from resolvers.domain.params import ABSENT, Absent, Maybe, said
+from resolvers.domain.refusals import (
     CodeTaken,
     InvalidInput,
     ReferenceTaken,
@@ -21,9 +24,7 @@ from resolvers.refusals import (
     UnknownPromotion,
     VersionConflict,
 )
-from resolvers.sense import CheckedDiscount, CheckedLimits
-from resolvers.template import CheckedLetter
-from resolvers.terms import ABSENT, Absent, Maybe, said
+from resolvers.domain.validate import CheckedDiscount, CheckedLimits
 
 
 @dataclass(frozen=True)
@@ -32,19 +33,19 @@ class PromotionChange:
     name: Maybe[str | None] = ABSENT
     is_enabled: Maybe[bool | None] = ABSENT
     position: Maybe[int | None] = ABSENT
-    discount: Maybe[terms.Discount | None] = ABSENT
-    window: Maybe[terms.Window | None] = ABSENT
-    limits: Maybe[terms.Limits | None] = ABSENT
+    discount: Maybe[params.Discount | None] = ABSENT
+    window: Maybe[params.Window | None] = ABSENT
+    limits: Maybe[params.Limits | None] = ABSENT
     location_numbers: Maybe[tuple[int, ...] | None] = ABSENT
-    letter: Maybe[terms.Letter | None] = ABSENT
+    letter: Maybe[params.Letter | None] = ABSENT
     metadata: Maybe[dict[str, Any] | None] = ABSENT
     particulars: Maybe[dict[str, Any]] = ABSENT  # of the vendors that are named in it; what others told stays
 
 
-@trouble.retried
+@db_errors.retried
 async def promotion(
     organization: Organization,
-    ref: terms.PromotionRef,
+    ref: params.PromotionRef,
     expected_version: int | None,
     change: PromotionChange,
     now: datetime,
@@ -53,17 +54,17 @@ async def promotion(
 
     Raises UnknownPromotion, VersionConflict, ReferenceTaken, UnknownLocation, InvalidInput.
     """
-    await template.prepare(change.letter)
+    await letter_template.prepare(change.letter)
     async with in_transaction():
         found = await _hold(organization.id, ref, expected_version)
         await _change(organization, found, change, now)
         return found
 
 
-@trouble.retried
+@db_errors.retried
 async def promotion_with_code(
     organization: Organization,
-    ref: terms.PromotionRef,
+    ref: params.PromotionRef,
     expected_version: int | None,
     change: PromotionChange,
     change_of_code: "CodeChange",
@@ -74,7 +75,7 @@ async def promotion_with_code(
     Raises UnknownPromotion, also for one with no or several codes, VersionConflict, ReferenceTaken, CodeTaken,
     UnknownLocation, InvalidInput.
     """
-    await template.prepare(change.letter)
+    await letter_template.prepare(change.letter)
     async with in_transaction():
         found = await _hold(organization.id, ref, expected_version)
         its_code = await codes.only_one_of(found.id)
@@ -86,7 +87,7 @@ async def promotion_with_code(
         return its_code
 
 
-async def _hold(organization_id: int, ref: terms.PromotionRef, expected_version: int | None) -> Promotion:
+async def _hold(organization_id: int, ref: params.PromotionRef, expected_version: int | None) -> Promotion:
     found = await promotions.hold((await find.promotion(organization_id, ref)).id)
     if found is None:
         raise UnknownPromotion
@@ -111,28 +112,28 @@ def _changed(organization: Organization, found: Promotion, change: PromotionChan
         found.discount_kind, found.discount_value, found.currency, found.minimum_order, found.maximum_discount
     )
     present_limits = CheckedLimits(**{name: getattr(found, name) for name in asdict(CheckedLimits())})
-    starts_at, ends_at = sense.window(change.window, found.starts_at, found.ends_at, organization.time_zone)
+    starts_at, ends_at = validate.window(change.window, found.starts_at, found.ends_at, organization.time_zone)
     present_particulars: Any = found.particulars
     return {
         "reference": _text(change.reference, found.reference, "reference"),
         "name": _text(change.name, found.name, "name"),
-        "is_enabled": sense.kept(change.is_enabled, found.is_enabled, "is_enabled"),
-        "position": sense.whole(
-            sense.kept(change.position, found.position, "position"), "position", least=-sense.HIGHEST_INT
+        "is_enabled": validate.kept(change.is_enabled, found.is_enabled, "is_enabled"),
+        "position": validate.whole(
+            validate.kept(change.position, found.position, "position"), "position", least=-validate.HIGHEST_INT
         ),
-        **asdict(sense.discount(change.discount, present_discount, organization.currency)),
+        **asdict(validate.discount(change.discount, present_discount, organization.currency)),
         "starts_at": starts_at,
         "ends_at": ends_at,
-        **asdict(sense.limits(change.limits, present_limits)),
-        **asdict(template.letter(change.letter, CheckedLetter(found.letter_subject, found.letter_body))),
-        "metadata": sense.metadata(said(change.metadata, found.metadata) or {}, "metadata"),
+        **asdict(validate.limits(change.limits, present_limits)),
+        **asdict(letter_template.letter(change.letter, CheckedLetter(found.letter_subject, found.letter_body))),
+        "metadata": validate.metadata(said(change.metadata, found.metadata) or {}, "metadata"),
         "particulars": {**present_particulars, **said(change.particulars, {})},
     }
 
 
 def _text(change: Maybe[str | None], present: str, field: str) -> str:
     """A text that can be changed and not cleared."""
-    return present if isinstance(change, Absent) else sense.text(sense.kept(change, present, field), field)
+    return present if isinstance(change, Absent) else validate.text(validate.kept(change, present, field), field)
 
 
 async def _check_reference(organization_id: int, found: Promotion, reference: str) -> None:
@@ -146,13 +147,13 @@ async def _check_reference(organization_id: int, found: Promotion, reference: st
 class CodeChange:
     new_text: Maybe[str | None] = ABSENT
     is_enabled: Maybe[bool | None] = ABSENT
-    window: Maybe[terms.Window | None] = ABSENT
+    window: Maybe[params.Window | None] = ABSENT
     allowed_claims: Maybe[int | None] = ABSENT
-    reserved_for: Maybe[terms.Person | None] = ABSENT
+    reserved_for: Maybe[params.Person | None] = ABSENT
     metadata: Maybe[dict[str, Any] | None] = ABSENT
 
 
-@trouble.retried
+@db_errors.retried
 async def code(organization: Organization, text: str, change: CodeChange, now: datetime) -> Code:
     """Change a code in place; renamed, it keeps its claims. Raises UnknownCode, CodeTaken, InvalidInput."""
     async with in_transaction():
@@ -178,21 +179,21 @@ async def hold_code(organization_id: int, text: str) -> Code:
 
 
 async def _code_columns(organization: Organization, found: Code, change: CodeChange, now: datetime) -> dict[str, Any]:
-    starts_at, ends_at = sense.window(change.window, found.starts_at, found.ends_at, organization.time_zone)
+    starts_at, ends_at = validate.window(change.window, found.starts_at, found.ends_at, organization.time_zone)
     columns: dict[str, Any] = {
-        "is_enabled": sense.kept(change.is_enabled, found.is_enabled, "is_enabled"),
+        "is_enabled": validate.kept(change.is_enabled, found.is_enabled, "is_enabled"),
         "starts_at": starts_at,
         "ends_at": ends_at,
         "allowed_claims": _allowed_claims(change.allowed_claims, found.allowed_claims),
-        "metadata": sense.metadata(said(change.metadata, found.metadata) or {}, "metadata"),
+        "metadata": validate.metadata(said(change.metadata, found.metadata) or {}, "metadata"),
     }
     if not isinstance(change.reserved_for, Absent):
         customer = await generate.reserve(organization, change.reserved_for, now)
         columns["reserved_for_id"] = customer.id if customer else None
     if not isinstance(change.new_text, Absent):
         await organizations.hold(organization.id)  # of two that want one text, the second hears that it is taken
-        columns["text"], columns["text_key"] = sense.new_code_text(
-            sense.kept(change.new_text, found.text, "new_text"), "new_text"
+        columns["text"], columns["text_key"] = validate.new_code_text(
+            validate.kept(change.new_text, found.text, "new_text"), "new_text"
         )
         if columns["text_key"] != found.text_key and await codes.by_text(organization.id, columns["text_key"]):
             raise CodeTaken(columns["text"])
@@ -201,4 +202,4 @@ async def _code_columns(organization: Organization, found: Code, change: CodeCha
 
 def _allowed_claims(change: Maybe[int | None], present: int | None) -> int | None:
     """What is said is checked; a code that was brought along used up has 0, which stays until it is said anew."""
-    return present if isinstance(change, Absent) else sense.optional_whole(change, "allowed_claims")
+    return present if isinstance(change, Absent) else validate.optional_whole(change, "allowed_claims")

@@ -8,8 +8,9 @@ from tortoise.transactions import in_transaction
 from db import sql
 from db.models import Organization
 from db.queries import claims, codes, usage
-from db.queries.usage import NOTHING, Bucket, Share
-from resolvers import book, buckets, wording
+from db.values import NOTHING, Bucket, Share
+from resolvers.claim import state
+from resolvers.domain import code_format, usage_buckets
 
 
 async def counters(organization: Organization) -> list[str]:
@@ -26,7 +27,7 @@ async def clashes(organization: Organization) -> list[str]:
     """Codes that are one with another since keys are folded as they are now, a sentence each; no counter is wrong."""
     told = []
     for younger in await codes.clashing_of(organization.id):
-        older = await codes.by_text(organization.id, wording.key(younger.text))
+        older = await codes.by_text(organization.id, code_format.key(younger.text))
         other = f"code {older.id} {older.text!r}" if older else "a code that is gone"
         told.append(
             f"code {younger.id} {younger.text!r} is one with {other} as people type them; it is found by its exact"
@@ -52,10 +53,10 @@ async def _drifts(organization: Organization) -> AsyncIterator[str]:
 async def _recount(organization: Organization) -> dict[Bucket, Share]:
     shares: dict[Bucket, Share] = defaultdict(lambda: NOTHING)
     async for claim in claims.walk(claims.all_of(organization.id).filter(released_at=None)):
-        for bucket in buckets.of(
+        for bucket in usage_buckets.of(
             organization.id, claim.promotion_id, claim.currency, claim.created_at, organization.time_zone
         ):
-            shares[bucket] += book.share(claim)
+            shares[bucket] += state.share(claim)
     return shares
 
 

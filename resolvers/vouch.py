@@ -2,8 +2,8 @@
 
 from db.models import Code, Organization
 from db.queries import claims, codes, customers, deliveries
-from resolvers import address
-from resolvers.sense import CheckedPerson
+from resolvers import signed_links
+from resolvers.domain.validate import CheckedPerson
 
 
 async def customer(organization: Organization, person: CheckedPerson | None) -> int | None:
@@ -15,8 +15,8 @@ async def customer(organization: Organization, person: CheckedPerson | None) -> 
 async def page(organization: Organization, key: str, proof: str) -> bool:
     """Whether the proof is the address of the code's page, or its last part."""
     last = proof.strip().rpartition("/")[2]
-    told = address.read(last)
-    if told is None or told[0] != organization.id or not address.is_of(organization, told[1], last):
+    told = signed_links.read(last)
+    if told is None or told[0] != organization.id or not signed_links.is_of(organization, told[1], last):
         return False
     found = await codes.by_id(*told)
     return found is not None and found.text_key == key

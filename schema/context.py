@@ -8,13 +8,13 @@ from datetime import datetime
 from starlette.requests import Request
 
 from db.models import KeyKind, Organization
-from resolvers import admit
-from resolvers.admit import Holder, Right
-from resolvers.tally import Refusals
-from schema.operator import Readiness
+from resolvers import authenticate
+from resolvers.authenticate import Holder, Right
+from resolvers.refusal_counter import Refusals
+from schema.health import Readiness
+from schema.rate_limit import Attempts, Guard
 from schema.server.trusted_proxies import TrustedProxies
 from schema.streams import Streams
-from schema.throttle import Attempts, Guard
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ async def holder(headers: Mapping[str, str]) -> Holder:
     value = bearer(headers)
     if value is None:
         raise NotAdmitted("Send a key: `Authorization: Bearer <key>`.")
-    found = await admit.holder(value)
+    found = await authenticate.holder(value)
     if found is None:
         raise NotAdmitted("This key does not work.")
     return found
@@ -82,7 +82,7 @@ async def holder(headers: Mapping[str, str]) -> Holder:
 
 async def caller(request: Request, found: Holder) -> Caller:
     """The holder of a request's key, speaking for an organization. Raises NoOrganization."""
-    organization = await admit.speaks_for(found, request.headers.get("x-organization"))
+    organization = await authenticate.speaks_for(found, request.headers.get("x-organization"))
     if organization is None:
         raise NoOrganization
     origin = request.client.host if request.client else ""

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from schema import bounds, faults
+from schema import errors, limits
 
 log = logging.getLogger("tessera")
 
@@ -58,7 +58,7 @@ class Streams:
     async def next_piece(self, pieces: AsyncIterator[bytes]) -> bytes | None:
         """The next piece of an answer, made while no other is; None after the last. Raises TookTooLong."""
         await asyncio.sleep(0)  # others have their turn, also where a piece is made without waiting for anything
-        async with self.step, bounds.InTime():
+        async with self.step, limits.InTime():
             return await anext(pieces, None)
 
     async def leave(self, organization_id: int) -> None:
@@ -99,9 +99,9 @@ class Stream(Response):
                     if await self._request.is_disconnected():
                         return
             await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except bounds.TookTooLong as slow:
+        except limits.TookTooLong as slow:
             log.warning("%s was ended in the middle of the answer: %s", self._request.url.path, slow)
         except Exception as bug:
-            faults.logged(bug, f"{self._request.method} {self._request.url.path}, in the middle of the answer")
+            errors.logged(bug, f"{self._request.method} {self._request.url.path}, in the middle of the answer")
         finally:
             await self._streams.leave(self._organization_id)

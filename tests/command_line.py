@@ -8,7 +8,7 @@ import pytest
 
 import main
 from schema import cli
-from schema.process import Process
+from schema.cli.process import Process
 
 
 @dataclass

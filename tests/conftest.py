@@ -17,11 +17,12 @@ from starlette.types import ASGIApp
 
 import db
 from db.models import KeyKind, Organization
-from resolvers.tally import Refusals
-from schema import doors, faults, server
+from resolvers.refusal_counter import Refusals
+from schema import app as http_app
+from schema import errors, server
 from schema.context import Services
+from schema.rate_limit import Attempts
 from schema.server import sockets
-from schema.throttle import Attempts
 from tests import make
 from tests.postgres import Postgres
 from tests.speaker import Speaker
@@ -54,7 +55,7 @@ class Clock:
 @pytest.fixture(autouse=True)
 def no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test logs of a database that is away is no other test's."""
-    monkeypatch.setattr(faults, "outage", faults.Outage())
+    monkeypatch.setattr(errors, "outage", errors.Outage())
 
 
 @pytest.fixture(scope="session")
@@ -158,7 +159,7 @@ async def closed(running: uvicorn.Server, listening: socket) -> None:
 async def served(store: str, services: Services) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a real server with every door."""
     async with (
-        serving(doors.hang(services)) as address,
+        serving(http_app.hang(services)) as address,
         # nothing here is encrypted, and reading certificates takes longer than most tests
         httpx.AsyncClient(base_url=address, timeout=30, verify=False) as client,  # noqa: S501
     ):

@@ -6,10 +6,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from db.models import Code, Customer, DiscountKind, KeyKind, Organization, Promotion
-from resolvers import claim, create, find, remember, sense, terms
-from resolvers.book import Claimed, Wish
-from resolvers.money import Money
-from resolvers.tally import Refusals
+from resolvers import claim, create, find, idempotency
+from resolvers.claim.state import Claimed, Wish
+from resolvers.domain import params, validate
+from resolvers.domain.money import Money
+from resolvers.refusal_counter import Refusals
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -32,42 +33,42 @@ async def key(organization: Organization, kind: KeyKind = KeyKind.SECRET) -> str
 
 async def promotion(organization: Organization, *codes: str, **said: Any) -> Promotion:
     """A promotion with these texts as its codes; 15 % off unless said otherwise."""
-    said.setdefault("discount", terms.Discount(kind=DiscountKind.PERCENTAGE, value=Decimal(15)))
+    said.setdefault("discount", params.Discount(kind=DiscountKind.PERCENTAGE, value=Decimal(15)))
     said.setdefault("name", "Spring sale")
     return await create.promotion(organization, create.NewPromotion(codes=codes, **said), None, NOW)
 
 
 async def code(organization: Organization, text: str = "HELLO-15", **limits: int | None) -> Code:
     """A code in a promotion of its own, with these limits."""
-    await promotion(organization, text, limits=terms.Limits(**limits))
+    await promotion(organization, text, limits=params.Limits(**limits))
     return await find.code(organization.id, text)
 
 
 async def customer(
     organization: Organization, email: str, first_name: str | None = None, last_name: str | None = None
 ) -> Customer:
-    return await create.customer(organization, terms.Person(email, first_name, last_name), {}, NOW)
+    return await create.customer(organization, params.Person(email, first_name, last_name), {}, NOW)
 
 
-def order(reference: str | None = None, total: str | None = None, currency: str = "EUR") -> terms.Order:
-    return terms.Order(reference, Money(Decimal(total), currency) if total else None, None)
+def order(reference: str | None = None, total: str | None = None, currency: str = "EUR") -> params.Order:
+    return params.Order(reference, Money(Decimal(total), currency) if total else None, None)
 
 
 async def claimed(
     organization: Organization,
     text: str = "HELLO-15",
     email: str = "ada@example.com",
-    order: terms.Order | None = None,
+    order: params.Order | None = None,
     now: datetime = NOW,
     tally: Refusals | None = None,
     **more: Any,
 ) -> Claimed:
     """A claim, or the refusal it is answered with."""
     said = {"location_number": None, "idempotency_key": None, "guard": None, **more}
-    return await claim.code(organization, text, terms.Person(email), order, tally=tally or Refusals(), now=now, **said)
+    return await claim.code(organization, text, params.Person(email), order, tally=tally or Refusals(), now=now, **said)
 
 
-async def claimed_by(organization: Organization, person: terms.Person, text: str = "HELLO-15") -> Claimed:
+async def claimed_by(organization: Organization, person: params.Person, text: str = "HELLO-15") -> Claimed:
     """A claim of somebody who tells their names."""
     return await claim.code(organization, text, person, None, None, None, None, Refusals(), NOW)
 
@@ -76,21 +77,21 @@ def wish(
     organization: Organization,
     text: str = "HELLO-15",
     email: str = "ada@example.com",
-    order: terms.Order | None = None,
+    order: params.Order | None = None,
     key: str | None = None,
     now: datetime = NOW,
     **names: str,
 ) -> Wish:
     """What `claimed` asks for, as a round hears it."""
-    person = terms.Person(email, **names)
+    person = params.Person(email, **names)
     said = ("claim.code", text, person, order, None)
     return Wish(
         organization,
         text,
-        sense.code_text(text)[1],
-        sense.person(person),
-        sense.order(order),
+        validate.code_text(text)[1],
+        validate.person(person),
+        validate.order(order),
         None,
-        remember.heard(key, said),
+        idempotency.heard(key, said),
         now,
     )

@@ -29,10 +29,11 @@ from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-import db.postgres
-import db.sqlite
+import db.clients.postgres
+import db.clients.sqlite
 from db.models import Code
-from schema.graphql import door, execution
+from schema.graphql import app as graphql_app
+from schema.graphql.engine import execute
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = ("schema", "resolvers", "db")
@@ -76,7 +77,7 @@ CANARIES = [
     Canary(
         "_meta",
         "tortoise-orm",
-        ("db/deeds.py", "db/queries/codes.py", "db/sql.py", "db/tables.py"),
+        ("db/statements.py", "db/queries/codes.py", "db/sql.py", "db/transfer/tables.py"),
         lambda: (
             Code._meta.db_table == "code"
             and Code._meta.fields_map["promotion"].related_model.__name__ == "Promotion"
@@ -87,48 +88,50 @@ CANARIES = [
     Canary(
         "_in_transaction",
         "tortoise-orm",
-        ("db/deeds.py",),
+        ("db/statements.py",),
         lambda: all("_in_transaction" in vars(kind) for kind in (SqliteClient, AsyncpgDBClient)),
     ),
     Canary("_make_query", "tortoise-orm", ("db/paging.py",), writes_the_query),
     Canary(
         "_connection",
         "tortoise-orm",
-        ("db/postgres.py", "db/sqlite.py"),
+        ("db/clients/postgres.py", "db/clients/sqlite.py"),
         lambda: sets(PostgresTransaction, "_connection") and sets(SqliteTransactionWrapper, "_connection"),
     ),
     Canary(
         "_parent",
         "tortoise-orm",
-        ("db/postgres.py", "db/sqlite.py"),
+        ("db/clients/postgres.py", "db/clients/sqlite.py"),
         lambda: sets(PostgresTransaction, "_parent") and sets(SqliteTransactionWrapper, "_parent"),
     ),
-    Canary("_pool", "tortoise-orm", ("db/postgres.py",), lambda: sets(AsyncpgDBClient, "_pool")),
-    Canary("_pool_init_lock", "tortoise-orm", ("db/postgres.py",), lambda: sets(AsyncpgDBClient, "_pool_init_lock")),
-    Canary("_trxlock", "tortoise-orm", ("db/sqlite.py",), lambda: sets(SqliteTransactionContext, "_trxlock")),
+    Canary("_pool", "tortoise-orm", ("db/clients/postgres.py",), lambda: sets(AsyncpgDBClient, "_pool")),
+    Canary(
+        "_pool_init_lock", "tortoise-orm", ("db/clients/postgres.py",), lambda: sets(AsyncpgDBClient, "_pool_init_lock")
+    ),
+    Canary("_trxlock", "tortoise-orm", ("db/clients/sqlite.py",), lambda: sets(SqliteTransactionContext, "_trxlock")),
     Canary(
         "_transport",
         "asyncpg",
-        ("db/postgres.py",),
+        ("db/clients/postgres.py",),
         lambda: "_transport" in asyncpg.Connection.__slots__,
     ),
     Canary(
         "_conn",
         "aiosqlite",
-        ("db/sqlite.py",),
+        ("db/clients/sqlite.py",),
         lambda: isinstance(vars(aiosqlite.Connection)["_conn"], property),
     ),
     Canary(
         "_execute",
         "aiosqlite",
-        ("db/sqlite.py",),
+        ("db/clients/sqlite.py",),
         lambda: inspect.iscoroutinefunction(aiosqlite.Connection._execute),
     ),
     Canary(
         "_schema",
         "strawberry-graphql",
-        ("schema/graphql/door.py",),
-        lambda: isinstance(door.schema._schema, GraphQLSchema),
+        ("schema/graphql/app.py",),
+        lambda: isinstance(graphql_app.schema._schema, GraphQLSchema),
     ),
     Canary(
         "_raw_info",
@@ -218,12 +221,12 @@ def test_packages_that_are_leaned_on_are_bounded_above() -> None:
 
 
 def test_graphql_cores_executor_has_what_ours_uses() -> None:
-    """schema/graphql/execution.py runs plans in a subclass of its Executor, which is documented for overriding only."""
-    tree = ast.parse(inspect.getsource(execution.Executor))
+    """schema/graphql/engine/execute.py runs plans in a subclass of its Executor, which is documented for overriding only."""
+    tree = ast.parse(inspect.getsource(execute.Executor))
     used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and of_itself(node)}
-    inherited = used - vars(execution.Executor).keys() - execution.Executor.__annotations__.keys()
+    inherited = used - vars(execute.Executor).keys() - execute.Executor.__annotations__.keys()
     assert inherited >= {"collected_errors", "is_awaitable", "field_resolver", "variable_values"}
-    made = GraphqlExecutor.build(door.schema._schema, parse("{ __typename }"))
+    made = GraphqlExecutor.build(graphql_app.schema._schema, parse("{ __typename }"))
     assert isinstance(made, GraphqlExecutor)
     assert [name for name in sorted(inherited) if not hasattr(made, name)] == []
     assert list(inspect.signature(GraphqlExecutor).parameters)[:10] == [
@@ -233,22 +236,22 @@ def test_graphql_cores_executor_has_what_ours_uses() -> None:
 
 
 def test_a_parsed_document_is_held_together_as_it_is_taken_apart() -> None:
-    """schema/graphql/documents.py and execution.py cut what would keep a document that is forgotten in memory."""
+    """schema/graphql/engine/documents.py and execute.py cut what would keep a document that is forgotten in memory."""
     document = parse("{ __typename }")
     assert document.loc is not None
     first = document.loc.start_token
     assert first.next is not None
     assert first.next.prev is first
     assert document.loc.end_token is not None
-    made = GraphqlExecutor.build(door.schema._schema, document)
+    made = GraphqlExecutor.build(graphql_app.schema._schema, document)
     assert isinstance(made, GraphqlExecutor)
     assert made.async_helpers is not None
 
 
 def test_what_rules_of_graphql_core_are_told_is_there() -> None:
-    """schema/graphql/documents.py bounds how long fields are compared, one_of.py marks inputs of which one field is given."""
+    """schema/graphql/engine/documents.py bounds how long fields are compared, one_of.py marks inputs of which one field is given."""
     assert inspect.getsource(overlapping).count("MAX_COMPLEXITY_BUDGET") > 1  # set once, and read
-    promotion = door.schema._schema.get_type("PromotionRef")
+    promotion = graphql_app.schema._schema.get_type("PromotionRef")
     assert isinstance(promotion, GraphQLInputObjectType)
     assert promotion.is_one_of
 
@@ -256,12 +259,12 @@ def test_what_rules_of_graphql_core_are_told_is_there() -> None:
 @pytest.mark.parametrize(
     ("ours", "theirs", "replaced"),
     [
-        (db.sqlite.Client, SqliteClient, "close execute_query execute_query_dict _in_transaction"),
-        (db.sqlite.ImmediateTransaction, SqliteTransactionWrapper, "begin"),
-        (db.sqlite.ImmediateContext, SqliteTransactionContext, "__aenter__ __aexit__"),
-        (db.postgres.Context, TransactionContextPooled, "__aenter__ __aexit__"),
-        (db.postgres.Pinned, PoolConnectionWrapper, "__aenter__ __aexit__"),
-        (db.postgres.Client, AsyncpgDBClient, "create_connection acquire_connection _in_transaction"),
+        (db.clients.sqlite.Client, SqliteClient, "close execute_query execute_query_dict _in_transaction"),
+        (db.clients.sqlite.ImmediateTransaction, SqliteTransactionWrapper, "begin"),
+        (db.clients.sqlite.ImmediateContext, SqliteTransactionContext, "__aenter__ __aexit__"),
+        (db.clients.postgres.Context, TransactionContextPooled, "__aenter__ __aexit__"),
+        (db.clients.postgres.Pinned, PoolConnectionWrapper, "__aenter__ __aexit__"),
+        (db.clients.postgres.Client, AsyncpgDBClient, "create_connection acquire_connection _in_transaction"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

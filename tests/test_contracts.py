@@ -17,14 +17,15 @@ from graphql import GraphQLEnumType, GraphQLObjectType, GraphQLUnionType
 import main
 import resolvers
 from db.models import Organization
-from resolvers import refusals
-from schema import doors, vendors
+from resolvers.domain import refusals
+from schema import app as http_app
+from schema import vendors
 from schema.context import Services
-from schema.graphql import door
+from schema.graphql import app as graphql_app
 from schema.graphql import refusals as typed
 
 ROOT = Path(main.__file__).resolve().parent
-SCHEMA = door.schema._schema
+SCHEMA = graphql_app.schema._schema
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -126,7 +127,7 @@ def test_refusals_of_rest_alone_have_no_type() -> None:
 
 
 def test_the_tree_in_the_docstring_is_whole() -> None:
-    """The docstring of resolvers.refusals draws every refusal."""
+    """The docstring of resolvers.domain.refusals draws every refusal."""
     drawn = inspect.getdoc(refusals) or ""
     assert [kind.__name__ for kind in RAISED if kind.__name__ not in drawn] == []
 
@@ -138,7 +139,7 @@ def test_the_printed_schema_is_the_committed_one() -> None:
     """A change of the schema is a visible line in schema/graphql/schema.graphql."""
     committed = (ROOT / "schema/graphql/schema.graphql").read_text(encoding="utf-8")
     told = "The schema has changed: run `python main.py schema > schema/graphql/schema.graphql`."
-    assert door.printed() == committed, told
+    assert graphql_app.printed() == committed, told
 
 
 # ------------------------------------------------------------------ rooms
@@ -156,7 +157,7 @@ def test_transactions_are_begun_in_verbs_alone(path: Path) -> None:
         for alias in node.names
     }
     assert "in_transaction" not in names
-    if path.name not in ("deeds.py", "postgres.py"):  # where a round's transaction is made
+    if path.name not in ("statements.py", "postgres.py"):  # where a round's transaction is made
         assert "in_round" not in names
 
 
@@ -285,7 +286,7 @@ PLAIN_FINDS = {
     "all_claims", "all_codes", "all_customers", "all_deliveries", "all_promotions", "joined_customers",
     "locations_of_organization", "locations_of_promotions", "products_of_organization",
 }  # fmt: skip
-"""In resolvers/browse.py and resolvers/find.py: the noun is the whole promise."""
+"""In resolvers/listing.py and resolvers/find.py: the noun is the whole promise."""
 
 TRANSLATIONS = {"of", "said", "making"}
 """In schema/graphql: a row's words, or the house's; the module tells which."""
@@ -312,7 +313,7 @@ def is_told_otherwise(node: Any, path: Path) -> bool:
     if any(decorator.startswith("strawberry.") for decorator in decorators):
         return True
     plain = {"db/queries": PLAIN_QUESTIONS, "schema/graphql": TRANSLATIONS} | dict.fromkeys(
-        ("resolvers/browse.py", "resolvers/find.py"), PLAIN_FINDS
+        ("resolvers/listing.py", "resolvers/find.py"), PLAIN_FINDS
     )
     fitting = [words for place, words in plain.items() if named(path).startswith(place)]
     if named(path).startswith("resolvers"):
@@ -371,7 +372,7 @@ def fourth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 async def test_a_vendor_is_found_by_being_there(fourth: str, services: Services, organization: Organization) -> None:
     """A module that is put into schema/vendors has its door hung, and nothing else is edited."""
     assert fourth in {vendor.__name__ for vendor in vendors.found()}
-    transport = httpx.ASGITransport(doors.hang(services))
+    transport = httpx.ASGITransport(http_app.hang(services))
     async with httpx.AsyncClient(transport=transport, base_url="http://tessera") as client:
         assert (await client.get("/fourth/hello")).json() == "hello"
         assert (await client.get("/codes/x")).status_code == 401

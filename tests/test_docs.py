@@ -24,9 +24,12 @@ import resolvers
 import schema
 from db.models import KeyKind, Organization
 from resolvers import generate, send
-from schema import bounds, cli, doors
+from schema import app as http_app
+from schema import cli, limits
 from schema.context import Services
-from schema.graphql import asked, connections, documents, door, faults, limits, text_limits
+from schema.graphql import app as graphql_app
+from schema.graphql import connections, document_limits, error_format, http_request, text_limits
+from schema.graphql.engine import documents
 from tests import make
 
 ROOT = Path(main.__file__).resolve().parent
@@ -100,7 +103,7 @@ def paths(services: Services) -> set[str]:
     """Every path of the application, vendors' included, as a page would write it: `{code:path}` is `{code}`."""
     return {
         re.sub(r"{(\w+):\w+}", r"{\1}", route.path or "")
-        for route in iter_route_contexts(doors.hang(services).routes)
+        for route in iter_route_contexts(http_app.hang(services).routes)
         if getattr(route.endpoint, "__name__", "") not in UNTOLD_ENDPOINTS
     }
 
@@ -119,8 +122,8 @@ def test_nothing_is_left_untold_that_is_not_there(services: Services) -> None:
 
 
 LIMITS = {
-    "a document's depth": limits.DEPTH,
-    "its aliases": limits.ALIASES,
+    "a document's depth": document_limits.DEPTH,
+    "its aliases": document_limits.ALIASES,
     "a document's letters": text_limits.LETTERS,
     "its tokens": text_limits.TOKENS,
     "its brackets of any kind within each other": text_limits.BRACKETS,
@@ -130,16 +133,16 @@ LIMITS = {
     "a name in it": text_limits.NAME,
     "a number in it": text_limits.NUMBER,
     "what is given values in one place of it": text_limits.MEMBERS,
-    "its fields, once its fragments are written out": limits.FIELDS,
-    "rows that its pages within pages may come to": limits.ROWS,
-    "values that it may answer": limits.CELLS,
-    "errors that it is refused with": faults.ERRORS,
+    "its fields, once its fragments are written out": document_limits.FIELDS,
+    "rows that its pages within pages may come to": document_limits.ROWS,
+    "values that it may answer": document_limits.CELLS,
+    "errors that it is refused with": error_format.ERRORS,
     "documents that a process remembers": documents.REMEMBERED[True] // 1_000_000,
     "one page (`first`)": connections.LARGEST,
-    "the body of a request with a public key": bounds.LARGEST_PUBLIC_BODY // 1_000,
-    "members of all objects and lists in a request's body, at any door": asked.MEMBERS[False],
-    "the body of a request, at any door": bounds.LARGEST_BODY // 2**20,
-    "the time for it": bounds.SECONDS,
+    "the body of a request with a public key": limits.LARGEST_PUBLIC_BODY // 1_000,
+    "members of all objects and lists in a request's body, at any door": http_request.MEMBERS[False],
+    "the body of a request, at any door": limits.LARGEST_BODY // 2**20,
+    "the time for it": limits.SECONDS,
     "codes of one `generateCodes`": generate.MOST,
     "recipients of one `sendCode`": send.MOST_RECIPIENTS,
 }
@@ -216,7 +219,7 @@ def test_the_readme_has_examples_of_both_doors() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_documents_are_of_the_schema(document: str) -> None:
     """Every GraphQL document in a page is valid."""
-    assert validate(door.schema._schema, parse(document)) == []
+    assert validate(graphql_app.schema._schema, parse(document)) == []
 
 
 CHANGING = {"text", "code", "id", "exchangeToken", "token", "referralCode", "createdAt", "updatedAt"}
@@ -255,7 +258,7 @@ async def test_the_examples_are_answered_as_the_readme_tells(services: Services,
             text = text.replace(told, here)
         return text
 
-    transport = httpx.ASGITransport(doors.hang(services))
+    transport = httpx.ASGITransport(http_app.hang(services))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
         for number, call in enumerate(CALLS, 1):
             await services.tally.write()  # as the process does each second

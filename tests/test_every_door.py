@@ -9,8 +9,9 @@ import pytest
 import pytest_asyncio
 
 from db.models import Account, Claim, Code, Customer, Delivery, KeyKind, Organization, Promotion
-from resolvers import find, generate, measure, rules, verify
-from resolvers.wording import Format
+from resolvers import find, generate, usage_report, verify
+from resolvers.domain import rules
+from resolvers.domain.code_format import Format
 from tests import make
 from tests.speaker import Speaker
 
@@ -153,8 +154,8 @@ async def test_claim(shop: Shop, deed: Deed) -> None:
     [claim] = await Claim.all().select_related("code", "customer", "promotion")
     assert (claim.code.text, claim.code.claim_count, claim.promotion.claim_count) == ("HELLO-15", 1, 1)
     assert (claim.customer.email_key, claim.released_at, claim.created_at) == (ADA, None, make.NOW)
-    asked = measure.Asked(measure.Size.DAY)
-    [row] = await measure.promotion_usage(shop.organization, promotion.id, asked, True, make.NOW)
+    asked = usage_report.Asked(usage_report.Size.DAY)
+    [row] = await usage_report.promotion_usage(shop.organization, promotion.id, asked, True, make.NOW)
     assert (row.share.claims, row.customers) == (1, 1)
     assert await verify.counters(shop.organization) == []
 
@@ -243,7 +244,7 @@ async def test_delete(shop: Shop, deed: Deed) -> None:
     await make.claimed(shop.organization)
     await deed(shop)
     assert (await Code.all().count(), await Claim.all().count()) == (0, 0)
-    [row] = await measure.organization_usage(shop.organization, measure.Asked(), False, make.NOW)
+    [row] = await usage_report.organization_usage(shop.organization, usage_report.Asked(), False, make.NOW)
     assert row.share.claims == 1
     assert await verify.counters(shop.organization) == []
     await make.promotion(shop.organization, "hello15")

@@ -8,7 +8,7 @@ import pytest
 import db
 import main
 from db.models import RefusalStat
-from resolvers.refusals import UnknownCode
+from resolvers.domain.refusals import UnknownCode
 from tests import make
 
 

@@ -164,7 +164,7 @@ class Migration(migrations.Migration):
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ('updated_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'code', 'app': 'models', 'unique_together': (('organization', 'text_key'),), 'indexes': [Index(fields=['organization_id', 'created_at', 'id'], name='code_page'), Index(fields=['promotion_id', 'created_at', 'id'], name='code_page_of_promotion')], 'pk_attr': 'id', 'table_description': 'A text that can be claimed: text as issued, text_key as matched (see resolvers/wording.py).'},
+            options={'table': 'code', 'app': 'models', 'unique_together': (('organization', 'text_key'),), 'indexes': [Index(fields=['organization_id', 'created_at', 'id'], name='code_page'), Index(fields=['promotion_id', 'created_at', 'id'], name='code_page_of_promotion')], 'pk_attr': 'id', 'table_description': 'A text that can be claimed: text as issued, text_key as matched (see resolvers/domain/code_format.py).'},
             bases=['Model'],
         ),
         ops.CreateModel(

@@ -7,16 +7,16 @@ from typing import Any, NamedTuple
 from tortoise.functions import Count
 from tortoise.queryset import QuerySet
 
-from db import deeds, paging, sql
+from db import paging, sql, statements
 from db.models import Claim
 
 STREAMED = 1_000
 """Rows that a walk over many claims holds at a time."""
 
-_IDS = deeds.Given(id="bigint")
-_HELD = deeds.Given(customer_id="bigint", code_id="bigint", promotion_id="bigint")
-_ORDERS = deeds.Given(organization_id="bigint", text_key="text", reference="text")
-_TOKENS = deeds.Given(id="bigint", exchange_key="text", exchange_until="timestamptz")
+_IDS = statements.Given(id="bigint")
+_HELD = statements.Given(customer_id="bigint", code_id="bigint", promotion_id="bigint")
+_ORDERS = statements.Given(organization_id="bigint", text_key="text", reference="text")
+_TOKENS = statements.Given(id="bigint", exchange_key="text", exchange_until="timestamptz")
 _COLUMNS = {
     "id": "bigint",
     "customer_id": "bigint",
@@ -36,7 +36,7 @@ _COLUMNS = {
     "exchange_until": "timestamptz",
     "created_at": "timestamptz",
 }
-_DRAFTS = deeds.Given(**_COLUMNS)
+_DRAFTS = statements.Given(**_COLUMNS)
 
 
 async def by_id(organization_id: int, claim_id: int) -> Claim | None:
@@ -62,7 +62,7 @@ class Held(NamedTuple):
     first_of_code: int | None
 
 
-def held(asked: Collection[tuple[int, int, int | None]]) -> deeds.Deed[list[Held]]:
+def held(asked: Collection[tuple[int, int, int | None]]) -> statements.Deed[list[Held]]:
     """What customers hold of codes; asked by the ids of customer, code and promotion, or None where that has no limit.
 
     The plus signs keep the databases to the index of a customer's claims: one person has few, one code may have
@@ -87,7 +87,7 @@ def held(asked: Collection[tuple[int, int, int | None]]) -> deeds.Deed[list[Held
     )
 
 
-def standing_on_orders(orders: Collection[tuple[int, str, str]]) -> deeds.Deed[list[tuple[Claim, str | None]]]:
+def standing_on_orders(orders: Collection[tuple[int, str, str]]) -> statements.Deed[list[tuple[Claim, str | None]]]:
     """The standing claims that orders hold, each with its customer's address.
 
     Asked by organization, the code's text key and the order's reference.
@@ -108,7 +108,7 @@ def standing_on_orders(orders: Collection[tuple[int, str, str]]) -> deeds.Deed[l
     )
 
 
-def _with_emails(rows: list[deeds.Row]) -> list[tuple[Claim, str | None]]:
+def _with_emails(rows: list[statements.Row]) -> list[tuple[Claim, str | None]]:
     emails = [row.pop("customer_email_key") for row in rows]
     return list(zip(sql.models(Claim, rows), emails, strict=True))
 
@@ -124,12 +124,12 @@ def draft(values: dict[str, Any]) -> Claim:
     return sql.as_read(Claim, {"released_at": None, "release_reason": None, **values})
 
 
-def add_all(drafts: Sequence[Claim]) -> deeds.Deed[None]:
+def add_all(drafts: Sequence[Claim]) -> statements.Deed[None]:
     """Write drafts."""
     return _DRAFTS.insert("claim", [[*map(vars(draft).get, _COLUMNS)] for draft in drafts])
 
 
-def keep_tokens(claims: Iterable[Claim]) -> deeds.Deed[None]:
+def keep_tokens(claims: Iterable[Claim]) -> statements.Deed[None]:
     """Write what the claims have as their exchange keys now."""
     return _TOKENS.change(
         f"""

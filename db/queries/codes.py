@@ -7,16 +7,16 @@ from typing import Any, NamedTuple
 from tortoise.expressions import Case, F, Q, When
 from tortoise.queryset import QuerySet
 
-from db import deeds, sql
+from db import sql, statements
 from db.models import Code
 
 BATCH = 2_000
 """Ids that a question names, and codes that an import inserts at once."""
 
-_TEXTS = deeds.Given(organization_id="bigint", text_key="text")
-_KEYS = deeds.Given(text_key="text")
-_MORE = deeds.Given(id="bigint", claims="bigint")
-_NEW = deeds.Given(text="text", text_key="text")
+_TEXTS = statements.Given(organization_id="bigint", text_key="text")
+_KEYS = statements.Given(text_key="text")
+_MORE = statements.Given(id="bigint", claims="bigint")
+_NEW = statements.Given(text="text", text_key="text")
 _DRAFTED = {
     "id": "bigint",
     "organization_id": "bigint",
@@ -36,8 +36,8 @@ _DRAFTED = {
     "metadata": "text",
     "created_at": "timestamptz",
 }
-_DRAFTS = deeds.Given(**_DRAFTED)
-_NEW_EACH = deeds.Given(
+_DRAFTS = statements.Given(**_DRAFTED)
+_NEW_EACH = statements.Given(
     text="text",
     text_key="text",
     promotion_id="bigint",
@@ -95,7 +95,7 @@ async def by_text(organization_id: int, text_key: str) -> Code | None:
 
 def by_texts(
     texts: Collection[tuple[int, str]], columns: Sequence[str] = ()
-) -> deeds.Deed[dict[tuple[int, str], Code]]:
+) -> statements.Deed[dict[tuple[int, str], Code]]:
     """Codes of any organizations, by organization and text key; of all columns or of these."""
     columns = columns or sql.columns(Code)
     code = sql.found_by("code", organization_id="asked.organization_id", text_key="asked.text_key")
@@ -217,13 +217,13 @@ _INSERT = """
 
 async def insert(texts: Sequence[tuple[str, str]], shared: Shared, now: datetime) -> list[int]:
     """Insert (text, key) pairs, skipping those that exist; the ids of the new ones."""
-    await deeds.plan_once()
+    await statements.plan_once()
     return [row["id"] for row in await _NEW.rows(_INSERT, texts, *_kept(shared), now)]
 
 
 async def insert_many(texts: Sequence[tuple[str, str]], shared: Shared, now: datetime) -> int:
     """The same, when nobody asks which; how many are new."""
-    await deeds.plan_once()
+    await statements.plan_once()
     return await _NEW.number(_INSERT, texts, *_kept(shared), now)
 
 
@@ -247,7 +247,7 @@ def draft(values: dict[str, Any]) -> Code:
     return sql.as_read(Code, {**dict.fromkeys(_DRAFTED), **values, **same})
 
 
-def add_each(drafts: Sequence[Code]) -> deeds.Deed[set[int]]:
+def add_each(drafts: Sequence[Code]) -> statements.Deed[set[int]]:
     """Write drafts, skipping those whose text is taken; the ids of the others.
 
     They are written by organization and key, so that two who write the same texts rarely wait in a circle.
@@ -292,7 +292,7 @@ async def count_claim(code_id: int, change: int) -> None:
     await Code.filter(id=code_id).update(claim_count=F("claim_count") + change)
 
 
-def count_claims(more: Mapping[int, int]) -> deeds.Deed[None]:
+def count_claims(more: Mapping[int, int]) -> statements.Deed[None]:
     """So many claims more, by the code's id."""
     return _MORE.change(
         f"""
@@ -374,7 +374,7 @@ async def insert_each(organization_id: int, new: Sequence[NewCode], now: datetim
     """Insert codes that differ in more than their texts, skipping those that exist; the new keys."""
     if not new:
         return set()
-    await deeds.plan_once()
+    await statements.plan_once()
     metadata = Code._meta.fields_map["metadata"]
     inserted = await _NEW_EACH.rows(
         """

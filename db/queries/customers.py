@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from db import deeds, paging, sql
+from db import paging, sql, statements
 from db.models import Claim, Code, Customer, Job
+from db.values import Folded
 
-_EMAILS = deeds.Given(organization_id="bigint", email_key="text")
-_SPOKEN_OF = deeds.Given(email="text", email_key="text", email_folded="text")
-_ACTING = deeds.Given(
+_EMAILS = statements.Given(organization_id="bigint", email_key="text")
+_SPOKEN_OF = statements.Given(email="text", email_key="text", email_folded="text")
+_ACTING = statements.Given(
     id="bigint",
     organization_id="bigint",
     email="text",
@@ -36,14 +37,6 @@ _FILLED = """
 """What is filled in where it is missing."""
 
 
-class Folded(NamedTuple):
-    """Address and names as they are searched for; None where they are ASCII, or not told."""
-
-    email: str | None = None
-    first_name: str | None = None
-    last_name: str | None = None
-
-
 async def by_email(organization_id: int, email_key: str) -> Customer | None:
     return await Customer.get_or_none(organization_id=organization_id, email_key=email_key)
 
@@ -57,7 +50,7 @@ class Known(NamedTuple):
     has_joined: bool
 
 
-def known(emails: Collection[tuple[int, str]], *, hold: bool) -> deeds.Deed[dict[tuple[int, str], Known]]:
+def known(emails: Collection[tuple[int, str]], *, hold: bool) -> statements.Deed[dict[tuple[int, str], Known]]:
     """Those of these customers that there are, by organization and address; with `hold` nobody deletes them now."""
     customer = sql.found_by("customer", organization_id="asked.organization_id", email_key="asked.email_key")
     return _EMAILS.deed(
@@ -159,7 +152,7 @@ class Acting(NamedTuple):
         return acting
 
 
-def ensure_all(acting: Iterable[Acting]) -> deeds.Deed[None]:
+def ensure_all(acting: Iterable[Acting]) -> statements.Deed[None]:
     """As `ensure`, of many who have joined. No address may come twice.
 
     They are written by organization and address, so that two who ensure the same ones don't wait in a circle.

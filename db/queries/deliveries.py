@@ -9,11 +9,11 @@ from tortoise.expressions import F
 from tortoise.functions import Count
 from tortoise.queryset import QuerySet
 
-from db import deeds, sql
+from db import sql, statements
 from db.models import Delivery, DeliveryStatus
 
-_KEYS = deeds.Given(key="text")
-_NEW = deeds.Given(recipient="text", recipient_key="text", first_name="text", last_name="text")
+_KEYS = statements.Given(key="text")
+_NEW = statements.Given(recipient="text", recipient_key="text", first_name="text", last_name="text")
 
 
 async def recipients_of(code_id: int, recipient_keys: Sequence[str]) -> set[str]:

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from db import deeds, sql
+from db import sql, statements
 from db.models import ApiKey, KeyKind, Organization
 
-_HASHES = deeds.Given(value_hash="text")
+_HASHES = statements.Given(value_hash="text")
 
 
 class Working(NamedTuple):

@@ -4,17 +4,17 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from db import deeds, sql
+from db import sql, statements
 from db.models import Location, PromotionLocation
 
-_NUMBERS = deeds.Given(organization_id="bigint", number="bigint")
+_NUMBERS = statements.Given(organization_id="bigint", number="bigint")
 
 
 async def by_number(organization_id: int, number: int) -> Location | None:
     return await Location.get_or_none(organization_id=organization_id, number=number)
 
 
-def by_each_number(numbers: Collection[tuple[int, int]]) -> deeds.Deed[dict[tuple[int, int], Location]]:
+def by_each_number(numbers: Collection[tuple[int, int]]) -> statements.Deed[dict[tuple[int, int], Location]]:
     """Locations by organization and number; those of any organizations as one question."""
     location = sql.found_by("location", organization_id="asked.organization_id", number="asked.number")
     return _NUMBERS.deed(

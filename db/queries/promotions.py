@@ -7,13 +7,13 @@ from typing import Any
 from tortoise.expressions import Case, F, Q, Subquery, When
 from tortoise.queryset import QuerySet
 
-from db import deeds, sql
+from db import sql, statements
 from db.models import DEFAULT_REFERENCE, Claim, Promotion
 
-_IDS = deeds.Given(organization_id="bigint", id="bigint")
-_REFERENCES = deeds.Given(organization_id="bigint", reference="text")
-_OF_CODES = deeds.Given(organization_id="bigint", text_key="text")
-_MORE = deeds.Given(id="bigint", claims="bigint")
+_IDS = statements.Given(organization_id="bigint", id="bigint")
+_REFERENCES = statements.Given(organization_id="bigint", reference="text")
+_OF_CODES = statements.Given(organization_id="bigint", text_key="text")
+_MORE = statements.Given(id="bigint", claims="bigint")
 
 
 async def by_id(organization_id: int, promotion_id: int) -> Promotion | None:
@@ -28,7 +28,7 @@ async def by_identifier(organization_id: int, identifier: str) -> Promotion | No
     return await Promotion.get_or_none(organization_id=organization_id, identifier=identifier)
 
 
-def by_each_id(ids: Collection[tuple[int, int]]) -> deeds.Deed[dict[tuple[int, int], Promotion]]:
+def by_each_id(ids: Collection[tuple[int, int]]) -> statements.Deed[dict[tuple[int, int], Promotion]]:
     """Promotions by organization and id; those of any organizations as one question."""
     return _IDS.deed(
         f"SELECT promotion.* FROM {{given}} AS asked {sql.found_by('promotion', id='asked.id')}",  # noqa: S608 (names)
@@ -38,7 +38,7 @@ def by_each_id(ids: Collection[tuple[int, int]]) -> deeds.Deed[dict[tuple[int, i
     )
 
 
-def by_each_reference(names: Collection[tuple[int, str]]) -> deeds.Deed[dict[tuple[int, str], Promotion]]:
+def by_each_reference(names: Collection[tuple[int, str]]) -> statements.Deed[dict[tuple[int, str], Promotion]]:
     """The same by organization and reference."""
     promotion = sql.found_by("promotion", organization_id="asked.organization_id", reference="asked.reference")
     return _REFERENCES.deed(
@@ -49,7 +49,7 @@ def by_each_reference(names: Collection[tuple[int, str]]) -> deeds.Deed[dict[tup
     )
 
 
-def by_each_identifier(names: Collection[tuple[int, str]]) -> deeds.Deed[dict[tuple[int, str], Promotion]]:
+def by_each_identifier(names: Collection[tuple[int, str]]) -> statements.Deed[dict[tuple[int, str], Promotion]]:
     """The same by organization and identifier."""
     promotion = sql.found_by("promotion", organization_id="asked.organization_id", identifier="asked.reference")
     return _REFERENCES.deed(
@@ -84,7 +84,7 @@ async def hold(promotion_id: int) -> Promotion | None:
 
 def of_codes(
     texts: Collection[tuple[int, str]], *, hold: bool, passing_over: bool = False
-) -> deeds.Deed[dict[int, Promotion]]:
+) -> statements.Deed[dict[int, Promotion]]:
     """The promotions of codes, named by organization and text key; with `hold` their rows are locked, by id.
 
     Whoever locks several does so in that order, so that nobody waits in a circle. Those that others have locked are
@@ -128,7 +128,7 @@ async def count_claim(promotion_id: int, change: int) -> None:
     await Promotion.filter(id=promotion_id).update(claim_count=F("claim_count") + change)
 
 
-def count_claims(more: Mapping[int, int]) -> deeds.Deed[None]:
+def count_claims(more: Mapping[int, int]) -> statements.Deed[None]:
     """So many claims more, by the promotion's id."""
     return _MORE.change(
         f"""

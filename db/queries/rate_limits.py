@@ -7,7 +7,7 @@ would is of a clock that was set back since, and begins anew: nobody waits longe
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from db import deeds, sql
+from db import sql, statements
 
 
 class Want(NamedTuple):
@@ -30,7 +30,7 @@ class Grant(NamedTuple):
     left: float
 
 
-_WANTS = deeds.Given(organization_id="bigint", name="text", want="bigint", most="bigint", seconds="bigint")
+_WANTS = statements.Given(organization_id="bigint", name="text", want="bigint", most="bigint", seconds="bigint")
 _OVER = "(ratelimit.until <= {now} OR ratelimit.until > excluded.until)"
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from db import deeds, sql
+from db import sql, statements
 from db.models import Suppression
 
-_KEYS = deeds.Given(key="text")
+_KEYS = statements.Given(key="text")
 
 
 async def add(organization_id: int, email_key: str, now: datetime) -> None:

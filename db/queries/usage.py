@@ -1,49 +1,13 @@
 """Usage: what claims amount to, kept as sums by the hour and by the day."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from tortoise.expressions import Q
 
-from db import deeds, sql
+from db import sql, statements
 from db.models import RefusalStat, UsageLevel, UsageStat
-
-
-@dataclass(frozen=True)
-class Share:
-    """What one claim, or many, put into a bucket; amounts in minor units."""
-
-    claims: int
-    order_total: int
-    order_quantity: int
-    discount_total: int
-
-    def __add__(self, other: "Share") -> "Share":
-        return Share(
-            self.claims + other.claims,
-            self.order_total + other.order_total,
-            self.order_quantity + other.order_quantity,
-            self.discount_total + other.discount_total,
-        )
-
-    def __neg__(self) -> "Share":
-        return Share(-self.claims, -self.order_total, -self.order_quantity, -self.discount_total)
-
-
-NOTHING = Share(0, 0, 0, 0)
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """Whose sums: a promotion's, in one currency ('' for none), in the hour or day that starts then."""
-
-    organization_id: int
-    promotion_id: int
-    level: UsageLevel
-    starts_at: datetime
-    currency: str
-
+from db.values import Bucket, Share
 
 _BUCKET = {
     "organization_id": "bigint",
@@ -55,7 +19,7 @@ _BUCKET = {
 HIGH = 10**18
 """What `…_total` holds less than, but for its sign, of a sum; how often this is in it is in `…_total_high`."""
 
-_SHARES = deeds.Given(
+_SHARES = statements.Given(
     **_BUCKET,
     claims="bigint",
     order_quantity="bigint",
@@ -64,7 +28,7 @@ _SHARES = deeds.Given(
     discount_total="bigint",
     discount_total_high="bigint",
 )
-_REFUSALS = deeds.Given(**_BUCKET, reason="text", count="bigint")
+_REFUSALS = statements.Given(**_BUCKET, reason="text", count="bigint")
 
 
 async def add(buckets: Iterable[Bucket], share: Share) -> None:
@@ -72,7 +36,7 @@ async def add(buckets: Iterable[Bucket], share: Share) -> None:
     await add_each(dict.fromkeys(buckets, share))
 
 
-def add_each(shares: Mapping[Bucket, Share]) -> deeds.Deed[None]:
+def add_each(shares: Mapping[Bucket, Share]) -> statements.Deed[None]:
     """Add to each bucket a share of its own."""
     return _SHARES.change(
         """

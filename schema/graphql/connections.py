@@ -8,9 +8,9 @@ from graphql import FieldNode, FragmentSpreadNode
 from tortoise.queryset import QuerySet
 
 from db.models import Code
-from resolvers import browse
-from resolvers.admit import Right
-from resolvers.refusals import InvalidInput
+from resolvers import listing
+from resolvers.authenticate import Right
+from resolvers.domain.refusals import InvalidInput
 from schema.graphql import ids
 from schema.graphql.context import Info
 
@@ -60,7 +60,7 @@ async def connect(
     """One page of everything found."""
     info.context.demand(Right.MANAGE)
     place, size = ids.place(after), _size(first)
-    rows = await browse.page(found, place, size) if asks_for(info, *OF_ROWS) else []
+    rows = await listing.page(found, place, size) if asks_for(info, *OF_ROWS) else []
     if found.model is Code and asks_for(info, "status", "promotion"):
         await info.context.know_promotions(rows)
     return await _page(info, rows, of, first, after, found.count)

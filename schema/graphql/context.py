@@ -10,13 +10,14 @@ from strawberry.types import Info as StrawberryInfo
 from tortoise.queryset import QuerySet
 
 from db.models import Code, Location, Promotion
-from resolvers import browse, find, sense
-from resolvers.admit import Right
-from resolvers.browse import Place
-from resolvers.terms import Person
+from resolvers import find, listing
+from resolvers.authenticate import Right
+from resolvers.domain import validate
+from resolvers.domain.params import Person
+from resolvers.listing import Place
 from schema import context
 from schema.context import Caller
-from schema.graphql.turns import Turns
+from schema.graphql.engine.turns import Turns
 
 T = TypeVar("T")
 FETCHED = 500
@@ -40,7 +41,7 @@ class Context:
     def introduce(self, customer: Person) -> None:
         """Remember whom a public key has named: it is told the names that it said, and no others."""
         if self.caller.is_public:
-            self.introduced[sense.email(customer.email)[1]] = customer
+            self.introduced[validate.email(customer.email)[1]] = customer
 
     def know(self, promotion: Promotion) -> None:
         """Remember a promotion that came along, so that its codes need not ask for it."""
@@ -89,7 +90,7 @@ class Context:
         """One parent's page; the same page of other parents comes in the same statement."""
 
         def load(ids: Sequence[int]) -> Awaitable[dict[int, Any]]:
-            return browse.pages(found, parent, ids, after, size)
+            return listing.pages(found, parent, ids, after, size)
 
         return await self._loader(("page", key, parent, after, size), load, []).load(number)  # type: ignore[no-any-return]
 
@@ -97,7 +98,7 @@ class Context:
         """How many rows a parent has; other parents' come in the same statement."""
 
         def load(ids: Sequence[int]) -> Awaitable[dict[int, Any]]:
-            return browse.counts(found, parent, ids)
+            return listing.counts(found, parent, ids)
 
         return await self._loader(("count", key, parent), load, 0).load(number)  # type: ignore[no-any-return]
 

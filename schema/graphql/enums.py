@@ -5,8 +5,8 @@ from enum import Enum
 import strawberry
 
 from db.models import DeliveryStatus, DiscountKind, JobStatus
-from resolvers.buckets import Size
-from resolvers.wording import Style
+from resolvers.domain.code_format import Style
+from resolvers.domain.usage_buckets import Size
 
 strawberry.enum(DiscountKind, name="DiscountKind")
 strawberry.enum(DeliveryStatus, name="DeliveryStatus")

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import strawberry
 
-from resolvers.browse import Place
-from resolvers.refusals import InvalidInput
+from resolvers.domain.refusals import InvalidInput
+from resolvers.listing import Place
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

@@ -12,10 +12,11 @@ from strawberry import UNSET
 from strawberry.scalars import JSON
 
 from db.models import DiscountKind
-from resolvers import browse, create, generate, measure, money, terms, update, wording
-from resolvers.buckets import Size
-from resolvers.terms import ABSENT, Maybe
-from resolvers.wording import Style
+from resolvers import create, generate, listing, update, usage_report
+from resolvers.domain import code_format, money, params
+from resolvers.domain.code_format import Style
+from resolvers.domain.params import ABSENT, Maybe
+from resolvers.domain.usage_buckets import Size
 from schema.graphql import ids
 from schema.graphql.enums import ClaimStatus, CodeStatus, PromotionStatus
 
@@ -57,11 +58,11 @@ class PromotionRef:
     id: strawberry.ID | None = UNSET
     reference: str | None = UNSET
 
-    def said(self) -> terms.PromotionRef:
+    def said(self) -> params.PromotionRef:
         if self.id is not UNSET and self.id is not None:
             found = ids.unpack(self.id)
-            return terms.PromotionRef(id=found[1] if found and found[0] == "Promotion" else 0)
-        return terms.PromotionRef(reference=self.reference)
+            return params.PromotionRef(id=found[1] if found and found[0] == "Promotion" else 0)
+        return params.PromotionRef(reference=self.reference)
 
 
 @strawberry.input
@@ -70,8 +71,8 @@ class CustomerInput:
     first_name: str | None = UNSET
     last_name: str | None = UNSET
 
-    def said(self) -> terms.Person:
-        return terms.Person(self.email, optional(self.first_name), optional(self.last_name))
+    def said(self) -> params.Person:
+        return params.Person(self.email, optional(self.first_name), optional(self.last_name))
 
 
 @strawberry.input
@@ -89,9 +90,9 @@ class OrderInput:
     total: MoneyInput | None = UNSET
     quantity: int | None = UNSET
 
-    def said(self) -> terms.Order:
+    def said(self) -> params.Order:
         total = optional(self.total)
-        return terms.Order(optional(self.reference), total.said() if total else None, optional(self.quantity))
+        return params.Order(optional(self.reference), total.said() if total else None, optional(self.quantity))
 
 
 @strawberry.input(
@@ -105,8 +106,8 @@ class DiscountInput:
     minimum_order: MoneyInput | None = UNSET
     maximum_discount: MoneyInput | None = UNSET
 
-    def said(self) -> terms.Discount:
-        return terms.Discount(
+    def said(self) -> params.Discount:
+        return params.Discount(
             kind=given(self.kind),
             value=given(self.value),
             currency=given(self.currency),
@@ -125,8 +126,8 @@ class WindowInput:
     starts_on: date | None = UNSET
     ends_on: date | None = UNSET
 
-    def said(self) -> terms.Window:
-        return terms.Window(
+    def said(self) -> params.Window:
+        return params.Window(
             starts_at=given(self.starts_at),
             ends_at=given(self.ends_at),
             starts_on=given(self.starts_on),
@@ -142,8 +143,8 @@ class LimitsInput:
     per_customer_and_code: int | None = UNSET
     code_lifetime_days: int | None = UNSET
 
-    def said(self) -> terms.Limits:
-        return terms.Limits(
+    def said(self) -> params.Limits:
+        return params.Limits(
             per_promotion=given(self.per_promotion),
             per_code=given(self.per_code),
             per_customer=given(self.per_customer),
@@ -158,8 +159,8 @@ class CodeFormatInput:
     pattern: str | None = UNSET
     prefix: str | None = UNSET
 
-    def said(self) -> wording.Format:
-        return wording.read_format(self.style, optional(self.pattern), optional(self.prefix))
+    def said(self) -> code_format.Format:
+        return code_format.read_format(self.style, optional(self.pattern), optional(self.prefix))
 
 
 @strawberry.input(
@@ -171,8 +172,8 @@ class LetterInput:
     subject: str | None = UNSET
     body: str | None = UNSET
 
-    def said(self) -> terms.Letter:
-        return terms.Letter(subject=given(self.subject), body=given(self.body))
+    def said(self) -> params.Letter:
+        return params.Letter(subject=given(self.subject), body=given(self.body))
 
 
 # ------------------------------------------------------------------ filters
@@ -183,8 +184,8 @@ class PromotionFilter:
     status: list[PromotionStatus] | None = UNSET
     search: str | None = UNSET
 
-    def said(self) -> browse.PromotionFilter:
-        return browse.PromotionFilter(_names(self.status), optional(self.search))
+    def said(self) -> listing.PromotionFilter:
+        return listing.PromotionFilter(_names(self.status), optional(self.search))
 
 
 @strawberry.input
@@ -195,8 +196,8 @@ class CodeFilter:
     created_after: datetime | None = UNSET
     created_before: datetime | None = UNSET
 
-    def said(self) -> browse.CodeFilter:
-        return browse.CodeFilter(
+    def said(self) -> listing.CodeFilter:
+        return listing.CodeFilter(
             status=_names(self.status),
             text_prefix=optional(self.text_prefix),
             reserved_for_email=optional(self.reserved_for_email),
@@ -213,8 +214,8 @@ class ClaimFilter:
     created_after: datetime | None = UNSET
     created_before: datetime | None = UNSET
 
-    def said(self) -> browse.ClaimFilter:
-        return browse.ClaimFilter(
+    def said(self) -> listing.ClaimFilter:
+        return listing.ClaimFilter(
             email=optional(self.email),
             order_reference=optional(self.order_reference),
             status=_names(self.status),
@@ -233,8 +234,8 @@ class UsageInput:
     from_: datetime | None = strawberry.field(name="from", default=UNSET)
     to: datetime | None = UNSET
 
-    def said(self) -> measure.Asked:
-        return measure.Asked(self.bucket, optional(self.from_), optional(self.to))
+    def said(self) -> usage_report.Asked:
+        return usage_report.Asked(self.bucket, optional(self.from_), optional(self.to))
 
 
 # ------------------------------------------------------------------ deeds
@@ -270,7 +271,7 @@ class CreatePromotionInput:
             limits=_part(self.limits),
             letter=_part(self.letter),
             location_numbers=tuple(present(self.location_numbers, [])),
-            metadata=optional(self.metadata),  # type: ignore[arg-type]  # `sense.metadata` says what it may be
+            metadata=optional(self.metadata),  # type: ignore[arg-type]  # `validate.metadata` says what it may be
             codes=tuple(present(self.codes, [])),
         )
 
@@ -304,8 +305,8 @@ class UpdatePromotionInput:
             window=_part(self.window),
             limits=_part(self.limits),
             letter=_part(self.letter),
-            location_numbers=numbers if isinstance(numbers, terms.Absent) else tuple(numbers or ()),
-            metadata=given(self.metadata),  # type: ignore[arg-type]  # `sense.metadata` says what it may be
+            location_numbers=numbers if isinstance(numbers, params.Absent) else tuple(numbers or ()),
+            metadata=given(self.metadata),  # type: ignore[arg-type]  # `validate.metadata` says what it may be
         )
 
 
@@ -350,7 +351,7 @@ class GenerateCodesInput:
             allowed_claims=given(self.allowed_claims),
             reserved_for=customer.said() if customer else None,
             activated=self.activated,
-            metadata=optional(self.metadata),  # type: ignore[arg-type]  # `sense.metadata` says what it may be
+            metadata=optional(self.metadata),  # type: ignore[arg-type]  # `validate.metadata` says what it may be
         )
 
 
@@ -371,7 +372,7 @@ class UpdateCodeInput:
             window=_part(self.window),
             allowed_claims=given(self.allowed_claims),
             reserved_for=_part(self.reserved_for),
-            metadata=given(self.metadata),  # type: ignore[arg-type]  # `sense.metadata` says what it may be
+            metadata=given(self.metadata),  # type: ignore[arg-type]  # `validate.metadata` says what it may be
         )
 
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import strawberry
 
-from resolvers import money
+from resolvers.domain import money
 from schema.graphql.public import Public
 
 

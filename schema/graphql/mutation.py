@@ -1,6 +1,7 @@
 """What may be done: each mutation is a verb and its object, `claimCode` is `claim.code`.
 
-The unions are a deed's outcomes. What is refused is raised inside the verb and a member of its union (calling.py).
+The unions are a mutation's outcomes. What is refused is raised inside the verb and a member of its union
+(engine/field_resolvers.py).
 Every field is nullable, so that a fault in one deed of a document takes no committed answer with it.
 """
 
@@ -9,8 +10,8 @@ from typing import Annotated
 import strawberry
 
 from resolvers import activate, claim, create, delete, generate, guessability, issue, release, send, suppress, update
-from resolvers.admit import Right
-from resolvers.wording import Format, Style
+from resolvers.authenticate import Right
+from resolvers.domain.code_format import Format, Style
 from schema.graphql import ids
 from schema.graphql.context import Info
 from schema.graphql.inputs import (

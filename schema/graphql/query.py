@@ -5,9 +5,10 @@ import asyncio
 import strawberry
 
 from db.models import DeliveryStatus
-from resolvers import browse, check, find, refusals
-from resolvers.admit import Right
-from resolvers.refusals import InvalidInput
+from resolvers import check, find, listing
+from resolvers.authenticate import Right
+from resolvers.domain import refusals
+from resolvers.domain.refusals import InvalidInput
 from schema.graphql import ids as opaque
 from schema.graphql.connections import DEFAULT, LARGEST, Connection, connect
 from schema.graphql.context import Info
@@ -94,8 +95,8 @@ class Query:
         self, info: Info, filter: PromotionFilter | None = None, first: int = DEFAULT, after: str | None = None
     ) -> Connection[Promotion]:
         caller = info.context.caller
-        asked = filter.said() if filter else browse.PromotionFilter()
-        found = browse.all_promotions(caller.organization.id, asked, caller.now)
+        asked = filter.said() if filter else listing.PromotionFilter()
+        found = listing.all_promotions(caller.organization.id, asked, caller.now)
         return await connect(info, Promotion.of, found, first, after)
 
     @strawberry.field(description="A code by its text, as people type it.")
@@ -113,15 +114,15 @@ class Query:
         self, info: Info, filter: CodeFilter | None = None, first: int = DEFAULT, after: str | None = None
     ) -> Connection[Code]:
         caller = info.context.caller
-        asked = filter.said() if filter else browse.CodeFilter()
-        return await connect(info, Code.of, browse.all_codes(caller.organization.id, asked, caller.now), first, after)
+        asked = filter.said() if filter else listing.CodeFilter()
+        return await connect(info, Code.of, listing.all_codes(caller.organization.id, asked, caller.now), first, after)
 
     @strawberry.field
     async def claims(
         self, info: Info, filter: ClaimFilter | None = None, first: int = DEFAULT, after: str | None = None
     ) -> Connection[Claim]:
-        asked = filter.said() if filter else browse.ClaimFilter()
-        found = browse.all_claims(info.context.caller.organization.id, asked)
+        asked = filter.said() if filter else listing.ClaimFilter()
+        found = listing.all_claims(info.context.caller.organization.id, asked)
         return await connect(info, Claim.of, found, first, after)
 
     @strawberry.field
@@ -132,18 +133,18 @@ class Query:
         first: int = DEFAULT,
         after: str | None = None,
     ) -> Connection[Delivery]:
-        found = browse.all_deliveries(info.context.caller.organization.id, status)
+        found = listing.all_deliveries(info.context.caller.organization.id, status)
         return await connect(info, Delivery.of, found, first, after)
 
     @strawberry.field(description="What makes, or has made, more codes than one call can.")
     async def jobs(self, info: Info, first: int = DEFAULT, after: str | None = None) -> Connection[Job]:
-        return await connect(info, Job.of, browse.all_jobs(info.context.caller.organization.id), first, after)
+        return await connect(info, Job.of, listing.all_jobs(info.context.caller.organization.id), first, after)
 
     @strawberry.field(description="Those with every word of a search in address or names, whatever its case.")
     async def customers(
         self, info: Info, search: str | None = None, first: int = DEFAULT, after: str | None = None
     ) -> Connection[Customer]:
-        found = browse.all_customers(info.context.caller.organization.id, search)
+        found = listing.all_customers(info.context.caller.organization.id, search)
         return await connect(info, Customer.of, found, first, after)
 
     @strawberry.field

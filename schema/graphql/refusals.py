@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
-from resolvers import refusals
+from resolvers.domain import refusals
 from schema.graphql.context import Info
 from schema.graphql.money import Money
 from schema.graphql.public import Public

@@ -9,7 +9,7 @@ import strawberry
 from graphql import FloatValueNode, GraphQLError, IntValueNode, StringValueNode, ValueNode
 from strawberry.types.scalar import ScalarDefinition
 
-from resolvers import instants
+from resolvers.domain import instants
 
 BigInt = NewType("BigInt", int)
 

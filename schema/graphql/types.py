@@ -9,8 +9,9 @@ from strawberry.scalars import JSON
 
 from db import models
 from db.models import DeliveryStatus, DiscountKind, JobStatus
-from resolvers import browse, find, measure, money, rules
-from resolvers.admit import Right
+from resolvers import find, listing, usage_report
+from resolvers.authenticate import Right
+from resolvers.domain import money, rules
 from schema import pages
 from schema.graphql import ids
 from schema.graphql.connections import DEFAULT, Connection, asks_for, connect, connect_below
@@ -107,7 +108,7 @@ class UsageStat:
     refusals: list[RefusalCount]
 
     @classmethod
-    def of(cls, row: measure.Measured) -> "UsageStat":
+    def of(cls, row: usage_report.Measured) -> "UsageStat":
         return cls(
             from_=row.start,
             to=row.end,
@@ -128,12 +129,12 @@ async def usage(info: Info, input: UsageInput | None, promotion_id: int | None) 
     """What a promotion, or all of the organization's, have brought."""
     info.context.demand(Right.MANAGE)
     caller = info.context.caller
-    asked = input.said() if input else measure.Asked()
+    asked = input.said() if input else usage_report.Asked()
     with_customers = asks_for(info, "customers")
     if promotion_id is None:
-        rows = await measure.organization_usage(caller.organization, asked, with_customers, caller.now)
+        rows = await usage_report.organization_usage(caller.organization, asked, with_customers, caller.now)
     else:
-        rows = await measure.promotion_usage(caller.organization, promotion_id, asked, with_customers, caller.now)
+        rows = await usage_report.promotion_usage(caller.organization, promotion_id, asked, with_customers, caller.now)
     return [UsageStat.of(row) for row in rows]
 
 
@@ -212,17 +213,17 @@ class Promotion(Node):
     async def codes(
         self, info: Info, filter: CodeFilter | None = None, first: int = DEFAULT, after: str | None = None
     ) -> Connection["Code"]:
-        asked = filter.said() if filter else browse.CodeFilter()
+        asked = filter.said() if filter else listing.CodeFilter()
         info.context.know(self.row)
-        found = browse.all_codes(info.context.caller.organization.id, asked, info.context.caller.now)
+        found = listing.all_codes(info.context.caller.organization.id, asked, info.context.caller.now)
         return await connect_below(info, Code.of, found, asked, "promotion_id", self.row.id, first, after)
 
     @strawberry.field
     async def claims(
         self, info: Info, filter: ClaimFilter | None = None, first: int = DEFAULT, after: str | None = None
     ) -> Connection["Claim"]:
-        asked = filter.said() if filter else browse.ClaimFilter()
-        found = browse.all_claims(info.context.caller.organization.id, asked)
+        asked = filter.said() if filter else listing.ClaimFilter()
+        found = listing.all_claims(info.context.caller.organization.id, asked)
         return await connect_below(info, Claim.of, found, asked, "promotion_id", self.row.id, first, after)
 
     @strawberry.field
@@ -272,8 +273,8 @@ class Organization(Node):
     async def promotions(
         self, info: Info, filter: PromotionFilter | None = None, first: int = DEFAULT, after: str | None = None
     ) -> Connection[Promotion]:
-        asked = filter.said() if filter else browse.PromotionFilter()
-        found = browse.all_promotions(self.row.id, asked, info.context.caller.now)
+        asked = filter.said() if filter else listing.PromotionFilter()
+        found = listing.all_promotions(self.row.id, asked, info.context.caller.now)
         return await connect(info, Promotion.of, found, first, after)
 
     @strawberry.field
@@ -304,7 +305,7 @@ class Customer(Node):
 
     @strawberry.field
     async def claims(self, info: Info, first: int = DEFAULT, after: str | None = None) -> Connection["Claim"]:
-        found = browse.all_claims(info.context.caller.organization.id, browse.ClaimFilter())
+        found = listing.all_claims(info.context.caller.organization.id, listing.ClaimFilter())
         return await connect_below(info, Claim.of, found, None, "customer_id", self.row.id, first, after)
 
 
@@ -395,13 +396,13 @@ class Code(Node):
     async def claims(
         self, info: Info, filter: ClaimFilter | None = None, first: int = DEFAULT, after: str | None = None
     ) -> Connection["Claim"]:
-        asked = filter.said() if filter else browse.ClaimFilter()
-        found = browse.all_claims(info.context.caller.organization.id, asked)
+        asked = filter.said() if filter else listing.ClaimFilter()
+        found = listing.all_claims(info.context.caller.organization.id, asked)
         return await connect_below(info, Claim.of, found, asked, "code_id", self.row.id, first, after)
 
     @strawberry.field
     async def deliveries(self, info: Info, first: int = DEFAULT, after: str | None = None) -> Connection["Delivery"]:
-        found = browse.all_deliveries(info.context.caller.organization.id, None)
+        found = listing.all_deliveries(info.context.caller.organization.id, None)
         return await connect_below(info, Delivery.of, found, None, "code_id", self.row.id, first, after)
 
 

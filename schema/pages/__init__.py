@@ -16,11 +16,12 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from db.models import Code, Organization, Promotion
-from resolvers import address, find, rules, suppress
-from resolvers.refusals import UnknownCode
-from schema import bounds, faults
+from resolvers import find, signed_links, suppress
+from resolvers.domain import rules
+from resolvers.domain.refusals import UnknownCode
+from schema import errors, limits
 from schema.context import Services
-from schema.pages import telling
+from schema.pages import describe
 
 HERE = Path(__file__).resolve().parent
 STYLE = (HERE / "style.css").read_text(encoding="utf-8")
@@ -42,12 +43,12 @@ templates.globals["style"] = Markup(STYLE)  # noqa: S704 (our own file)
 
 def url(public_url: str, organization: Organization, code_id: int) -> str:
     """The address of a code's page."""
-    return f"{public_url}/c/{address.of_code(organization, code_id)}"
+    return f"{public_url}/c/{signed_links.of_code(organization, code_id)}"
 
 
 def unsubscribe_url(public_url: str, organization: Organization, email: str) -> str:
     """Where a recipient says that they want no more letters."""
-    return f"{public_url}/u/{address.of_recipient(organization, email)}"
+    return f"{public_url}/u/{signed_links.of_recipient(organization, email)}"
 
 
 async def code(request: Request) -> Response:
@@ -67,12 +68,12 @@ async def unsubscribe(request: Request) -> Response:
 async def _in_our_clothes(answer: Callable[[Request], Awaitable[Response]], request: Request, where: str) -> Response:
     """Whatever is wrong is said on a page as well."""
     try:
-        async with bounds.InTime():
+        async with limits.InTime():
             return await answer(request)
-    except bounds.TookTooLong:
+    except limits.TookTooLong:
         return _sorry(503, "Too busy", "That took too long. Try again in a minute.")
     except Exception as bug:
-        told = faults.logged(bug, where)
+        told = errors.logged(bug, where)
         return _sorry(told.status, "Sorry", str(told))
 
 
@@ -106,11 +107,11 @@ def _told(
     return {
         "organization": organization.name,
         "promotion": promotion.name,
-        "gives": telling.gives(promotion),
+        "gives": describe.gives(promotion),
         "text": found.text,
         "qr": qr(found.text),
-        "state": telling.state(status, starts_at, ends_at, organization.time_zone),
-        "until": telling.validity(status, ends_at, organization.time_zone),
+        "state": describe.state(status, starts_at, ends_at, organization.time_zone),
+        "until": describe.validity(status, ends_at, organization.time_zone),
         "places": places,
     }
 

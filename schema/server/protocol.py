@@ -18,7 +18,7 @@ HEAD_SECONDS = 10
 """From a connection's or a later request's beginning until the request's head is there."""
 
 BODY_SECONDS = 30
-"""From then until its body is there; doors stop sooner (`bounds.SECONDS`)."""
+"""From then until its body is there; doors stop sooner (`document_limits.SECONDS`)."""
 
 SEND_SECONDS = 20
 LEAST_SENT = 10_000

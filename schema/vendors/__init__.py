@@ -1,4 +1,4 @@
-"""The doors of other vendors' programs. Every module here is one; nothing lists them.
+"""The doors of other vendors' programs. Every module here but `kit`, which they share, is one; nothing lists them.
 
 A vendor's module offers `router`, and may name in `BROWSER_PATHS` the paths that pages of any origin call.
 """
@@ -10,4 +10,4 @@ from types import ModuleType
 
 def found() -> list[ModuleType]:
     """Every vendor, by name."""
-    return [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
+    return [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__) if module.name != "kit"]

@@ -20,12 +20,14 @@ from graphql import (
 
 from db.models import Account, Code, KeyKind, Organization, Promotion, RefusalStat, UsageLevel, UsageStat
 from db.queries import usage
-from resolvers import buckets, delete, measure, sense
-from resolvers.bring import Row
-from resolvers.buckets import Size
-from resolvers.refusals import InvalidInput
-from schema.graphql.door import schema
-from schema.sheets import read_codes
+from db.values import Share
+from resolvers import delete, usage_report
+from resolvers.domain import usage_buckets, validate
+from resolvers.domain.refusals import InvalidInput
+from resolvers.domain.usage_buckets import Size
+from resolvers.import_codes import Row
+from schema.csv.records import read_codes
+from schema.graphql.app import schema
 from tests import make
 from tests.resolvers.refused import refused
 from tests.speaker import Speaker
@@ -270,13 +272,13 @@ async def test_usage_at_the_calendars_edge(organization: Organization, zone: str
     beyond = [datetime(1, 1, 1, tzinfo=UTC), datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)]
     for size in Size:
         for start in within:
-            asked = measure.Asked(size, start, start + timedelta(minutes=59))
-            [row, *_] = await measure.organization_usage(organization, asked, True, make.NOW)
+            asked = usage_report.Asked(size, start, start + timedelta(minutes=59))
+            [row, *_] = await usage_report.organization_usage(organization, asked, True, make.NOW)
             assert row.start <= start < row.end
         for start in beyond:
             async with refused(InvalidInput) as no:
-                asked = measure.Asked(size, start, start + timedelta(minutes=59))
-                await measure.organization_usage(organization, asked, True, make.NOW)
+                asked = usage_report.Asked(size, start, start + timedelta(minutes=59))
+                await usage_report.organization_usage(organization, asked, True, make.NOW)
             assert no.value.path == ("from",)
 
 
@@ -365,15 +367,15 @@ async def test_vendors_read_iso_8601_of_days_and_times(secret: Speaker, written:
 async def test_a_bucket_holds_sums_of_any_size(organization: Organization) -> None:
     """Of a day with a million of the largest orders as of one with none, added, taken out and deleted: to the unit."""
     promotion = await make.promotion(organization, "HELLO-15")
-    [bucket, _] = buckets.of(organization.id, promotion.id, "EUR", make.NOW, organization.time_zone)
-    largest = sense.HIGHEST_AMOUNT
+    [bucket, _] = usage_buckets.of(organization.id, promotion.id, "EUR", make.NOW, organization.time_zone)
+    largest = validate.HIGHEST_AMOUNT
     total, gone = 0, 0
     for claims in (1, 5_000, -4_999, 1_000_000, -1, 3, 10**9, -(10**9), 7_777_777):
         amount = claims * largest - 1
         total += amount
-        await usage.add([bucket], usage.Share(claims, amount, claims, -amount))
+        await usage.add([bucket], Share(claims, amount, claims, -amount))
         gone += amount // 3
-        await usage.keep_deleted_share(bucket, usage.Share(claims, amount // 3, claims, -(amount // 3)))
+        await usage.keep_deleted_share(bucket, Share(claims, amount // 3, claims, -(amount // 3)))
         [row] = await usage.all_of(organization.id)
         assert (usage.kept(row).order_total, usage.kept(row).discount_total) == (total, -total)
         assert (usage.deleted(row).order_total, usage.deleted(row).discount_total) == (gone, -gone)

@@ -10,8 +10,9 @@ import pytest_asyncio
 
 from db.models import KeyKind, Organization
 from resolvers import find
-from schema import bounds, rest
-from schema.rest import NotUnderstood
+from schema import limits
+from schema.vendors import kit
+from schema.vendors.kit import NotUnderstood
 from tests import make
 
 FIELDS = {
@@ -64,12 +65,12 @@ async def test_a_hostile_body_is_refused_before_it_is_read(name: str, monkeypatc
         read.append(text)
         return loads(text)
 
-    monkeypatch.setattr(rest.json, "loads", watched)
-    monkeypatch.setattr(rest, "lenient_json", lambda text: pytest.fail("the lenient parser"))
+    monkeypatch.setattr(kit.json, "loads", watched)
+    monkeypatch.setattr(kit, "lenient_json", lambda text: pytest.fail("the lenient parser"))
     said = HOSTILE[name].encode(errors="surrogateescape")
     with pytest.raises(NotUnderstood) if name != "blanks" else pytest.MonkeyPatch.context():
-        assert await rest.json_object(request(said)) == {}
-    assert all(sum(map(text.count, ",[{")) <= rest.MEMBERS[False] for text in read)
+        assert await kit.json_object(request(said)) == {}
+    assert all(sum(map(text.count, ",[{")) <= kit.MEMBERS[False] for text in read)
 
 
 def request(body: bytes) -> Any:
@@ -78,7 +79,7 @@ def request(body: bytes) -> Any:
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return rest.Request({"type": "http", "method": "POST", "headers": []}, receive)
+    return kit.Request({"type": "http", "method": "POST", "headers": []}, receive)
 
 
 @pytest.mark.case("A6")
@@ -105,8 +106,8 @@ async def test_a_public_key_says_little(served: httpx.AsyncClient, organization:
     """Its bodies have 100 kB and few members; a secret key's may have more."""
     public = {"Authorization": f"Bearer {await make.key(organization, KeyKind.PUBLIC)}"}
     secret = {"Authorization": f"Bearer {await make.key(organization, KeyKind.SECRET)}"}
-    large = {"email": "ada@example.com", "code": "HELLO", "more": "x" * bounds.LARGEST_PUBLIC_BODY}
-    many = {"email": "ada@example.com", "code": "HELLO", "more": [1] * rest.MEMBERS[True]}
+    large = {"email": "ada@example.com", "code": "HELLO", "more": "x" * limits.LARGEST_PUBLIC_BODY}
+    many = {"email": "ada@example.com", "code": "HELLO", "more": [1] * kit.MEMBERS[True]}
     assert (await served.post(path, headers=public, json=large)).status_code == 413
     assert (await served.post(path, headers=public, json=many)).status_code == 400
     for body in (large, many):
@@ -128,7 +129,7 @@ async def test_what_clients_do_send_is_read(served: httpx.AsyncClient, headers: 
 @pytest.mark.case("A6")
 def test_forgiving_a_comma_is_for_small_bodies() -> None:
     """A trailing comma is forgiven where clients leave one, and a large body is read strictly."""
-    small, large = b'{"code": "HELLO",}', b'{"code": "' + b"x" * rest.LARGEST_LENIENT + b'",}'
-    assert asyncio.run(rest.json_object(request(small))) == {"code": "HELLO"}
+    small, large = b'{"code": "HELLO",}', b'{"code": "' + b"x" * kit.LARGEST_LENIENT + b'",}'
+    assert asyncio.run(kit.json_object(request(small))) == {"code": "HELLO"}
     with pytest.raises(NotUnderstood):
-        asyncio.run(rest.json_object(request(large)))
+        asyncio.run(kit.json_object(request(large)))

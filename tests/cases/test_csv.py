@@ -12,10 +12,10 @@ import pytest
 import db
 from db.models import Code, Customer, Organization
 from resolvers import delete, update, verify
-from resolvers.bring import Refused, Row
-from resolvers.refusals import InvalidInput
-from resolvers.terms import Limits, Person
-from schema import csv_table, sheets
+from resolvers.domain.params import Limits, Person
+from resolvers.domain.refusals import InvalidInput
+from resolvers.import_codes import Refused, Row
+from schema.csv import reader, records
 from tests import make
 from tests.command_line import CommandLine
 from tests.make import NOW, claimed
@@ -31,7 +31,7 @@ def command(capsys: pytest.CaptureFixture[str], database_url: str) -> CommandLin
 
 def read(content: str | bytes, separator: str | None = None) -> list[Row | Refused]:
     file = io.BytesIO(content.encode() if isinstance(content, str) else content)
-    return list(sheets.read_codes(file, separator))
+    return list(records.read_codes(file, separator))
 
 
 def texts(content: str | bytes, separator: str | None = None) -> list[str]:
@@ -45,7 +45,7 @@ def rows_of(file: Path) -> list[list[str]]:
 
 # ------------------------------------------------------------------ F1: a move between stores
 
-MOVED = [*sheets.CODES]
+MOVED = [*records.CODES]
 MOVED.remove("url")
 
 
@@ -116,8 +116,8 @@ def test_what_is_exported_is_imported_as_it_was(
 @pytest.mark.parametrize("text", ["=1+1", "'=1+1", "''=1+1", "'", "''", "'a", "＝x", "'＝x", '="1"', '\'="1"', "\t"])
 def test_no_two_cells_become_one(text: str) -> None:
     """What is written behind an apostrophe comes back as it was, and so does what had one of its own."""
-    assert sheets._untamed(str(sheets.tame(text))) == text
-    assert text.startswith("'") or sheets.tame(text) != sheets.tame(f"'{text}")
+    assert records._untamed(str(records.tame(text))) == text
+    assert text.startswith("'") or records.tame(text) != records.tame(f"'{text}")
 
 
 @pytest.mark.case("F1")
@@ -243,7 +243,7 @@ def test_a_cell_below_no_name_is_refused() -> None:
         ("text,text\nA,B\n", "The column 'text' is there twice."),
         ("\ttext\ttext\nA\n", "The column 'text' is there twice."),
         ("text|allowed_claims\nA|1\n", "There is no column 'text|allowed_claims'.*--separator"),
-        (f"text\n{'A' * (csv_table.LONGEST_ROW + 1)}\n", "The row on line 2 is longer than 1,048,576 characters."),
+        (f"text\n{'A' * (reader.LONGEST_ROW + 1)}\n", "The row on line 2 is longer than 1,048,576 characters."),
         ('text\n"A\n' + "B\n" * 70_000, "a cell is longer than .* or its quote does not end"),
         ("text\n" + '"A\n",' * 300_000, "is longer than 1,048,576 characters."),
         ("text\nA\n".encode("utf-16-le"), "There is no column"),
@@ -284,8 +284,8 @@ def test_no_more_of_a_line_is_read_than_its_bound() -> None:
 
     endless = Endless()
     with pytest.raises(InvalidInput, match="longer than"):
-        list(sheets.read_codes(io.BufferedReader(endless)))
-    assert endless.given < 2 * csv_table.LONGEST_ROW
+        list(records.read_codes(io.BufferedReader(endless)))
+    assert endless.given < 2 * reader.LONGEST_ROW
 
 
 @pytest.mark.case("F2")
@@ -294,7 +294,7 @@ def test_no_more_of_a_line_is_read_than_its_bound() -> None:
 )
 def test_a_separator_has_a_name(said: str, mark: str) -> None:
     """A separator is said by its name, or as it is."""
-    assert csv_table.read_separator(said) == mark
+    assert reader.read_separator(said) == mark
 
 
 @pytest.mark.case("F2")
@@ -385,20 +385,20 @@ def test_a_number_keeps_its_zeros(command: CommandLine, tmp_path: Path) -> None:
 @pytest.mark.case("F4")
 def test_a_text_that_does_not_fit_a_formula() -> None:
     """Excel takes 255 characters in one; what is longer, or has line breaks, is only kept from being run."""
-    dialect = sheets.Dialect(is_for_spreadsheets=True)
+    dialect = records.Dialect(is_for_spreadsheets=True)
     assert dialect.cell("7" * 255) == f'="{"7" * 255}"'
     assert dialect.cell("=" + "7" * 255) == "'=" + "7" * 255
     assert dialect.cell("two\nlines 2") == "two\nlines 2"
     assert dialect.cell('5" nails') == '="5"" nails"'
-    assert sheets._untamed('="5"" nails"') == '5" nails'
+    assert records._untamed('="5"" nails"') == '5" nails'
 
 
 @pytest.mark.case("F4")
 def test_amounts_are_numbers_where_they_are_opened() -> None:
     """A semicolon goes with a decimal comma; programs get a point."""
-    assert sheets.Dialect(True, ";").amount("20.05") == "20,05"
-    assert sheets.Dialect(True).amount("20.05") == sheets.PLAIN.amount("20.05") == "20.05"
-    assert sheets.Dialect(True).cell(sheets.Dialect(True).amount("-3.50")) == "-3.50"
+    assert records.Dialect(True, ";").amount("20.05") == "20,05"
+    assert records.Dialect(True).amount("20.05") == records.PLAIN.amount("20.05") == "20.05"
+    assert records.Dialect(True).cell(records.Dialect(True).amount("-3.50")) == "-3.50"
 
 
 @pytest.mark.case("F4")
@@ -437,7 +437,7 @@ def test_an_export_is_whole_or_not_there(
     tmp_path: Path,
 ) -> None:
     """What breaks off leaves the file that was there, and nothing beside it."""
-    from schema.cli_files import Written
+    from schema.cli.export import Written
 
     kept = tmp_path / "kept.csv"
     kept.write_text("what was there")

@@ -7,10 +7,12 @@ import httpx
 import pytest
 
 from db.models import Organization
-from schema import bounds
-from schema.graphql import documents, door, limits, text_limits
-from schema.graphql.door import schema
-from schema.throttle import Attempts
+from schema import limits
+from schema.graphql import app as graphql_app
+from schema.graphql import document_limits, text_limits
+from schema.graphql.app import schema
+from schema.graphql.engine import documents
+from schema.rate_limit import Attempts
 from tests import make
 from tests.speaker import Speaker
 
@@ -134,7 +136,7 @@ async def test_few_long_documents_wait_to_be_read(
     """One more hears 503; short ones, known ones and those of other keys are read."""
     long = "{ __typename } #" + "x" * 2_000
     assert await public.ask(long) == {"__typename": "Query"}
-    monkeypatch.setitem(door.documents._waiting, True, documents.WAITING)
+    monkeypatch.setitem(graphql_app.documents._waiting, True, documents.WAITING)
     told = await public.post({"query": f"{long}1"})
     assert (told.status_code, told.headers["retry-after"]) == (503, "1")
     assert [error["extensions"] for error in told.json()["errors"]] == [{"code": "UNAVAILABLE"}]
@@ -168,7 +170,7 @@ VARIABLES: dict[str, Any] = {
     "a long value": {"text": ["x" * 90_000]},
     "lists in lists": {"text": json.loads("[" * 500 + "]" * 500)},
     "too many members": {"text": [1] * 6_000},
-    "a long body": {"text": "x" * bounds.LARGEST_PUBLIC_BODY},
+    "a long body": {"text": "x" * limits.LARGEST_PUBLIC_BODY},
 }
 
 
@@ -328,7 +330,7 @@ def test_a_text_is_looked_at_in_linear_steps() -> None:
 )
 async def test_a_long_answer_is_written_as_a_short_one(answer: dict[str, Any]) -> None:
     """In pieces, and to the letter."""
-    assert (await door.in_pieces(answer)).decode() == door.WRITER.encode(answer)
+    assert (await graphql_app.in_pieces(answer)).decode() == graphql_app.WRITER.encode(answer)
 
 
 @pytest.mark.case("A5")
@@ -359,5 +361,5 @@ SIZES = {
 @pytest.mark.parametrize("document", SIZES)
 def test_rows_and_values_are_counted_before_a_document_runs(document: str) -> None:
     """Pages at their largest, through fragments, and the lists of mutations."""
-    found = limits.size(schema._schema, documents.parse(document))
+    found = document_limits.size(schema._schema, documents.parse(document))
     assert (found.rows, found.cells) == SIZES[document]

@@ -12,11 +12,12 @@ import httpx
 import pytest
 
 from db.models import Customer, KeyKind, Organization
-from resolvers import check, create, generate, rules, terms
-from resolvers.money import Money
-from resolvers.refusals import Rule
-from resolvers.wording import Format, Style
-from schema.throttle import Attempts, Guard
+from resolvers import check, create, generate
+from resolvers.domain import params, rules
+from resolvers.domain.code_format import Format, Style
+from resolvers.domain.money import Money
+from resolvers.domain.refusals import Rule
+from schema.rate_limit import Attempts, Guard
 from tests import make
 from tests.speaker import Json, Speaker
 
@@ -121,10 +122,10 @@ async def unclaimable(organization: Organization) -> None:
         await create.location(organization, number, f"Place {number}", False, make.NOW)
     for text, more in {
         "SWITCHED-OFF": {"is_enabled": False},
-        "FULLY-CLAIMED": {"limits": terms.Limits(per_code=1)},
-        "CLAIMED-BY-ME": {"limits": terms.Limits(per_code=None, per_customer_and_code=1)},
-        "FEW-FOR-EVERYBODY": {"limits": terms.Limits(per_code=None, per_customer=1)},
-        "ORDER-TOO-SMALL": {"discount": terms.Discount(minimum_order=Money(Decimal(50), "EUR"))},
+        "FULLY-CLAIMED": {"limits": params.Limits(per_code=1)},
+        "CLAIMED-BY-ME": {"limits": params.Limits(per_code=None, per_customer_and_code=1)},
+        "FEW-FOR-EVERYBODY": {"limits": params.Limits(per_code=None, per_customer=1)},
+        "ORDER-TOO-SMALL": {"discount": params.Discount(minimum_order=Money(Decimal(50), "EUR"))},
         "OTHER-LOCATION": {"location_numbers": (2,)},
     }.items():
         await make.promotion(organization, text, **more)
@@ -133,14 +134,14 @@ async def unclaimable(organization: Organization) -> None:
         await make.claimed(organization, text, email="eve@example.com")
     format, making = (
         Format(Style.PATTERN, "SOMEBODY-ELSES"),
-        generate.Making(reserved_for=terms.Person("ada@example.com")),
+        generate.Making(reserved_for=params.Person("ada@example.com")),
     )
     await generate.codes(organization, None, 1, format, making, False, None, make.NOW)
 
 
 @pytest.mark.case("W23")
 @pytest.mark.parametrize("email", ["eve@example.com", "new@example.com"])
-@pytest.mark.parametrize("more", [{}, {"location_number": 1}, {"order": terms.Order("R-1")}, {"idempotency_key": "K"}])
+@pytest.mark.parametrize("more", [{}, {"location_number": 1}, {"order": params.Order("R-1")}, {"idempotency_key": "K"}])
 async def test_an_unknown_code_is_as_much_work_as_a_known_one(
     organization: Organization, unclaimable: None, email: str, more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,7 +165,7 @@ async def test_an_unknown_code_is_as_much_work_as_a_known_one(
                     await make.claimed(organization, text, email, guard=guard, **more)
             else:
                 place, order = more.get("location_number"), more.get("order")
-                found = await check.code(organization, text, terms.Person(email), order, place, guard, make.NOW)
+                found = await check.code(organization, text, params.Person(email), order, place, guard, make.NOW)
                 assert found.refusals
         return texts, asked
 

@@ -13,11 +13,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from db.models import KeyKind, Organization
-from schema import content_negotiation, doors, rest, vendors
+from schema import app as http_app
+from schema import content_negotiation, vendors
+from schema.app import LONGEST_ASKED, RoutesClash
 from schema.context import Services
-from schema.doors import LONGEST_ASKED, RoutesClash
-from schema.graphql import asked
-from schema.graphql.asked import GRAPHQL_RESPONSE, JSON
+from schema.graphql import http_request
+from schema.graphql.http_request import GRAPHQL_RESPONSE, JSON
+from schema.vendors import kit
 from tests import make
 
 # ------------------------------------------------------------------ W12: preflights
@@ -103,7 +105,7 @@ async def test_what_a_preflight_says_back_is_bounded(served: httpx.AsyncClient) 
 )
 def test_an_answer_is_of_the_type_that_is_wanted(accepted: str, media_type: str) -> None:
     """Weights, capitals, wildcards and parameters count as RFC 9110 has them."""
-    assert asked.media_type(accepted) == media_type
+    assert http_request.media_type(accepted) == media_type
 
 
 @pytest.mark.case("W15")
@@ -134,7 +136,7 @@ async def test_a_slash_behind_is_answered_in_place(served: httpx.AsyncClient, or
 @pytest.mark.case("W15")
 async def test_nobody_is_redirected(served: httpx.AsyncClient, services: Services) -> None:
     """No path, with a slash more or less, answers with a Location."""
-    paths = {route.path.replace("{", "").replace(":path}", "").replace("}", "") for route in doors.hang(services).routes if isinstance(route, Route)}  # fmt: skip
+    paths = {route.path.replace("{", "").replace(":path}", "").replace("}", "") for route in http_app.hang(services).routes if isinstance(route, Route)}  # fmt: skip
     assert {"/healthz", "/v1/promo", "/export/codes.csv"} <= paths
     for path in paths:
         for asked_path in (f"{path}/", path.rstrip("/"), f"/{path}"):
@@ -228,7 +230,7 @@ def vendor(name: str, *routes: tuple[str, str]) -> ModuleType:
         return Response(status_code=204)
 
     module: Any = ModuleType(f"schema.vendors.{name}")
-    module.router = rest.router(lambda no: Response(status_code=500))
+    module.router = kit.router(lambda no: Response(status_code=500))
     for method, path in routes:
         module.router.add_api_route(path, answer, [method])
     return module  # type: ignore[no-any-return]
@@ -256,7 +258,7 @@ def test_two_of_a_path_are_refused(
     more = [vendor("fourth", (method, path)), vendor("newer", ("GET", "/new"), ("GET", "/new/{id}"))]
     monkeypatch.setattr(vendors, "found", lambda: [*found, *more])
     with pytest.raises(RoutesClash) as why:
-        doors.hang(services)
+        http_app.hang(services)
     assert "schema.vendors.fourth" in str(why.value)
     assert other in str(why.value)
     assert method in str(why.value)
@@ -268,7 +270,7 @@ def test_different_methods_and_paths_are_no_clash(services: Services, monkeypatc
     found = vendors.found()
     more = [vendor("fourth", ("POST", "/new"), ("GET", "/v1/promotions")), vendor("newer", ("GET", "/new"))]
     monkeypatch.setattr(vendors, "found", lambda: [*found, *more])
-    assert doors.hang(services)
+    assert http_app.hang(services)
 
 
 # ------------------------------------------------------------------ W13: who goes away

@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.models import Claim, Code, Customer, KeyKind, Organization, Suppression
-from resolvers import create, find, folding, sense, suppress, terms
-from resolvers.bring import Refused, Row
-from resolvers.bring import codes as bring_codes
-from resolvers.refusals import InvalidInput
+from resolvers import create, find, suppress
+from resolvers.domain import folding, params, validate
+from resolvers.domain.refusals import InvalidInput
+from resolvers.import_codes import Refused, Row
+from resolvers.import_codes import codes as bring_codes
 from tests import make
 from tests.resolvers.refused import refused
 from tests.speaker import Speaker
@@ -26,7 +27,7 @@ def test_what_shows_nothing_does_not_matter(unseen: str) -> None:
     for typed in (f"HELLO{unseen}15", f"{unseen}HELLO-15", f"hello 15{unseen}", f"{unseen}h{unseen}ello15{unseen}"):
         assert folding.code_key(typed) == "hello15"
     with pytest.raises(InvalidInput):
-        sense.code_text(unseen * 3, "text")
+        validate.code_text(unseen * 3, "text")
 
 
 @pytest.mark.case("W5")
@@ -159,7 +160,7 @@ async def test_two_addresses_are_two_customers(
 @pytest.mark.parametrize(("one", "other"), ONE)
 async def test_one_address_is_one_customer(public: Speaker, organization: Organization, one: str, other: str) -> None:
     """However case, composition and the domain's form are written."""
-    assert sense.email(one)[1] == sense.email(other)[1]
+    assert validate.email(one)[1] == validate.email(other)[1]
     await make.promotion(organization, "HELLO-15")
     assert (await public.claim(email=one, order={"reference": "R-1"}))["replayed"] is False
     assert (await public.claim(email=other, order={"reference": "R-1"}))["replayed"] is True
@@ -199,7 +200,7 @@ async def test_a_code_is_one_line_at_every_door(secret: Speaker, organization: O
         drawn = await secret.do("generateCodes", selection, {"amount": 1, "format": {"style": style, field: text}})
         assert (drawn["__typename"], drawn["path"]) == ("InvalidInput", ["input", "format", field])
     told: list[Refused] = []
-    ref = terms.PromotionRef(reference="default")
+    ref = params.PromotionRef(reference="default")
     await bring_codes(organization, ref, [Row(2, text)], False, True, told.append, make.NOW)
     assert [type(one.why) for one in told] == [InvalidInput]
     account = await make.key(organization, KeyKind.ACCOUNT)

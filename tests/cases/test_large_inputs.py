@@ -6,8 +6,9 @@ import unicodedata
 import pytest
 
 from db.models import Delivery, Organization
-from resolvers import send, sense, terms
-from resolvers.refusals import InvalidInput
+from resolvers import send
+from resolvers.domain import params, validate
+from resolvers.domain.refusals import InvalidInput
 from tests import make
 from tests.speaker import Speaker
 
@@ -25,7 +26,7 @@ async def test_many_recipients_let_others_be_served(organization: Organization) 
             passes += 1
 
     others = asyncio.create_task(serve_others())
-    people = [terms.Person(f"r{number}@example{number % 500}.com", "Ada") for number in range(1_000)]
+    people = [params.Person(f"r{number}@example{number % 500}.com", "Ada") for number in range(1_000)]
     sent = await send.code(organization, "HELLO-15", people, None, False, False, None, make.NOW)
     others.cancel()
     assert passes >= len(people) // send.LOOKED_AT
@@ -74,5 +75,5 @@ def test_long_texts_are_not_looked_at_letter_by_letter(text: str, says: str, mon
 
     monkeypatch.setattr(unicodedata, "category", counted)
     with pytest.raises(InvalidInput, match=says):
-        sense.new_code_text(text, "text")
-    assert looked_at <= sense.LONGEST_WRITTEN
+        validate.new_code_text(text, "text")
+    assert looked_at <= validate.LONGEST_WRITTEN

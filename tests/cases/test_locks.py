@@ -11,18 +11,19 @@ import asyncpg
 import pytest
 
 from db.models import Code, Customer, IdempotencyKey, Organization
-from resolvers import activate, bring, create, delete, draw, generate, generate_batch, issue, terms, update
-from resolvers.generate import Making
-from resolvers.refusals import CodeSpaceTooSmall, IdempotencyMismatch, PromotionSpent, UnknownPromotion
-from resolvers.wording import Format, Style
+from resolvers import activate, create, delete, generate, import_codes, issue, random_codes, update
+from resolvers.domain import params
+from resolvers.domain.code_format import Format, Style
+from resolvers.domain.refusals import CodeSpaceTooSmall, IdempotencyMismatch, PromotionSpent, UnknownPromotion
+from resolvers.generate import Making, batch
 from tests import make
 from tests.make import NOW
 from tests.resolvers.refused import everything, refused
 
 pytestmark = pytest.mark.case("A13")
 
-SPRING = terms.PromotionRef(reference="spring")
-ADA = terms.Person("ada@example.com", "Ada")
+SPRING = params.PromotionRef(reference="spring")
+ADA = params.Person("ada@example.com", "Ada")
 HUNDRED = Format(Style.PATTERN, "X-99")
 
 Verb = Callable[[Organization], Awaitable[Any]]
@@ -33,7 +34,7 @@ def generated(amount: int, format: Format = Format(), **said: Any) -> Verb:  # n
 
 
 def issued(of: Organization, email: str = "ada@example.com", key: str | None = None) -> Awaitable[Code]:
-    return issue.code(of, SPRING, terms.Person(email), None, None, False, key, NOW)
+    return issue.code(of, SPRING, params.Person(email), None, None, False, key, NOW)
 
 
 VERBS: dict[str, Verb] = {
@@ -43,7 +44,7 @@ VERBS: dict[str, Verb] = {
     "generate one for somebody": generated(1, reserved_for=ADA),
     "issue": issued,
     "create a promotion": lambda of: make.promotion(of, "NEW-1", "NEW-2"),
-    "import": lambda of: bring.codes(of, SPRING, [bring.Row(2, "NEW-3")], False, False, print, NOW),
+    "import": lambda of: import_codes.codes(of, SPRING, [import_codes.Row(2, "NEW-3")], False, False, print, NOW),
     "activate": lambda of: activate.code(of, "ASLEEP", None, ADA, None, None, False, NOW),
     "rename": lambda of: update.code(of, "HELLO-15", update.CodeChange(new_text="OTHER"), NOW),
     "delete a promotion": lambda of: delete.promotion(of, SPRING, dry_run=False),
@@ -122,14 +123,14 @@ async def test_a_small_space_is_filled_by_many_and_no_further(organization: Orga
 
 async def test_a_round_that_some_are_refused_in(spring: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
     """A refusal is its own caller's, and leaves nothing: neither customer, nor code, nor key."""
-    limits = terms.Limits(per_promotion=1)
+    limits = params.Limits(per_promotion=1)
     await make.promotion(spring, "SPENT-1", reference="spent", limits=limits)
     await make.claimed(spring, "SPENT-1", "ben@example.com")
     customers = await Customer.all().count()
-    spent, unknown = terms.PromotionRef(reference="spent"), terms.PromotionRef(id=99)
+    spent, unknown = params.PromotionRef(reference="spent"), params.PromotionRef(id=99)
     answers = await asyncio.gather(
-        issue.code(spring, spent, terms.Person("no1@example.com"), None, None, False, "K1", NOW),
-        issue.code(spring, unknown, terms.Person("no2@example.com"), None, None, False, "K2", NOW),
+        issue.code(spring, spent, params.Person("no1@example.com"), None, None, False, "K1", NOW),
+        issue.code(spring, unknown, params.Person("no2@example.com"), None, None, False, "K2", NOW),
         issued(spring, "yes@example.com", "K3"),
         return_exceptions=True,
     )
@@ -155,8 +156,8 @@ async def test_who_is_out_of_luck_is_looked_for_outside(
 ) -> None:
     """Where all texts that are drawn are taken the round writes nothing, and free ones are looked for unlocked."""
     await make.promotion(organization, "X-11", reference="spring")
-    monkeypatch.setattr(generate_batch, "LOOKED_UP", 1)
-    drawn, candidates, looked = draw.some, draw.candidates, []
+    monkeypatch.setattr(batch, "LOOKED_UP", 1)
+    drawn, candidates, looked = random_codes.some, random_codes.candidates, []
 
     def unlucky(amount: int, format: Format) -> list[int]:
         return [11] if amount == 1 else drawn(amount, format)
@@ -165,8 +166,8 @@ async def test_who_is_out_of_luck_is_looked_for_outside(
         looked.append(await Code.all().count())
         return await candidates(*said)
 
-    monkeypatch.setattr(draw, "some", unlucky)
-    monkeypatch.setattr(draw, "candidates", found)
+    monkeypatch.setattr(random_codes, "some", unlucky)
+    monkeypatch.setattr(random_codes, "candidates", found)
     made = await generated(1, HUNDRED)(organization)
     assert made.codes[0].text != "X-11"
     assert (looked, await Code.all().count()) == ([1], 2)
@@ -176,16 +177,16 @@ async def test_what_is_refused_changes_nothing(organization: Organization) -> No
     """A code that can't be issued, for want of texts, leaves no customer."""
     await make.promotion(organization, *(f"{digit}" for digit in range(10)), reference="spring")
     before = await everything()
-    request = generate_batch.Request(
+    request = batch.Request(
         organization,
         SPRING,
         1,
         Format(Style.PATTERN, "9"),
         NOW,
-        activation=generate_batch.Activation(create.sense.person(ADA), None, None, False),
+        activation=batch.Activation(create.sense.person(ADA), None, None, False),
     )
     async with refused(CodeSpaceTooSmall):
-        await generate_batch.codes(request)
+        await batch.codes(request)
     assert await everything() == before
 
 

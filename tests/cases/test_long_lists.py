@@ -13,9 +13,11 @@ from db.models import KeyKind, Organization
 from db.queries import claims as claim_rows
 from db.queries import codes as code_rows
 from db.queries import customers as customer_rows
-from resolvers import find, terms
-from schema import rest, streams
+from resolvers import find
+from resolvers.domain import params
+from schema import streams
 from schema.context import Services
+from schema.vendors import kit
 from tests import make
 
 ROWS = 25
@@ -25,8 +27,8 @@ ROWS = 25
 async def shop(organization: Organization, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Headers of somebody with 25 promos, leads, and uses of one promo, of whom 4 are read at a time."""
     monkeypatch.setattr(find, "AT_A_TIME", 4)
-    monkeypatch.setattr(rest, "AT_ONCE", 200)
-    await make.promotion(organization, "HOT", limits=terms.Limits(per_code=None))
+    monkeypatch.setattr(kit, "AT_ONCE", 200)
+    await make.promotion(organization, "HOT", limits=params.Limits(per_code=None))
     for number in range(ROWS - 1):
         await make.promotion(organization, f"PROMO-{number}")
     for number in range(ROWS):
@@ -53,9 +55,9 @@ async def test_a_list_is_the_same_in_pieces(
     for path, read in paths(organization).items():
         in_pieces = await served.get(path, headers=shop)
         assert "content-length" not in in_pieces.headers, path
-        monkeypatch.setattr(rest, "AT_ONCE", 2**20)
+        monkeypatch.setattr(kit, "AT_ONCE", 2**20)
         at_once = await served.get(path, headers=shop)
-        monkeypatch.setattr(rest, "AT_ONCE", 200)
+        monkeypatch.setattr(kit, "AT_ONCE", 200)
         assert "content-length" in at_once.headers, path
         assert in_pieces.text == at_once.text
         assert len(set(read(in_pieces.json()))) == ROWS, path

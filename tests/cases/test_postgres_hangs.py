@@ -15,14 +15,17 @@ import pytest_asyncio
 from tortoise.transactions import in_transaction
 
 import db
-from db import deeds, pool, trouble
+from db import batching, statements
+from db import errors as db_errors
+from db.clients import pool
 from db.models import Account, Claim, Organization
-from resolvers import admit, find, gather, probe, release, verify
-from resolvers.book import Claimed
-from resolvers.refusals import FullyClaimed
-from schema import bounds, doors, operator
+from resolvers import authenticate, find, probe, release, verify
+from resolvers.claim.state import Claimed
+from resolvers.domain.refusals import FullyClaimed
+from schema import app as http_app
+from schema import health, limits
 from schema.context import Services
-from schema.operator import Readiness
+from schema.health import Readiness
 from tests import make
 from tests.conftest import serving
 from tests.postgres import Server
@@ -110,7 +113,7 @@ async def both_open() -> None:
 async def places(*claims: asyncio.Future[Claimed] | Any) -> list[str]:
     """What became of claims: `away`, or the answer's kind."""
     told = await asyncio.gather(*claims, return_exceptions=True)
-    return ["away" if trouble.is_away(one) else type(one).__name__ for one in told if one is not None]
+    return ["away" if db_errors.is_away(one) else type(one).__name__ for one in told if one is not None]
 
 
 # ------------------------------------------------------------------ hanging
@@ -140,7 +143,7 @@ async def test_claims_go_on_while_a_backend_hangs(watcher: Watcher) -> None:
             except FullyClaimed:
                 return "full"
             except Exception as fault:
-                if not trouble.is_away(fault):
+                if not db_errors.is_away(fault):
                     raise
                 aways.append(name)
                 continue
@@ -173,9 +176,9 @@ async def test_a_look_up_on_a_backend_that_hangs_holds_up_one_batch(watcher: Wat
     key = await make.key(organization)
     await both_open()
     with watcher.stopped(*(await watcher.backends())):
-        told = await places(admit.holder(key), find.code(organization.id, "HOT"), probe.store())
+        told = await places(authenticate.holder(key), find.code(organization.id, "HOT"), probe.store())
         assert told == ["away", "away", "away"]
-        assert await places(admit.holder(key), find.code(organization.id, "HOT")) == ["Holder", "Code"]
+        assert await places(authenticate.holder(key), find.code(organization.id, "HOT")) == ["Holder", "Code"]
     assert len(await watcher.backends("state <> 'idle'")) == 0
 
 
@@ -263,8 +266,8 @@ async def test_readyz_is_red_while_the_server_hangs_and_green_after_it(
     watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It asks as claims do, and says so when a batch hangs though other questions would be answered."""
-    monkeypatch.setattr(operator, "HUNG", 0.3)
-    monkeypatch.setattr(operator, "PATIENCE", 0.2)
+    monkeypatch.setattr(health, "HUNG", 0.3)
+    monkeypatch.setattr(health, "PATIENCE", 0.2)
     organization = await make.organization()
     await make.code(organization, "HOT")
     now = [0.0]
@@ -277,7 +280,7 @@ async def test_readyz_is_red_while_the_server_hangs_and_green_after_it(
         now[0] += 1
         assert await readiness.fault() == "TimeoutError"
         claim = asyncio.create_task(make.claimed(organization, "HOT"))
-        while gather.longest_wait() <= 0.3:
+        while batching.longest_wait() <= 0.3:
             await asyncio.sleep(0.05)
         now[0] += 2
         assert (await readiness.fault()).startswith("Hung: ")
@@ -292,11 +295,11 @@ async def test_doors_answer_in_time_while_the_server_hangs(
     watcher: Watcher, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request's own limit holds while it waits for the database, and says that the outcome is unknown."""
-    monkeypatch.setattr(bounds, "SECONDS", 0.3)
+    monkeypatch.setattr(limits, "SECONDS", 0.3)
     headers = {"Authorization": f"Bearer {await make.key(await make.organization())}"}
     await both_open()
     async with (
-        serving(doors.hang(services)) as address,
+        serving(http_app.hang(services)) as address,
         httpx.AsyncClient(base_url=address, timeout=3, verify=False) as client,  # noqa: S501
     ):
         with watcher.stopped(*(await watcher.backends())):
@@ -368,7 +371,7 @@ async def in_a_statement(organization: Organization) -> None:
 
 
 async def in_a_statement_for_many(organization: Organization) -> None:
-    await deeds.Deed(
+    await statements.Deed(
         "INSERT INTO suppression (organization_id, email_key, created_at) VALUES ($1, $2, $3)",
         [],
         (),
@@ -469,5 +472,5 @@ async def test_after_a_refusal_nobody_asks_for_a_moment(monkeypatch: pytest.Monk
     for _ in range(20):
         with pytest.raises(ConnectionError) as refused:
             await connect("postgres://h/d")
-        assert trouble.is_away(refused.value)
+        assert db_errors.is_away(refused.value)
     assert tries == 1

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from db import private
-from schema.letters.outbox import Outbox
+from schema.outgoing.letters.outbox import Outbox
 from tests.operator import Operator, keys_in
 
 PATIENCE = 60

@@ -9,7 +9,8 @@ from tortoise.migrations.api.migrate import migrate
 
 import db
 from db.models import Customer, Organization, Promotion
-from resolvers import browse, create, terms, update
+from resolvers import create, listing, update
+from resolvers.domain import params
 from resolvers.update import PromotionChange
 from tests import make
 from tests.make import NOW
@@ -65,7 +66,7 @@ async def test_a_renamed_promotion_is_found_by_its_new_name(organization: Organi
     """Also by a reference, beyond ASCII or back in it."""
 
     async def found(search: str) -> int:
-        return await browse.all_promotions(organization.id, browse.PromotionFilter(search=search), NOW).count()
+        return await listing.all_promotions(organization.id, listing.PromotionFilter(search=search), NOW).count()
 
     await make.promotion(organization, name="Spring", reference="spring")
     for change, new, old in (
@@ -74,7 +75,7 @@ async def test_a_renamed_promotion_is_found_by_its_new_name(organization: Organi
         (PromotionChange(name="Plain", reference="plain"), "PLAIN", "östlich"),
     ):
         [spring] = await Promotion.filter(organization_id=organization.id).exclude(reference="default")
-        await update.promotion(organization, terms.PromotionRef(id=spring.id), None, change, NOW)
+        await update.promotion(organization, params.PromotionRef(id=spring.id), None, change, NOW)
         assert (await found(new), await found(old)) == (1, 0)
 
 
@@ -116,18 +117,18 @@ async def test_customers_are_found(secret: Speaker, organization: Organization, 
 
 async def test_a_name_that_is_filled_in_is_found(organization: Organization) -> None:
     """Names told later, in one round or in several, and only those that were kept."""
-    await make.promotion(organization, "HELLO-15", limits=terms.Limits(per_code=None, per_customer_and_code=None))
+    await make.promotion(organization, "HELLO-15", limits=params.Limits(per_code=None, per_customer_and_code=None))
 
     async def found(search: str) -> int:
-        return await browse.all_customers(organization.id, search).count()
+        return await listing.all_customers(organization.id, search).count()
 
     await make.claimed(organization)
-    person = terms.Person("ada@example.com", "Åda", None)
-    await create.customer(organization, terms.Person("bo@example.com", "Bø", None), {}, NOW)
+    person = params.Person("ada@example.com", "Åda", None)
+    await create.customer(organization, params.Person("bo@example.com", "Bø", None), {}, NOW)
     for told in (
         person,
-        terms.Person("ada@example.com", "Émile", "LØVELACE"),
-        terms.Person("bo@example.com", None, "ĽI"),
+        params.Person("ada@example.com", "Émile", "LØVELACE"),
+        params.Person("bo@example.com", None, "ĽI"),
     ):
         await make.claimed_by(organization, told)
     assert [await found(search) for search in ("åda løvelace", "émile", "bø ľi", "LØVELACE ada@")] == [1, 0, 1, 1]
@@ -160,6 +161,6 @@ async def test_an_older_stores_rows_are_found(bare_url: str) -> None:
         await Tortoise.close_connections()
     await db.migrate(bare_url)
     async with db.opened(bare_url):
-        assert await browse.all_promotions(1, browse.PromotionFilter(search="östlich"), NOW).count() == 1
-        assert await browse.all_customers(1, "åsa").count() == 6_000
+        assert await listing.all_promotions(1, listing.PromotionFilter(search="östlich"), NOW).count() == 1
+        assert await listing.all_customers(1, "åsa").count() == 6_000
         assert await Customer.filter(first_name_folded__not_isnull=True).count() == 6_000

@@ -6,20 +6,21 @@ from typing import Any
 import pytest
 
 from db.models import Code, Delivery, Organization
-from resolvers import activate, generate, terms
-from resolvers.wording import Format
+from resolvers import activate, generate
+from resolvers.domain import params
+from resolvers.domain.code_format import Format
 from tests import make
 from tests.speaker import Speaker
 
-ENDED = {"window": terms.Window(ends_at=make.NOW)}
-LATER = {"window": terms.Window(starts_at=make.NOW + timedelta(days=1))}
+ENDED = {"window": params.Window(ends_at=make.NOW)}
+LATER = {"window": params.Window(starts_at=make.NOW + timedelta(days=1))}
 
 
 async def code_that_is(organization: Organization, state: str) -> None:
     """HELLO-15 in a state."""
     said: dict[str, Any] = {"ended": ENDED, "later": LATER, "promotion off": {"is_enabled": False}}.get(state, {})
     if state == "spent":
-        said = {"limits": terms.Limits(per_promotion=1, per_code=None)}
+        said = {"limits": params.Limits(per_promotion=1, per_code=None)}
     await make.promotion(organization, "HELLO-15", **said)
     if state in ("exhausted", "spent"):
         await make.claimed(organization)
@@ -87,10 +88,10 @@ async def test_a_replay_is_answered_after_the_end(secret: Speaker, organization:
 async def test_a_life_ends_with_a_local_day(store: str, zone: str, at: datetime, days: int, end: datetime) -> None:
     """Over a change of clocks as ever: through the last instant of the day that is so many days later there."""
     organization = await make.organization(time_zone=zone)
-    await make.promotion(organization, reference="short", limits=terms.Limits(code_lifetime_days=days))
-    ref = terms.PromotionRef(reference="short")
+    await make.promotion(organization, reference="short", limits=params.Limits(code_lifetime_days=days))
+    ref = params.PromotionRef(reference="short")
     making = generate.Making(activated=False)
     [made] = (await generate.codes(organization, ref, 1, Format(), making, False, None, at)).codes
-    person = terms.Person("ada@example.com")
+    person = params.Person("ada@example.com")
     activated = await activate.code(organization, made.text, None, person, None, None, False, at)
     assert activated.ends_at == end

@@ -17,11 +17,13 @@ import pytest_asyncio
 from tortoise.connection import get_connection
 
 import db
-from db import sqlite, trouble
+from db import errors as db_errors
+from db.clients import sqlite
+from db.clients.sqlite_file import FileGone
 from db.models import Claim, KeyKind, Organization
-from db.sqlite_file import FileGone
 from resolvers import delete, verify
-from schema import doors, faults
+from schema import app as http_app
+from schema import errors
 from schema.context import Services
 from tests import make
 from tests.conftest import serving
@@ -63,7 +65,7 @@ async def hot(file: Path) -> AsyncIterator[Organization]:
 async def client(hot: Organization, services: Services) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody who speaks to a service on that file."""
     async with (
-        serving(doors.hang(services)) as address,
+        serving(http_app.hang(services)) as address,
         httpx.AsyncClient(base_url=address, timeout=30, verify=False) as client,  # noqa: S501
     ):
         yield client
@@ -142,7 +144,7 @@ async def test_a_claim_whose_file_goes_while_it_commits_is_not_answered(
     monkeypatch.setattr(sqlite.ImmediateTransaction, "commit", commit)
     with pytest.raises(FileGone) as gone:
         await make.claimed(hot, "HOT")
-    assert trouble.is_away(gone.value)
+    assert db_errors.is_away(gone.value)
 
 
 @pytest.mark.case("F7")
@@ -222,7 +224,7 @@ async def test_postgres_without_room_is_503(address: str, services: Services, st
     """What PostgreSQL says of a full or broken disk is no fault of ours, at any door; nor is a server that is full."""
     async with (
         db.opened(address),
-        serving(doors.hang(services)) as served,
+        serving(http_app.hang(services)) as served,
         httpx.AsyncClient(base_url=served, timeout=30, verify=False) as client,  # noqa: S501
     ):
         organization = await make.organization()
@@ -246,7 +248,7 @@ def test_the_log_says_once_that_the_database_is_away_and_once_that_it_is_back(
 ) -> None:
     """However many requests hear of it; in between it is said again each minute."""
     now = [0.0]
-    outage = faults.Outage(lambda: now[0])
+    outage = errors.Outage(lambda: now[0])
     with caplog.at_level(logging.WARNING, logger="tessera"):
         for tick in range(700):
             now[0] = tick / 10

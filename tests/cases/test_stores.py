@@ -14,7 +14,7 @@ import db
 import main
 from db import store_version
 from db.store_version import Unusable
-from schema.process import read_public_url
+from schema.cli.process import read_public_url
 from schema.server import sockets
 from tests.command_line import CommandLine
 from tests.operator import ROOT, Operator, keys_in

@@ -8,21 +8,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.models import Delivery, DeliveryStatus, Organization, Promotion
-from resolvers import send, template, template_check, terms, update
-from resolvers.refusals import InvalidInput
-from resolvers.template import CheckedLetter
-from schema.letters import compose
-from schema.letters.sender import Sender
+from resolvers import send, update
+from resolvers.domain import letter_template, letter_template_check, params
+from resolvers.domain.letter_template import CheckedLetter
+from resolvers.domain.refusals import InvalidInput
+from schema.outgoing.letters import compose
+from schema.outgoing.letters.sender import Sender
 from tests import make, post_office
 from tests.conftest import Clock
 from tests.make import NOW
 from tests.resolvers.refused import refused
-from tests.schema.letters.test_sender import connections, sender_of, states
+from tests.schema.outgoing.letters.test_sender import connections, sender_of, states
 
 pytestmark = pytest.mark.case("A3")
 
 FAILS_LATER = "{% if code == 'x' %}ok{% else %}{{ 1 < code }}{% endif %}"
-SPRING = terms.PromotionRef(reference="spring")
+SPRING = params.PromotionRef(reference="spring")
 
 REFUSED = {
     "a chain of filters": ("{{code" + "|e" * 190 + "}}", "at most 5 filters on one value"),
@@ -72,7 +73,7 @@ def test_what_would_be_too_much_or_fail_is_refused_when_it_is_saved(what: str) -
     """With what is wrong, and with the bound."""
     body, reason = REFUSED[what]
     with pytest.raises(InvalidInput, match=reason) as no:
-        template.letter(terms.Letter(None, body), CheckedLetter())
+        letter_template.letter(params.Letter(None, body), CheckedLetter())
     assert no.value.path == ("letter", "body")
     assert len(str(no.value)) < 500
 
@@ -80,18 +81,20 @@ def test_what_would_be_too_much_or_fail_is_refused_when_it_is_saved(what: str) -
 def test_what_just_fits_is_saved_and_rendered() -> None:
     """The bounds leave room for a message in several places, and the longest letter comes out whole."""
     body = REFUSED["a message ten times"][0]
-    kept = template.letter(terms.Letter(None, body), CheckedLetter()).letter_body
-    values = dict.fromkeys(template.VARIABLES, "y") | {"message": "z" * 10_000}
-    assert template.render(kept or "", values) == "z" * 100_000
+    kept = letter_template.letter(params.Letter(None, body), CheckedLetter()).letter_body
+    values = dict.fromkeys(letter_template.VARIABLES, "y") | {"message": "z" * 10_000}
+    assert letter_template.render(kept or "", values) == "z" * 100_000
     some = "{{ code }} {{ firstName|trim|upper|d('you', true) }} " * 33
-    assert template.letter(terms.Letter(None, some), CheckedLetter()).letter_body == some
+    assert letter_template.letter(params.Letter(None, some), CheckedLetter()).letter_body == some
 
 
 def test_a_subject_is_shorter() -> None:
     """A subject tells a message once."""
-    assert template.letter(terms.Letter("{{ message }}", None), CheckedLetter()).letter_subject == "{{ message }}"
+    assert (
+        letter_template.letter(params.Letter("{{ message }}", None), CheckedLetter()).letter_subject == "{{ message }}"
+    )
     with pytest.raises(InvalidInput, match="the subject comes to 20000 characters, and 12000 are allowed"):
-        template.letter(terms.Letter("{{ message }}{{ message }}", None), CheckedLetter())
+        letter_template.letter(params.Letter("{{ message }}{{ message }}", None), CheckedLetter())
 
 
 # ------------------------------------------------------------------ whatever passes can be rendered
@@ -119,14 +122,14 @@ bodies = st.tuples(expressions, expressions, expressions).map(
 
 
 @settings(max_examples=300, deadline=None)
-@given(bodies, st.fixed_dictionaries(dict.fromkeys(template.VARIABLES, values)))
+@given(bodies, st.fixed_dictionaries(dict.fromkeys(letter_template.VARIABLES, values)))
 def test_what_is_saved_can_be_rendered_for_everybody(body: str, told: dict[str, str]) -> None:
     """No template passes for one recipient and fails for another, and none comes to more than was reckoned."""
     try:
-        template.letter(terms.Letter(None, body), CheckedLetter())
+        letter_template.letter(params.Letter(None, body), CheckedLetter())
     except InvalidInput:
         return
-    assert len(template.render(body, told)) <= 1_000
+    assert len(letter_template.render(body, told)) <= 1_000
 
 
 # ------------------------------------------------------------------ saved before there were bounds
@@ -155,7 +158,7 @@ async def test_a_fault_of_the_words_is_final(
     """The letter has failed at once, with a reason that says what to change, and is not tried again."""
     async with post_office.opened() as office:
         await with_words(organization, None, None)
-        people = [terms.Person("ada@example.com")]
+        people = [params.Person("ada@example.com")]
         await send.code(organization, "HELLO-15", people, "m" * 9_999, False, False, None, NOW)
         await Promotion.filter(reference="spring").update(letter_subject=subject, letter_body=body)
         sender = sender_of(connections(office), clock)
@@ -171,7 +174,7 @@ async def test_a_fault_of_the_words_is_final(
 async def test_a_message_that_becomes_too_much_is_refused_when_it_is_sent(organization: Organization) -> None:
     """Of words that were saved before there was a bound; a shorter message is sent."""
     await with_words(organization, None, "{{ message }}" * 20)
-    people = [terms.Person("ada@example.com")]
+    people = [params.Person("ada@example.com")]
     for dry_run in (True, False):
         async with refused(InvalidInput) as no:
             await send.code(organization, "HELLO-15", people, "m" * 9_999, False, dry_run, None, NOW)
@@ -185,17 +188,17 @@ async def test_a_message_that_becomes_too_much_is_refused_when_it_is_sent(organi
 async def test_words_are_checked_beside_the_loop(organization: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits while a template is looked at, also when it is refused; nor while a transaction is open."""
     asked: list[tuple[str, bool]] = []
-    complaint = template._complaint.__wrapped__
+    complaint = letter_template._complaint.__wrapped__
 
     def told(text: str, field: str) -> str | None:
         asked.append((text, threading.current_thread() is threading.main_thread()))
         return complaint(text, field)  # type: ignore[no-any-return]
 
-    template._complaint.cache_clear()
-    monkeypatch.setattr(template, "_complaint", template.lru_cache(64)(told))
-    await make.promotion(organization, reference="spring", letter=terms.Letter("{{ code }}", "new {{ code }}"))
+    letter_template._complaint.cache_clear()
+    monkeypatch.setattr(letter_template, "_complaint", letter_template.lru_cache(64)(told))
+    await make.promotion(organization, reference="spring", letter=params.Letter("{{ code }}", "new {{ code }}"))
     for body in ("changed {{ code }}", "wrong {{ code"):
-        change = update.PromotionChange(letter=terms.Letter(body=body))
+        change = update.PromotionChange(letter=params.Letter(body=body))
         if body.endswith("}}"):
             await update.promotion(organization, SPRING, None, change, NOW)
         else:
@@ -222,7 +225,7 @@ async def test_letters_are_composed_beside_the_loop(
     monkeypatch.setattr(compose, "letter", composed)
     async with post_office.opened() as office:
         await make.code(organization)
-        await send.code(organization, "HELLO-15", [terms.Person("ada@example.com")], None, False, False, None, NOW)
+        await send.code(organization, "HELLO-15", [params.Person("ada@example.com")], None, False, False, None, NOW)
         sender: Sender = sender_of(connections(office), clock)
         await sender.batch()
         assert office.recipients == ["ada@example.com"]
@@ -231,4 +234,4 @@ async def test_letters_are_composed_beside_the_loop(
 
 def test_the_longest_values_are_known() -> None:
     """Each variable has a bound of its own, so that a letter's length is known before there is a recipient."""
-    assert set(template_check.LONGEST_VALUES) == set(template.VARIABLES)
+    assert set(letter_template_check.LONGEST_VALUES) == set(letter_template.VARIABLES)

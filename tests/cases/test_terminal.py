@@ -11,10 +11,10 @@ import pytest
 
 import db
 from db.models import Delivery, DeliveryStatus, Organization
-from schema import cli_tables, terminal
-from schema.letters.compose import Letter
-from schema.letters.mailer import PutOff
-from schema.letters.outbox import Outbox, file_name
+from schema.cli import tables, terminal
+from schema.outgoing.letters.compose import Letter
+from schema.outgoing.letters.mailer import PutOff
+from schema.outgoing.letters.outbox import Outbox, file_name
 from tests import make
 from tests.command_line import CommandLine
 from tests.make import NOW
@@ -79,7 +79,7 @@ def test_a_narrow_terminal_folds_prose_and_nothing_else(
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setattr("rich.console.Console.is_terminal", True)
     prose = "a name of many words that is as long as a name can be in this shop of ours"
-    cli_tables.show(("id", "name", "organization"), [(1, prose, LONG)], as_json=False, prose=("name",))
+    tables.show(("id", "name", "organization"), [(1, prose, LONG)], as_json=False, prose=("name",))
     lines = capsys.readouterr().out.splitlines()
     assert any(LONG in line for line in lines)
     shown = [line.split("│")[2].strip() for line in lines if "│" in line]
@@ -228,7 +228,7 @@ async def test_a_name_that_is_refused_keeps_no_other_letter_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where a file system takes even less, that letter is put off, and the lane goes on."""
-    monkeypatch.setattr("schema.letters.outbox.LONGEST_NAME", 300)
+    monkeypatch.setattr("schema.outgoing.letters.outbox.LONGEST_NAME", 300)
     outbox = Outbox(tmp_path)
     long: Any = letter(1, "a" * 300)
     assert len(file_name(long)) > 255

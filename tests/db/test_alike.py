@@ -7,7 +7,7 @@ import pytest
 
 from db.models import Code, Organization, Promotion
 from db.queries import usage
-from resolvers import browse, find, measure
+from resolvers import find, listing, usage_report
 from tests import make
 from tests.make import NOW, claimed, order
 
@@ -29,8 +29,8 @@ NAMES = [
 
 
 async def found(organization: Organization, search: str) -> list[str]:
-    asked = browse.PromotionFilter(search=search)
-    return [one.name for one in await browse.all_promotions(organization.id, asked, NOW).order_by("id")]
+    asked = listing.PromotionFilter(search=search)
+    return [one.name for one in await listing.all_promotions(organization.id, asked, NOW).order_by("id")]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ async def test_a_customers_names_are_searched_alike(organization: Organization) 
     for number, name in enumerate(["Zoë", "ZOË", "zoe", "أحمد"]):
         await make.customer(organization, f"c{number}@example.com", name)
     told = {
-        search: [one.first_name for one in await browse.all_customers(organization.id, search).order_by("id")]
+        search: [one.first_name for one in await listing.all_customers(organization.id, search).order_by("id")]
         for search in ("zo", "zoë", "أحمد", "EXAMPLE.COM")
     }
     assert told == {
@@ -111,6 +111,6 @@ async def test_sums_are_whole_numbers(organization: Organization) -> None:
     await make.code(organization, per_code=None)
     for number in range(3):
         await claimed(organization, email=f"c{number}@example.com", order=order(f"R-{number}", str(largest)))
-    rows = await measure.organization_usage(organization, measure.Asked(), False, NOW)
+    rows = await usage_report.organization_usage(organization, usage_report.Asked(), False, NOW)
     assert [row.share.order_total for row in rows] == [3 * 2_147_483_647]
     assert {type(row.order_total) for row in await usage.all_of(organization.id)} == {int}

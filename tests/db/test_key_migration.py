@@ -15,7 +15,8 @@ from tortoise.migrations.api.migrate import migrate
 import db
 from db.models import Code, Customer, Delivery, Suppression
 from db.queries import codes
-from resolvers import browse, find, folding, sense, update, verify
+from resolvers import find, listing, update, verify
+from resolvers.domain import folding, validate
 from resolvers.update import CodeChange
 from tests import make
 from tests.make import NOW, claimed
@@ -121,7 +122,7 @@ async def test_an_older_stores_keys_are_folded_anew(bare_url: str, capsys: pytes
         }
         for customer in await Customer.filter(id__lte=4):
             assert customer.email is not None
-            assert sense.email(customer.email)[1] == customer.email_key
+            assert validate.email(customer.email)[1] == customer.email_key
         assert (await Delivery.get(id=1)).recipient_key == "σοφός@example.gr"
         assert {row.email_key for row in await Suppression.all()} == {
             "info@strasse.de",
@@ -201,7 +202,7 @@ def test_the_migrations_folding_is_the_houses() -> None:
     letters = [chr(number) for number in range(0x80, 0x30000) if not 0xD800 <= number <= 0xDFFF]
     assert [text for letter in letters if frozen.code_key(text := f"a{letter}i\u0307") != folding.code_key(text)] == []
     for address in ("Info@Straße.DE", "ZOË@exämple.com", "x@österreich.at", "σοφός@βόλος.gr"):
-        assert frozen.email_key(sense.email(address)[0]) == sense.email(address)[1]
+        assert frozen.email_key(validate.email(address)[0]) == validate.email(address)[1]
     assert json.dumps(frozen.IGNORED).count("-") >= 8
 
 
@@ -222,5 +223,5 @@ async def test_a_code_is_listed_by_the_folded_beginning_of_its_text(bare_url: st
     await db.migrate(bare_url)
     async with db.opened(bare_url):
         for prefix, found in (("YILB", [1]), ("yılb", [1]), ("h\u200ee-L", [5]), ("ÖSTER", [6]), ("o\u0308ster", [6])):
-            asked = browse.CodeFilter(text_prefix=prefix)
-            assert [code.id for code in await browse.all_codes(1, asked, NOW).order_by("id")] == found
+            asked = listing.CodeFilter(text_prefix=prefix)
+            assert [code.id for code in await listing.all_codes(1, asked, NOW).order_by("id")] == found

@@ -13,7 +13,7 @@ from tortoise.migrations.autodetector import MigrationAutodetector
 
 import db
 from db.models import Code, Customer
-from resolvers import admit, find, found, verify
+from resolvers import authenticate, bootstrap, find, verify
 from tests import make
 from tests.make import NOW
 
@@ -70,7 +70,7 @@ asyncio.run(main())
     assert [errors.decode() for _, errors in said] == [""] * 6
     assert sorted(int(keys) for keys, _ in said) == [0, 0, 0, 0, 0, 4]
     async with db.opened(bare_url):
-        assert await found.demo(NOW) == {}
+        assert await bootstrap.demo(NOW) == {}
 
 
 async def with_the_first_release(url: str) -> None:
@@ -94,9 +94,9 @@ async def test_a_store_of_the_first_release_lives_on(bare_url: str) -> None:
     await with_the_first_release(bare_url)
     await db.migrate(bare_url)
     async with db.opened(bare_url):
-        holder = await admit.holder("previous-release-secret")
+        holder = await authenticate.holder("previous-release-secret")
         assert holder is not None
-        organization = await admit.speaks_for(holder, None)
+        organization = await authenticate.speaks_for(holder, None)
         assert organization is not None
         assert (organization.identifier, organization.time_zone) == ("käserei", "Europe/Amsterdam")
         assert await verify.counters(organization) == []

@@ -11,7 +11,7 @@ from tortoise.connection import get_connection
 import db
 from db.models import Account, ApiKey, Organization
 from resolvers import delete, generate, release, verify
-from resolvers.wording import Format, Style
+from resolvers.domain.code_format import Format, Style
 from tests import make
 from tests.make import NOW, claimed
 

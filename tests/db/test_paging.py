@@ -8,8 +8,9 @@ from db import paging
 from db.models import Claim, Code, Organization
 from db.paging import Place
 from db.queries import codes
-from resolvers import generate, terms
-from resolvers.wording import Format, Style
+from resolvers import generate
+from resolvers.domain import params
+from resolvers.domain.code_format import Format, Style
 from tests import make
 from tests.make import NOW, claimed
 
@@ -70,7 +71,7 @@ async def test_pages_of_many_parents_are_each_parents_page(
     """Asking for several parents at once gives what asking for each gives, whatever the place, size and batch."""
     monkeypatch.setattr(paging, "AT_ONCE", at_once)
     texts = ["A", "B", "C", "EMPTY"]
-    limits = terms.Limits(per_code=None, per_customer_and_code=None)
+    limits = params.Limits(per_code=None, per_customer_and_code=None)
     promotion = await make.promotion(organization, *texts, limits=limits)
     for number in range(12):
         await claimed(organization, texts[number % 3], now=NOW + timedelta(seconds=number // 4))
@@ -89,7 +90,7 @@ async def test_pages_of_many_parents_are_each_parents_page(
 
 async def test_counts_of_many_parents_are_each_parents_count(organization: Organization) -> None:
     """A parent without rows is not counted, the others are exactly."""
-    limits = terms.Limits(per_code=None, per_customer_and_code=None)
+    limits = params.Limits(per_code=None, per_customer_and_code=None)
     promotion = await make.promotion(organization, "A", "B", "C", limits=limits)
     for text in ("A", "A", "B"):
         await claimed(organization, text)

@@ -8,8 +8,9 @@ import pytest
 
 from db.models import Code, Organization, Promotion
 from db.queries import codes, promotions
-from resolvers import generate, rules, terms, update
-from resolvers.wording import Format, Style
+from resolvers import generate, update
+from resolvers.domain import params, rules
+from resolvers.domain.code_format import Format, Style
 from tests import make
 from tests.make import NOW
 
@@ -118,8 +119,8 @@ async def test_several_statuses_are_the_union_and_none_is_nothing(organization: 
 async def test_a_window_said_in_another_offset_filters_by_its_instant(organization: Organization, hours: int) -> None:
     """A bound that was said with an offset is compared as the instant it is, for promotions and codes."""
     zone = timezone(timedelta(hours=hours))
-    soon = terms.Window(starts_at=(NOW + timedelta(hours=1)).astimezone(zone))
-    over = terms.Window(ends_at=(NOW - timedelta(hours=1)).astimezone(zone))
+    soon = params.Window(starts_at=(NOW + timedelta(hours=1)).astimezone(zone))
+    over = params.Window(ends_at=(NOW - timedelta(hours=1)).astimezone(zone))
     await make.promotion(organization, "SOON", reference="soon", window=soon)
     await make.promotion(organization, "OVER", reference="over", window=over)
     await make.promotion(organization, "C-SOON", "C-OVER", reference="open")

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 import pytest
 from tortoise.models import Model
 
-from db import models, sql, tables
-from resolvers.refusals import Refusal
+from db import models, sql
+from db.transfer import tables
+from resolvers.domain.refusals import Refusal
 
 TABLES = sorted(
     name.lower()

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from db.models import Code, Organization, Promotion
-from resolvers import activate, create, find, generate, terms, update
-from resolvers.refusals import (
+from resolvers import activate, create, find, generate, update
+from resolvers.domain import params
+from resolvers.domain.code_format import Format
+from resolvers.domain.refusals import (
     AlreadyActivated,
     Disabled,
     Ended,
@@ -16,13 +18,12 @@ from resolvers.refusals import (
     UnknownCode,
     UnknownPromotion,
 )
-from resolvers.wording import Format
 from tests import make
 from tests.make import NOW, claimed
 from tests.resolvers.refused import refused
 
-ADA = terms.Person("ada@example.com", "Ada", "Byron")
-SPRING = terms.PromotionRef(reference="spring")
+ADA = params.Person("ada@example.com", "Ada", "Byron")
+SPRING = params.PromotionRef(reference="spring")
 DAY = timedelta(days=1)
 
 
@@ -33,7 +34,7 @@ async def sleeping(organization: Organization, making: Any = None, **promotion: 
     return (await generate.codes(organization, SPRING, 1, Format(), asked, False, None, NOW)).codes[0]
 
 
-async def activated(organization: Organization, text: str, person: terms.Person = ADA, **more: Any) -> Code:
+async def activated(organization: Organization, text: str, person: params.Person = ADA, **more: Any) -> Code:
     said = {
         "promotion": None,
         "location_number": None,
@@ -81,9 +82,9 @@ async def test_a_life_ends_at_the_earlier_of_its_days_and_its_window(
     organization: Organization, days: int | None, ends: timedelta | None, expected: timedelta | None
 ) -> None:
     """An activated code ends after its promotion's lifetime or with its own window, whichever is earlier."""
-    window = terms.Window(ends_at=NOW + ends) if ends else terms.Window()
+    window = params.Window(ends_at=NOW + ends) if ends else params.Window()
     making = generate.Making(window, activated=False)
-    code = await sleeping(organization, making, limits=terms.Limits(code_lifetime_days=days))
+    code = await sleeping(organization, making, limits=params.Limits(code_lifetime_days=days))
     await activated(organization, code.text)
     assert (await Code.get(id=code.id)).ends_at == (NOW + expected if expected else None)
 
@@ -101,7 +102,7 @@ async def test_a_code_is_activated_once(organization: Organization) -> None:
     """A second activation, also by the same person, hears when the first was."""
     code = await sleeping(organization)
     await activated(organization, code.text)
-    for person in (ADA, terms.Person("ben@example.com")):
+    for person in (ADA, params.Person("ben@example.com")):
         async with refused(AlreadyActivated) as no:
             await activated(organization, code.text, person, now=NOW + DAY)
         assert no.value.at == NOW
@@ -117,7 +118,7 @@ async def test_a_code_made_active_is_activated_already(organization: Organizatio
 
 async def test_what_is_off_or_over_is_not_activated(organization: Organization) -> None:
     """Switches and ends of code and promotion refuse; what starts later may be activated before."""
-    code = await sleeping(organization, window=terms.Window(starts_at=NOW + DAY, ends_at=NOW + 2 * DAY))
+    code = await sleeping(organization, window=params.Window(starts_at=NOW + DAY, ends_at=NOW + 2 * DAY))
     async with refused(Ended) as no:
         await activated(organization, code.text, now=NOW + 2 * DAY)
     assert no.value.ended_at == NOW + 2 * DAY
@@ -134,7 +135,7 @@ async def test_a_reserved_code_is_activated_for_that_person_only(organization: O
     """Somebody else's reservation is InvalidInput at the address."""
     code = await sleeping(organization, generate.Making(activated=False, reserved_for=ADA))
     async with refused(InvalidInput) as no:
-        await activated(organization, code.text, terms.Person("ben@example.com"))
+        await activated(organization, code.text, params.Person("ben@example.com"))
     assert no.value.path == ("customer", "email")
     assert (await activated(organization, code.text)).activated_at == NOW
 
@@ -145,14 +146,14 @@ async def test_what_does_not_fit_is_refused(organization: Organization) -> None:
     async with refused(UnknownCode):
         await activated(organization, "nope")
     async with refused(UnknownPromotion):
-        await activated(organization, code.text, promotion=terms.PromotionRef(reference="nope"))
+        await activated(organization, code.text, promotion=params.PromotionRef(reference="nope"))
     async with refused(UnknownCode):
-        await activated(organization, code.text, promotion=terms.PromotionRef(reference="default"))
+        await activated(organization, code.text, promotion=params.PromotionRef(reference="default"))
     for said in ({"location_number": 9}, {"product_number": 9}):
         async with refused(InvalidInput) as no:
             await activated(organization, code.text, **said)
         assert no.value.path == tuple(said)
     async with refused(InvalidInput) as address:
-        await activated(organization, code.text, terms.Person("ada"))
+        await activated(organization, code.text, params.Person("ada"))
     assert address.value.path == ("customer", "email")
     assert (await find.code(organization.id, code.text)).activated_at is None

@@ -7,18 +7,19 @@ from typing import Any
 import pytest
 
 from db.models import Organization
-from resolvers import check, claim, terms, update
+from resolvers import check, claim, update
 from resolvers.check import Checked
-from resolvers.money import Money
-from resolvers.refusals import CustomerLimitReached, InvalidInput, Refusal, TooManyAttempts, UnknownCode
-from resolvers.tally import Refusals
-from schema.throttle import Attempts, Guard
+from resolvers.domain import params
+from resolvers.domain.money import Money
+from resolvers.domain.refusals import CustomerLimitReached, InvalidInput, Refusal, TooManyAttempts, UnknownCode
+from resolvers.refusal_counter import Refusals
+from schema.rate_limit import Attempts, Guard
 from tests import make
 from tests.make import NOW, claimed, order
+from tests.resolvers.claim.test_claim import BEN, unclaimable
 from tests.resolvers.refused import everything
-from tests.resolvers.test_claim import BEN, unclaimable
 
-ADA = terms.Person("ada@example.com")
+ADA = params.Person("ada@example.com")
 
 
 async def checked(organization: Organization, text: str = "HELLO-15", **more: Any) -> Checked:
@@ -33,7 +34,7 @@ def names(answer: Checked) -> list[str]:
 async def test_every_rule_that_says_no_is_named_in_order(organization: Organization) -> None:
     """A code that everything speaks against is refused by every rule, in the order in which a claim asks."""
     await unclaimable(organization)
-    said = {"customer": terms.Person(BEN), "order": order(total="1", currency="USD"), "location_number": 2}
+    said = {"customer": params.Person(BEN), "order": order(total="1", currency="USD"), "location_number": 2}
     before = await everything()
     answer = await checked(organization, "A1", **said)
     assert names(answer) == [
@@ -71,7 +72,7 @@ async def test_without_a_customer_it_is_what_holds_for_anybody(organization: Org
     await update.code(organization, "HELLO-15", update.CodeChange(reserved_for=ADA), NOW)
     assert names(await checked(organization)) == ["AlreadyClaimed"]
     assert names(await checked(organization, customer=None)) == []
-    assert names(await checked(organization, customer=terms.Person(BEN))) == ["ReservedForAnother"]
+    assert names(await checked(organization, customer=params.Person(BEN))) == ["ReservedForAnother"]
 
 
 async def test_a_claim_that_stands_on_the_order_is_answered_as_its_retry(organization: Organization) -> None:
@@ -79,13 +80,13 @@ async def test_a_claim_that_stands_on_the_order_is_answered_as_its_retry(organiz
     await make.code(organization)
     await claimed(organization, order=order("R-1"))
     assert names(await checked(organization, order=order("R-1"))) == []
-    mine = await checked(organization, order=order("R-1"), customer=terms.Person(BEN))
+    mine = await checked(organization, order=order("R-1"), customer=params.Person(BEN))
     assert names(mine) == ["IdempotencyMismatch"]
 
 
 async def test_a_moment_may_be_asked_about(organization: Organization) -> None:
     """Windows are compared with the moment that is given."""
-    await make.promotion(organization, "HELLO-15", window=terms.Window(starts_at=NOW + timedelta(days=1)))
+    await make.promotion(organization, "HELLO-15", window=params.Window(starts_at=NOW + timedelta(days=1)))
     assert names(await checked(organization)) == ["NotStarted"]
     assert names(await checked(organization, now=NOW + timedelta(days=1))) == []
 
@@ -124,15 +125,15 @@ async def test_guesses_by_checking_are_counted_too(organization: Organization) -
         {"order": order("R-1"), "email": BEN},
         {"order": order(total="1.001")},
         {"location_number": 9},
-        {"person": terms.Person("ada@example.com", "x" * 201)},
-        {"person": terms.Person("ada@example.com", None, "a\x00")},
+        {"person": params.Person("ada@example.com", "x" * 201)},
+        {"person": params.Person("ada@example.com", None, "a\x00")},
     ],
 )
 async def test_the_first_no_is_the_claims(organization: Organization, said: dict[str, Any]) -> None:
     """What is checked is answered first with what a claim is then refused by, nonsense included."""
     await make.code(organization, per_code=2)
     await claimed(organization, order=order("R-1"))
-    person = said.get("person", terms.Person(said.get("email", "ada@example.com")))
+    person = said.get("person", params.Person(said.get("email", "ada@example.com")))
     text, its_order, place = said.get("text", "HELLO-15"), said.get("order"), said.get("location_number")
     answer = await checked(organization, text, customer=person, order=its_order, location_number=place)
     try:

@@ -15,11 +15,13 @@ from tortoise.connection import get_connection
 from tortoise.models import Model
 
 import db
-from db import models, tables
+from db import models
 from db.models import JsonText, KeyKind, Organization
-from resolvers import address, admit, copy, delete, find, release, terms, verify
+from db.transfer import tables
+from resolvers import authenticate, copy, delete, find, release, signed_links, verify
 from resolvers.copy import Copied
-from resolvers.refusals import InvalidInput
+from resolvers.domain import params
+from resolvers.domain.refusals import InvalidInput
 from tests import make
 from tests.make import NOW, claimed, order
 from tests.postgres import Postgres
@@ -149,14 +151,14 @@ async def busy(url: str) -> tuple[str, int, int]:
     async with db.opened(url):
         organization = await make.organization("käse-🧀")
         key = await make.key(organization)
-        await make.promotion(organization, "HELLO-15", "Ünïcode", reference="spring", limits=terms.Limits(per_code=3))
-        gone = await make.promotion(organization, "GONE", reference="gone", limits=terms.Limits(per_code=3))
+        await make.promotion(organization, "HELLO-15", "Ünïcode", reference="spring", limits=params.Limits(per_code=3))
+        gone = await make.promotion(organization, "GONE", reference="gone", limits=params.Limits(per_code=3))
         await claimed(organization, order=order("R-1", "20.05"))
         released = await claimed(organization, email="ben@example.com", order=order("R-2", "9.99"))
         await release.claim(organization, released.claim.id, "Zurück", NOW)
         await claimed(organization, "Ünïcode", email="ben@example.com")
         last = await claimed(organization, "GONE", order=order("R-3", "1.00"))
-        await delete.promotion(organization, terms.PromotionRef(reference="gone"), dry_run=False)
+        await delete.promotion(organization, params.PromotionRef(reference="gone"), dry_run=False)
         return key, last.claim.id, gone.id
 
 
@@ -166,15 +168,15 @@ async def test_all_goes_on_in_the_copy(database_url: str, bare_url: str) -> None
     key, last_id, gone_id = await busy(database_url)
     async with db.opened(database_url):
         before = await find.code((await Organization.get()).id, "hello15")
-        page = address.of_code(await Organization.get(), before.id)
+        page = signed_links.of_code(await Organization.get(), before.id)
     done = await copied(database_url, bare_url)
     assert done.drifts == []
     async with db.opened(bare_url):
-        holder = await admit.holder(key)
+        holder = await authenticate.holder(key)
         assert holder is not None
-        organization = await admit.speaks_for(holder, None)
+        organization = await authenticate.speaks_for(holder, None)
         assert organization is not None
-        assert address.of_code(organization, (await find.code(organization.id, "hello15")).id) == page
+        assert signed_links.of_code(organization, (await find.code(organization.id, "hello15")).id) == page
         again = await claimed(organization, order=order("R-1", "20.05"))
         assert again.replayed
         fresh = await claimed(organization, email="cy@example.com", order=order("R-4", "5.00"))

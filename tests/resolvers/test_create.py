@@ -7,10 +7,18 @@ from typing import Any
 import pytest
 
 from db.models import Account, ApiKey, Code, Customer, DiscountKind, KeyKind, Organization, Promotion
-from resolvers import admit, create, delete, find, generate, terms
+from resolvers import authenticate, create, delete, find, generate
 from resolvers.create import NewPromotion
-from resolvers.money import Money
-from resolvers.refusals import CodeTaken, EmailTaken, IdempotencyMismatch, InvalidInput, ReferenceTaken, UnknownLocation
+from resolvers.domain import params
+from resolvers.domain.money import Money
+from resolvers.domain.refusals import (
+    CodeTaken,
+    EmailTaken,
+    IdempotencyMismatch,
+    InvalidInput,
+    ReferenceTaken,
+    UnknownLocation,
+)
 from tests import make
 from tests.make import NOW
 from tests.resolvers.refused import everything, refused
@@ -34,7 +42,7 @@ async def test_a_promotion_takes_the_documented_defaults(organization: Organizat
 
 async def test_a_promotions_codes_are_made_with_it(organization: Organization) -> None:
     """Texts that are given are codes as issued, each with the promotion's limit."""
-    promotion = await made(organization, replace(NEW, codes=(" HELLO-15 ", "bye"), limits=terms.Limits(per_code=4)))
+    promotion = await made(organization, replace(NEW, codes=(" HELLO-15 ", "bye"), limits=params.Limits(per_code=4)))
     kept = await Code.filter(promotion_id=promotion.id).order_by("id")
     assert [(code.text, code.text_key, code.allowed_claims) for code in kept] == [
         ("HELLO-15", "hello15", 4),
@@ -61,9 +69,9 @@ async def test_a_taken_text_makes_no_promotion(organization: Organization) -> No
         (replace(NEW, number=1), ("number",)),
         (replace(NEW, identifier="x" * 65), ("identifier",)),
         (replace(NEW, position=2**31), ("position",)),
-        (replace(NEW, window=terms.Window(NOW, NOW)), ("window", "ends_at")),
-        (replace(NEW, limits=terms.Limits(per_code=0)), ("limits", "per_code")),
-        (replace(NEW, discount=terms.Discount(minimum_order=Money(Decimal("0.001"), "EUR"))), ("discount", "minimum_order", "amount")),
+        (replace(NEW, window=params.Window(NOW, NOW)), ("window", "ends_at")),
+        (replace(NEW, limits=params.Limits(per_code=0)), ("limits", "per_code")),
+        (replace(NEW, discount=params.Discount(minimum_order=Money(Decimal("0.001"), "EUR"))), ("discount", "minimum_order", "amount")),
         (replace(NEW, metadata={"a": "x" * 20_001}), ("metadata",)),
         (replace(NEW, codes=("A", " - ")), ("codes",)),
         (replace(NEW, codes=tuple(f"C{n}" for n in range(1_001))), ("codes",)),
@@ -121,7 +129,7 @@ async def test_a_key_gives_back_the_same_promotion(organization: Organization) -
     assert await everything() == before
     async with refused(IdempotencyMismatch):
         await made(organization, replace(new, position=1), "K")
-    await delete.promotion(organization, terms.PromotionRef(id=first.id), dry_run=False)
+    await delete.promotion(organization, params.PromotionRef(id=first.id), dry_run=False)
     async with refused(IdempotencyMismatch):
         await made(organization, new, "K")
 
@@ -163,18 +171,18 @@ async def test_a_number_is_one_place_or_product(organization: Organization, thin
 
 async def test_a_customer_signs_up_once(organization: Organization) -> None:
     """A second sign-up with the address is EmailTaken, however it is written."""
-    first = await create.customer(organization, terms.Person("Ada@Example.com", "Ada"), {"a": 1}, NOW)
+    first = await create.customer(organization, params.Person("Ada@Example.com", "Ada"), {"a": 1}, NOW)
     async with refused(EmailTaken):
-        await create.customer(organization, terms.Person("ada@example.com", "Other"), {"a": 2}, NOW)
+        await create.customer(organization, params.Person("ada@example.com", "Other"), {"a": 2}, NOW)
     kept = await Customer.get(id=first.id)
     assert (kept.email, kept.first_name, kept.joined_at, kept.particulars) == ("Ada@example.com", "Ada", NOW, {"a": 1})
 
 
 async def test_somebody_only_spoken_of_may_sign_up(organization: Organization) -> None:
     """A reservation makes nobody a customer: the address is free, and the reservation theirs."""
-    making = generate.Making(reserved_for=terms.Person("ada@example.com"))
+    making = generate.Making(reserved_for=params.Person("ada@example.com"))
     [code] = (await generate.codes(organization, None, 1, generate.Format(), making, False, None, NOW)).codes
-    joined = await create.customer(organization, terms.Person("ada@example.com", "Ada"), {}, NOW)
+    joined = await create.customer(organization, params.Person("ada@example.com", "Ada"), {}, NOW)
     assert (joined.id, joined.joined_at, joined.first_name) == (code.reserved_for_id, NOW, "Ada")
 
 
@@ -236,7 +244,7 @@ async def test_a_key_is_told_once_and_kept_as_a_hash(organization: Organization)
     """Of a key only the hash and four letters are kept, and it is long."""
     value = await create.key(KeyKind.PUBLIC, organization.account_id, organization.id, None, NOW)
     kept = await ApiKey.get()
-    assert (kept.value_hash, kept.hint) == (admit.key_hash(value), value[-4:])
+    assert (kept.value_hash, kept.hint) == (authenticate.key_hash(value), value[-4:])
     assert (value[:3], len(value)) == ("pk_", 51)
     assert value not in str(await everything())
 

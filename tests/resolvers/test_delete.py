@@ -3,8 +3,9 @@
 import pytest
 
 from db.models import Account, Claim, Code, Customer, Delivery, Organization, Promotion, UsageStat
-from resolvers import create, delete, find, generate, release, send, terms, update, verify
-from resolvers.refusals import (
+from resolvers import create, delete, find, generate, release, send, update, verify
+from resolvers.domain import params
+from resolvers.domain.refusals import (
     InvalidInput,
     PromotionSpent,
     ReservedForAnother,
@@ -16,19 +17,19 @@ from tests import make
 from tests.make import NOW, claimed, order
 from tests.resolvers.refused import everything, refused
 
-SPRING = terms.PromotionRef(reference="spring")
+SPRING = params.PromotionRef(reference="spring")
 
 
 async def spring(organization: Organization, **limits: int | None) -> Promotion:
     """A promotion with a claimed, released and sent code A1 and a claimed code A2."""
-    limited = terms.Limits(**{"per_code": None, "per_customer_and_code": None, **limits})
+    limited = params.Limits(**{"per_code": None, "per_customer_and_code": None, **limits})
     made = await make.promotion(organization, "A1", "A2", reference="spring", limits=limited)
     await claimed(organization, "A1", order=order("R-1", "20"))
     await claimed(organization, "A1", "ben@example.com")
     gone = await claimed(organization, "A1")
     await release.claim(organization, gone.claim.id, "cancelled", NOW)
     await claimed(organization, "A2", order=order(total="1000", currency="JPY"))
-    await send.code(organization, "A1", [terms.Person("cleo@example.com")], None, False, False, None, NOW, True)
+    await send.code(organization, "A1", [params.Person("cleo@example.com")], None, False, False, None, NOW, True)
     return made
 
 
@@ -113,7 +114,7 @@ async def test_a_promotion_goes_with_its_codes_and_leaves_its_usage(organization
 async def test_the_default_promotion_stays(organization: Organization, dry_run: bool) -> None:
     """The organization's own promotion can't be deleted."""
     async with refused(InvalidInput) as no:
-        await delete.promotion(organization, terms.PromotionRef(reference="default"), dry_run)
+        await delete.promotion(organization, params.PromotionRef(reference="default"), dry_run)
     assert no.value.path == ("promotion",)
 
 
@@ -143,7 +144,7 @@ async def test_a_customer_with_claims_leaves_them_nameless(organization: Organiz
     assert await Claim.filter(customer_id=told.id).count() == 3
     assert (await Promotion.get(id=promotion.id)).claim_count == 3
     assert await verify.counters(organization) == []
-    again = await create.customer(organization, terms.Person("ada@example.com"), {}, NOW)
+    again = await create.customer(organization, params.Person("ada@example.com"), {}, NOW)
     assert again.id != told.id
     async with refused(UnknownCustomer):
         await delete.customer(organization, "nobody@example.com", NOW)
@@ -159,14 +160,14 @@ async def test_two_nameless_customers_are_two(organization: Organization) -> Non
 
 async def test_a_customer_without_claims_is_gone(organization: Organization) -> None:
     """Nothing refers to them, so no row stays."""
-    await create.customer(organization, terms.Person("ada@example.com", "Ada"), {"a": 1}, NOW)
+    await create.customer(organization, params.Person("ada@example.com", "Ada"), {"a": 1}, NOW)
     assert (await delete.customer(organization, "ada@example.com", NOW)).first_name == "Ada"
     assert await Customer.all().count() == 0
 
 
 async def test_somebody_only_spoken_of_can_not_be_deleted(organization: Organization) -> None:
     """A reservation makes no customer that an operator knows of."""
-    making = generate.Making(reserved_for=terms.Person("ada@example.com"))
+    making = generate.Making(reserved_for=params.Person("ada@example.com"))
     await generate.codes(organization, None, 1, generate.Format(), making, False, None, NOW)
     async with refused(UnknownCustomer):
         await delete.customer(organization, "ada@example.com", NOW)
@@ -175,8 +176,8 @@ async def test_somebody_only_spoken_of_can_not_be_deleted(organization: Organiza
 async def test_a_code_reserved_for_the_forgotten_is_nobodys(organization: Organization) -> None:
     """A reservation stays with the nameless row: nobody else gets the code by it."""
     await make.code(organization)
-    await create.customer(organization, terms.Person("ada@example.com"), {}, NOW)
-    change = update.CodeChange(reserved_for=terms.Person("ada@example.com"))
+    await create.customer(organization, params.Person("ada@example.com"), {}, NOW)
+    change = update.CodeChange(reserved_for=params.Person("ada@example.com"))
     await update.code(organization, "HELLO-15", change, NOW)
     await delete.customer(organization, "ada@example.com", NOW)
     assert (await find.code(organization.id, "HELLO-15")).reserved_for_id is not None

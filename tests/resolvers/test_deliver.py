@@ -11,8 +11,9 @@ import pytest
 
 import db
 from db.models import Delivery, DeliveryStatus, Organization
-from resolvers import deliver, send, terms
+from resolvers import deliver, send
 from resolvers.deliver import Fate, Outcome
+from resolvers.domain import params
 from tests import make
 from tests.make import NOW
 
@@ -21,7 +22,7 @@ SENT, PUT_OFF = Outcome(Fate.SENT), Outcome(Fate.PUT_OFF, "451 Later")
 
 
 async def queue(organization: Organization, number: int, now: datetime = NOW) -> None:
-    people = [terms.Person(f"c{n}@example.com") for n in range(number)]
+    people = [params.Person(f"c{n}@example.com") for n in range(number)]
     await send.code(organization, "HELLO-15", people, None, True, False, None, now)
 
 

@@ -8,20 +8,21 @@ from pathlib import Path
 import pytest
 
 from db.models import Claim, Code, Organization
-from resolvers import create, delete, export, generate, release, terms, update
-from resolvers.refusals import UnknownPromotion
-from resolvers.wording import Format
+from resolvers import create, delete, export, generate, release, update
+from resolvers.domain import params
+from resolvers.domain.code_format import Format
+from resolvers.domain.refusals import UnknownPromotion
 from tests import make
 from tests.make import NOW, claimed, order
 
-SPRING = terms.PromotionRef(reference="spring")
+SPRING = params.PromotionRef(reference="spring")
 
 
 async def spring(organization: Organization) -> None:
     """A promotion with two codes, of which one is claimed, and a reserved code in the default promotion."""
     await make.promotion(organization, "A1", "A2", reference="spring")
     await claimed(organization, "A1", order=order("R-1", "20"))
-    making = generate.Making(reserved_for=terms.Person("Ben@example.com"))
+    making = generate.Making(reserved_for=params.Person("Ben@example.com"))
     await generate.codes(organization, None, 1, Format(prefix="ben-"), making, False, None, NOW + timedelta(seconds=1))
 
 
@@ -62,7 +63,7 @@ async def test_no_export_crosses_organizations(organization: Organization) -> No
 
 async def test_every_claim_comes_with_what_it_refers_to(organization: Organization) -> None:
     """Claims come oldest first, released ones too, with code, promotion, customer and location."""
-    await make.promotion(organization, "A1", reference="spring", limits=terms.Limits(per_code=None))
+    await make.promotion(organization, "A1", reference="spring", limits=params.Limits(per_code=None))
     await create.location(organization, 7, "Zuid", False, NOW)
     await claimed(organization, "A1", location_number=7)
     second = await claimed(organization, "A1", "ben@example.com")
@@ -96,7 +97,7 @@ async def test_pages_join_without_a_gap(organization: Organization, monkeypatch:
     """However small its pages, an export has each row once, though all were made in one moment."""
     monkeypatch.setattr(export, "AT_A_TIME", 3)
     texts = [f"C-{number}" for number in range(10)]
-    await make.promotion(organization, *texts, limits=terms.Limits(per_code=None))
+    await make.promotion(organization, *texts, limits=params.Limits(per_code=None))
     for number in range(7):
         await claimed(organization, f"C-{number}")
     assert [row.code.text async for row in await export.codes(organization, None, NOW)] == texts

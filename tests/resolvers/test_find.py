@@ -10,7 +10,7 @@ from tortoise.transactions import in_transaction
 from db.models import Organization
 from db.queries import codes
 from resolvers import find
-from resolvers.refusals import UnknownCode
+from resolvers.domain.refusals import UnknownCode
 from tests import make
 
 

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from db.models import Code, Customer, Organization
-from resolvers import delete, draw, find, generate, terms
+from resolvers import delete, find, generate, random_codes
+from resolvers.domain import params
+from resolvers.domain.code_format import Format, Style, key
+from resolvers.domain.refusals import CodeSpaceTooSmall, IdempotencyMismatch, InvalidInput, UnknownPromotion
 from resolvers.generate import Generated, Making
-from resolvers.refusals import CodeSpaceTooSmall, IdempotencyMismatch, InvalidInput, UnknownPromotion
-from resolvers.wording import Format, Style, key
 from tests import make
 from tests.make import NOW
 from tests.resolvers.refused import everything, refused
@@ -28,7 +29,7 @@ async def made(
     amount: int,
     format: Format = SMALL,
     making: Making = Making(),  # noqa: B008 (it is frozen)
-    promotion: terms.PromotionRef | None = None,
+    promotion: params.PromotionRef | None = None,
     dry_run: bool = False,
     idempotency_key: str | None = None,
     now: Any = NOW,
@@ -38,8 +39,8 @@ async def made(
 
 async def test_generated_codes_are_the_promotions_and_the_default_ones_without(organization: Organization) -> None:
     """Codes belong to the promotion that was named, else to the organization's own, as that says."""
-    promotion = await make.promotion(organization, reference="spring", limits=terms.Limits(per_code=3))
-    answer = await made(organization, 2, promotion=terms.PromotionRef(reference="spring"))
+    promotion = await make.promotion(organization, reference="spring", limits=params.Limits(per_code=3))
+    answer = await made(organization, 2, promotion=params.PromotionRef(reference="spring"))
     assert (answer.count, answer.replayed, answer.dry_run) == (2, False, False)
     assert [(code.promotion_id, code.allowed_claims) for code in answer.codes] == [(promotion.id, 3)] * 2
     default = await find.promotion(organization.id, None)
@@ -50,9 +51,9 @@ async def test_generated_codes_are_the_promotions_and_the_default_ones_without(o
 async def test_generated_codes_are_as_they_were_asked_for(organization: Organization) -> None:
     """Window, limit, reservation, activation and metadata are each code's own."""
     making = Making(
-        terms.Window(starts_at=NOW, ends_at=NOW + timedelta(days=1)),
+        params.Window(starts_at=NOW, ends_at=NOW + timedelta(days=1)),
         None,
-        terms.Person("ada@example.com", "Ada"),
+        params.Person("ada@example.com", "Ada"),
         False,
         {"batch": "é"},
     )
@@ -97,7 +98,7 @@ async def test_a_space_that_is_too_small_says_so_in_numbers(organization: Organi
     """The refusal tells what the format holds, what of it is taken and what was asked; nothing was made."""
     await make.promotion(organization, "x0", "X–1", "OTHER")
     async with refused(CodeSpaceTooSmall) as no:
-        await made(organization, 9, making=Making(reserved_for=terms.Person("ada@example.com")))
+        await made(organization, 9, making=Making(reserved_for=params.Person("ada@example.com")))
     assert (no.value.capacity, no.value.taken, no.value.requested) == (10, 2, 9)
     assert await Customer.all().count() == 0
     assert (await made(organization, 8)).count == 8
@@ -140,7 +141,7 @@ async def test_an_amount_out_of_bounds_is_refused(organization: Organization, am
 @pytest.mark.parametrize("dry_run", [False, True])
 async def test_an_unknown_promotion_gets_no_codes(organization: Organization, dry_run: bool) -> None:
     """A reference or id of nothing is UnknownPromotion."""
-    for ref in (terms.PromotionRef(reference="nope"), terms.PromotionRef(id=99)):
+    for ref in (params.PromotionRef(reference="nope"), params.PromotionRef(id=99)):
         async with refused(UnknownPromotion):
             await made(organization, 1, promotion=ref, dry_run=dry_run)
 
@@ -148,9 +149,9 @@ async def test_an_unknown_promotion_gets_no_codes(organization: Organization, dr
 @pytest.mark.parametrize(
     ("path", "making"),
     [
-        (("window", "ends_at"), Making(terms.Window(starts_at=NOW, ends_at=NOW))),
+        (("window", "ends_at"), Making(params.Window(starts_at=NOW, ends_at=NOW))),
         (("allowed_claims",), Making(allowed_claims=0)),
-        (("reserved_for", "email"), Making(reserved_for=terms.Person("ada"))),
+        (("reserved_for", "email"), Making(reserved_for=params.Person("ada"))),
         (("metadata",), Making(metadata={"long": "x" * 20_001})),
     ],
 )
@@ -176,7 +177,7 @@ async def test_a_key_gives_back_the_same_codes(organization: Organization) -> No
 
 @pytest.mark.parametrize(
     "said",
-    [{"amount": 3}, {"format": LARGE}, {"making": Making(activated=False)}, {"promotion": terms.PromotionRef(id=1)}],
+    [{"amount": 3}, {"format": LARGE}, {"making": Making(activated=False)}, {"promotion": params.PromotionRef(id=1)}],
 )
 async def test_a_key_is_for_one_call(organization: Organization, said: dict[str, Any]) -> None:
     """A key that was used with other words is a mismatch."""
@@ -234,15 +235,15 @@ async def test_what_is_found_free_is_free(organization: Organization, pattern: s
     promotion = await find.promotion(organization.id, None)
     format, given = Format(Style.PATTERN, pattern), 0
     for wanted in (format.capacity // 2, format.capacity // 2 - 5, 4):
-        found = await draw.candidates(organization.id, wanted, format)
-        assert len(found) == len(set(found)) == min(wanted + draw.SPARE, format.capacity - given)
+        found = await random_codes.candidates(organization.id, wanted, format)
+        assert len(found) == len(set(found)) == min(wanted + random_codes.SPARE, format.capacity - given)
         made = await generate.insert(organization, promotion, format.texts(found[:wanted]), Making(), None, NOW)
         assert len(made) == wanted
         given += wanted
     async with refused(CodeSpaceTooSmall) as no:
-        await draw.candidates(organization.id, 2, format)
+        await random_codes.candidates(organization.id, 2, format)
     assert (no.value.capacity, no.value.taken, no.value.requested) == (format.capacity, format.capacity - 1, 2)
-    assert len(await draw.candidates(organization.id, 1, format)) == 1
+    assert len(await random_codes.candidates(organization.id, 1, format)) == 1
 
 
 ALL_AT_ONCE = """
@@ -250,7 +251,7 @@ import asyncio, resource, sys
 import db
 from db.models import Code
 from resolvers import generate
-from resolvers.wording import Format
+from resolvers.domain.code_format import Format
 from tests import make
 
 async def main():

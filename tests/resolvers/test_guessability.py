@@ -3,9 +3,10 @@
 import pytest
 
 from db.models import Organization
-from resolvers import delete, generate, guessability, terms, update
+from resolvers import delete, generate, guessability, update
+from resolvers.domain import params
+from resolvers.domain.code_format import Format, Style, key
 from resolvers.guessability import ASSUMED
-from resolvers.wording import Format, Style, key
 from tests import make
 from tests.make import NOW
 
@@ -75,7 +76,7 @@ async def test_what_nobody_or_only_one_may_claim_is_no_risk(organization: Organi
     await update.code(organization, second, update.CodeChange(is_enabled=False), NOW)
     await delete.code(organization, third, dry_run=False)
     await generated(organization, 5, numeric, activated=False)
-    await generated(organization, 5, numeric, reserved_for=terms.Person("ada@example.com"))
+    await generated(organization, 5, numeric, reserved_for=params.Person("ada@example.com"))
     assert (await guessability.count(organization.id, NOW)).at_risk == 7
 
 

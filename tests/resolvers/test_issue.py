@@ -6,14 +6,22 @@ from typing import Any
 import pytest
 
 from db.models import Code, Organization
-from resolvers import delete, issue, terms, update
-from resolvers.refusals import Disabled, Ended, IdempotencyMismatch, InvalidInput, PromotionSpent, UnknownPromotion
+from resolvers import delete, issue, update
+from resolvers.domain import params
+from resolvers.domain.refusals import (
+    Disabled,
+    Ended,
+    IdempotencyMismatch,
+    InvalidInput,
+    PromotionSpent,
+    UnknownPromotion,
+)
 from tests import make
 from tests.make import NOW, claimed
 from tests.resolvers.refused import everything, refused
 
-SPRING = terms.PromotionRef(reference="spring")
-ADA = terms.Person("ada@example.com", "Ada")
+SPRING = params.PromotionRef(reference="spring")
+ADA = params.Person("ada@example.com", "Ada")
 DAY = timedelta(days=1)
 
 
@@ -33,7 +41,7 @@ async def issued(organization: Organization, **more: Any) -> Code:
 
 async def test_an_issued_code_is_made_and_activated(organization: Organization) -> None:
     """The code is new, the promotion's, the person's, and can be claimed by them at once."""
-    promotion = await make.promotion(organization, reference="spring", limits=terms.Limits(code_lifetime_days=2))
+    promotion = await make.promotion(organization, reference="spring", limits=params.Limits(code_lifetime_days=2))
     code = await issued(organization)
     kept = await Code.get(id=code.id)
     assert (kept.promotion_id, kept.activated_at, kept.ends_at) == (promotion.id, NOW, make.life(2))
@@ -59,10 +67,10 @@ async def test_a_key_gives_back_the_same_code(organization: Organization) -> Non
     ("change", "refusal"),
     [
         (update.PromotionChange(is_enabled=False), Disabled),
-        (update.PromotionChange(window=terms.Window(ends_at=NOW)), Ended),
-        (update.PromotionChange(limits=terms.Limits(per_promotion=1)), PromotionSpent),
+        (update.PromotionChange(window=params.Window(ends_at=NOW)), Ended),
+        (update.PromotionChange(limits=params.Limits(per_promotion=1)), PromotionSpent),
         (
-            update.PromotionChange(limits=terms.Limits(per_promotion=1), window=terms.Window(starts_at=NOW + DAY)),
+            update.PromotionChange(limits=params.Limits(per_promotion=1), window=params.Window(starts_at=NOW + DAY)),
             PromotionSpent,
         ),
     ],
@@ -81,7 +89,7 @@ async def test_a_promotion_that_is_off_over_or_spent_issues_nothing(
 
 async def test_a_promotion_that_starts_later_issues_now(organization: Organization) -> None:
     """Codes may be given out before they are good."""
-    await make.promotion(organization, reference="spring", window=terms.Window(starts_at=NOW + DAY))
+    await make.promotion(organization, reference="spring", window=params.Window(starts_at=NOW + DAY))
     assert (await issued(organization)).activated_at == NOW
 
 
@@ -89,12 +97,12 @@ async def test_what_does_not_fit_issues_nothing(organization: Organization) -> N
     """An unknown promotion, location or product and an impossible address leave no code behind."""
     await make.promotion(organization, reference="spring")
     async with refused(UnknownPromotion):
-        await issued(organization, ref=terms.PromotionRef(reference="nope"))
+        await issued(organization, ref=params.PromotionRef(reference="nope"))
     for said, path in (
         ({"location_number": 9}, ("location_number",)),
         ({"product_number": 9}, ("product_number",)),
-        ({"customer": terms.Person("ada")}, ("customer", "email")),
-        ({"customer": terms.Person("ada@example.com", "x" * 201)}, ("customer", "first_name")),
+        ({"customer": params.Person("ada")}, ("customer", "email")),
+        ({"customer": params.Person("ada@example.com", "x" * 201)}, ("customer", "first_name")),
     ):
         async with refused(InvalidInput) as no:
             await issued(organization, **said)

@@ -19,24 +19,23 @@ import db
 from db.models import Code, DiscountKind, Promotion
 from resolvers import (
     activate,
-    buckets,
     check,
     claim,
     create,
     delete,
     generate,
     issue,
-    measure,
     release,
     send,
-    terms,
     update,
+    usage_report,
     verify,
 )
-from resolvers.money import Money
-from resolvers.refusals import Refusal
-from resolvers.tally import Refusals
-from resolvers.wording import Format, Style
+from resolvers.domain import params, usage_buckets
+from resolvers.domain.code_format import Format, Style
+from resolvers.domain.money import Money
+from resolvers.domain.refusals import Refusal
+from resolvers.refusal_counter import Refusals
 from tests import make
 
 HOUR = timedelta(hours=1)
@@ -216,16 +215,18 @@ class Machine(RuleBasedStateMachine):
         except Refusal as refusal:
             return type(refusal).__name__, refusal
 
-    def window(self, starts: int | None, ends: int | None) -> tuple[terms.Window, datetime | None, datetime | None]:
+    def window(self, starts: int | None, ends: int | None) -> tuple[params.Window, datetime | None, datetime | None]:
         starts_at = None if starts is None else self.model.now + starts * HOUR
         ends_at = None if ends is None else self.model.now + ends * HOUR
-        return terms.Window(starts_at=starts_at, ends_at=ends_at), starts_at, ends_at
+        return params.Window(starts_at=starts_at, ends_at=ends_at), starts_at, ends_at
 
     def teardown(self) -> None:
         try:
             assert self.run(verify.counters(self.organization)) == []
             rows = self.run(
-                measure.organization_usage(self.organization, measure.Asked(), False, self.model.now + HOUR / 60)
+                usage_report.organization_usage(
+                    self.organization, usage_report.Asked(), False, self.model.now + HOUR / 60
+                )
             )
             assert sum(row.share.claims for row in rows) == self.model.counted
         finally:
@@ -273,13 +274,13 @@ class Machine(RuleBasedStateMachine):
         new = create.NewPromotion(
             "A promotion",
             reference,
-            discount=terms.Discount(
+            discount=params.Discount(
                 DiscountKind.PERCENTAGE,
                 Decimal(15),
                 minimum_order=None if minimum is None else Money(Decimal(minimum), "EUR"),
             ),
             window=window,
-            limits=terms.Limits(**dict(zip(names, limit, strict=True))),
+            limits=params.Limits(**dict(zip(names, limit, strict=True))),
             location_numbers=(1,) if linked else (),
             codes=tuple(said),
         )
@@ -309,14 +310,14 @@ class Machine(RuleBasedStateMachine):
         self, reference: str, amount: int, activated: bool, allowed: Any, email: str | None, dry_run: bool
     ) -> None:
         making = generate.Making(
-            allowed_claims=terms.ABSENT if isinstance(allowed, str) else allowed,
-            reserved_for=terms.Person(email) if email else None,
+            allowed_claims=params.ABSENT if isinstance(allowed, str) else allowed,
+            reserved_for=params.Person(email) if email else None,
             activated=activated,
         )
         what, made = self.told(
             generate.codes(
                 self.organization,
-                terms.PromotionRef(reference=reference),
+                params.PromotionRef(reference=reference),
                 amount,
                 SPACE,
                 making,
@@ -354,7 +355,7 @@ class Machine(RuleBasedStateMachine):
         place: int | None,
     ) -> None:
         money = Money(Decimal(total), currency) if total else None
-        person, said = terms.Person(email), terms.Order(order, money)
+        person, said = params.Person(email), params.Order(order, money)
         expected = self.model.claim(text, email, order, total, currency, place)
         checked = self.run(check.code(self.organization, text, person, said, place, None, self.model.now))
         noes = [type(refusal).__name__ for refusal in checked.refusals]
@@ -386,8 +387,8 @@ class Machine(RuleBasedStateMachine):
                 claim.code(
                     self.organization,
                     text,
-                    terms.Person(email),
-                    terms.Order(order, Money(Decimal(20), "EUR")),
+                    params.Person(email),
+                    params.Order(order, Money(Decimal(20), "EUR")),
                     None,
                     None,
                     None,
@@ -437,21 +438,21 @@ class Machine(RuleBasedStateMachine):
     @rule(
         text=texts,
         new_text=st.none() | texts,
-        enabled=st.sampled_from([terms.ABSENT, True, True, False]),
-        allowed=st.sampled_from([terms.ABSENT, None, 1, 3]),
-        email=st.sampled_from([terms.ABSENT, None, *EMAILS]),
+        enabled=st.sampled_from([params.ABSENT, True, True, False]),
+        allowed=st.sampled_from([params.ABSENT, None, 1, 3]),
+        email=st.sampled_from([params.ABSENT, None, *EMAILS]),
         window=st.none() | st.tuples(offsets, offsets),
     )
     def update_code(
         self, text: str, new_text: str | None, enabled: Any, allowed: Any, email: Any, window: tuple[Any, Any] | None
     ) -> None:
-        said, starts_at, ends_at = self.window(*window) if window else (terms.Window(), None, None)
+        said, starts_at, ends_at = self.window(*window) if window else (params.Window(), None, None)
         change = update.CodeChange(
-            new_text=new_text or terms.ABSENT,
+            new_text=new_text or params.ABSENT,
             is_enabled=enabled,
             window=said,
             allowed_claims=allowed,
-            reserved_for=terms.Person(email) if isinstance(email, str) else email,
+            reserved_for=params.Person(email) if isinstance(email, str) else email,
         )
         what, _ = self.told(update.code(self.organization, text, change, self.model.now))
         code = self.model.codes.get(key(text))
@@ -463,18 +464,18 @@ class Machine(RuleBasedStateMachine):
             assert what == "CodeTaken"
         else:
             assert what == "done"
-            code.enabled = terms.said(enabled, code.enabled)
-            code.allowed = terms.said(allowed, code.allowed)
+            code.enabled = params.said(enabled, code.enabled)
+            code.allowed = params.said(allowed, code.allowed)
             if window:
                 code.starts, code.ends = starts_at, ends_at
-            if not isinstance(email, terms.Absent):
+            if not isinstance(email, params.Absent):
                 code.reserved = self.model.person(email, joins=False) if email else None
             if new_text:
                 self.model.codes[key(new_text)] = self.model.codes.pop(key(text))
 
     @rule(
         reference=references,
-        enabled=st.sampled_from([terms.ABSENT, True, True, False]),
+        enabled=st.sampled_from([params.ABSENT, True, True, False]),
         changed=st.dictionaries(
             st.sampled_from(["per_promotion", "per_code", "per_customer", "per_customer_and_code"]), limits
         ),
@@ -484,11 +485,11 @@ class Machine(RuleBasedStateMachine):
     def update_promotion(
         self, reference: str, enabled: Any, changed: dict[str, Any], window: tuple[Any, Any] | None, stale: int | None
     ) -> None:
-        said, starts_at, ends_at = self.window(*window) if window else (terms.Window(), None, None)
-        change = update.PromotionChange(is_enabled=enabled, window=said, limits=terms.Limits(**changed))
+        said, starts_at, ends_at = self.window(*window) if window else (params.Window(), None, None)
+        change = update.PromotionChange(is_enabled=enabled, window=said, limits=params.Limits(**changed))
         found = self.model.rules.get(reference)
         version = None if stale is None or found is None else found.version - stale
-        ref = terms.PromotionRef(reference=reference)
+        ref = params.PromotionRef(reference=reference)
         what, _ = self.told(update.promotion(self.organization, ref, version, change, self.model.now))
         if found is None:
             assert what == "UnknownPromotion"
@@ -499,7 +500,7 @@ class Machine(RuleBasedStateMachine):
         else:
             assert what == "done"
             found.version += 1
-            found.enabled = terms.said(enabled, found.enabled)
+            found.enabled = params.said(enabled, found.enabled)
             for name, value in changed.items():
                 setattr(found, name, value)
             if window:
@@ -510,13 +511,13 @@ class Machine(RuleBasedStateMachine):
         code.reserved = self.model.person(email, joins=True)
         zone = self.organization.time_zone
         last_day = self.model.now.astimezone(ZoneInfo(zone)).date() + timedelta(days=91)
-        over = buckets.start_of_day(last_day + timedelta(days=1), zone)
+        over = usage_buckets.start_of_day(last_day + timedelta(days=1), zone)
         code.ends = over if code.ends is None else min(over, code.ends)
 
     @rule(text=texts, email=emails)
     def activate(self, text: str, email: str) -> None:
         what, _ = self.told(
-            activate.code(self.organization, text, None, terms.Person(email), None, None, False, self.model.now)
+            activate.code(self.organization, text, None, params.Person(email), None, None, False, self.model.now)
         )
         code = self.model.codes.get(key(text))
         if code is None:
@@ -537,10 +538,10 @@ class Machine(RuleBasedStateMachine):
 
     @rule(reference=references, email=emails)
     def issue(self, reference: str, email: str) -> None:
-        ref = terms.PromotionRef(reference=reference)
+        ref = params.PromotionRef(reference=reference)
         found = self.model.rules.get(reference)
         what, made = self.told(
-            issue.code(self.organization, ref, terms.Person(email), None, None, False, None, self.model.now)
+            issue.code(self.organization, ref, params.Person(email), None, None, False, None, self.model.now)
         )
         if found is None:
             assert what == "UnknownPromotion"
@@ -557,7 +558,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(text=texts, recipients=st.lists(emails, min_size=1, max_size=3))
     def send(self, text: str, recipients: list[str]) -> None:
-        people = [terms.Person(email) for email in recipients]
+        people = [params.Person(email) for email in recipients]
         what, sent = self.told(
             send.code(self.organization, text, people, None, False, False, None, self.model.now, True)
         )
@@ -585,7 +586,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(reference=references, dry_run=st.booleans())
     def delete_promotion(self, reference: str, dry_run: bool) -> None:
-        ref = terms.PromotionRef(reference=reference)
+        ref = params.PromotionRef(reference=reference)
         what, deleted = self.told(delete.promotion(self.organization, ref, dry_run))
         found = self.model.rules.get(reference)
         if found is None:

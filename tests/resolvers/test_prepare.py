@@ -4,18 +4,19 @@ import pytest
 
 from db.models import Organization
 from db.queries import codes
-from resolvers import find, wording
-from resolvers.wording import Format, Style
+from resolvers import find
+from resolvers.domain import code_format
+from resolvers.domain.code_format import Format, Style
 
 
 @pytest.mark.case("A13")
 async def test_tables_are_ready_before_the_first_request(organization: Organization) -> None:
     """The words of every style are joined, and which codes clash is known, before anybody asks."""
-    wording._joined.cache_clear()
+    code_format._joined.cache_clear()
     codes.forget_clashes()
     await find.prepare()
-    made = wording._joined.cache_info().misses
+    made = code_format._joined.cache_info().misses
     for style in (Style.CREATIVE, Style.ALPHANUMERIC, Style.NUMERIC):
         assert Format(style).texts([1])
-    assert wording._joined.cache_info().misses == made
+    assert code_format._joined.cache_info().misses == made
     assert codes._clashing == frozenset()

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from db.models import Claim, Code, Customer, Delivery, Organization, Promotion, UsageStat
-from resolvers import find, generate, terms, verify
-from resolvers.race import Call
-from resolvers.wording import Format, Style
-from schema import racers
+from resolvers import find, generate, verify
+from resolvers.domain import params
+from resolvers.domain.code_format import Format, Style
+from resolvers.selftest.driver import Call
+from schema.cli import selftest_workers
 from tests import make
 from tests.make import NOW, claimed
 
@@ -23,7 +24,7 @@ class Race:
 
     async def run(self, *calls: list[Call], lanes: int = 1) -> list[list[Any]]:
         """What every call was answered: what happened, and with what."""
-        async with asyncio.timeout(100), racers.running(self.url, len(calls)) as running:
+        async with asyncio.timeout(100), selftest_workers.running(self.url, len(calls)) as running:
             answers = await running.race("demo", calls, lanes, lambda: None, NOW)
         return [[what, told] for _, what, told in answers]
 
@@ -63,7 +64,7 @@ async def test_a_codes_limit_holds_over_processes(organization: Organization, ra
 async def test_a_promotions_limit_holds_over_its_codes(organization: Organization, race: Race) -> None:
     """A promotion's 50 places are claimed 50 times, however many codes and processes are raced."""
     texts = [f"CODE-{number}" for number in range(120)]
-    promotion = await make.promotion(organization, *texts, limits=terms.Limits(per_promotion=50))
+    promotion = await make.promotion(organization, *texts, limits=params.Limits(per_promotion=50))
     answers = await race.run(
         *([["claim_code", text, f"{text}@example.com"] for text in texts[first::4]] for first in range(4)), lanes=3
     )
@@ -74,7 +75,7 @@ async def test_a_promotions_limit_holds_over_its_codes(organization: Organizatio
 async def test_a_customers_limit_holds_over_many_codes(organization: Organization, race: Race) -> None:
     """One customer, unknown before, who races for 120 codes of a promotion gets the five a customer may have."""
     texts = [f"CODE-{number}" for number in range(120)]
-    promotion = await make.promotion(organization, *texts, limits=terms.Limits(per_customer=5))
+    promotion = await make.promotion(organization, *texts, limits=params.Limits(per_customer=5))
     answers = await race.run(
         *([["claim_code", text, "ada@example.com"] for text in texts[first::4]] for first in range(4)), lanes=3
     )

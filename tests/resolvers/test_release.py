@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from db.models import Claim, Code, Organization, Promotion, UsageStat
-from resolvers import release, terms, verify
-from resolvers.refusals import FullyClaimed, InvalidInput
+from resolvers import release, verify
+from resolvers.domain import params
+from resolvers.domain.refusals import FullyClaimed, InvalidInput
 from tests import make
 from tests.make import NOW, claimed, order
 from tests.resolvers.refused import everything, refused
@@ -75,7 +76,7 @@ async def test_a_reason_must_be_said(organization: Organization, reason: str) ->
 
 async def test_a_released_place_counts_for_the_customer_again(organization: Organization) -> None:
     """The customer's limits count standing claims only."""
-    await make.promotion(organization, "A1", "A2", limits=terms.Limits(per_customer=1))
+    await make.promotion(organization, "A1", "A2", limits=params.Limits(per_customer=1))
     first = await claimed(organization, "A1")
     await release.claim(organization, first.claim.id, "cancelled", NOW)
     assert (await claimed(organization, "A2")).replayed is False

@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from db.models import Delivery, DeliveryStatus, Organization
-from resolvers import retry, send, terms
+from resolvers import retry, send
+from resolvers.domain import params
 from tests import make
 from tests.make import NOW
 
@@ -11,7 +12,7 @@ LATER = NOW + timedelta(days=3)
 
 
 async def queued(organization: Organization, *recipients: str) -> None:
-    people = [terms.Person(recipient) for recipient in recipients]
+    people = [params.Person(recipient) for recipient in recipients]
     await send.code(organization, "HELLO-15", people, None, True, False, None, NOW)
 
 

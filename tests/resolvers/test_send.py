@@ -6,17 +6,18 @@ from typing import Any
 import pytest
 
 from db.models import Delivery, DeliveryStatus, Organization
-from resolvers import delete, send, terms
-from resolvers.refusals import IdempotencyMismatch, InvalidInput, UnknownCode
+from resolvers import delete, send
+from resolvers.domain import params
+from resolvers.domain.refusals import IdempotencyMismatch, InvalidInput, UnknownCode
 from resolvers.send import Sent
 from tests import make
 from tests.make import NOW
 from tests.resolvers.refused import everything, refused
 
-ADA, BEN = terms.Person("ada@example.com", "Ada"), terms.Person("ben@example.com")
+ADA, BEN = params.Person("ada@example.com", "Ada"), params.Person("ben@example.com")
 
 
-async def sent(organization: Organization, *people: terms.Person, **more: Any) -> Sent:
+async def sent(organization: Organization, *people: params.Person, **more: Any) -> Sent:
     said = {"message": None, "resend": False, "dry_run": False, "idempotency_key": None, "now": NOW, **more}
     return await send.code(
         organization, more.pop("text", "HELLO-15"), people, **{k: said[k] for k in said if k != "text"}
@@ -31,7 +32,7 @@ def told(answer: Sent) -> tuple[list[str], int, int, int]:
 async def test_each_recipient_gets_one_letter(organization: Organization) -> None:
     """A letter is queued for each, with names and message; an address named twice counts once."""
     code = await make.code(organization)
-    answer = await sent(organization, ADA, BEN, terms.Person("ADA@Example.com"), message=" For you ")
+    answer = await sent(organization, ADA, BEN, params.Person("ADA@Example.com"), message=" For you ")
     assert told(answer) == (["ada@example.com", "ben@example.com"], 2, 2, 0)
     rows = await Delivery.all().order_by("id")
     assert [(row.recipient, row.first_name, row.message) for row in rows] == [
@@ -47,7 +48,7 @@ async def test_nobody_is_written_to_twice(organization: Organization) -> None:
     """Who has the letter, or is about to, is told of as already sent."""
     await make.code(organization)
     await sent(organization, ADA)
-    assert told(await sent(organization, terms.Person("ADA@example.com"), BEN)) == (["ben@example.com"], 2, 1, 1)
+    assert told(await sent(organization, params.Person("ADA@example.com"), BEN)) == (["ben@example.com"], 2, 1, 1)
     before = await everything()
     assert told(await sent(organization, ADA, BEN)) == ([], 2, 0, 2)
     assert await everything() == before
@@ -110,11 +111,11 @@ async def test_a_key_gives_back_the_same_letters(organization: Organization) -> 
 async def test_what_can_not_be_sent_is_refused(organization: Organization) -> None:
     """No recipient, too many, an impossible address or an endless message queue nothing."""
     await make.code(organization)
-    crowd = [terms.Person(f"c{number}@example.com") for number in range(10_001)]
+    crowd = [params.Person(f"c{number}@example.com") for number in range(10_001)]
     for people, said, path in (
         ([], {}, ("recipients",)),
         (crowd, {}, ("recipients",)),
-        ([ADA, terms.Person("ben")], {}, ("recipients", "1", "email")),
+        ([ADA, params.Person("ben")], {}, ("recipients", "1", "email")),
         ([ADA], {"message": "x" * 10_001}, ("message",)),
     ):
         for dry_run in (False, True):
@@ -129,6 +130,6 @@ async def test_what_can_not_be_sent_is_refused(organization: Organization) -> No
 async def test_ten_thousand_are_written_to_in_one_call(organization: Organization) -> None:
     """As many recipients as are allowed get their letters at once."""
     await make.code(organization)
-    crowd = [terms.Person(f"c{number}@example.com") for number in range(10_000)]
+    crowd = [params.Person(f"c{number}@example.com") for number in range(10_000)]
     answer = await sent(organization, *crowd)
     assert (len(answer.deliveries), answer.queued, await Delivery.all().count()) == (10_000, 10_000, 10_000)

@@ -3,17 +3,18 @@
 from datetime import timedelta
 
 from db.models import Delivery, Organization, Suppression
-from resolvers import address, find, send, suppress, terms
-from resolvers.refusals import InvalidInput
+from resolvers import find, send, signed_links, suppress
+from resolvers.domain import params
+from resolvers.domain.refusals import InvalidInput
 from resolvers.send import Sent
 from tests import make
 from tests.make import NOW
 from tests.resolvers.refused import everything, refused
 
-ADA, BEN = terms.Person("Ada@example.com"), terms.Person("ben@example.com")
+ADA, BEN = params.Person("Ada@example.com"), params.Person("ben@example.com")
 
 
-async def sent(organization: Organization, *people: terms.Person, key: str | None = None, **more: bool) -> Sent:
+async def sent(organization: Organization, *people: params.Person, key: str | None = None, **more: bool) -> Sent:
     said = {"resend": False, "dry_run": False, **more}
     return await send.code(organization, "HELLO-15", people, None, idempotency_key=key, now=NOW, **said)
 
@@ -58,13 +59,15 @@ async def test_what_is_no_address_is_refused(organization: Organization) -> None
 
 async def test_the_address_in_a_letter_can_not_be_made_up(organization: Organization) -> None:
     """It leads to its recipient and organization; changed in any place, or for somebody else, to nobody."""
-    written = address.of_recipient(organization, "ёлка@example.com")
+    written = signed_links.of_recipient(organization, "ёлка@example.com")
     assert await find.recipient_at(written) == (organization, "ёлка@example.com")
     for place in range(len(written)):
         changed = written[:place] + ("A" if written[place] != "A" else "B") + written[place + 1 :]
         assert await find.recipient_at(changed) is None
     other = await make.organization("other", account=2)
-    assert address.of_recipient(other, "ada@example.com") != address.of_recipient(organization, "ada@example.com")
+    assert signed_links.of_recipient(other, "ada@example.com") != signed_links.of_recipient(
+        organization, "ada@example.com"
+    )
     code = await make.code(organization)
     for nonsense in (
         "",
@@ -74,6 +77,6 @@ async def test_the_address_in_a_letter_can_not_be_made_up(organization: Organiza
         "ё" * 40,
         "A" * 40,
         "A" * 3000,
-        address.of_code(organization, code.id),
+        signed_links.of_code(organization, code.id),
     ):
         assert await find.recipient_at(nonsense) is None

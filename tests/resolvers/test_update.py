@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from db.models import Code, DiscountKind, Organization, Promotion
-from resolvers import create, find, terms, update, verify
-from resolvers.money import Money
-from resolvers.refusals import (
+from resolvers import create, find, update, verify
+from resolvers.domain import params
+from resolvers.domain.money import Money
+from resolvers.domain.refusals import (
     CodeTaken,
     InvalidInput,
     ReferenceTaken,
@@ -24,7 +25,7 @@ from tests.make import NOW, claimed, order
 from tests.resolvers.refused import refused
 
 LATER = NOW + timedelta(days=1)
-SPRING = terms.PromotionRef(reference="spring")
+SPRING = params.PromotionRef(reference="spring")
 EUR = "EUR"
 
 
@@ -36,14 +37,14 @@ async def spring(organization: Organization, *codes: str) -> Promotion:
         *codes,
         reference="spring",
         position=3,
-        discount=terms.Discount(
+        discount=params.Discount(
             DiscountKind.PERCENTAGE,
             Decimal("12.5"),
             minimum_order=Money(Decimal(10), EUR),
             maximum_discount=Money(Decimal(5), EUR),
         ),
-        window=terms.Window(NOW, LATER),
-        limits=terms.Limits(9, 8, 7, 6, 5),
+        window=params.Window(NOW, LATER),
+        limits=params.Limits(9, 8, 7, 6, 5),
         location_numbers=(1,),
         metadata={"a": 1},
     )
@@ -81,19 +82,19 @@ async def test_a_change_of_nothing_changes_nothing_but_the_version(organization:
         (PromotionChange(name=" Summer "), {"name": "Summer"}),
         (PromotionChange(is_enabled=False), {"is_enabled": False}),
         (PromotionChange(position=-4), {"position": -4}),
-        (PromotionChange(discount=terms.Discount(value=Decimal("0.0001"))), {"discount_value": 1}),
-        (PromotionChange(discount=terms.Discount(minimum_order=None)), {"minimum_order": None}),
-        (PromotionChange(discount=terms.Discount(maximum_discount=None)), {"maximum_discount": None}),
-        (PromotionChange(window=terms.Window(starts_at=None)), {"starts_at": None}),
-        (PromotionChange(window=terms.Window(ends_at=None)), {"ends_at": None}),
+        (PromotionChange(discount=params.Discount(value=Decimal("0.0001"))), {"discount_value": 1}),
+        (PromotionChange(discount=params.Discount(minimum_order=None)), {"minimum_order": None}),
+        (PromotionChange(discount=params.Discount(maximum_discount=None)), {"maximum_discount": None}),
+        (PromotionChange(window=params.Window(starts_at=None)), {"starts_at": None}),
+        (PromotionChange(window=params.Window(ends_at=None)), {"ends_at": None}),
         (
-            PromotionChange(window=terms.Window(ends_on=date(2026, 12, 24))),
+            PromotionChange(window=params.Window(ends_on=date(2026, 12, 24))),
             {"ends_at": datetime(2026, 12, 24, 23, 0, tzinfo=UTC)},
         ),
-        (PromotionChange(limits=terms.Limits(per_promotion=None)), {"per_promotion": None}),
-        (PromotionChange(limits=terms.Limits(per_code=1, per_customer=None)), {"per_code": 1, "per_customer": None}),
-        (PromotionChange(limits=terms.Limits(per_customer_and_code=None)), {"per_customer_and_code": None}),
-        (PromotionChange(limits=terms.Limits(code_lifetime_days=None)), {"code_lifetime_days": None}),
+        (PromotionChange(limits=params.Limits(per_promotion=None)), {"per_promotion": None}),
+        (PromotionChange(limits=params.Limits(per_code=1, per_customer=None)), {"per_code": 1, "per_customer": None}),
+        (PromotionChange(limits=params.Limits(per_customer_and_code=None)), {"per_customer_and_code": None}),
+        (PromotionChange(limits=params.Limits(code_lifetime_days=None)), {"code_lifetime_days": None}),
         (PromotionChange(metadata={"b": "é"}), {"metadata": {"b": "é"}}),
         (PromotionChange(metadata=None), {"metadata": {}}),
     ],
@@ -137,15 +138,15 @@ async def test_a_version_seen_before_is_a_conflict(organization: Organization) -
     [
         (("name",), PromotionChange(name=None)),
         (("name",), PromotionChange(name=" ")),
-        (("discount", "value"), PromotionChange(discount=terms.Discount(value=None))),
+        (("discount", "value"), PromotionChange(discount=params.Discount(value=None))),
         (("reference",), PromotionChange(reference=None)),
-        (("window", "ends_at"), PromotionChange(window=terms.Window(ends_at=NOW))),
-        (("window", "ends_at"), PromotionChange(window=terms.Window(starts_at=LATER))),
-        (("window", "ends_on"), PromotionChange(window=terms.Window(ends_on=date(2026, 1, 1)))),
-        (("discount", "value"), PromotionChange(discount=terms.Discount(value=Decimal(101)))),
-        (("discount", "minimum_order", "amount"), PromotionChange(discount=terms.Discount(minimum_order=Money(Decimal("0.001"), EUR)))),
-        (("discount", "currency"), PromotionChange(discount=terms.Discount(minimum_order=Money(Decimal(1), "USD")))),
-        (("limits", "per_code"), PromotionChange(limits=terms.Limits(per_code=0))),
+        (("window", "ends_at"), PromotionChange(window=params.Window(ends_at=NOW))),
+        (("window", "ends_at"), PromotionChange(window=params.Window(starts_at=LATER))),
+        (("window", "ends_on"), PromotionChange(window=params.Window(ends_on=date(2026, 1, 1)))),
+        (("discount", "value"), PromotionChange(discount=params.Discount(value=Decimal(101)))),
+        (("discount", "minimum_order", "amount"), PromotionChange(discount=params.Discount(minimum_order=Money(Decimal("0.001"), EUR)))),
+        (("discount", "currency"), PromotionChange(discount=params.Discount(minimum_order=Money(Decimal(1), "USD")))),
+        (("limits", "per_code"), PromotionChange(limits=params.Limits(per_code=0))),
         (("metadata",), PromotionChange(metadata={"long": "x" * 20_001})),
     ],
 )  # fmt: skip
@@ -164,7 +165,7 @@ async def test_amounts_never_lose_their_currency(organization: Organization) -> 
     await spring(organization)
     async with refused(InvalidInput) as no:
         await update.promotion(
-            organization, SPRING, None, PromotionChange(discount=terms.Discount(currency=None)), LATER
+            organization, SPRING, None, PromotionChange(discount=params.Discount(currency=None)), LATER
         )
     assert no.value.path == ("discount", "currency")
 
@@ -172,7 +173,7 @@ async def test_amounts_never_lose_their_currency(organization: Organization) -> 
 async def test_a_promotion_moves_to_another_currency_with_all_its_amounts(organization: Organization) -> None:
     """Saying every amount anew, or clearing it, moves a promotion to another currency in one change."""
     await spring(organization)
-    discount = terms.Discount(currency="USD", minimum_order=Money(Decimal(20), "USD"), maximum_discount=None)
+    discount = params.Discount(currency="USD", minimum_order=Money(Decimal(20), "USD"), maximum_discount=None)
     answer = await update.promotion(organization, SPRING, None, PromotionChange(discount=discount), LATER)
     kept = await Promotion.get(id=answer.id)
     assert (kept.currency, kept.minimum_order, kept.maximum_discount) == ("USD", 2000, None)
@@ -186,7 +187,7 @@ async def test_a_reference_is_one_promotions(organization: Organization) -> None
     assert no.value.reference == "default"
     assert (await update.promotion(organization, SPRING, None, PromotionChange(reference="spring"), LATER)).version == 2
     async with refused(InvalidInput) as kept:
-        own = terms.PromotionRef(reference="default")
+        own = params.PromotionRef(reference="default")
         await update.promotion(organization, own, None, PromotionChange(reference="mine"), LATER)
     assert kept.value.path == ("reference",)
 
@@ -195,7 +196,7 @@ async def test_what_is_not_there_can_not_be_changed(organization: Organization) 
     """Unknown promotions and codes, another organization's among them, are refused."""
     other = await make.organization("other", account=2)
     theirs = await spring(other, "A1")
-    for ref in (SPRING, terms.PromotionRef(id=theirs.id)):
+    for ref in (SPRING, params.PromotionRef(id=theirs.id)):
         async with refused(UnknownPromotion):
             await update.promotion(organization, ref, None, PromotionChange(), LATER)
     async with refused(UnknownCode) as no:
@@ -210,9 +211,9 @@ async def full_code(organization: Organization) -> Code:
     """A code that says something in every field."""
     await make.promotion(organization, "HELLO-15")
     change = CodeChange(
-        window=terms.Window(NOW, LATER),
+        window=params.Window(NOW, LATER),
         allowed_claims=5,
-        reserved_for=terms.Person("ada@example.com"),
+        reserved_for=params.Person("ada@example.com"),
         metadata={"a": 1},
     )
     return await update.code(organization, "HELLO-15", change, NOW)
@@ -223,8 +224,8 @@ async def full_code(organization: Organization) -> Code:
     [
         (CodeChange(), {}),
         (CodeChange(is_enabled=False), {"is_enabled": False}),
-        (CodeChange(window=terms.Window(starts_at=None)), {"starts_at": None}),
-        (CodeChange(window=terms.Window(ends_at=None)), {"ends_at": None}),
+        (CodeChange(window=params.Window(starts_at=None)), {"starts_at": None}),
+        (CodeChange(window=params.Window(ends_at=None)), {"ends_at": None}),
         (CodeChange(allowed_claims=None), {"allowed_claims": None}),
         (CodeChange(reserved_for=None), {"reserved_for_id": None}),
         (CodeChange(metadata=None), {"metadata": {}}),
@@ -272,8 +273,8 @@ async def test_a_text_is_taken_however_it_is_spelled(organization: Organization)
         (("new_text",), CodeChange(new_text=None)),
         (("new_text",), CodeChange(new_text=" - ")),
         (("allowed_claims",), CodeChange(allowed_claims=0)),
-        (("window", "ends_at"), CodeChange(window=terms.Window(starts_at=LATER))),
-        (("reserved_for", "email"), CodeChange(reserved_for=terms.Person("ada"))),
+        (("window", "ends_at"), CodeChange(window=params.Window(starts_at=LATER))),
+        (("reserved_for", "email"), CodeChange(reserved_for=params.Person("ada"))),
         (("metadata",), CodeChange(metadata={"long": "x" * 20_001})),
     ],
 )

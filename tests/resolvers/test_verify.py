@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from db.models import Claim, Code, Organization, Promotion, UsageLevel, UsageStat
-from resolvers import delete, release, terms, verify
+from resolvers import delete, release, verify
+from resolvers.domain import params
 from tests import make
 from tests.make import NOW, claimed, order
 from tests.resolvers.refused import everything
@@ -13,7 +14,7 @@ from tests.resolvers.refused import everything
 
 async def busy(organization: Organization) -> None:
     """Claims that stand, were released and were deleted, with and without orders."""
-    limits = terms.Limits(per_code=None, per_customer_and_code=None)
+    limits = params.Limits(per_code=None, per_customer_and_code=None)
     await make.promotion(organization, "A1", "A2", reference="spring", limits=limits)
     for text in ("A1", "A2"):
         await claimed(organization, text, order=order(total="20"))

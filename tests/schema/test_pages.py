@@ -15,10 +15,11 @@ from playwright.async_api import BrowserContext, async_playwright
 
 import schema.pages
 from db.models import Code, DiscountKind, Organization, Promotion
-from resolvers import address, create, find, generate, terms, update
-from resolvers.money import Money
-from resolvers.wording import Format
-from schema.pages import telling
+from resolvers import create, find, generate, signed_links, update
+from resolvers.domain import params
+from resolvers.domain.code_format import Format
+from resolvers.domain.money import Money
+from schema.pages import describe
 from tests import make, packages
 from tests.conftest import Clock
 from tests.make import NOW
@@ -30,7 +31,7 @@ XSS = "<script>alert('x')</script> & \"more\""
 
 async def at(organization: Organization, text: str = "HELLO-15") -> str:
     """The path of a code's page."""
-    return f"/c/{address.of_code(organization, (await find.code(organization.id, text)).id)}"
+    return f"/c/{signed_links.of_code(organization, (await find.code(organization.id, text)).id)}"
 
 
 async def seen(client: httpx.AsyncClient, path: str, status: int = 200) -> list[str]:
@@ -82,34 +83,34 @@ async def test_the_qr_holds_the_text_as_issued(served: httpx.AsyncClient, organi
 
 
 async def activated(organization: Organization, days: int | None) -> str:
-    limits = terms.Limits(code_lifetime_days=days)
+    limits = params.Limits(code_lifetime_days=days)
     await make.promotion(organization, reference="asleep", limits=limits)
-    ref, making = terms.PromotionRef(reference="asleep"), generate.Making(activated=False)
+    ref, making = params.PromotionRef(reference="asleep"), generate.Making(activated=False)
     return (await generate.codes(organization, ref, 1, Format(), making, False, None, NOW)).codes[0].text
 
 
 STATES = [
     (
         "scheduled by the promotion",
-        {"window": terms.Window(starts_on=date(2026, 12, 1), ends_on=date(2026, 12, 24))},
+        {"window": params.Window(starts_on=date(2026, 12, 1), ends_on=date(2026, 12, 24))},
         ["Not yet", "Keep it: it can be used from Tuesday 1 December 2026."],
         ["Valid until the end of Thursday 24 December 2026."],
     ),
     (
         "ready, until a moment",
-        {"window": terms.Window(ends_at=NOW + DAY)},
+        {"window": params.Window(ends_at=NOW + DAY)},
         ["Ready to use", "Show it, or type it in when you order."],
         ["Valid until Monday 23 November 2026, 13:00 (Europe/Amsterdam)."],
     ),
     (
         "ended with a day",
-        {"window": terms.Window(ends_on=date(2026, 11, 21))},
+        {"window": params.Window(ends_on=date(2026, 11, 21))},
         ["It has ended", "This code could be used until the end of Saturday 21 November 2026."],
         [],
     ),
     (
         "ended this moment",
-        {"window": terms.Window(ends_at=NOW)},
+        {"window": params.Window(ends_at=NOW)},
         ["It has ended", "This code could be used until Sunday 22 November 2026, 13:00 (Europe/Amsterdam)."],
         [],
     ),
@@ -138,7 +139,7 @@ async def test_a_used_up_code_says_so(served: httpx.AsyncClient, organization: O
     await make.claimed(organization)
     used_up = ["Used up", "This code has been used as often as it could be."]
     assert (await seen(served, await at(organization)))[-2:] == used_up
-    await make.promotion(organization, "ONE", "TWO", limits=terms.Limits(per_promotion=1))
+    await make.promotion(organization, "ONE", "TWO", limits=params.Limits(per_promotion=1))
     await make.claimed(organization, "ONE")
     assert (await seen(served, await at(organization, "TWO")))[-2:] == used_up
 
@@ -160,9 +161,9 @@ async def test_a_code_waits_for_its_activation(
 
 async def test_the_earlier_end_and_the_later_start_count(served: httpx.AsyncClient, organization: Organization) -> None:
     """Code and promotion both have a window; the page tells of the time that is in both."""
-    window = terms.Window(starts_on=date(2026, 12, 1), ends_on=date(2026, 12, 24))
+    window = params.Window(starts_on=date(2026, 12, 1), ends_on=date(2026, 12, 24))
     await make.promotion(organization, "HELLO-15", window=window)
-    own = terms.Window(starts_on=date(2026, 11, 1), ends_on=date(2026, 12, 5))
+    own = params.Window(starts_on=date(2026, 11, 1), ends_on=date(2026, 12, 5))
     await update.code(organization, "HELLO-15", update.CodeChange(window=own), NOW)
     lines = await seen(served, await at(organization))
     assert "Keep it: it can be used from Tuesday 1 December 2026." in lines
@@ -177,8 +178,8 @@ async def test_linked_locations_are_told(served: httpx.AsyncClient, organization
     assert (await seen(served, await at(organization)))[-1] == "Where: Dam 1, Spui <2>"
 
 
-def off(kind: DiscountKind, value: str | None, **more: Any) -> terms.Discount:
-    return terms.Discount(kind=kind, value=None if value is None else Decimal(value), **more)
+def off(kind: DiscountKind, value: str | None, **more: Any) -> params.Discount:
+    return params.Discount(kind=kind, value=None if value is None else Decimal(value), **more)
 
 
 def eur(amount: str) -> Money:
@@ -204,7 +205,7 @@ def eur(amount: str) -> Money:
     ],
 )
 async def test_what_it_gives_is_told_in_words(
-    served: httpx.AsyncClient, organization: Organization, discount: terms.Discount, told: str | None
+    served: httpx.AsyncClient, organization: Organization, discount: params.Discount, told: str | None
 ) -> None:
     """The discount, from which order on, and at most how much."""
     await make.promotion(organization, "HELLO-15", discount=discount)
@@ -233,8 +234,8 @@ async def test_what_it_gives_is_told_in_words(
 )
 def test_days_are_those_of_the_zone(zone: str, instant: str, start: str, end: str) -> None:
     """A bound that is a day's beginning is told as a day, any other with its time and zone."""
-    assert telling.since(datetime.fromisoformat(instant), zone) == start
-    assert telling.until(datetime.fromisoformat(instant), zone) == end
+    assert describe.since(datetime.fromisoformat(instant), zone) == start
+    assert describe.until(datetime.fromisoformat(instant), zone) == end
 
 
 async def test_what_people_write_stays_text(served: httpx.AsyncClient, organization: Organization) -> None:
@@ -267,8 +268,8 @@ async def test_nobody_makes_an_address_without_the_secret(organization: Organiza
     """Of the same ids and text, another secret makes another seal: 96 bits that nobody can guess."""
     other = await Organization.get(id=organization.id)
     other.page_secret = "0" * 64
-    assert address.of_code(other, 1) != address.of_code(organization, 1)
-    assert address.read(address.of_code(other, 1)) == address.read(address.of_code(organization, 1))
+    assert signed_links.of_code(other, 1) != signed_links.of_code(organization, 1)
+    assert signed_links.read(signed_links.of_code(other, 1)) == signed_links.read(signed_links.of_code(organization, 1))
 
 
 SORRY = ["Nothing here", "There is no code at this address. Is it complete, as it was given to you?"]
@@ -288,13 +289,19 @@ async def test_a_foreign_or_broken_seal_leads_nowhere(served: httpx.AsyncClient,
     """No letter of an address can be another one, and no seal opens another row."""
     await make.code(organization)
     found = await find.code(organization.id, "HELLO-15")
-    good = address.of_code(organization, found.id)
+    good = signed_links.of_code(organization, found.id)
     other = await make.organization("other", account=2)
     await make.code(other, "THEIRS")
-    theirs = address.of_code(other, (await find.code(other.id, "THEIRS")).id)
+    theirs = signed_links.of_code(other, (await find.code(other.id, "THEIRS")).id)
     wrong = {good[:place] + ("A" if good[place] != "A" else "B") + good[place + 1 :] for place in range(len(good))}
-    wrong |= {good[:21] + theirs[21:], theirs[:21] + good[21:], address.of_code(other, found.id + 1000)}
-    wrong |= {address.of_code(replace_id(organization, 999), found.id), good + "=", good + "A", good[:-1], f"{good}/"}
+    wrong |= {good[:21] + theirs[21:], theirs[:21] + good[21:], signed_links.of_code(other, found.id + 1000)}
+    wrong |= {
+        signed_links.of_code(replace_id(organization, 999), found.id),
+        good + "=",
+        good + "A",
+        good[:-1],
+        f"{good}/",
+    }
     assert good not in wrong
     for one in wrong:
         assert await seen(served, f"/c/{one}", 404) == SORRY

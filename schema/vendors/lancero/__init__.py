@@ -8,19 +8,21 @@ from typing import Any
 from fastapi import Request, Response
 
 from db.models import Code, KeyKind
-from resolvers import claim, create, delete, exchange, find, generate, refusals, send, sense, terms
-from resolvers.admit import Right
-from resolvers.refusals import FullyClaimed, InvalidInput, PromotionSpent, Refusal, UnknownCustomer, UnknownToken
-from schema import context, rest
+from resolvers import claim, create, delete, exchange, find, generate, send
+from resolvers.authenticate import Right
+from resolvers.domain import params, refusals, validate
+from resolvers.domain.refusals import FullyClaimed, InvalidInput, PromotionSpent, Refusal, UnknownCustomer, UnknownToken
+from schema import context
 from schema.context import Caller, NotAdmitted
-from schema.rest import Json, NoSuchRoute
-from schema.vendors.lancero import leads, reading, shapes
-from schema.vendors.lancero.no import words
+from schema.vendors import kit
+from schema.vendors.kit import Json, NoSuchRoute
+from schema.vendors.lancero import leads, requests, responses
+from schema.vendors.lancero.errors import words
 
 BROWSER_PATHS = ("/codes", "/claims", "/leads", "/customers", "/projects")
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE"]
 
-router = rest.router(words)
+router = kit.router(words)
 
 
 # ------------------------------------------------------------------ who speaks
@@ -62,15 +64,15 @@ async def find_code(request: Request) -> Json:
     """A code: at the docs' path [seed], and at the one that the SDK calls without escaping anything [doc]."""
     caller = await _caller(request)
     found = await find.code(caller.organization.id, request.path_params["code"])
-    return shapes.answer((await shapes.codes([found]))[0])
+    return responses.answer((await responses.codes([found]))[0])
 
 
 @router.post("/codes/claim")
 async def claim_code(request: Request) -> Json:
     """A claim's token [doc], with either key [seed]; a public one hears no rule (choice)."""
     caller = await _caller(request, Right.CLAIM)
-    body = await rest.json_object(request, caller.is_public)
-    text, person = reading.text(body, "code"), terms.Person(reading.text(body, "email"))
+    body = await kit.json_object(request, caller.is_public)
+    text, person = requests.text(body, "code"), params.Person(requests.text(body, "email"))
     try:
         claimed = await claim.code(
             caller.organization,
@@ -85,19 +87,19 @@ async def claim_code(request: Request) -> Json:
         )
     except Refusal as refusal:
         raise refusals.as_heard_in_public(refusal) if caller.is_public else refusal from None
-    return shapes.answer({"token": claimed.exchange_token})
+    return responses.answer({"token": claimed.exchange_token})
 
 
 @router.post("/codes/generate")
 async def generate_codes(request: Request) -> Response:
     """New codes [seed] of the organization's default promotion, all of them in an array [doc]."""
     caller = await _caller(request)
-    body = await rest.json_object(request)
-    amount, form = reading.number(body, "amount", reading.MOST_CODES), reading.format_of(body)
-    making = reading.making(body)
+    body = await kit.json_object(request)
+    amount, form = requests.number(body, "amount", requests.MOST_CODES), requests.format_of(body)
+    making = requests.making(body)
     made = await generate.codes(caller.organization, None, amount, form, making, False, None, caller.now)
-    pages = (await shapes.codes(page) async for page in find.in_order(Code, made.ids))
-    return await rest.whole(b'{"success":true,"data":', pages, b"}")
+    pages = (await responses.codes(page) async for page in find.in_order(Code, made.ids))
+    return await kit.whole(b'{"success":true,"data":', pages, b"}")
 
 
 @router.post("/codes/send")
@@ -109,8 +111,8 @@ async def send_code(request: Request) -> Json:
     sent, as the documented samples claim their code before they send it [seed].
     """
     caller = await _caller(request)
-    body = await rest.json_object(request)
-    text, people = reading.text(body, "code"), reading.recipients(body)
+    body = await kit.json_object(request)
+    text, people = requests.text(body, "code"), requests.recipients(body)
 
     async def sent_if(used_up: bool) -> send.Sent:
         return await send.code(caller.organization, text, people, None, False, False, None, caller.now, used_up)
@@ -120,17 +122,17 @@ async def send_code(request: Request) -> Json:
     except (FullyClaimed, PromotionSpent):  # what is off or over is told before these
         sent = await sent_if(used_up=True)
     caller.services.letters_queued.set()
-    return shapes.answer({"receivedLeads": sent.received, "notifiedLeads": sent.queued})
+    return responses.answer({"receivedLeads": sent.received, "notifiedLeads": sent.queued})
 
 
 @router.api_route("/codes/delete", methods=["POST", "DELETE"])
 async def delete_code(request: Request) -> Json:
     """The deleted code [doc]; POST is the docs' method [seed], DELETE the SDK's [doc]."""
     caller = await _caller(request)
-    text = reading.text(await rest.json_object(request), "code")
-    [gone] = await shapes.codes([await find.code(caller.organization.id, text)])
+    text = requests.text(await kit.json_object(request), "code")
+    [gone] = await responses.codes([await find.code(caller.organization.id, text)])
     await delete.code(caller.organization, text, dry_run=False)
-    return shapes.answer(gone)
+    return responses.answer(gone)
 
 
 # ------------------------------------------------------------------ claims
@@ -140,13 +142,13 @@ async def delete_code(request: Request) -> Json:
 async def exchange_token(request: Request) -> Json:
     """The claim's code and lead, the lead also as `customer`, which the SDK's types call it [doc]."""
     caller = await _caller(request)
-    token = reading.text(await rest.json_object(request), "token")
+    token = requests.text(await kit.json_object(request), "token")
     found = await exchange.token(caller.organization, token, caller.now)
     if found.customer.email is None:
         raise UnknownToken  # the lead was deleted meanwhile, and no reply of Lancero's is without one
     joined_by_this = found.customer.joined_at == found.created_at
     lead = await leads.lead_of(found.customer, caller.organization, is_new=joined_by_this)
-    return shapes.answer({"lead": lead, "customer": lead, "code": (await shapes.codes([found.code]))[0]})
+    return responses.answer({"lead": lead, "customer": lead, "code": (await responses.codes([found.code]))[0]})
 
 
 # ------------------------------------------------------------------ leads
@@ -155,7 +157,7 @@ async def exchange_token(request: Request) -> Json:
 def _lead_answer(request: Request, data: Any) -> Json:
     """The envelope; clients of `/customers/*`, as leads were called until 2022, read `customer` [doc]."""
     is_old = request.url.path.startswith("/customers")
-    return shapes.answer(data, customer=data) if is_old else shapes.answer(data)
+    return responses.answer(data, customer=data) if is_old else responses.answer(data)
 
 
 @router.get("/leads")
@@ -167,7 +169,7 @@ async def all_leads(request: Request) -> Response:
     parts: list[Any] = [b'{"success":true,"data":', leads.every(organization)]
     if request.url.path.startswith("/customers"):
         parts += [b',"customer":', leads.every(organization)]
-    return await rest.listed(request, organization.id, caller.services.streams, *parts, b"}")
+    return await kit.listed(request, organization.id, caller.services.streams, *parts, b"}")
 
 
 @router.get("/leads/email/{email:path}")
@@ -192,17 +194,17 @@ async def create_lead(request: Request) -> Json:
     (choice).
     """
     caller = await _visitor(request)
-    body = await rest.json_object(request, caller.is_public)
+    body = await kit.json_object(request, caller.is_public)
     if caller.guard is not None:
         await caller.guard.count()
-    names = reading.optional_text(body, "firstname"), reading.optional_text(body, "lastname")
-    person = terms.Person(reading.text(body, "email"), *names)
-    referrer = await leads.referrer(caller.organization, reading.optional_text(body, "referralCode"))
-    told = {"lancero": reading.particulars(body)}
+    names = requests.optional_text(body, "firstname"), requests.optional_text(body, "lastname")
+    person = params.Person(requests.text(body, "email"), *names)
+    referrer = await leads.referrer(caller.organization, requests.optional_text(body, "referralCode"))
+    told = {"lancero": requests.particulars(body)}
     brought_by_id = referrer.id if referrer else None
     made = await create.customer(caller.organization, person, told, caller.now, brought_by_id)
     if caller.is_public:
-        said = sense.person(person)
+        said = validate.person(person)
         made.first_name, made.last_name, referrer = said.first_name, said.last_name, None
     return _lead_answer(request, leads.lead(made, caller.organization, referrer, [], has_claimed=False))
 
@@ -212,7 +214,7 @@ async def create_lead(request: Request) -> Json:
 async def delete_lead(request: Request) -> Json:
     """The deleted lead [doc], as it was; POST is the docs' method, DELETE the SDK's [doc]."""
     caller = await _caller(request)
-    email = reading.text(await rest.json_object(request), "email")
+    email = requests.text(await kit.json_object(request), "email")
     gone = await delete.customer(caller.organization, email, caller.now)
     return _lead_answer(request, await leads.lead_of(gone, caller.organization))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from db.models import Customer, Organization
 from resolvers import find
-from schema.vendors.lancero.shapes import iso
+from schema.vendors.lancero.responses import iso
 
 
 async def lead_of(customer: Customer, organization: Organization, is_new: bool = False) -> dict[str, Any]:

@@ -10,17 +10,19 @@ from typing import Any
 from fastapi import Request, Response
 
 from db.models import Code, KeyKind, Organization
-from resolvers import admit, create, delete, find, terms, update
-from resolvers.admit import Holder
-from resolvers.refusals import InvalidInput, UnknownPromotion, VersionConflict
-from schema import context, rest
+from resolvers import authenticate, create, delete, find, update
+from resolvers.authenticate import Holder
+from resolvers.domain import params
+from resolvers.domain.refusals import InvalidInput, UnknownPromotion, VersionConflict
+from schema import context
 from schema.context import NoOrganization, NotAdmitted, Services
-from schema.rest import Json, NoSuchRoute, NotUnderstood
 from schema.streams import Streams
-from schema.vendors.lpmotor import promo, reading, shapes
-from schema.vendors.lpmotor.no import NotEditable, words
+from schema.vendors import kit
+from schema.vendors.kit import Json, NoSuchRoute, NotUnderstood
+from schema.vendors.lpmotor import promo, requests, responses
+from schema.vendors.lpmotor.errors import NotEditable, words
 
-router = rest.router(words)
+router = kit.router(words)
 
 
 # ------------------------------------------------------------------ who speaks
@@ -38,8 +40,8 @@ class User:
 async def _user(request: Request) -> User:
     """The user of `X-Api-User-Id`, if the token is an account's and it is theirs [doc]; 401 is a choice."""
     found = await context.holder(request.headers)
-    number = reading.id_of(request.headers.get("x-api-user-id", ""))
-    if found.kind is not KeyKind.ACCOUNT or number is None or not await admit.is_of(found, number):
+    number = requests.id_of(request.headers.get("x-api-user-id", ""))
+    if found.kind is not KeyKind.ACCOUNT or number is None or not await authenticate.is_of(found, number):
         raise NotAdmitted("not the token of this user")
     services: Services = request.app.state.services
     return User(found, number, services.clock())
@@ -47,8 +49,8 @@ async def _user(request: Request) -> User:
 
 async def _site(user: User, said: object) -> Organization:
     """The site with this number, which must be said (choice), if the user has it [doc]."""
-    number = reading.id_of(str(reading.whole(said)))
-    site = await admit.reaches(user.holder, number) if number else None
+    number = requests.id_of(str(requests.whole(said)))
+    site = await authenticate.reaches(user.holder, number) if number else None
     if site is None:
         raise NoOrganization
     return site
@@ -56,13 +58,13 @@ async def _site(user: User, said: object) -> Organization:
 
 def _speaks_for_itself(body: dict[str, Any], user: User) -> None:
     """Raises NotUnderstood when a body names another user than the request's header."""
-    if "user_id" in body and reading.whole(body["user_id"]) != user.number:
+    if "user_id" in body and requests.whole(body["user_id"]) != user.number:
         raise NotUnderstood("another user_id than the header's")
 
 
 async def _promo(request: Request, user: User) -> Code:
     """The promo that the path names, as the only code of its promotion; of whichever site of the user's."""
-    number = reading.id_of(request.path_params["promo_id"])
+    number = requests.id_of(request.path_params["promo_id"])
     if number is None:
         raise UnknownPromotion
     return await find.only_code(user.holder.account_id, number)
@@ -81,49 +83,49 @@ async def all_promos(request: Request) -> Response:
     """A site's promos in a bare array [seed], by `pos`, then `id` (choice)."""
     user = await _user(request)
     site = await _site(user, request.query_params.get("site_id"))
-    pages = ([shapes.one(code, user.now) for code in page] async for page in find.only_codes(site.id))
-    return await rest.listed(request, site.id, _streams(request), pages)
+    pages = ([responses.one(code, user.now) for code in page] async for page in find.only_codes(site.id))
+    return await kit.listed(request, site.id, _streams(request), pages)
 
 
 @router.post("/v1/promo")
 async def create_promo(request: Request) -> Json:
     """The new promo [seed]; of its fields only `code` must be said."""
     user = await _user(request)
-    body = await rest.json_object(request)
+    body = await kit.json_object(request)
     _speaks_for_itself(body, user)
-    said = reading.promo(body)
+    said = requests.promo(body)
     if "code" not in said:
         raise NotUnderstood("no code")
     site = await _site(user, body.get("site_id"))
     made = await create.promotion(site, promo.new(said), None, user.now)
-    return Json(shapes.one(await find.only_code(user.holder.account_id, made.number), user.now))
+    return Json(responses.one(await find.only_code(user.holder.account_id, made.number), user.now))
 
 
 @router.get("/v1/promo/{promo_id}")
 async def find_promo(request: Request) -> Json:
     """A promo [seed]."""
     user = await _user(request)
-    return Json(shapes.one(await _promo(request, user), user.now))
+    return Json(responses.one(await _promo(request, user), user.now))
 
 
 @router.put("/v1/promo/{promo_id}")
 async def change_promo(request: Request) -> Json:
     """The promo with what was said; what was not stays as it is [seed]."""
     user = await _user(request)
-    body = await rest.json_object(request)
+    body = await kit.json_object(request)
     _speaks_for_itself(body, user)
-    said = reading.promo(body)
+    said = requests.promo(body)
     while True:
         found = await _promo(request, user)
         promotion, changes = found.promotion, promo.change(found, said)
         try:
-            ref = terms.PromotionRef(id=promotion.id)
+            ref = params.PromotionRef(id=promotion.id)
             changed = await update.promotion_with_code(
                 promotion.organization, ref, promotion.version, *changes, user.now
             )
         except VersionConflict:  # somebody was faster: merge with what they have made of it
             continue
-        return Json(shapes.one(changed, user.now))
+        return Json(responses.one(changed, user.now))
 
 
 @router.delete("/v1/promo/{promo_id}")
@@ -132,7 +134,7 @@ async def delete_promo(request: Request) -> Json:
     user = await _user(request)
     promotion = (await _promo(request, user)).promotion
     try:
-        await delete.promotion(promotion.organization, terms.PromotionRef(id=promotion.id), dry_run=False)
+        await delete.promotion(promotion.organization, params.PromotionRef(id=promotion.id), dry_run=False)
     except InvalidInput:
         raise NotEditable("the organization's own promotion") from None
     return Json({})
@@ -144,8 +146,8 @@ async def promo_statistics(request: Request) -> Response:
     found = await _promo(request, await _user(request))
     organization = found.promotion.organization
     uses = find.uses(found.promotion_id)
-    pages = ([shapes.use(claim, found, organization) for claim in page] async for page in uses)
-    return await rest.listed(request, organization.id, _streams(request), pages)
+    pages = ([responses.use(claim, found, organization) for claim in page] async for page in uses)
+    return await kit.listed(request, organization.id, _streams(request), pages)
 
 
 # ------------------------------------------------------------------ the rest

@@ -11,8 +11,9 @@ from decimal import Decimal
 from typing import Any
 
 from db.models import Code, DiscountKind, Promotion
-from resolvers import create, money, sense, terms, update
-from resolvers.terms import ABSENT
+from resolvers import create, update
+from resolvers.domain import money, params, validate
+from resolvers.domain.params import ABSENT
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def new(said: dict[str, Any]) -> create.NewPromotion:
         is_enabled=_is_open(promo),
         discount=_discount(promo),
         window=_window(promo),
-        limits=terms.Limits(
+        limits=params.Limits(
             per_promotion=_per_promotion(promo), per_code=None, per_customer_and_code=_per_customer(promo)
         ),
         codes=(promo.code,),
@@ -115,7 +116,7 @@ def change(found: Code, said: dict[str, Any]) -> tuple[update.PromotionChange, u
         is_enabled=_is_open(now) if _is_open(now) != _is_open(old) else ABSENT,
         discount=_discount(now, promotion) if _discount(now) != _discount(old) else ABSENT,
         window=_window(now) if _window(now) != _window(old) else ABSENT,
-        limits=terms.Limits(
+        limits=params.Limits(
             per_promotion=_per_promotion(now) if limits_uses else ABSENT,
             per_customer_and_code=_per_customer(now) if _per_customer(now) != _per_customer(old) else ABSENT,
         ),
@@ -135,22 +136,22 @@ def _is_open(promo: Promo) -> bool:
 
 def _checked(promo: Promo) -> Promo:
     """A promo whose dates are in order, whether they count or not."""
-    sense.window(terms.Window(promo.d_on, promo.d_off), None, None, "UTC")
+    validate.window(params.Window(promo.d_on, promo.d_off), None, None, "UTC")
     return promo
 
 
-def _discount(promo: Promo, present: Promotion | None = None) -> terms.Discount:
+def _discount(promo: Promo, present: Promotion | None = None) -> params.Discount:
     """Percent of any currency's order; or units of the currency that the promotion has, or else its organization's."""
     if not promo.bonus_amount_is_in_percentages:
-        return terms.Discount(kind=DiscountKind.FIXED_AMOUNT, value=promo.bonus_amount)
+        return params.Discount(kind=DiscountKind.FIXED_AMOUNT, value=promo.bonus_amount)
     was_amount = present is not None and present.discount_kind is DiscountKind.FIXED_AMOUNT
     has_others = present is not None and (present.minimum_order is not None or present.maximum_discount is not None)
     currency = None if was_amount and not has_others else ABSENT
-    return terms.Discount(kind=DiscountKind.PERCENTAGE, value=promo.bonus_amount, currency=currency)
+    return params.Discount(kind=DiscountKind.PERCENTAGE, value=promo.bonus_amount, currency=currency)
 
 
-def _window(promo: Promo) -> terms.Window:
-    return terms.Window(promo.d_on, promo.d_off) if promo.time_limit_is_enabled else terms.Window(None, None)
+def _window(promo: Promo) -> params.Window:
+    return params.Window(promo.d_on, promo.d_off) if promo.time_limit_is_enabled else params.Window(None, None)
 
 
 def _per_promotion(promo: Promo) -> int | None:
@@ -164,7 +165,7 @@ def _per_customer(promo: Promo) -> int | None:
 def _sealed(promo: Promo) -> dict[str, Any]:
     """What the columns can't hold."""
     sealed: dict[str, Any] = {"bonus_type": promo.bonus_type}
-    if _window(promo) == terms.Window(None, None):
+    if _window(promo) == params.Window(None, None):
         sealed["time_limit_is_enabled"] = promo.time_limit_is_enabled
         sealed |= {name: at.isoformat() for name in ("d_on", "d_off") if (at := getattr(promo, name))}
     if _per_promotion(promo) is None:

@@ -9,17 +9,19 @@ from datetime import datetime
 from fastapi import Request, Response
 
 from db.models import Code, Location, Organization, Promotion
-from resolvers import activate, admit, find, generate, issue, terms
-from resolvers.admit import Holder, Right
-from resolvers.wording import Format
-from schema import context, rest
+from resolvers import activate, authenticate, find, generate, issue
+from resolvers.authenticate import Holder, Right
+from resolvers.domain import params
+from resolvers.domain.code_format import Format
+from schema import context
 from schema.context import NotAdmitted, Services
-from schema.rest import Json, NoSuchRoute
-from schema.vendors.walletapp import shapes
-from schema.vendors.walletapp.no import NoSuchOrganization, NotAllowed, words
-from schema.vendors.walletapp.reading import Fields, Named
+from schema.vendors import kit
+from schema.vendors.kit import Json, NoSuchRoute
+from schema.vendors.walletapp import responses
+from schema.vendors.walletapp.errors import NoSuchOrganization, NotAllowed, words
+from schema.vendors.walletapp.requests import Fields, Named
 
-router = rest.router(words)
+router = kit.router(words)
 
 
 # ------------------------------------------------------------------ who speaks, and of what
@@ -35,9 +37,9 @@ class Asked:
     now: datetime
 
     @property
-    def ref(self) -> terms.PromotionRef:
+    def ref(self) -> params.PromotionRef:
         """The promotion as the verbs want it named."""
-        return terms.PromotionRef(id=self.promotion.id)
+        return params.PromotionRef(id=self.promotion.id)
 
     async def location_number(self, said: int | None) -> int | None:
         """The location as asked if it is linked, else the default [seed]; another one is no error (choice)."""
@@ -68,7 +70,7 @@ async def _asked(request: Request, holder: Holder, named: Named, promotion: str)
     organization = await _organization(holder, named)
     if organization is None:
         raise NoSuchOrganization("There is no such organization.")
-    if await admit.speaks_for(holder, organization.identifier) is None:
+    if await authenticate.speaks_for(holder, organization.identifier) is None:
         raise NotAllowed("This token is not allowed for this organization.")
     services: Services = request.app.state.services
     found = await find.promotion_called(organization.id, promotion)
@@ -82,7 +84,7 @@ async def _asked(request: Request, holder: Holder, named: Named, promotion: str)
 async def activate_code(request: Request) -> Json:
     """An existing code becomes that person's [seed]; the answer tells nothing else [seed]."""
     holder = await _holder(request)
-    fields = Fields(await rest.json_object(request))
+    fields = Fields(await kit.json_object(request))
     text, person = fields.text("code"), fields.person()
     promotion = fields.text("promotion_reference", "promotion_identifier")
     named = fields.organization("organization_identifier", "organization_id")
@@ -90,7 +92,7 @@ async def activate_code(request: Request) -> Json:
     asked = await _asked(request, holder, named, promotion)
     place = await asked.location_number(fields.number("location_id"))
     await activate.code(asked.organization, text, asked.ref, person, place, None, False, asked.now)
-    return shapes.answer("Promotion code activated successfully")
+    return responses.answer("Promotion code activated successfully")
 
 
 @router.post("/webshop-promotions/requestActivatePromotionCode")
@@ -99,7 +101,7 @@ async def activate_code(request: Request) -> Json:
 async def issue_code(request: Request) -> Json:
     """A new code, activated for that person [seed]; `Orders` is its name in another edition of the page [doc]."""
     holder = await _holder(request)
-    fields = Fields(await rest.json_object(request))
+    fields = Fields(await kit.json_object(request))
     person, promotion = fields.person(), fields.text("promotion_identifier", "promotion_reference")
     named = fields.organization("organization_identifier", "organization_id")
     off_peak = fields.flag("off_peak_sale")
@@ -110,15 +112,15 @@ async def issue_code(request: Request) -> Json:
     product = None if thing is None else await find.product(asked.organization.id, thing)
     sold = None if product is None else product.number
     made = await issue.code(asked.organization, asked.ref, person, place, sold, off_peak, None, asked.now)
-    result = shapes.issued(made, asked.promotion, product, asked.organization, asked.public_url)
-    return shapes.answer("Promotion code created and activated successfully", result=result)
+    result = responses.issued(made, asked.promotion, product, asked.organization, asked.public_url)
+    return responses.answer("Promotion code created and activated successfully", result=result)
 
 
 @router.post("/webshop-promotions/createNonActivatedCodes")
 async def generate_codes(request: Request) -> Response:
     """Codes that nobody can claim until they are activated [seed]; `codes` is how many [seed]."""
     holder = await _holder(request)
-    fields = Fields(await rest.json_object(request))
+    fields = Fields(await kit.json_object(request))
     amount = fields.amount("codes")
     promotion = fields.text("promotion_reference", "promotion_identifier")
     named = fields.organization("organization_id", "organization_identifier")
@@ -126,9 +128,9 @@ async def generate_codes(request: Request) -> Response:
     asked = await _asked(request, holder, named, promotion)
     making = generate.Making(activated=False)
     made = await generate.codes(asked.organization, asked.ref, amount, Format(), making, False, None, asked.now)
-    pages = (shapes.texts(page) async for page in find.in_order(Code, made.ids))
+    pages = (responses.texts(page) async for page in find.in_order(Code, made.ids))
     begun = b'{"success":true,"message":"Promotion codes created successfully","codes":'
-    return await rest.whole(begun, pages, b"}")
+    return await kit.whole(begun, pages, b"}")
 
 
 # ------------------------------------------------------------------ the rest

@@ -3,7 +3,7 @@
 import pytest
 
 from db.models import Organization
-from schema.throttle import Attempts
+from schema.rate_limit import Attempts
 from tests.schema.graphql.test_rights import PUBLIC_CHECK, PUBLIC_CLAIM
 from tests.speaker import Speaker
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from db.models import Code, Job, KeyKind, Organization
-from resolvers import generate, work
+from resolvers import generate, jobs
 from tests import make
 from tests.conftest import Clock
 from tests.speaker import Json, Speaker
@@ -35,7 +35,7 @@ async def test_many_codes_are_a_job(secret: Speaker, clock: Clock) -> None:
     assert job == {"id": job["id"], "createdAt": "2026-11-22T12:00:00Z", **running}
     assert await asked(secret, job["id"]) == job
     clock.go_on(minutes=1)
-    await work.jobs("one", clock)
+    await jobs.jobs("one", clock)
     done = {**job, "status": "DONE", "done": 11, "finishedAt": "2026-11-22T12:01:00Z"}
     assert await asked(secret, job["id"]) == done
     assert (await secret.ask(f"{{ jobs {{ totalCount nodes {{ {JOB} }} }} }}"))["jobs"] == {
@@ -49,7 +49,7 @@ async def test_a_key_gives_back_the_job(secret: Speaker, clock: Clock) -> None:
     """The same call again is answered with the same job as it stands now."""
     said = {"amount": 11, "idempotencyKey": "K"}
     first = await secret.do("generateCodes", GENERATED, said)
-    await work.jobs("one", clock)
+    await jobs.jobs("one", clock)
     again = await secret.do("generateCodes", GENERATED, said)
     assert (again["replayed"], again["count"], again["job"]["id"]) == (True, 11, first["job"]["id"])
     assert (again["job"]["status"], await Job.all().count(), await Code.all().count()) == ("DONE", 1, 11)

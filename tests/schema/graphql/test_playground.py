@@ -13,10 +13,10 @@ from playwright.async_api import BrowserContext, Locator, Page, async_playwright
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from db.models import Organization
-from schema import doors
+from schema import app as http_app
 from schema.context import Services
 from schema.graphql import playground
-from schema.graphql.door import schema
+from schema.graphql.app import schema
 from schema.graphql.playground.examples import EXAMPLES, Example
 from tests import make, packages
 from tests.conftest import serving
@@ -91,7 +91,7 @@ class Server:
 
 @pytest_asyncio.fixture
 async def server(store: str, services: Services) -> AsyncIterator[Server]:
-    noted = Server(doors.hang(services))
+    noted = Server(http_app.hang(services))
     async with serving(noted) as address:
         noted.address = f"{address}/graphql"
         yield noted

@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 
 from db.models import Organization
-from resolvers import generate, send, terms
-from resolvers.wording import Format
+from resolvers import generate, send
+from resolvers.domain import params
+from resolvers.domain.code_format import Format
 from tests import make
 from tests.conftest import Clock
 from tests.speaker import Speaker
@@ -54,7 +55,7 @@ async def test_nested_questions_cost_the_same_for_few_and_many(secret: Speaker, 
     async def add(promotions: int) -> None:
         for number in range(promotions):
             texts = [f"{promotions}-{number}-{code}" for code in range(3)]
-            await make.promotion(organization, *texts, limits=terms.Limits(per_code=None))
+            await make.promotion(organization, *texts, limits=params.Limits(per_code=None))
             for text in texts:
                 for customer in range(3):
                     await make.claimed(organization, text, f"{text}-{customer}@example.com")
@@ -176,7 +177,7 @@ async def test_ids_lead_back(secret: Speaker, organization: Organization) -> Non
 async def test_codes_are_filtered(secret: Speaker, organization: Organization, clock: Clock) -> None:
     """Codes are found by status, beginning, reservation and time."""
     await make.promotion(organization, "SPRING-1", "SPRING-2", "WINTER-1")
-    await make.promotion(organization, "LATER", window=terms.Window(starts_at=make.NOW + timedelta(days=1)))
+    await make.promotion(organization, "LATER", window=params.Window(starts_at=make.NOW + timedelta(days=1)))
     await secret.do("updateCode", "", {"text": "WINTER-1", "reservedFor": {"email": "ada@example.com"}})
     await secret.claim("SPRING-2")
     clock.go_on(hours=1)
@@ -203,12 +204,12 @@ async def test_codes_are_filtered(secret: Speaker, organization: Organization, c
 async def test_other_lists_are_filtered(secret: Speaker, organization: Organization) -> None:
     """Promotions, claims, customers and deliveries are found by what one knows of them."""
     await make.promotion(
-        organization, "HELLO-15", reference="hello", name="Hello 100%", limits=terms.Limits(per_code=None)
+        organization, "HELLO-15", reference="hello", name="Hello 100%", limits=params.Limits(per_code=None)
     )
     await secret.claim(order={"reference": "R-1"})
     released = (await secret.claim(email="bob@example.com"))["claim"]["id"]
     await secret.do("releaseClaim", "", {"claimId": released, "reason": "test"})
-    await send.code(organization, "HELLO-15", [terms.Person("ada@example.com")], None, False, False, None, make.NOW)
+    await send.code(organization, "HELLO-15", [params.Person("ada@example.com")], None, False, False, None, make.NOW)
     asked = await secret.ask(
         """{ active: promotions(filter: {status: [ACTIVE], search: "100%"}) { nodes { reference } }
              ended: promotions(filter: {status: [ENDED]}) { totalCount }
@@ -281,7 +282,7 @@ async def test_a_check_says_what_a_claim_would_take_off(secret: Speaker, organiz
 
 async def test_usage(secret: Speaker, organization: Organization, services: object) -> None:
     """usageStats tells claims and refusals in the organization's days, exact, with empty buckets between."""
-    await make.promotion(organization, "HELLO-15", limits=terms.Limits(per_code=2))
+    await make.promotion(organization, "HELLO-15", limits=params.Limits(per_code=2))
     for number in range(3):
         await secret.claim(email=f"{number}@example.com", order={"total": {"amount": "10.01", "currency": "EUR"}})
     await secret.client.get("/healthz")

@@ -8,7 +8,7 @@ from graphql import GraphQLObjectType, get_named_type, is_leaf_type
 
 from db.models import Code, KeyKind, Organization
 from resolvers import generate
-from schema.graphql.door import schema
+from schema.graphql.app import schema
 from tests import make
 from tests.conftest import Clock
 from tests.speaker import Json, Speaker

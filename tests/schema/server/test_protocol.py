@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from schema import bounds, doors
+from schema import app as http_app
+from schema import limits
 from schema.context import Services
 from schema.server import connection_limit, protocol
 from schema.server.connection_limit import ConnectionLimit
@@ -31,10 +32,10 @@ async def connect(services: Services, monkeypatch: pytest.MonkeyPatch) -> AsyncI
     monkeypatch.setattr(protocol, "limit", lambda: connections)
 
     async def length(request: Request) -> Response:
-        return Response(str(len(await bounds.body(request))))
+        return Response(str(len(await limits.body(request))))
 
     async def trailers(request: Request) -> Response:
-        await bounds.body(request)
+        await limits.body(request)
         return Response(",".join(request.headers))
 
     async def long(request: Request) -> Response:
@@ -44,8 +45,8 @@ async def connect(services: Services, monkeypatch: pytest.MonkeyPatch) -> AsyncI
 
         return StreamingResponse(pieces())
 
-    app = doors.hang(services)
-    assert isinstance(app, doors.Application)
+    app = http_app.hang(services)
+    assert isinstance(app, http_app.Application)
     own = [
         Route("/length", length, methods=["POST"]),
         Route("/trailers", trailers, methods=["POST"]),

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from schema import doors
+from schema import app as http_app
 from schema.server.trusted_proxies import MOST_HOPS, TrustedProxies
 from tests.conftest import serving
 
@@ -86,7 +86,7 @@ async def test_every_door_hears_of_the_client(proxies: str, told: str) -> None:
     async def address(request: Request) -> Response:
         return Response(request.client.host if request.client else "")
 
-    app = doors.Application()
+    app = http_app.Application()
     app.stand([Route("/address", address)], (), TrustedProxies.parse(proxies))
     async with serving(app) as where, httpx.AsyncClient(base_url=where, verify=False) as http:  # noqa: S501
         response = await http.get("/address", headers={"X-Forwarded-For": "203.0.113.1, 198.51.100.1"})

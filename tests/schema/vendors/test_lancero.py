@@ -12,14 +12,15 @@ import pytest
 import pytest_asyncio
 
 from db.models import Claim, Code, Customer, Delivery, KeyKind, Organization
-from resolvers import create, find, generate, release, terms, update
-from resolvers.refusals import CodeSpaceTooSmall
-from resolvers.tally import Refusals
-from resolvers.terms import Limits, Window
-from resolvers.wording import Format
+from resolvers import create, find, generate, release, update
+from resolvers.domain import params
+from resolvers.domain.code_format import Format
+from resolvers.domain.params import Limits, Window
+from resolvers.domain.refusals import CodeSpaceTooSmall
+from resolvers.refusal_counter import Refusals
 from schema.context import Services
-from schema.throttle import Attempts
-from schema.vendors.lancero import leads, no, shapes
+from schema.rate_limit import Attempts
+from schema.vendors.lancero import errors, leads, responses
 from tests import make
 from tests.conftest import Clock
 
@@ -295,7 +296,7 @@ async def test_secret_routes_are_closed_to_other_keys(
 ) -> None:
     """A public or device key on a secret route is a 401 and changes nothing."""
     await make.code(organization)
-    await create.customer(organization, terms.Person("ada@example.com"), {}, make.NOW)
+    await create.customer(organization, params.Person("ada@example.com"), {}, make.NOW)
     before = await everything()
     refused(await public(method, path, body), 401, SECRET_ONLY.format("public"))
     refused(await device(method, path, body), 401, SECRET_ONLY.format("device"))
@@ -449,7 +450,7 @@ async def test_ten_thousand_codes_a_call_is_the_ceiling(secret: Speaker, organiz
 
 def test_a_full_space_is_a_conflict() -> None:
     """Where a format has fewer free texts than asked for, the answer is 409 and names the numbers."""
-    answer = no.words(CodeSpaceTooSmall(capacity=1_000_000, taken=999_999, requested=2))
+    answer = errors.words(CodeSpaceTooSmall(capacity=1_000_000, taken=999_999, requested=2))
     sentence = "This format has 1000000 texts, 999999 of them are taken: 2 more can't be made."
     assert answer.status_code == 409
     assert json.loads(answer.body)["message"] == sentence
@@ -532,7 +533,7 @@ async def test_a_deleted_lead_has_no_token(secret: Speaker, organization: Organi
 
 EARLIER, AFTERWARDS = make.NOW - timedelta(days=1), make.NOW + timedelta(days=1)
 DISABLED = update.CodeChange(is_enabled=False)
-RESERVED = update.CodeChange(reserved_for=terms.Person("eve@example.com"))
+RESERVED = update.CodeChange(reserved_for=params.Person("eve@example.com"))
 NOT_YET = update.CodeChange(window=Window(starts_at=AFTERWARDS))
 OVER = update.CodeChange(window=Window(ends_at=EARLIER))
 
@@ -575,7 +576,7 @@ async def test_a_code_not_activated_yet_is_a_403(secret: Speaker, public: Speake
 
 async def test_an_order_too_small_is_a_403(secret: Speaker, public: Speaker, organization: Organization) -> None:
     """A promotion with a minimum can't be claimed here, where no order is told."""
-    least = terms.Discount(minimum_order=make.order(total="10.00").total)
+    least = params.Discount(minimum_order=make.order(total="10.00").total)
     await make.promotion(organization, "hello-15", discount=least)
     body = {"code": "hello-15", "email": "ada@example.com"}
     refused(await secret("POST", "/codes/claim", body), 403, "This code is valid for orders from 10.00 EUR.")
@@ -755,7 +756,7 @@ async def test_a_page_signs_people_up_and_learns_nothing(
 ) -> None:
     """With a public key a lead is made as asked, and neither a name known before nor a referrer is told."""
     code = data(await secret("POST", "/leads/create", {"email": "eve@example.com"}))["referralCode"]
-    spoken_of = terms.Person("ada@example.com", "Ada", "Lovelace")
+    spoken_of = params.Person("ada@example.com", "Ada", "Lovelace")
     making = generate.Making(reserved_for=spoken_of)
     await generate.codes(organization, None, 1, Format(), making, False, None, make.NOW)
     body = {"email": "ada@example.com", "lastname": "King", "referralCode": code, "waitlist": True}
@@ -901,7 +902,7 @@ async def test_what_makes_no_sense_is_a_400(
 ) -> None:
     """Bad input is a 400 with a sentence, and changes nothing."""
     await make.code(organization)
-    await create.customer(organization, terms.Person(ADA), {}, make.NOW)
+    await create.customer(organization, params.Person(ADA), {}, make.NOW)
     before = await everything()
     refused(await secret(*route, body), 400)
     assert await everything() == before
@@ -932,4 +933,4 @@ async def test_long_texts_are_looked_up_and_not_found(secret: Speaker, organizat
 
 def test_instants_are_written_as_in_the_documentation() -> None:
     """Milliseconds, three of them, and a Z."""
-    assert shapes.iso(datetime(2021, 11, 29, 17, 42, 7, 647_999, UTC)) == "2021-11-29T17:42:07.647Z"
+    assert responses.iso(datetime(2021, 11, 29, 17, 42, 7, 647_999, UTC)) == "2021-11-29T17:42:07.647Z"

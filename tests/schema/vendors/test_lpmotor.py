@@ -12,15 +12,16 @@ import pytest
 import pytest_asyncio
 
 from db.models import ApiKey, Claim, Code, DiscountKind, KeyKind, Organization, Promotion, UsageStat
-from resolvers import create, find, generate, release, terms, update, verify
-from resolvers.money import Money
-from resolvers.refusals import TooManyAttempts
-from resolvers.terms import Discount, Limits, Window
-from resolvers.wording import Format
-from schema.bounds import TookTooLong, TooLarge
+from resolvers import create, find, generate, release, update, verify
+from resolvers.domain import params
+from resolvers.domain.code_format import Format
+from resolvers.domain.money import Money
+from resolvers.domain.params import Discount, Limits, Window
+from resolvers.domain.refusals import TooManyAttempts
 from schema.context import Services
-from schema.faults import Fault
-from schema.vendors.lpmotor import no, promo
+from schema.errors import Fault
+from schema.limits import TookTooLong, TooLarge
+from schema.vendors.lpmotor import errors, promo
 from tests import make
 from tests.conftest import Clock
 from tests.speaker import Speaker as GraphQL
@@ -455,7 +456,7 @@ async def test_only_promotions_with_one_code_are_promos(user: Speaker, site: Org
         for method, path in (("GET", ""), ("GET", "/statistics"), ("DELETE", "")):
             refused(await user(method, f"/v1/promo/{promotion.number}{path}"), *NOT_THERE)
         refused(await user("PUT", f"/v1/promo/{promotion.number}", {"code": "z"}), *NOT_THERE)
-    ref = terms.PromotionRef(reference=f"promotion-{one['id']}")
+    ref = params.PromotionRef(reference=f"promotion-{one['id']}")
     await generate.codes(site, ref, 1, Format(), generate.Making(), False, None, make.NOW)
     assert await listed(user) == []
     refused(await user("GET", f"/v1/promo/{one['id']}"), *NOT_THERE)
@@ -663,7 +664,7 @@ async def test_is_valid_tells_whether_it_can_be_used_now(user: Speaker, clock: C
 async def test_a_promotion_made_elsewhere_is_told_in_these_words(user: Speaker, site: Organization) -> None:
     """A promotion of GraphQL's with one code is a promo; what LP Motor has no word for is 0 and false."""
     limits = Limits(per_promotion=5, per_customer_and_code=2)
-    free = terms.Discount(kind=DiscountKind.FREE_SHIPPING)
+    free = params.Discount(kind=DiscountKind.FREE_SHIPPING)
     await make.promotion(site, "elsewhere", number=70, discount=free, limits=limits, window=Window(make.NOW, None))
     shown = data(await user("GET", "/v1/promo/70"))
     assert shown == promo_object(
@@ -674,7 +675,7 @@ async def test_a_promotion_made_elsewhere_is_told_in_these_words(user: Speaker, 
 async def test_a_whole_promo_sent_back_changes_nothing(user: Speaker, site: Organization) -> None:
     """A client that puts what it got leaves alone what its words can't say."""
     capped = Discount(kind=DiscountKind.PERCENTAGE, value=Decimal(15), maximum_discount=Money(Decimal(100), "RUB"))
-    free = terms.Discount(kind=DiscountKind.FREE_SHIPPING)
+    free = params.Discount(kind=DiscountKind.FREE_SHIPPING)
     for number, discount in ((70, free), (71, capped)):
         limits = Limits(per_customer_and_code=2, per_customer=3)
         await make.promotion(site, f"code{number}", number=number, discount=discount, limits=limits)
@@ -713,7 +714,7 @@ async def test_a_switched_off_code_is_switched_on_here(user: Speaker, site: Orga
 async def test_what_another_door_has_changed_is_what_holds(user: Speaker, site: Organization) -> None:
     """A limit or window set in GraphQL is told here, whatever was sealed before; other vendors' words stay."""
     shown = await made(user, quantity_limit=3, d_on=FIRST, d_off=SECOND)
-    ref = terms.PromotionRef(reference=f"promotion-{shown['id']}")
+    ref = params.PromotionRef(reference=f"promotion-{shown['id']}")
     change = update.PromotionChange(
         limits=Limits(per_promotion=8), window=Window(make.NOW), particulars={"walletapp": {"a": 1}}
     )
@@ -828,7 +829,7 @@ async def test_a_list_is_of_a_site(user: Speaker, query: str) -> None:
 )
 def test_the_rest_of_the_failure_table(no_: Exception, status: int, error: int, title: str) -> None:
     """What a test can't make happen has its words all the same."""
-    answer = no.words(no_)
+    answer = errors.words(no_)
     assert (answer.status_code, json.loads(bytes(answer.body))) == (
         status,
         {"title": title, "error": error, "code": status},

@@ -11,10 +11,12 @@ import pytest
 import pytest_asyncio
 
 from db.models import Claim, Code, Customer, KeyKind, Organization, Promotion
-from resolvers import create, find, generate, issue, refusals, terms, update
-from resolvers.wording import Format
-from schema.bounds import TookTooLong
-from schema.vendors.walletapp import no, reading
+from resolvers import create, find, generate, issue, update
+from resolvers.domain import params, refusals
+from resolvers.domain.code_format import Format
+from schema.limits import TookTooLong
+from schema.vendors.walletapp import errors as walletapp_errors
+from schema.vendors.walletapp import requests
 from tests import make
 from tests.conftest import Clock
 from tests.make import NOW
@@ -309,7 +311,7 @@ async def test_the_expiration_is_the_codes_end(
     device: Speaker, organization: Organization, days: int | None, ends: Any, told: str | None
 ) -> None:
     """91 days unless the promotion says otherwise, never after its window, null for no end."""
-    limits, window = terms.Limits(code_lifetime_days=days), terms.Window(ends_at=ends)
+    limits, window = params.Limits(code_lifetime_days=days), params.Window(ends_at=ends)
     await make.promotion(organization, reference="short", limits=limits, window=window)
     [row] = success(await device(ISSUE, body_for(ISSUE, promotion_reference="short")))["result"]
     assert row["expiration_date"] == told
@@ -324,7 +326,7 @@ async def test_codes_says_how_many(device: Speaker, amount: Any) -> None:
 
 async def test_ten_thousand_codes_come_at_once(device: Speaker) -> None:
     """The ceiling can be reached, and all of the codes are in the answer."""
-    texts = await made(device, reading.MOST_CODES)
+    texts = await made(device, requests.MOST_CODES)
     assert len(set(texts)) == 10_000 == await Code.filter(needs_activation=True).count()
 
 
@@ -548,7 +550,7 @@ async def test_a_second_activation_is_a_422(device: Speaker, organization: Organ
     """A code is activated once, by whoever it was; one that needs none is activated from the beginning."""
     [text] = await made(device)
     await generate.codes(
-        organization, terms.PromotionRef(id=promotion.id), 1, Format(), generate.Making(), False, None, NOW
+        organization, params.PromotionRef(id=promotion.id), 1, Format(), generate.Making(), False, None, NOW
     )
     plain = await Code.get(needs_activation=False)
     success(await device(ACTIVATE, body_for(ACTIVATE, code=text)))
@@ -562,8 +564,8 @@ async def test_a_second_activation_is_a_422(device: Speaker, organization: Organ
 
 async def test_a_code_reserved_for_another_is_a_422(device: Speaker, organization: Organization) -> None:
     """A code that waits for somebody is not given to somebody else."""
-    making = generate.Making(reserved_for=terms.Person("ben@example.com"), activated=False)
-    ref = terms.PromotionRef(reference="day-ticket")
+    making = generate.Making(reserved_for=params.Person("ben@example.com"), activated=False)
+    ref = params.PromotionRef(reference="day-ticket")
     made = await generate.codes(organization, ref, 1, Format(), making, False, None, NOW)
     told = "This code is reserved for somebody else."
     refused(await device(ACTIVATE, body_for(ACTIVATE, code=made.codes[0].text)), 422, told, email=told)
@@ -578,7 +580,7 @@ OFF = "This promotion or promotion code is switched off"
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (update.PromotionChange(window=terms.Window(ends_at=NOW)), OVER),
+        (update.PromotionChange(window=params.Window(ends_at=NOW)), OVER),
         (update.PromotionChange(is_enabled=False), OFF),
     ],
 )
@@ -587,7 +589,7 @@ async def test_a_promotion_that_is_over_or_off_is_a_422(
 ) -> None:
     """Neither is a code of it activated, nor a new one made for somebody."""
     [text] = await made(device)
-    await update.promotion(organization, terms.PromotionRef(reference="day-ticket"), None, change, NOW)
+    await update.promotion(organization, params.PromotionRef(reference="day-ticket"), None, change, NOW)
     before = await everything()
     refused(await device(ACTIVATE, body_for(ACTIVATE, code=text)), 422, told)
     refused(await device(ISSUE, body_for(ISSUE)), 422, told)
@@ -597,7 +599,7 @@ async def test_a_promotion_that_is_over_or_off_is_a_422(
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (update.CodeChange(window=terms.Window(ends_at=NOW)), OVER),
+        (update.CodeChange(window=params.Window(ends_at=NOW)), OVER),
         (update.CodeChange(is_enabled=False), OFF),
     ],
 )
@@ -614,7 +616,7 @@ async def test_a_code_that_is_over_or_off_is_a_422(
 
 async def test_a_spent_promotion_gives_out_no_code(device: Speaker, organization: Organization) -> None:
     """Once all its claims are made a promotion issues no more."""
-    await make.promotion(organization, "ONE", reference="few", limits=terms.Limits(per_promotion=1))
+    await make.promotion(organization, "ONE", reference="few", limits=params.Limits(per_promotion=1))
     await make.claimed(organization, "ONE")
     refused(await device(ISSUE, body_for(ISSUE, promotion_reference="few")), 422, "This promotion is spent.")
 
@@ -644,7 +646,7 @@ async def test_a_bug_is_a_500_that_tells_nothing(device: Speaker, monkeypatch: p
 
 
 def worded(refusal: Exception) -> tuple[int, dict[str, Any], str | None]:
-    answer = no.words(refusal)
+    answer = walletapp_errors.words(refusal)
     return answer.status_code, json.loads(bytes(answer.body)), answer.headers.get("retry-after")
 
 

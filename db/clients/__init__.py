@@ -1,0 +1,1 @@
+"""Tortoise clients for SQLite and PostgreSQL: connections, transactions, time limits."""

@@ -1,0 +1,123 @@
+"""Idempotency keys: what a call with a key has answered."""
+
+import json
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from db import sql, statements
+from db.models import IdempotencyKey
+
+_VALUES = statements.Given(organization_id="bigint", value="text")
+_TAKING = statements.Given(
+    organization_id="bigint", value="text", fingerprint="text", now="timestamptz", forgotten="timestamptz"
+)
+_ANSWERS = statements.Given(organization_id="bigint", value="text", fingerprint="text", answer="text")
+
+
+class Taking(NamedTuple):
+    """A key to be taken, as `take` has it."""
+
+    organization_id: int
+    value: str
+    fingerprint: str
+    now: datetime
+    forgotten: datetime
+
+
+class Answer(NamedTuple):
+    """What a key was used for, and what that was answered."""
+
+    organization_id: int
+    value: str
+    fingerprint: str
+    answer: Any
+
+
+async def take(
+    organization_id: int, value: str, fingerprint: str, now: datetime, forgotten: datetime
+) -> IdempotencyKey | None:
+    """Take a key that is new or was last used before `forgotten`; None then, else what it is taken for."""
+    taken = await sql.rows(
+        """
+        INSERT INTO idempotencykey (organization_id, value, fingerprint, created_at) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (organization_id, value) DO UPDATE SET
+            fingerprint = excluded.fingerprint, created_at = excluded.created_at, answer = NULL
+            WHERE idempotencykey.created_at < $5
+        RETURNING id
+        """,
+        organization_id,
+        value,
+        fingerprint,
+        now,
+        forgotten,
+    )
+    return None if taken else await IdempotencyKey.get(organization_id=organization_id, value=value)
+
+
+async def take_each(keys: Iterable[Taking]) -> set[tuple[int, str]]:
+    """As `take`, of different keys; those that were taken. They are taken in order, so nobody waits in a circle."""
+    taken = await _TAKING.rows(
+        """
+        INSERT INTO idempotencykey (organization_id, value, fingerprint, created_at)
+        SELECT organization_id, value, fingerprint, now FROM {given} AS taking WHERE true
+        ORDER BY organization_id, value
+        ON CONFLICT (organization_id, value) DO UPDATE SET
+            fingerprint = excluded.fingerprint, created_at = excluded.created_at, answer = NULL
+            WHERE idempotencykey.created_at < (
+                SELECT forgotten FROM {given} AS taking
+                WHERE taking.organization_id = excluded.organization_id AND taking.value = excluded.value
+            )
+        RETURNING organization_id, value
+        """,
+        keys,
+    )
+    return {(row["organization_id"], row["value"]) for row in taken}
+
+
+async def answers(keys: Collection[tuple[int, str]]) -> list[Answer]:
+    """What keys, by organization and value, were used for."""
+    found = await _VALUES.rows(
+        f"""
+        SELECT idempotencykey.organization_id, idempotencykey.value, fingerprint, answer
+        FROM {{given}} AS asked {_key()}
+        """,  # noqa: S608 (names)
+        keys,
+    )
+    return [Answer(**{**row, "answer": json.loads(row["answer"] or "null")}) for row in found]
+
+
+async def keep_answers(answers: Iterable[Answer]) -> None:
+    """What the same calls are answered from now on."""
+    await _ANSWERS.rows(
+        f"""
+        UPDATE idempotencykey SET fingerprint = given.fingerprint, answer = given.answer FROM {{given}} AS given
+        WHERE {sql.given_by("idempotencykey", "organization_id", "value")}
+        """,  # noqa: S608 (names)
+        [answer._replace(answer=json.dumps(answer.answer)) for answer in answers],
+    )
+
+
+async def drop(keys: Collection[tuple[int, str]]) -> None:
+    """Give keys back, by organization and value."""
+    await _VALUES.rows(
+        f"""
+        DELETE FROM idempotencykey
+        WHERE id {sql.among(f"SELECT idempotencykey.id FROM {{given}} AS asked {_key()}")}
+        """,  # noqa: S608 (names)
+        keys,
+    )
+
+
+async def keep_answer(organization_id: int, value: str, answer: Any) -> None:
+    """What the same call is answered from now on."""
+    await IdempotencyKey.filter(organization_id=organization_id, value=value).update(answer=answer)
+
+
+async def forget(before: datetime) -> None:
+    """Drop the keys that were used before then."""
+    await IdempotencyKey.filter(created_at__lt=before).delete()
+
+
+def _key() -> str:
+    return sql.found_by("idempotencykey", organization_id="asked.organization_id", value="asked.value")

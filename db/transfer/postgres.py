@@ -1,0 +1,103 @@
+"""A store in PostgreSQL, which takes rows fastest with COPY."""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from db.clients import pool
+from db.clients.postgres import credentials
+from db.transfer.tables import BATCH, Table
+
+LOCK_SECONDS = 30
+
+
+@asynccontextmanager
+async def reading(url: str) -> AsyncIterator["Store"]:
+    """The database as it is now."""
+    async with _connected(url) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        yield Store(connection)
+
+
+@asynccontextmanager
+async def filling(url: str) -> AsyncIterator["Store"]:
+    """The database, in one transaction."""
+    async with _connected(url) as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+            yield Store(connection)
+        except BaseException:
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # the fault is the news
+                await transaction.rollback()
+            raise
+        with pool.CommitNotices(connection, is_commit=True):
+            await transaction.commit()
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection that keeps no statements, for a pooler might not keep them either."""
+    connection = await pool.connected(credentials(url)["dsn"], statement_cache_size=0)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+class Store:
+    """One transaction on a database; it ends with its connection."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self.connection = connection
+
+    async def migrations(self) -> set[str]:
+        """The names of those that it has been through; none where there are no tables."""
+        if await self.connection.fetchval("SELECT to_regclass('tortoise_migrations') IS NULL"):
+            return set()
+        return {row["name"] for row in await self.connection.fetch("SELECT name FROM tortoise_migrations")}
+
+    async def count(self, table: Table) -> int:
+        """How many rows there are."""
+        return int(await self.connection.fetchval(f'SELECT count(*) FROM "{table.name}"'))  # noqa: S608 (our own names)
+
+    async def rows(self, table: Table) -> AsyncIterator[list[Any]]:
+        """All rows by their ids."""
+        asked = f'SELECT {table.listed} FROM "{table.name}" ORDER BY "id"'  # noqa: S608 (our own names)
+        cursor = await self.connection.cursor(asked)
+        while batch := await cursor.fetch(BATCH):
+            yield [tuple(row) for row in batch]
+
+    async def last_id(self, table: Table) -> int:
+        """The highest id that was given out so far."""
+        asked = f"SELECT coalesce(pg_sequence_last_value({_sequence(table)}::regclass), 0)"
+        return int(await self.connection.fetchval(asked))
+
+    async def hold(self, tables: Sequence[Table]) -> None:
+        """Nobody else writes to these tables until the transaction ends. Raises ValueError while somebody does."""
+        names = ", ".join(f'"{table.name}"' for table in tables)
+        try:
+            await self.connection.execute(f"LOCK TABLE {names} IN EXCLUSIVE MODE")
+        except asyncpg.LockNotAvailableError as error:
+            raise ValueError("Somebody is writing to the target; stop them first.") from error
+
+    async def fill(self, table: Table, batches: AsyncIterator[list[Any]]) -> None:
+        """Write these rows."""
+        rows = (row async for batch in batches for row in batch)
+        try:
+            await self.connection.copy_records_to_table(table.name, records=rows, columns=list(table.columns))
+        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, OverflowError) as error:
+            raise ValueError(f"The table {table.name} can't keep a row: {error}") from error
+
+    async def finish(self, table: Table, last_id: int) -> None:
+        """The table's next row gets an id above this one, and who plans questions knows what is in it."""
+        if last_id:
+            await self.connection.execute(f"SELECT setval({_sequence(table)}, {last_id})")
+        await self.connection.execute(f'ANALYZE "{table.name}"')
+
+
+def _sequence(table: Table) -> str:
+    return f"""pg_get_serial_sequence('"{table.name}"', 'id')"""

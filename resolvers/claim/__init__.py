@@ -1,0 +1,62 @@
+"""Claims a code: one customer uses it once more, if every rule agrees.
+
+Claims that are asked for at the same time are settled together, a round at a time (resolvers/claim/batch.py).
+"""
+
+from datetime import datetime
+
+from db import batching
+from db.models import Location, Organization
+from resolvers import find, idempotency
+from resolvers import guard as guards
+from resolvers.claim import batch
+from resolvers.claim.state import Claimed, Wish
+from resolvers.domain import params, refusals, validate
+from resolvers.domain.refusals import IdempotencyMismatch, InvalidInput
+from resolvers.guard import Guess
+from resolvers.refusal_counter import Refusals
+
+
+async def code(
+    organization: Organization,
+    text: str,
+    customer: params.Person,
+    order: params.Order | None,
+    location_number: int | None,
+    idempotency_key: str | None,
+    guard: guards.Guard | None,
+    tally: Refusals,
+    now: datetime,
+    proof: str | None = None,
+) -> Claimed:
+    """Claim a code for a customer, once per order reference however often it is asked.
+
+    `proof` is what a TooManyAttempts has asked for.
+
+    Raises InvalidInput, TooManyAttempts, IdempotencyMismatch, or the first Rule of `rules.objections` that
+    says no. The exchange token is good for `exchange.token`, once, within TOKEN_GOOD_FOR.
+    """
+    said = ("claim.code", text, customer, order, location_number)
+    key = await find.code_key(organization.id, text)
+    person = validate.person(customer, "customer")
+    checked = validate.order(order, "order")
+    call = idempotency.heard(idempotency_key, said, in_public=guard is not None)
+    location = await place(organization, location_number)
+    wish = Wish(organization, text, key, person, checked, location, call, now, in_public=guard is not None)
+    guess = Guess(key, person, checked.reference, proof, now)
+    try:
+        return await guards.attempt(guard, guess, lambda: batching.answer(batch.wishes, wish))
+    except (refusals.Rule, IdempotencyMismatch) as refusal:
+        promotion_id = getattr(refusal, "promotion_id", None)
+        tally.note(organization, refusal, promotion_id or 0, checked.currency, now)
+        raise
+
+
+async def place(organization: Organization, number: int | None) -> Location | None:
+    """The location that a caller named by its number, if any."""
+    if number is None:
+        return None
+    found = await find.location(organization.id, validate.whole(number, "location_number"))
+    if found is None:
+        raise InvalidInput(f"There is no location {number}.", "location_number")
+    return found

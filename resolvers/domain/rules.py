@@ -1,0 +1,139 @@
+"""Pure rules: how do things stand, and may this code be claimed? They take the time, never ask it."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from db.models import Claim, Code, Promotion
+from resolvers.domain import money, refusals
+from resolvers.domain.validate import CheckedOrder
+
+
+def is_open(starts_at: datetime | None, ends_at: datetime | None, at: datetime) -> bool:
+    """Whether an instant is in a half-open window."""
+    return (starts_at is None or starts_at <= at) and (ends_at is None or at < ends_at)
+
+
+def window(code: Code, promotion: Promotion) -> tuple[datetime | None, datetime | None]:
+    """From when, and until just before when, a code can be claimed: its own window and its promotion's both count."""
+    starts = [at for at in (code.starts_at, promotion.starts_at) if at is not None]
+    ends = [at for at in (code.ends_at, promotion.ends_at) if at is not None]
+    return max(starts, default=None), min(ends, default=None)
+
+
+def is_unfinished(code: Code, promotion: Promotion) -> bool:
+    """Whether a code was made by a job that is still at it: until then it is as if switched off."""
+    return code.job_id is not None and code.job_id == promotion.unfinished_job_id
+
+
+def promotion_status(promotion: Promotion, now: datetime) -> str:
+    """DISABLED, SCHEDULED, ENDED or SPENT, the first that holds; else ACTIVE."""
+    if not promotion.is_enabled:
+        return "DISABLED"
+    if promotion.starts_at is not None and now < promotion.starts_at:
+        return "SCHEDULED"
+    if promotion.ends_at is not None and promotion.ends_at <= now:
+        return "ENDED"
+    spent = promotion.per_promotion is not None and promotion.claim_count >= promotion.per_promotion
+    return "SPENT" if spent else "ACTIVE"
+
+
+_STATUS_OF = {
+    refusals.Disabled: "DISABLED",
+    refusals.NotActivated: "NOT_ACTIVATED",
+    refusals.NotStarted: "SCHEDULED",
+    refusals.Ended: "EXPIRED",
+}
+
+
+def code_status(code: Code, promotion: Promotion, now: datetime) -> str:
+    """DISABLED, NOT_ACTIVATED, SCHEDULED, EXPIRED or EXHAUSTED, the first that holds; else CLAIMABLE."""
+    for refusal in switches(code, promotion, now):
+        return _STATUS_OF[type(refusal)]
+    return "EXHAUSTED" if any(_places(code, promotion)) else "CLAIMABLE"
+
+
+# ------------------------------------------------------------------ may this code be claimed?
+
+
+class Asked(NamedTuple):
+    """A claim as far as its rules go: who asks, about which order, where, and what they hold already.
+
+    `is_anonymous` asks what holds for anybody; a customer without an id is one we have never seen.
+    """
+
+    is_anonymous: bool
+    customer_id: int | None
+    order: CheckedOrder
+    location_id: int | None
+    claims_of_code: int
+    claims_of_promotion: int
+    standing: Claim | None
+
+
+def objections(
+    code: Code, promotion: Promotion, location_ids: set[int], asked: Asked, now: datetime
+) -> Iterator[refusals.Rule]:
+    """Every rule that says no, in the one documented order; nothing when the code may be claimed."""
+    for refusal in _objections(code, promotion, location_ids, asked, now):
+        refusal.promotion_id = promotion.id
+        yield refusal
+
+
+def _objections(
+    code: Code, promotion: Promotion, location_ids: set[int], asked: Asked, now: datetime
+) -> Iterator[refusals.Rule]:
+    yield from switches(code, promotion, now)
+    reserved = code.reserved_for_id is not None and code.reserved_for_id != asked.customer_id
+    if reserved and not asked.is_anonymous:
+        yield refusals.ReservedForAnother()
+    if location_ids and asked.location_id is not None and asked.location_id not in location_ids:
+        yield refusals.WrongLocation()
+    yield from _money(promotion, asked.order)
+    yield from _limits(code, promotion, asked)
+
+
+def switches(code: Code, promotion: Promotion, now: datetime) -> Iterator[refusals.Rule]:
+    """What code and promotion themselves say, whoever asks."""
+    if not (code.is_enabled and promotion.is_enabled) or is_unfinished(code, promotion):
+        yield refusals.Disabled()
+    if code.needs_activation and code.activated_at is None:
+        yield refusals.NotActivated()
+    starts_at, ends_at = window(code, promotion)
+    if starts_at is not None and now < starts_at:
+        yield refusals.NotStarted(starts_at)
+    if ends_at is not None and ends_at <= now:
+        yield refusals.Ended(ends_at)
+
+
+def end_of(code: Code, promotion: Promotion, now: datetime) -> Iterator[refusals.Rule]:
+    """Why nobody can claim a code any more, unless it is changed: it is switched off, over, or used up."""
+    over = (refusals.Disabled, refusals.Ended)
+    yield from (refusal for refusal in switches(code, promotion, now) if isinstance(refusal, over))
+    yield from _places(code, promotion)
+
+
+def _money(promotion: Promotion, order: CheckedOrder) -> Iterator[refusals.Rule]:
+    if promotion.currency and order.currency and order.currency != promotion.currency:
+        yield refusals.WrongCurrency(promotion.currency)
+    elif promotion.minimum_order and (order.total is None or order.total < promotion.minimum_order):
+        yield refusals.OrderTooSmall(money.of_minor(promotion.minimum_order, promotion.currency or ""))
+
+
+def _limits(code: Code, promotion: Promotion, asked: Asked) -> Iterator[refusals.Rule]:
+    per_code = promotion.per_customer_and_code
+    if per_code is not None and asked.claims_of_code >= per_code:
+        if per_code == 1 and asked.standing is not None:
+            yield refusals.AlreadyClaimed(asked.standing)
+        else:
+            yield refusals.CustomerLimitReached(per_code)
+    if promotion.per_customer is not None and asked.claims_of_promotion >= promotion.per_customer:
+        yield refusals.CustomerLimitReached(promotion.per_customer)
+    yield from _places(code, promotion)
+
+
+def _places(code: Code, promotion: Promotion) -> Iterator[refusals.Rule]:
+    if code.allowed_claims is not None and code.claim_count >= code.allowed_claims:
+        yield refusals.FullyClaimed(code.allowed_claims)
+    if promotion.per_promotion is not None and promotion.claim_count >= promotion.per_promotion:
+        yield refusals.PromotionSpent(promotion.per_promotion)

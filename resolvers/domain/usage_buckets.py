@@ -1,0 +1,62 @@
+"""How time is cut into hours, days, weeks and months of an organization's zone.
+
+A bucket is named by the UTC instant at which it begins there, so a day with daylight saving is 23 or 25
+hours long. Weeks begin on Monday.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from db.models import UsageLevel
+from db.values import Bucket
+
+
+class Size(StrEnum):
+    HOUR = "HOUR"
+    DAY = "DAY"
+    WEEK = "WEEK"
+    MONTH = "MONTH"
+    TOTAL = "TOTAL"
+
+
+def start_of_day(day: date, zone: str) -> datetime:
+    """The first instant of a day somewhere; where midnight is skipped, the instant of the jump."""
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+
+
+def start(size: Size, at: datetime, zone: str) -> datetime:
+    """When the bucket began that an instant is in; TOTAL is cut to the hour."""
+    return _start(size, at.replace(microsecond=0), zone)
+
+
+@lru_cache(maxsize=1024)  # claims of one second ask for the same
+def _start(size: Size, at: datetime, zone: str) -> datetime:
+    local = at.astimezone(ZoneInfo(zone))
+    if size in (Size.HOUR, Size.TOTAL):
+        return (at - timedelta(minutes=local.minute, seconds=local.second)).astimezone(UTC)
+    day = local.date()
+    if size is Size.WEEK:
+        day -= timedelta(days=day.weekday())
+    elif size is Size.MONTH:
+        day = day.replace(day=1)
+    return start_of_day(day, zone)
+
+
+def end(size: Size, started: datetime, zone: str) -> datetime:
+    """When a bucket that began then ends, which is when the next one begins."""
+    if size in (Size.HOUR, Size.TOTAL):
+        return start(Size.HOUR, started + timedelta(minutes=61), zone)
+    day = started.astimezone(ZoneInfo(zone)).date()
+    days = {Size.DAY: 1, Size.WEEK: 7, Size.MONTH: 32}[size]
+    later = day + timedelta(days=days)
+    return start_of_day(later.replace(day=1) if size is Size.MONTH else later, zone)
+
+
+def of(organization_id: int, promotion_id: int, currency: str | None, at: datetime, zone: str) -> list[Bucket]:
+    """The hour and the day into which something at that instant is counted."""
+    return [
+        Bucket(organization_id, promotion_id, level, start(Size(level), at, zone), currency or "")
+        for level in UsageLevel
+    ]

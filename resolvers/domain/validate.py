@@ -1,0 +1,412 @@
+"""Makes sense of what is said, or says what makes none: pure checks of texts, numbers, windows and discounts.
+
+Whatever a caller says passes here before anything is written, so that a verb works on what both databases can
+store: no NUL, no number that is too large, no window that is empty. Each check raises InvalidInput with the
+path of the field.
+"""
+
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
+
+from email_validator import EmailNotValidError, validate_email
+
+from db.models import DiscountKind
+from db.values import Folded
+from resolvers.domain import code_format, folding, money, params, usage_buckets
+from resolvers.domain.money import Money
+from resolvers.domain.params import said
+from resolvers.domain.refusals import InvalidInput
+
+_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # not the words backslash-u-0000, whose backslash is escaped
+_PLAIN_LOCAL = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*")  # nothing in it that the library would change
+T = TypeVar("T")
+UNWRITABLE = ("Cc", "Zl", "Zp")  # controls, line and paragraph separators
+HIGHEST_INT = 2**31 - 1
+HIGHEST_AMOUNT = 10**15  # minor units of one order; sums of many still fit a big integer
+FINEST = 50  # decimals of a number that is looked at
+LONGEST_METADATA = 20_000
+LONGEST_WRITTEN = 1_000  # characters of a new code's text with the spaces around it
+EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+
+
+def text(value: str, *path: str, longest: int = 200) -> str:
+    """A text that is there, without the spaces around it."""
+    stripped = storable(value, *path).strip()
+    if not stripped:
+        raise InvalidInput("This may not be empty.", *path)
+    if len(stripped) > longest:
+        raise InvalidInput(f"At most {longest} characters, please; these are {len(stripped)}.", *path)
+    return stripped
+
+
+def optional_text(value: str | None, *path: str, longest: int = 200) -> str | None:
+    """A text that may be left out; an empty one is as good as none."""
+    return text(value, *path, longest=longest) if value is not None and value.strip() else None
+
+
+def storable(value: str, *path: str) -> str:
+    """A text that every database can hold: no NUL, no half of a surrogate pair."""
+    if "\x00" in value or not (value.isascii() or _is_whole(value)):
+        raise InvalidInput("A NUL or half a character can't be stored.", *path)
+    return value
+
+
+def _is_whole(value: str) -> bool:
+    """Whether no half of a surrogate pair is in a text, however long it is."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def code_text(value: str, *path: str) -> tuple[str, str]:
+    """A code's text as issued, and the key it is matched by."""
+    stripped = text(value, *path, longest=code_format.LONGEST_TEXT)
+    key = code_format.key(stripped)
+    if not key:
+        raise InvalidInput("A code needs more than spaces and dashes.", *path)
+    if len(key) > code_format.LONGEST_KEY:
+        raise InvalidInput("This code is too long once its ligatures are spelled out.", *path)
+    return stripped, key
+
+
+def new_code_text(value: str, *path: str) -> tuple[str, str]:
+    """The same of a code that is made or renamed: it is one line that can be shown, with nothing that controls."""
+    read = code_text(value, *path)
+    if not value.isprintable() and any(unicodedata.category(c) in UNWRITABLE for c in value[:LONGEST_WRITTEN]):
+        raise InvalidInput("A code has no line breaks or control characters.", *path)
+    if len(value) > LONGEST_WRITTEN:
+        raise InvalidInput(f"At most {LONGEST_WRITTEN} characters, please, spaces around it included.", *path)
+    return read
+
+
+def email(value: str, *path: str) -> tuple[str, str]:
+    """An address as it is written, and the key by which it is one customer."""
+    stripped = text(value, *path, longest=254)
+    local, _, domain = stripped.partition("@")
+    if _PLAIN_LOCAL.fullmatch(local) and (plain := _plain_domain(domain)):
+        address = f"{local}@{plain}"
+        return address, address
+    try:
+        valid = validate_email(stripped, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise InvalidInput(str(error), *path) from None
+    return valid.normalized, f"{folding.local_key(valid.local_part)}@{valid.ascii_domain}"
+
+
+@lru_cache(maxsize=1024)  # of what was said, so it may not grow
+def _plain_domain(domain: str) -> str | None:
+    """A domain in ASCII, as the library writes it; None for any other, and for what is none.
+
+    Checking an address takes the library some 80 µs, nearly all of it for the domain, and most are of a few.
+    """
+    try:
+        valid = validate_email(f"a@{domain}", check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return None
+    return valid.domain if valid.domain == valid.ascii_domain == valid.domain.lower() else None
+
+
+class CheckedPerson(NamedTuple):
+    """A person whose address is one (`email_key` is what it is compared by), with names that can be stored.
+
+    `folded` are address and names as they are searched for, where that is not their lower case in ASCII.
+    """
+
+    email: str
+    email_key: str
+    first_name: str | None
+    last_name: str | None
+    folded: Folded = Folded()
+
+
+def person(value: params.Person, *path: str) -> CheckedPerson:
+    """A person with a valid address."""
+    address, key = email(value.email, *path, "email")
+    first_name = optional_text(value.first_name, *path, "first_name")
+    last_name = optional_text(value.last_name, *path, "last_name")
+    return CheckedPerson(
+        address, key, first_name, last_name, Folded(*map(folding.beyond_ascii, (address, first_name, last_name)))
+    )
+
+
+def whole(value: int, *path: str, least: int = 1, most: int = HIGHEST_INT) -> int:
+    """A whole number within bounds."""
+    if not least <= value <= most:
+        raise InvalidInput(f"A whole number from {least} to {most}, please.", *path)
+    return value
+
+
+def optional_whole(value: int | None, *path: str, least: int = 1, most: int = HIGHEST_INT) -> int | None:
+    """A whole number within bounds, or none."""
+    return None if value is None else whole(value, *path, least=least, most=most)
+
+
+def currency(value: str, *path: str) -> str:
+    """An ISO 4217 code in capitals."""
+    code = value.strip().upper()
+    if money.digits(code) is None:
+        raise InvalidInput(f"{value[:20]!r} is no currency of ISO 4217.", *path)
+    return code
+
+
+def minor(value: Money, *path: str) -> int:
+    """An amount as whole minor units of its currency; finer amounts are refused, not rounded."""
+    return _minor(value.amount, currency(value.currency, *path, "currency"), *path, "amount")
+
+
+def _minor(amount: Decimal, unit: str, *path: str) -> int:
+    digits = money.digits(unit) or 0
+    if not amount.is_finite() or not 0 <= amount <= HIGHEST_AMOUNT:
+        raise InvalidInput("An amount from 0 up, and not that much, please.", *path)
+    scaled = _times(amount, 10**digits)
+    if scaled is None:
+        raise InvalidInput(f"{unit} has {digits} decimals.", *path)
+    return whole(scaled, *path, least=0, most=HIGHEST_AMOUNT)
+
+
+def _times(value: Decimal, factor: int) -> int | None:
+    """The exact product, if it is a whole number; decimal arithmetic would round it to 28 digits."""
+    if int(value.as_tuple().exponent) < -FINEST:  # of 1e-999999 the ratio has a million digits
+        return None
+    numerator, denominator = value.as_integer_ratio()
+    product, rest = divmod(numerator * factor, denominator)
+    return None if rest else product
+
+
+def time_zone(value: str, *path: str) -> str:
+    """An IANA name such as Europe/Amsterdam."""
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise InvalidInput(f"{value[:80]!r} is no time zone; Europe/Amsterdam is one.", *path) from None
+    return value
+
+
+def metadata(value: Any, *path: str) -> dict[str, Any]:
+    """A JSON object of bearable size."""
+    if not isinstance(value, dict):
+        raise InvalidInput("Metadata is a JSON object.", *path)
+    try:
+        written = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (ValueError, RecursionError):
+        raise InvalidInput("Metadata is JSON: no NaN or infinity, and not nested that deep.", *path) from None
+    if len(written) > LONGEST_METADATA:
+        raise InvalidInput(f"At most {LONGEST_METADATA} characters of metadata, please.", *path)
+    storable(_ESCAPED_NUL.sub("\x00", written), *path)
+    return value
+
+
+class CheckedOrder(NamedTuple):
+    """An order's facts, as a claim's columns hold them."""
+
+    reference: str | None
+    total: int | None
+    currency: str | None
+    quantity: int | None
+
+
+def order(value: params.Order | None, *path: str) -> CheckedOrder:
+    """An order's facts, checked, its total in minor units."""
+    if value is None:
+        return CheckedOrder(None, None, None, None)
+    return CheckedOrder(
+        reference=optional_text(value.reference, *path, "reference"),
+        total=None if value.total is None else minor(value.total, *path, "total"),
+        currency=None if value.total is None else currency(value.total.currency, *path, "total", "currency"),
+        quantity=optional_whole(value.quantity, *path, "quantity", least=0),
+    )
+
+
+def kept(change: "params.Maybe[T | None]", present: T, *path: str) -> T:
+    """The value after a change of what is never empty: absent keeps the present one, and null is refused."""
+    if change is None:
+        raise InvalidInput("This can't be null: leave it out to keep it as it is.", *path)
+    return said(change, present)
+
+
+# ------------------------------------------------------------------ windows
+
+
+def window(
+    said_window: params.Maybe[params.Window | None], starts_at: datetime | None, ends_at: datetime | None, zone: str
+) -> tuple[datetime | None, datetime | None]:
+    """The window after a change of the present one, null clears both ends; refused when it would be empty."""
+    if isinstance(said_window, params.Absent):
+        return starts_at, ends_at
+    if said_window is None:
+        return None, None
+    starts_at = _bound(said_window.starts_at, said_window.starts_on, starts_at, zone, "starts", 0)
+    ends_at = _bound(said_window.ends_at, said_window.ends_on, ends_at, zone, "ends", 1)
+    if starts_at is not None and ends_at is not None and ends_at <= starts_at:
+        said_on = said(said_window.ends_on, None) is not None
+        raise InvalidInput("A window must end after it starts.", "window", "ends_on" if said_on else "ends_at")
+    return starts_at, ends_at
+
+
+def _bound(
+    at: params.Maybe[datetime | None],
+    on: params.Maybe[date | None],
+    present: datetime | None,
+    zone: str,
+    name: str,
+    days_later: int,
+) -> datetime | None:
+    day, instant = said(on, None), said(at, None)
+    if day is not None and instant is not None:
+        raise InvalidInput(f"Say {name}At or {name}On, not both.", "window", f"{name}_on")
+    if day is not None:
+        if not EARLIEST.date() <= day < LATEST.date():
+            raise InvalidInput("This day is out of range.", "window", f"{name}_on")
+        return usage_buckets.start_of_day(day + timedelta(days=days_later), zone)
+    if isinstance(at, params.Absent) and isinstance(on, params.Absent):
+        return present
+    return None if instant is None else in_range(instant, "window", f"{name}_at")
+
+
+def in_range(instant: datetime, *path: str) -> datetime:
+    """An instant that both databases can hold, in UTC."""
+    if not EARLIEST <= instant <= LATEST:
+        raise InvalidInput("This instant is out of range.", *path)
+    return instant.astimezone(UTC)
+
+
+# ------------------------------------------------------------------ discounts and limits
+
+
+@dataclass(frozen=True)
+class CheckedDiscount:
+    """A discount as a promotion's columns hold it."""
+
+    discount_kind: DiscountKind = DiscountKind.NONE
+    discount_value: int = 0
+    currency: str | None = None
+    minimum_order: int | None = None
+    maximum_discount: int | None = None
+
+    @property
+    def has_amounts(self) -> bool:
+        """Whether any of it is in the currency."""
+        is_amount = self.discount_kind is DiscountKind.FIXED_AMOUNT
+        return is_amount or self.minimum_order is not None or self.maximum_discount is not None
+
+
+SIZED = (DiscountKind.PERCENTAGE, DiscountKind.FIXED_AMOUNT)
+"""The kinds of discounts that have a value; of another a value would say nothing."""
+
+
+def discount(change: params.Maybe[params.Discount | None], present: CheckedDiscount, home: str) -> CheckedDiscount:
+    """The discount after a change, null is none; its amounts are in one currency, the organization's unless said."""
+    if isinstance(change, params.Absent):
+        return present
+    if change is None:
+        return CheckedDiscount()
+    kind = kept(change.kind, present.discount_kind, "discount", "kind")
+    value = _value(change, kind, present)
+    minimum = _amount(change.minimum_order, present.minimum_order, present.currency, "minimum_order")
+    maximum = _amount(change.maximum_discount, present.maximum_discount, present.currency, "maximum_discount")
+    unit = _unit(change.currency, present, {unit for _, unit in (minimum, maximum) if unit}, kind, home)
+    was_amount = kind is present.discount_kind is DiscountKind.FIXED_AMOUNT
+    if was_amount and unit != present.currency and isinstance(change.value, params.Absent):
+        raise InvalidInput("An amount goes to another currency with its value: say both.", "discount", "currency")
+    return CheckedDiscount(
+        discount_kind=kind,
+        discount_value=discount_value(kind, value, unit, "discount", "value"),
+        currency=unit,
+        minimum_order=minimum[0],
+        maximum_discount=maximum[0],
+    )
+
+
+def _value(change: params.Discount, kind: DiscountKind, present: CheckedDiscount) -> Decimal:
+    """The discount's size after a change: a kind that has one is told with it, and no other is."""
+    value = said(change.value, None)
+    if kind not in SIZED:
+        if value is not None and isinstance(change.kind, params.Absent):
+            raise InvalidInput("A value needs its kind: PERCENTAGE or FIXED_AMOUNT.", "discount", "kind")
+        if value is not None:
+            raise InvalidInput(f"A discount of the kind {kind} has no value.", "discount", "value")
+        return Decimal(0)
+    if value is not None:
+        return value
+    if kind is not present.discount_kind:
+        raise InvalidInput(f"A discount of the kind {kind} needs its value.", "discount", "value")
+    return kept(
+        change.value,
+        money.discount_amount(present.discount_kind, present.discount_value, present.currency),
+        "discount",
+        "value",
+    )
+
+
+def _amount(
+    change: params.Maybe[Money | None], present: int | None, unit: str | None, name: str
+) -> tuple[int | None, str | None]:
+    """An amount after a change, and the currency it is in."""
+    if isinstance(change, params.Absent):
+        return present, unit if present is not None else None
+    if change is None:
+        return None, None
+    return minor(change, "discount", name), currency(change.currency, "discount", name, "currency")
+
+
+def _unit(
+    change: params.Maybe[str | None], present: CheckedDiscount, amounts: set[str], kind: DiscountKind, home: str
+) -> str | None:
+    """The one currency of a discount; a change that would leave an amount in another is refused.
+
+    A currency that came with an amount goes with the last one; one that was said by itself stays.
+    """
+    named = amounts | ({currency(change, "discount", "currency")} if isinstance(change, str) else set())
+    if len(named) > 1 or (change is None and amounts):
+        raise InvalidInput("All amounts of a promotion are in one currency.", "discount", "currency")
+    if named:
+        return named.pop()
+    stays = isinstance(change, params.Absent) and (kind is DiscountKind.FIXED_AMOUNT or not present.has_amounts)
+    if stays and present.currency is not None:
+        return present.currency
+    return home if kind is DiscountKind.FIXED_AMOUNT else None
+
+
+@dataclass(frozen=True)
+class CheckedLimits:
+    """A promotion's limits, as its columns hold them; these are those of a new one."""
+
+    per_promotion: int | None = None
+    per_code: int | None = 1
+    per_customer: int | None = None
+    per_customer_and_code: int | None = 1
+    code_lifetime_days: int | None = 91
+
+
+def limits(change: params.Maybe[params.Limits | None], present: CheckedLimits) -> CheckedLimits:
+    """The limits after a change, null is those of a new promotion; none may be below 1."""
+    if isinstance(change, params.Absent):
+        return present
+    if change is None:
+        return CheckedLimits()
+    changed = {name: said(getattr(change, name), value) for name, value in vars(present).items()}
+    for name, value in changed.items():
+        most = 36_500 if name == "code_lifetime_days" else HIGHEST_INT
+        optional_whole(value, "limits", name, most=most)
+    return CheckedLimits(**changed)
+
+
+def discount_value(kind: DiscountKind, value: Decimal, unit: str | None, *path: str) -> int:
+    """A discount's size in its unit: ten-thousandths of a percent, or minor units of the currency."""
+    if kind is DiscountKind.FIXED_AMOUNT:
+        return _minor(value, unit or "", *path)
+    if not value.is_finite() or not 0 <= value <= 100:
+        raise InvalidInput("A percentage from 0 to 100, please.", *path)
+    scaled = _times(value, money.PERCENT)
+    if scaled is None:
+        raise InvalidInput("A percentage has at most four decimals.", *path)
+    return scaled

@@ -1,0 +1,43 @@
+"""Counts refusals: gathered while claims are answered, written now and then by a statement of their own.
+
+A refused claim is rolled back and must not wait for a second transaction; a kill may lose what was gathered
+since the last writing, about a second's worth.
+"""
+
+from collections import Counter
+from datetime import datetime
+
+from db.models import Organization
+from db.queries import usage
+from db.values import Bucket
+from resolvers.domain import usage_buckets
+from resolvers.domain.refusals import Refusal
+
+
+class Refusals:
+    """The refusals of one process that are not written yet."""
+
+    def __init__(self) -> None:
+        self._gathered: Counter[tuple[Bucket, str]] = Counter()
+
+    def note(
+        self,
+        organization: Organization,
+        refusal: Refusal,
+        promotion_id: int,
+        currency: str | None,
+        now: datetime,
+    ) -> None:
+        """One claim was refused; `promotion_id` is 0 when its promotion is not known."""
+        for bucket in usage_buckets.of(organization.id, promotion_id, currency, now, organization.time_zone):
+            self._gathered[bucket, refusal.reason] += 1
+
+    async def write(self) -> None:
+        """Write what was gathered; what can't be written now is kept for the next time."""
+        gathered, self._gathered = self._gathered, Counter()
+        in_order = sorted(gathered.items(), key=lambda item: (str(item[0][0]), item[0][1]))
+        try:
+            await usage.count_refusals((bucket, reason, count) for (bucket, reason), count in in_order)
+        except BaseException:
+            self._gathered.update(gathered)
+            raise

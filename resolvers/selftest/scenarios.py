@@ -1,0 +1,175 @@
+"""What is raced for in a proof, and what must come of it: a function makes ready one race."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import zip_longest
+
+from db.models import Organization, Promotion
+from db.queries import codes, promotions
+from resolvers import create, generate
+from resolvers.domain import params
+from resolvers.domain.code_format import Format, Style
+from resolvers.selftest import driver
+from resolvers.selftest.driver import DONE, Answer, Call
+
+LANES = 16
+"""Calls that a process has going at a time."""
+
+Answers = list[Answer]
+
+
+async def _nothing_more(answers: Answers) -> list[str]:
+    return []
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One race: its calls, how many of them must be granted (None: as chance has it), and how others may be refused.
+
+    `standing` is how many claims of the promotion must stand afterwards, `more` what else is wrong, in sentences.
+    """
+
+    name: str
+    promotion: Promotion
+    calls: list[Call]
+    granted: int | None
+    refusal: str
+    standing: Callable[[Answers], int]
+    more: Callable[[Answers], Awaitable[list[str]]] = _nothing_more
+
+
+def done(answers: Answers, deed: str = "claim_code") -> list[object]:
+    """What the granted calls of a deed came to."""
+    return [value for name, outcome, value in answers if (name, outcome) == (deed, DONE)]
+
+
+def _granted(answers: Answers) -> int:
+    return len(done(answers))
+
+
+async def _promotion(
+    organization: Organization, name: str, texts: list[str], now: datetime, **limits: int | None
+) -> Promotion:
+    new = create.NewPromotion(name=name, reference=name, codes=tuple(texts), limits=params.Limits(**limits))
+    return await create.promotion(organization, new, None, now)
+
+
+def _texts(name: str, amount: int) -> list[str]:
+    return [f"{name}-{number}" for number in range(min(amount, create.MOST_TEXTS))]
+
+
+async def one_code(organization: Organization, claims: int, now: datetime) -> Trial:
+    """Everybody wants one code, which has places for a quarter of them."""
+    places = claims // 4
+    made = await _promotion(organization, "one code", ["ONE"], now, per_code=places)
+    calls = [["claim_code", "ONE", f"one{n}@example.com"] for n in range(claims)]
+    return Trial(f"one code with {places} places", made, calls, places, "FullyClaimed", _granted)
+
+
+async def customers_limit(organization: Organization, claims: int, now: datetime) -> Trial:
+    """Customers want twenty codes each, and may have five."""
+    texts = _texts("MANY", max(20, claims // 10))
+    people = claims // 20
+    made = await _promotion(organization, "customers", texts, now, per_code=None, per_customer=5)
+    calls = [
+        ["claim_code", texts[(20 * person + step) % len(texts)], f"many{person}@example.com"]
+        for step in range(20)
+        for person in range(people)
+    ]
+    name = f"{len(texts)} codes, five for each of {people} customers"
+    return Trial(name, made, calls, 5 * people, "CustomerLimitReached", _granted)
+
+
+async def promotions_limit(organization: Organization, claims: int, now: datetime) -> Trial:
+    """A promotion has places for a quarter of those who want one of its many codes."""
+    texts, places = _texts("SHARED", claims // 2), claims // 4
+    made = await _promotion(organization, "promotion", texts, now, per_code=None, per_promotion=places)
+    calls = [["claim_code", texts[n % len(texts)], f"shared{n}@example.com"] for n in range(claims)]
+    name = f"a promotion with {places} places over {len(texts)} codes"
+    return Trial(name, made, calls, places, "PromotionSpent", _granted)
+
+
+async def retries(organization: Organization, claims: int, now: datetime) -> Trial:
+    """Orders are sent ten times each at once, and each is one claim."""
+    orders = claims // 20
+    made = await _promotion(organization, "retries", ["AGAIN"], now, per_code=None)
+    calls = [["claim_code", "AGAIN", f"again{n}@example.com", f"R-{n}"] for n in range(orders) for _ in range(10)]
+
+    async def one_each(answers: Answers) -> list[str]:
+        told = len(set(done(answers)))
+        return [f"{told} claims were told of, for {orders} orders"] if told != orders else []
+
+    return Trial(f"{orders} orders, each sent ten times", made, calls, len(calls), "", lambda _: orders, one_each)
+
+
+async def activation(organization: Organization, claims: int, now: datetime) -> Trial:
+    """Ten customers at once activate each code, and one of them has it."""
+    made = await _promotion(organization, "activation", [], now)
+    ref, format = params.PromotionRef(id=made.id), Format(Style.ALPHANUMERIC)
+    amount, making = min(claims // 20, create.MOST_TEXTS), generate.Making(activated=False)
+    drawn = await generate.codes(organization, ref, amount, format, making, False, None, now)
+    texts = [code.text for code in drawn.codes]
+    calls = [["activate_code", text, f"act{n}-{text}@example.com"] for text in texts for n in range(10)]
+
+    async def kept(answers: Answers) -> list[str]:
+        of_promotion = codes.all_of(organization.id).filter(promotion_id=made.id)
+        holders = await of_promotion.values_list("reserved_for_id", flat=True)
+        if sorted(map(str, holders)) != sorted(map(str, done(answers, "activate_code"))):
+            return ["a code is not with the customer who was told so"]
+        return []
+
+    name = f"{len(texts)} codes, each activated by ten"
+    return Trial(name, made, calls, len(texts), "AlreadyActivated", lambda _: 0, kept)
+
+
+async def deletion(organization: Organization, claims: int, now: datetime) -> Trial:
+    """Ten codes are deleted while they are claimed: their claims go with them, and stay counted."""
+    texts = _texts("GONE", 10)
+    made = await _promotion(organization, "deletion", texts, now, per_code=None)
+    each = claims // 20
+    calls: list[Call] = []
+    for text in texts:
+        calls += [["claim_code", text, f"gone{n}@example.com"] for n in range(each)]
+        calls.insert(len(calls) - each // 2, ["delete_code", text])
+
+    async def counted(answers: Answers) -> list[str]:
+        after = await promotions.by_id(organization.id, made.id)
+        if after is None or after.claim_count != len(done(answers)):
+            return ["the promotion does not count the claims that were granted and deleted"]
+        return []
+
+    return Trial("ten codes, deleted while they are claimed", made, calls, None, "UnknownCode", lambda _: 0, counted)
+
+
+async def releasing(organization: Organization, claims: int, now: datetime) -> Trial:
+    """Claims are released twice each, while others want the places that they give back."""
+    places = claims // 8
+    made = await _promotion(organization, "releasing", ["BACK"], now, per_code=places)
+    first: Answers = []
+    takes = [["claim_code", "BACK", f"first{n}@example.com"] for n in range(places)]
+    await driver.calls(organization, takes, LANES, first.append, now)
+    releases = [["release_claim", claim] for claim in done(first)[: places // 2] for _ in range(2)]
+    wants = [["claim_code", "BACK", f"back{n}@example.com"] for n in range(claims // 4)]
+    calls = [call for pair in zip_longest(wants, releases) for call in pair if call]
+
+    async def not_above(answers: Answers) -> list[str]:
+        over = len(done(answers)) - places // 2
+        return [f"{over} claims more than places"] if over > 0 else []
+
+    def standing(answers: Answers) -> int:
+        return places - places // 2 + _granted(answers)
+
+    name = f"{places // 2} of {places} places, given back twice"
+    return Trial(name, made, calls, None, "FullyClaimed", standing, not_above)
+
+
+async def attempts(organization: Organization, claims: int, now: datetime) -> Trial:
+    """Everybody takes attempts of one counter, which has a quarter of those that are wanted."""
+    made, most = await _promotion(organization, "attempts", [], now), claims // 4
+    calls: list[Call] = [["take_attempt", most] for _ in range(claims)]
+    return Trial(f"{most} failed attempts an hour", made, calls, most, "TooManyAttempts", lambda _: 0)
+
+
+ALL = (one_code, customers_limit, promotions_limit, retries, activation, deletion, releasing, attempts)
+"""Every race of a proof, in its order."""

@@ -1,0 +1,76 @@
+"""The command line's words for letters: what became of them, and once more for those that failed."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from schema.cli import tables
+from schema.cli.process import AsJson, with_database
+
+if TYPE_CHECKING:
+    from db.models import Delivery, DeliveryStatus, Organization
+
+    Shown = tuple[Organization, Delivery]
+
+COLUMNS = ("id", "organization", "code", "recipient", "state", "tries", "queued", "sent_or_due", "last_error")
+
+
+def deliveries(
+    context: typer.Context,
+    organization: Annotated[str | None, typer.Option(help="Only of this organization.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only those that failed.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry", help="First queue those that failed once more.")] = False,
+    first: Annotated[int, typer.Option(min=1, help="How many to show, the newest first.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Show what became of letters, the newest first, and how many are in each state."""
+    from db.models import DeliveryStatus
+    from resolvers import listing, retry
+
+    status = DeliveryStatus.FAILED if failed else None
+
+    async def look(now: datetime) -> tuple[int, Counter[DeliveryStatus], list[Shown]]:
+        of = await _organizations(organization)
+        queued = await retry.letters(of, now) if retry_failed else 0
+        found = [(one, row) for one in of for row in await listing.latest_deliveries(one.id, status, first)]
+        counts = sum([await listing.deliveries_by_status(one.id) for one in of], Counter[DeliveryStatus]())
+        return queued, counts, sorted(found, key=lambda shown: shown[1].created_at, reverse=True)[:first]
+
+    queued, counts, found = with_database(context, look, is_read_only=not retry_failed)
+    beside = sys.stderr if as_json else sys.stdout
+    if retry_failed:
+        print(f"{queued} queued once more.", file=beside)
+    if found or as_json:
+        tables.show(COLUMNS, [_row(*one) for one in found], as_json, prose=("last_error",))
+    print(", ".join(f"{counts[state]} {state.value.lower()}" for state in DeliveryStatus), file=beside)
+
+
+async def _organizations(identifier: str | None) -> list[Organization]:
+    from resolvers import find
+    from resolvers.domain.refusals import InvalidInput
+
+    if identifier is None:
+        return await find.every_organization()
+    found = await find.organization_called(identifier, None)
+    if found is None:
+        raise InvalidInput(f"There is no organization {identifier!r}.", "organization")
+    return [found]
+
+
+def _row(organization: Organization, row: Delivery) -> tuple[tables.Cell, ...]:
+    return (
+        row.id,
+        organization.identifier,
+        row.code.text,
+        row.recipient,
+        row.status.value.lower(),
+        row.attempts,
+        row.created_at,
+        row.sent_at or row.due_at,
+        row.last_error,
+    )

@@ -1,0 +1,106 @@
+"""The command line's words for `prove`: the promise about limits, held to on the operator's own database."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import signal
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from schema.cli import tables
+from schema.cli.process import AsJson, Process, with_database
+from schema.cli.terminal import visible, visible_lines
+
+if TYPE_CHECKING:
+    from db.models import Organization
+    from resolvers.selftest import Proof, Race
+    from resolvers.selftest.driver import Answer, Call
+    from schema.cli.selftest_workers import Racers
+
+FEWEST_CLAIMS = 40  # resolvers/selftest/__init__.py's
+
+
+def limits(
+    context: typer.Context,
+    database: Annotated[str | None, typer.Option(help="Its address; TESSERA_DATABASE_URL's if not said.")] = None,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="That race each other.")] = 4,
+    claims: Annotated[int, typer.Option(min=FEWEST_CLAIMS, help="About how many in a race.")] = 2_000,
+    as_json: AsJson = False,
+) -> None:
+    """Prove on a database that no limit can be passed: real processes race for each. Exits with 1 if one was.
+
+    It is done in an organization of its own, which is deleted afterwards, also when this is interrupted.
+    Nothing else is touched, but who uses the database meanwhile will find it busy.
+    """
+    from schema.cli import selftest_workers
+
+    process: Process = context.obj
+    url = database or process.database_url
+    context.obj = dataclasses.replace(process, database_url=url)
+    try:
+        proofs = with_database(context, lambda now: _prove(url, processes, claims, now))
+    except asyncio.CancelledError:
+        sys.exit("error: this was ended, and what it had made is removed")
+    except selftest_workers.Died as died:
+        sys.exit(visible_lines(f"error: {died}"))
+    _show(proofs, as_json)
+    breaches = [f"{proof.name}: {breach}" for proof in proofs for breach in proof.breaches]
+    for breach in breaches:
+        print(visible(breach), file=sys.stderr if as_json else sys.stdout)
+    if breaches:
+        sys.exit(1)
+    if not as_json:
+        print("Every limit held, and every counter equals its claims.")
+
+
+async def _prove(url: str, processes: int, claims: int, now: datetime) -> list[Proof]:
+    from resolvers import selftest
+    from schema.cli import selftest_workers
+
+    _end_well()
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("getting ready", total=None)
+        async with selftest_workers.running(url, processes) as running:
+            race = _race(running, processes, progress, task, now)
+            return [proof async for proof in selftest.limits(claims, race, now)]
+
+
+def _race(running: Racers, processes: int, progress: Progress, task: TaskID, now: datetime) -> Race:
+    from resolvers.selftest import scenarios
+
+    async def race(organization: Organization, name: str, calls: list[Call]) -> list[Answer]:
+        progress.reset(task, description=name, total=len(calls))
+        shares = [calls[first::processes] for first in range(processes)]
+        return await running.race(organization.identifier, shares, scenarios.LANES, lambda: progress.advance(task), now)
+
+    return race
+
+
+def _end_well() -> None:
+    """Let SIGTERM end this as Ctrl-C does, with everything cleaned up."""
+    if task := asyncio.current_task():
+        with contextlib.suppress(NotImplementedError):  # Windows has no such signal
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
+def _show(proofs: list[Proof], as_json: bool) -> None:
+    columns = ("raced_for", "tried", "allowed", "granted", "refused", "holds")
+    rows: list[tuple[tables.Cell, ...]] = []
+    for proof in proofs:
+        refused = ", ".join(f"{count:,} {name}" for name, count in sorted(proof.refused.items()))
+        holds = not proof.breaches
+        if as_json:
+            rows.append((proof.name, proof.tried, proof.allowed, proof.granted, refused, holds))
+        else:
+            allowed = "as it comes" if proof.allowed is None else f"{proof.allowed:,}"
+            rows.append((proof.name, f"{proof.tried:,}", allowed, f"{proof.granted:,}", refused, holds))
+    tables.show(columns, rows, as_json, prose=("raced_for", "refused"))

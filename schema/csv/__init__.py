@@ -1,0 +1,1 @@
+"""Files of codes and claims in CSV: reading, writing, downloads."""

@@ -1,0 +1,95 @@
+"""What is downloaded as CSV, with a key that may see everything: streamed, however much it is."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from resolvers import export, find
+from resolvers.authenticate import Right
+from resolvers.domain.params import PromotionRef
+from resolvers.domain.refusals import InvalidInput, UnknownPromotion
+from schema import context, errors, limits
+from schema.context import Caller, NoOrganization, NotAdmitted
+from schema.csv import reader, records
+from schema.csv.records import Dialect
+from schema.streams import Stream, TooBusy
+
+STATUSES: dict[type[Exception], int] = {
+    InvalidInput: 400,
+    NoOrganization: 400,
+    NotAdmitted: 401,
+    UnknownPromotion: 404,
+    TooBusy: 429,
+    limits.TookTooLong: 503,
+}
+
+Begin = Callable[[Caller, PromotionRef | None, Dialect], Awaitable[AsyncIterator[bytes]]]
+
+
+async def codes(request: Request) -> Response:
+    """Every code of the caller's organization, or of `?promotion=`."""
+
+    async def begin(caller: Caller, ref: PromotionRef | None, dialect: Dialect) -> AsyncIterator[bytes]:
+        rows = await export.codes(caller.organization, ref, caller.now, find.AT_A_TIME)
+        return records.codes(rows, caller.organization, caller.services.public_url, dialect)
+
+    return await _download(request, "codes.csv", begin)
+
+
+async def claims(request: Request) -> Response:
+    """Every claim of the caller's organization, or of `?promotion=`."""
+
+    async def begin(caller: Caller, ref: PromotionRef | None, dialect: Dialect) -> AsyncIterator[bytes]:
+        return records.claims(await export.claims(caller.organization, ref, find.AT_A_TIME), dialect)
+
+    return await _download(request, "claims.csv", begin)
+
+
+async def _download(request: Request, name: str, begin: Begin) -> Response:
+    """A file in pieces, once nothing speaks against it any more; the file itself may take its time."""
+    try:
+        async with limits.InTime():
+            holder = await context.holder(request.headers)
+            context.demand(holder, Right.MANAGE)
+            reference = request.query_params.get("promotion")
+            ref = None if reference is None else PromotionRef(reference=reference)
+            dialect = _dialect(request.query_params)
+            caller = await context.caller(request, holder)
+            pieces = await begin(caller, ref, dialect)
+            if request.method != "HEAD":
+                await caller.services.streams.enter(caller.organization.id)
+    except tuple(STATUSES) as no:
+        return _no(no, STATUSES[type(no)])
+    except Exception as bug:
+        told = errors.logged(bug, f"{request.method} {request.url.path}")
+        return _no(told, told.status)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if request.method == "HEAD":
+        return Response(headers=headers, media_type="text/csv")
+    return Stream(request, caller.services.streams, caller.organization.id, pieces, "text/csv", headers)
+
+
+def _dialect(asked: Mapping[str, str]) -> Dialect:
+    """Plain unless `?for=spreadsheet`, which may name a separator. Raises InvalidInput."""
+    for_whom, separator = asked.get("for"), asked.get("separator")
+    if for_whom not in (None, "spreadsheet"):
+        raise InvalidInput("`for` is spreadsheet, or not said.", "for")
+    if separator is None:
+        return Dialect(for_whom is not None)
+    if for_whom is None:
+        raise InvalidInput("Programs get commas: say for=spreadsheet too.", "separator")
+    return Dialect(True, reader.read_separator(separator))
+
+
+def _no(no: Exception, status: int) -> Response:
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else errors.headers(no)
+    return JSONResponse({"message": str(no)}, status, headers)
+
+
+routes: list[BaseRoute] = [Route("/export/codes.csv", codes), Route("/export/claims.csv", claims)]

@@ -1,0 +1,1 @@
+"""Runs GraphQL documents: parsed, checked and planned once, then executed by plan."""

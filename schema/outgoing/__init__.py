@@ -1,0 +1,1 @@
+"""Messages that the service sends to others."""

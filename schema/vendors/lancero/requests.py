@@ -1,0 +1,99 @@
+"""Reading what Lancero's clients send, leniently where they are known to be careless.
+
+Null stands for what was not said, except for a number: `allowedClaims: null` could be read as no limit.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from resolvers import generate, send
+from resolvers.domain import instants, params, validate
+from resolvers.domain.code_format import Format, Style, read_format
+from schema.vendors.kit import NotUnderstood
+
+MOST_CODES = 10_000
+"""Codes that one call may ask for, as all of them are in its answer (choice)."""
+
+NO_LIMIT = 2**31 - 1
+"""`allowedClaims` of a code without a limit (choice)."""
+
+LONGEST_NOTES = 10_000
+
+TYPES = {style.lower(): style for style in (Style.CREATIVE, Style.ALPHANUMERIC, Style.NUMERIC)}
+
+
+def optional_text(body: dict[str, Any], field: str) -> str | None:
+    """A member that is a string, or was not said. Raises NotUnderstood."""
+    value = body.get(field)
+    if value is not None and not isinstance(value, str):
+        raise NotUnderstood(f"`{field}` must be a string")
+    return value if value is None else validate.storable(value, field)
+
+
+def text(body: dict[str, Any], field: str) -> str:
+    """A member that must be said. Raises NotUnderstood."""
+    value = optional_text(body, field)
+    if value is None or not value.strip():
+        raise NotUnderstood(f"`{field}` is required")
+    return value
+
+
+def number(body: dict[str, Any], field: str, most: int) -> int:
+    """A whole number from 1 up, 1 unless said [doc, seed]; also as a string (choice)."""
+    value = body.get(field, 1)
+    if isinstance(value, str) and len(value) <= 20 and value.isascii() and value.strip().isdecimal():
+        value = int(value)
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    if type(value) is not int or not 1 <= value <= most:
+        raise NotUnderstood(f"`{field}` must be a whole number from 1 to {most}")
+    return value
+
+
+def instant(body: dict[str, Any], field: str) -> datetime | None:
+    """An ISO 8601 instant [seed]; without an offset it would be anybody's guess, so it has one (choice)."""
+    value = optional_text(body, field)
+    if value is None:
+        return None
+    try:
+        instant = instants.read_leniently(value.strip())
+    except ValueError:
+        raise NotUnderstood(f"`{field}` must be an ISO 8601 date with its time and offset") from None
+    return validate.in_range(instant, field)
+
+
+def recipients(body: dict[str, Any]) -> list[params.Person]:
+    """The people in `emails`, a list [seed] or one address (choice)."""
+    emails = body.get("emails")
+    listed = [emails] if isinstance(emails, str) else emails
+    if not isinstance(listed, list) or not all(isinstance(email, str) for email in listed):
+        raise NotUnderstood("`emails` must be an array of strings")
+    some = listed[: send.MOST_RECIPIENTS + 1]  # more are refused for their number, and need no look
+    return [params.Person(validate.storable(email, "emails")) for email in some]
+
+
+def format_of(body: dict[str, Any]) -> Format:
+    """The format that `type` names [seed], creative unless said. Raises NotUnderstood."""
+    style = TYPES.get(optional_text(body, "type") or "creative")
+    if style is None:
+        raise NotUnderstood(f"`type` must be one of {', '.join(TYPES)}")
+    return read_format(style, None, None)
+
+
+def making(body: dict[str, Any]) -> generate.Making:
+    """What new codes have in common [seed]. Raises NotUnderstood, InvalidInput."""
+    reserved_for = optional_text(body, "reservedFor")
+    return generate.Making(
+        window=params.Window(starts_at=instant(body, "validFrom"), ends_at=instant(body, "validUntil")),
+        allowed_claims=number(body, "allowedClaims", NO_LIMIT),
+        reserved_for=None if reserved_for is None else params.Person(reserved_for),
+    )
+
+
+def particulars(body: dict[str, Any]) -> dict[str, Any]:
+    """What only this door keeps of a new lead."""
+    waitlist = body.get("waitlist")
+    if not isinstance(waitlist, bool | None):
+        raise NotUnderstood("`waitlist` must be a boolean")
+    notes = validate.optional_text(optional_text(body, "notes"), "notes", longest=LONGEST_NOTES)
+    return {"notes": notes or "", "onWaitlist": bool(waitlist)}

@@ -1,0 +1,45 @@
+"""Codes and envelopes as Lancero's clients read them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from db.models import Code, Customer
+from resolvers import find
+from schema.vendors.kit import Json
+from schema.vendors.lancero.requests import NO_LIMIT
+
+AT_ONCE = 10_000
+"""Ids in one question; SQLite takes 32,766."""
+
+
+def answer(data: Any, **more: Any) -> Json:
+    """The envelope of every success, always with status 200 [doc]."""
+    return Json({"success": True, "data": data, **more})
+
+
+def iso(instant: datetime) -> str:
+    """As in [seed]: 2021-11-29T17:42:07.647Z."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+async def codes(found: Sequence[Code]) -> list[dict[str, Any]]:
+    """Codes [doc], with the addresses of those whom they are reserved for."""
+    ids = list({row.reserved_for_id for row in found if row.reserved_for_id is not None})
+    people = await find.nodes(Customer, ids) if ids else {}
+    return [code(row, people.get(row.reserved_for_id or 0)) for row in found]
+
+
+def code(row: Code, person: Customer | None) -> dict[str, Any]:
+    """An `ICode` [doc]; `reservedFor` is absent unless it is, for somebody whose address is known."""
+    reserved = {"reservedFor": {"email": person.email}} if person and person.email else {}
+    return {
+        "code": row.text,
+        "allowedClaims": NO_LIMIT if row.allowed_claims is None else row.allowed_claims,
+        "validFrom": iso(row.starts_at) if row.starts_at else None,
+        "validUntil": iso(row.ends_at) if row.ends_at else None,
+        **reserved,
+        "claims": row.claim_count,
+        "createdAt": iso(row.created_at),
+        "updatedAt": iso(row.updated_at),
+    }

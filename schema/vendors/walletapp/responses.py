@@ -1,0 +1,38 @@
+"""Successes as WalletApp's clients read them: each endpoint has its own member, and its own fixed sentence."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from db.models import Code, Organization, Product, Promotion
+from resolvers.domain import rules
+from schema import pages
+from schema.vendors.kit import Json
+
+
+def answer(message: str, **members: Any) -> Json:
+    """A success, always with status 200; the sentences are compared letter for letter [seed]."""
+    return Json({"success": True, "message": message, **members})
+
+
+def issued(
+    code: Code, promotion: Promotion, product: Product | None, organization: Organization, public_url: str
+) -> list[dict[str, Any]]:
+    """The array of one object [seed]; `product_title` is absent without a valid product [seed]."""
+    _, ends_at = rules.window(code, promotion)
+    shown = {
+        "code": code.text,
+        "expiration_date": None if ends_at is None else iso(ends_at),
+        "url": pages.url(public_url, organization, code.id),
+    }
+    return [shown if product is None else {**shown, "product_title": product.title}]
+
+
+def texts(codes: Sequence[Code]) -> list[dict[str, str]]:
+    """New codes [seed]."""
+    return [{"code": code.text} for code in codes]
+
+
+def iso(instant: datetime) -> str:
+    """UTC with milliseconds (choice): 2027-02-21T00:00:00.000Z."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,266 @@
+"""PostgreSQL's own: addresses, encryption, poolers, requests that are cut off, transactions that are ended."""
+
+import asyncio
+import contextlib
+import re
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx
+import pytest
+import trustme
+from tortoise.connection import get_connection
+from tortoise.transactions import in_transaction
+
+import db
+from db import errors as db_errors
+from db import statements
+from db.clients import postgres
+from db.models import Account
+from resolvers.domain.refusals import CustomerLimitReached
+from tests import make
+from tests.postgres import CARELESS, Postgres, Server, pooled
+
+
+@pytest.fixture
+def address(postgres: Postgres) -> Iterator[str]:
+    """A fresh database with all tables."""
+    with postgres.database() as url:
+        yield url
+
+
+async def asked(statement: str) -> list[dict[str, object]]:
+    return await get_connection("default").execute_query_dict(statement)
+
+
+def with_words(url: str, **words: str) -> str:
+    """An address with more said in its query."""
+    said = "&".join(f"{name}={value}" for name, value in words.items())
+    return f"{url}{'&' if urlsplit(url).query else '?'}{said}"
+
+
+# ------------------------------------------------------------------ addresses
+
+
+def test_the_drivers_words_are_passed_on() -> None:
+    """Everything but our own two words is the driver's."""
+    known = postgres.credentials("postgres://u:p%40@h:1/d?sslmode=verify-full&connections=4&application_name=x")
+    assert known == {
+        "dsn": "postgres://u:p%40@h:1/d?sslmode=verify-full&application_name=x",
+        "connections": 4,
+        "prepared": True,
+    }
+    assert postgres.credentials("postgresql://h/d?prepared=no")["prepared"] is False
+
+
+@pytest.mark.parametrize("words", ["connections=1", "connections=many", "connections=", "prepared=maybe", "prepared="])
+def test_what_makes_no_sense_is_named(words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        db.config(f"postgres://h/d?{words}")
+
+
+async def test_no_more_connections_are_opened_than_allowed(address: str) -> None:
+    """Twenty who ask at once share the two that the address allows."""
+    async with db.opened(with_words(address, connections="2")):
+        await asyncio.gather(*(asked("SELECT pg_sleep(0.01)") for _ in range(20)))
+        [counted] = await asked("SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database()")
+        assert counted["n"] == 2
+
+
+async def test_a_socket_is_an_address_too() -> None:
+    with Server(unix_socket_directories=".", listen_addresses="", **CARELESS).running() as server:
+        url = f"postgres://postgres:@/postgres?host={server.folder}&port={server.port}"
+        await db.migrate(url)
+        async with db.opened(url):
+            await make.code(await make.organization())
+
+
+# ------------------------------------------------------------------ encryption
+
+
+@asynccontextmanager
+async def encrypting(address: str, certificate: trustme.LeafCert) -> AsyncIterator[str]:
+    """What an encrypting PostgreSQL says before the first word of its own, before one that can't (the wheel's)."""
+    known = urlsplit(address)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    certificate.configure_cert(context)
+
+    async def pour(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while some := await source.read(65536):
+                target.write(some)
+                await target.drain()
+        target.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if await reader.readexactly(8) != b"\0\0\0\x08\x04\xd2\x16\x2f":  # SSLRequest
+            writer.close()
+            return
+        writer.write(b"S")
+        try:
+            await writer.start_tls(context)
+        except OSError:  # the client does not trust us
+            writer.close()
+            return
+        inner = await asyncio.open_connection(known.hostname, known.port)
+        await asyncio.gather(pour(reader, inner[1]), pour(inner[0], writer))
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        yield known._replace(netloc=f"{known.username}@127.0.0.1:{port}").geturl()
+
+
+async def test_a_connection_is_as_encrypted_as_the_address_says(address: str, tmp_path: Path) -> None:
+    """`sslmode` is libpq's: require encrypts, verify-full also asks whom it talks to, disable finds no way in."""
+    authority, stranger = trustme.CA(), trustme.CA()
+    trusted, other = tmp_path / "trusted.pem", tmp_path / "other.pem"
+    authority.cert_pem.write_to_path(str(trusted))
+    stranger.cert_pem.write_to_path(str(other))
+    async with encrypting(address, authority.issue_cert("127.0.0.1")) as url:
+        for words in ({"sslmode": "require"}, {"sslmode": "verify-full", "sslrootcert": str(trusted)}):
+            async with db.opened(with_words(url, **words)):
+                assert await asked("SELECT 1 AS one") == [{"one": 1}]
+        for words in ({"sslmode": "verify-full", "sslrootcert": str(other)}, {"sslmode": "disable"}):
+            with pytest.raises((OSError, asyncpg.PostgresError)) as refused:
+                async with db.opened(with_words(url, **words)):
+                    pass
+            assert db_errors.is_away(refused.value)
+
+
+# ------------------------------------------------------------------ poolers
+
+
+async def test_a_pooler_that_forgets_prepared_statements_is_told_so(address: str, tmp_path: Path) -> None:
+    """Behind PgBouncer in transaction mode, with `prepared=no`, forty tasks claim as they do without it."""
+    with pooled(address, tmp_path) as url:
+        await db.migrate(url)
+        async with db.opened(url):
+            organization = await make.organization()
+            code = await make.code(organization, per_code=30)
+            told = await asyncio.gather(
+                *(make.claimed(organization, email=f"c{n}@example.com") for n in range(40)), return_exceptions=True
+            )
+            assert sorted({type(one).__name__ for one in told}) == ["Claimed", "FullyClaimed"]
+            await code.refresh_from_db()
+            assert code.claim_count == 30
+
+
+# ------------------------------------------------------------------ transactions
+
+
+async def test_a_request_that_is_cut_off_leaves_no_transaction(address: str) -> None:
+    """Wherever a transaction is cut, its connection is given back, and nothing of it is kept."""
+    async with db.opened(with_words(address, connections="2")):
+
+        async def add(number: int) -> None:
+            async with in_transaction():
+                await Account.create(number=number, created_at=make.NOW)
+                await asked("SELECT pg_sleep(0.002)")
+
+        for number in range(60):
+            task = asyncio.create_task(add(number))
+            await asyncio.sleep(number * 0.0001)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        kept = await Account.all().count()
+        assert kept < 60
+        await asyncio.gather(*(add(100 + number) for number in range(4)))
+        assert await Account.all().count() == kept + 4
+        [left] = await asked("SELECT count(*) AS n FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'")
+        assert left["n"] == 0
+
+
+KEPT = """
+    SELECT format('EXPLAIN EXECUTE %I (%s)', name, array_to_string(array_fill('NULL'::text, ARRAY[places]), ', ')) AS run
+    FROM pg_prepared_statements, cardinality(parameter_types) AS places WHERE generic_plans > 0 AND places > 0
+    """
+"""The statements of a connection whose plans are kept, to be explained."""
+
+KEYS = {
+    "promotion": {"promotion_pkey"},
+    "code": {"code_pkey", "uid_code_organiz_7d15d2"},
+    "customer": {"customer_pkey", "uid_customer_organiz_cdee4d"},
+    "claim": {"claim_pkey", "uid_claim_organiz_dc5d4a", "claim_page_of_customer"},
+    "idempotencykey": {"idempotencykey_pkey", "uid_idempotency_organiz_9f6bf4"},
+}
+"""By what a round finds the rows of a table: their keys, and claims by their customer, who has few."""
+
+
+@pytest.mark.parametrize("analyzed", [False, True])
+async def test_the_plans_that_a_round_keeps_are_good_for_any_size(address: str, analyzed: bool) -> None:
+    """Made while the tables are empty, or known to be, rows are found by their keys in them, and none is read whole."""
+    async with db.opened(with_words(address, connections="2")):
+        organization = await make.organization()
+        await make.code(organization, "HOT", per_code=None, per_customer_and_code=2)
+        if analyzed:
+            await asked("ANALYZE")
+        said = [("ada", "K-1"), ("ben", None), ("ada", "K-1"), ("ada", "K-2"), ("ada", "K-3")]
+        for person, key in said:
+            order = make.order(key and f"O-{key}")
+            with contextlib.suppress(CustomerLimitReached):  # the last
+                await make.claimed(organization, "HOT", f"{person}@example.com", order, idempotency_key=key)
+        async with statements.in_round():
+            plans = [str(line["QUERY PLAN"]) for one in await asked(KEPT) for line in await asked(str(one["run"]))]
+        scan = re.compile(r"(?:Seq|Heap|Index|Only) Scan(?: using (\w+))? on (\w+)")
+        scans = [(told[2], told[1], below) for line, below in pairwise(plans) if (told := scan.search(line))]
+        ours = [one for one in scans if one[0] in KEYS]
+        assert {table for table, *_ in ours} == set(KEYS)
+        poor = [one for one in ours if one[1] not in KEYS[one[0]] or "Index Cond" not in one[2]]
+        assert poor == []
+
+
+async def test_a_deadlock_is_not_the_callers(address: str) -> None:
+    """Two transactions that lock in opposite order: one is ended by PostgreSQL and done again."""
+    tries = {1: 0, 2: 0}
+    both = asyncio.Barrier(2)
+
+    @db_errors.retried
+    async def lock(first: int, second: int) -> int:
+        tries[first] += 1
+        async with in_transaction():
+            await Account.select_for_update().get(number=first)
+            if tries[first] == 1:
+                await both.wait()
+            await Account.select_for_update().get(number=second)
+            return first
+
+    async with db.opened(address):
+        for number in (1, 2):
+            await Account.create(number=number, created_at=make.NOW)
+        assert await asyncio.gather(lock(1, 2), lock(2, 1)) == [1, 2]
+    assert sorted(tries.values()) == [1, 2]
+
+
+async def test_a_conflict_that_does_not_end_is_raised(address: str) -> None:
+    """After TRIES tries the caller is told after all; inside another's transaction there is one try only."""
+    tried = 0
+
+    @db_errors.retried
+    async def add() -> None:
+        nonlocal tried
+        tried += 1
+        await Account.create(number=1, created_at=make.NOW)
+
+    async with db.opened(address):
+        await add()
+        tried = 0
+        with pytest.raises(Exception, match="duplicate key") as raised:
+            await add()
+        assert db_errors.is_conflict(raised.value)
+        assert tried == db_errors.TRIES
+        tried = 0
+        with pytest.raises(Exception, match="duplicate key"):
+            async with in_transaction():
+                await add()
+        assert tried == 1
+
+
+def test_other_errors_are_neither() -> None:
+    for error in (ValueError("x"), httpx.ReadError("x"), asyncpg.UndefinedTableError("x")):
+        assert not db_errors.is_away(error)
+        assert not db_errors.is_conflict(error)

@@ -1,0 +1,175 @@
+"""Quickened fields do what plain strawberry does, or the schema is refused when it is made."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import strawberry
+from strawberry.extensions import FieldExtension, SchemaExtension
+from strawberry.permission import BasePermission
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import Info
+
+from schema.graphql.engine import field_resolvers, supported
+from schema.graphql.engine.supported import Unsupported
+from schema.graphql.scalars import SCALARS
+from tests.schema.graphql.engine import test_execute
+from tests.schema.graphql.engine.test_execute import DOCUMENTS, HEARING, SAID, Mutation, Other, Query, told
+
+plain = strawberry.Schema(Query, Mutation, types=[Other], config=StrawberryConfig(scalar_map=SCALARS))
+
+
+async def by_strawberry(document: str, variables: dict[str, Any]) -> Any:
+    """Data, its order, and errors, as strawberry's own `execute` has them."""
+    test_execute.NOTED.clear()
+    done: Any = await plain.execute(document, variable_values=variables)
+    order = list(done.data) if done.data else []
+    return done.data, order, [error.formatted for error in done.errors or ()]
+
+
+@pytest.mark.case("W25")
+@pytest.mark.parametrize("document", [*DOCUMENTS, *HEARING])
+@pytest.mark.parametrize("said", [{}, {"many": 2, "word": "v"}, *SAID])
+@pytest.mark.filterwarnings("ignore")
+async def test_quickened_fields_answer_as_plain_ones(document: str, said: dict[str, Any]) -> None:
+    """The same document and values, by our engine and by strawberry without it."""
+    data, order, errors = await told(document, True, said)
+    their_data, their_order, their_errors = await by_strawberry(document, said)
+    assert (str(data), order) == (str(their_data), their_order)
+    assert sorted(map(str, errors)) == sorted(map(str, their_errors))
+
+
+class Nobody(BasePermission):
+    message = "Nobody may."
+
+    def has_permission(self, source: Any, info: Info, **given: Any) -> bool:
+        return False
+
+
+class Louder(FieldExtension):
+    def resolve(self, next_: Callable[..., Any], source: Any, info: Info, **given: Any) -> Any:
+        return str(next_(source, info, **given)).upper()
+
+
+class OwnField(strawberry.types.field.StrawberryField):
+    def get_result(self, source: Any, info: Any, args: Any, kwargs: Any) -> Any:
+        return "nothing"
+
+
+@strawberry.input
+class WithMaybe:
+    word: strawberry.Maybe[str]
+
+
+def guarded() -> type[Any]:
+    @strawberry.type
+    class Guarded:
+        @strawberry.field(permission_classes=[Nobody])
+        def word(self) -> str:
+            return "secret"
+
+    return Guarded
+
+
+def guarded_attribute() -> type[Any]:
+    @strawberry.type
+    class Inner:
+        word: str = strawberry.field(permission_classes=[Nobody], default="secret")
+
+    @strawberry.type
+    class Outer:
+        @strawberry.field
+        def inner(self) -> Inner:
+            return Inner()
+
+    return Outer
+
+
+def extended() -> type[Any]:
+    @strawberry.type
+    class Extended:
+        @strawberry.field(extensions=[Louder()])
+        def word(self) -> str:
+            return "a"
+
+    return Extended
+
+
+def maybe_argument() -> type[Any]:
+    @strawberry.type
+    class Takes:
+        @strawberry.field
+        def word(self, said: strawberry.Maybe[str | None] = None) -> str:
+            return repr(said)
+
+    return Takes
+
+
+def maybe_in_an_input() -> type[Any]:
+    @strawberry.type
+    class Takes:
+        @strawberry.field
+        def word(self, said: list[WithMaybe]) -> str:
+            return repr(said)
+
+    return Takes
+
+
+def of_the_root() -> type[Any]:
+    @strawberry.type
+    class Takes:
+        @strawberry.field
+        def word(root: strawberry.Parent[str]) -> str:  # noqa: N805
+            return repr(root)
+
+    return Takes
+
+
+def of_its_own() -> type[Any]:
+    @strawberry.type
+    class Own:
+        word: str = OwnField(python_name=None)
+
+    return Own
+
+
+KINDS = {
+    guarded: r"Guarded.word has permission classes \(Nobody\)",
+    guarded_attribute: r"Inner.word has permission classes \(Nobody\)",
+    extended: r"Extended.word has extensions \(Louder\)",
+    maybe_argument: r"word\(said:\) takes a `strawberry.Maybe`",
+    maybe_in_an_input: r"WithMaybe.word takes a `strawberry.Maybe`",
+    of_the_root: r"Takes.word takes `root`",
+    of_its_own: r"Own.word is a OwnField",
+}
+
+
+@pytest.mark.case("W25")
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_would_be_passed_over_is_refused(kind: Callable[[], type[Any]]) -> None:
+    """At start-up, by its name, and before anybody is let past a permission that nobody asks."""
+    made = strawberry.Schema(kind())
+    with pytest.raises(Unsupported, match=KINDS[kind]):
+        field_resolvers.quicken(made._schema, made.config)
+
+
+class Silent(SchemaExtension):
+    pass
+
+
+@strawberry.type
+class Alone:
+    """A schema's settings reach the fields of its types: those that other tests use are left alone."""
+
+    word: str = "a"
+
+
+@pytest.mark.case("W25")
+def test_a_schema_has_nothing_that_is_passed_over() -> None:
+    """Extensions, handlers, and a way of its own to read attributes."""
+    with pytest.raises(Unsupported, match="The schema has extensions"):
+        supported.schema(strawberry.Schema(Alone, extensions=[Silent]))
+    config = StrawberryConfig(default_resolver=lambda source, name: None)
+    with pytest.raises(Unsupported, match="`default_resolver`"):
+        supported.schema(strawberry.Schema(Alone, config=config))
+    supported.schema(plain)
