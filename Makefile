@@ -108,3 +108,4 @@ bench: developing
 	$(BIN)/python -m benchmarks.flat | tee benchmarks/results/flat.txt
 	$(BIN)/python -m benchmarks.hostile | tee benchmarks/results/hostile.txt
 	$(BIN)/python -m benchmarks.guessing | tee benchmarks/results/guessing.txt
+	$(BIN)/python -m benchmarks.pages

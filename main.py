@@ -62,7 +62,7 @@ def understood_by(reader: str) -> AfterValidator:
 
 
 class Settings(BaseSettings):
-    """What the environment says, each name with the prefix TESSERA_; the README lists them."""
+    """What the environment says, each name with the prefix TESSERA_; docs/reference/settings.md lists them."""
 
     model_config = SettingsConfigDict(env_prefix="TESSERA_")
 

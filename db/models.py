@@ -1,4 +1,4 @@
-"""The nouns, one table each; what they mean is told in the README.
+"""The nouns, one table each; docs/glossary.md tells what they mean.
 
 Accounts, organizations and keys are global. Everything below carries its organization, and no unique key
 or foreign key down there crosses organizations, so the organization can be what a big store is split by.

@@ -12,24 +12,44 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 import main
-from benchmarks import attacks, hostile, load
+from benchmarks import attacks, hostile, load, pages
 from benchmarks.load import Request
 from benchmarks.table import Row
 from tests import packages
 from tests.conftest import serving
 
 ROOT = Path(main.__file__).resolve().parent
-MARK, END = "<!-- benchmarks/results/claims.txt -->\n", "<!-- /benchmarks/results/claims.txt -->"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/performance.md"])
-def test_the_pages_show_what_was_measured(page: str) -> None:
-    """The table of the newest run stands in both pages as it was printed."""
-    measured = (ROOT / "benchmarks/results/claims.txt").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize("name", pages.PAGES)
+def test_the_pages_show_what_was_measured(name: str) -> None:
+    """Each marked part of a page is what the newest run has printed; `python -m benchmarks.pages` writes it."""
+    page = (ROOT / name).read_text(encoding="utf-8")
+    assert "<!-- figures: " in page
+    assert pages.with_figures(page) == page
+
+
+def test_the_claims_that_were_measured_stand_in_performance_as_printed() -> None:
+    """The table of the newest run, line by line, and what it was measured on; the README has its first and last row."""
+    measured = pages.result("claims").splitlines()
     table = [line for line in measured if line.startswith("|")]
     assert len(table) >= 3
-    shown = (ROOT / page).read_text(encoding="utf-8").partition(MARK)[2].partition(END)[0]
-    assert shown.split("\n")[:-1] == table
+    shown = (ROOT / "docs/performance.md").read_text(encoding="utf-8")
+    assert "\n".join(table) in shown
+    assert measured[-1] in shown
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for what in ("`claimCode`, spread over 100,000 codes", "`claimCode`, spread, PostgreSQL, 2 workers"):
+        [row] = [line for line in table if line.startswith(f"| {what} ")]
+        assert f" made {row.split('|')[2].strip().removesuffix('/s')}" in readme
+
+
+def test_every_figure_stands_in_a_page() -> None:
+    """Nothing is made of a run that no page shows, and a table has as many rows as were measured."""
+    shown = "".join((ROOT / name).read_text(encoding="utf-8") for name in pages.PAGES)
+    assert {name for name in pages.FIGURES if f"<!-- figures: {name} -->" in shown} == set(pages.FIGURES)
+    assert pages.flat(pages.result("flat")).count("\n| ") == pages.result("flat").count(" ratio ")
+    made = pages.generation(pages.result("generation"))
+    assert made.count("\n| SQLite") + made.count("\n| PostgreSQL") == len(pages.result("generation").splitlines()) - 1
 
 
 async def asked_by(client: str, good: str, monkeypatch: pytest.MonkeyPatch) -> tuple[load.Answers, list[Any]]:

@@ -1,12 +1,15 @@
 """What is documented is there, and what is there is documented: settings, commands, paths, examples, names."""
 
 import importlib
+import inspect
 import json
 import pkgutil
 import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +18,7 @@ import click
 import httpx
 import pytest
 import typer.main
+import uvicorn
 from fastapi.routing import iter_route_contexts
 from graphql import parse, validate
 
@@ -22,20 +26,34 @@ import db
 import main
 import resolvers
 import schema
+from db import batching
 from db.models import KeyKind, Organization
-from resolvers import generate, send
+from resolvers import generate, idempotency, listing, send
+from resolvers.domain import code_format, refusals
+from resolvers.domain import validate as validate_values
+from resolvers.domain.refusals import Refusal
 from schema import app as http_app
-from schema import cli, limits
+from schema import cli, limits, streams
 from schema.context import Services
 from schema.graphql import app as graphql_app
 from schema.graphql import connections, document_limits, error_format, http_request, text_limits
-from schema.graphql.engine import documents
+from schema.graphql.engine import documents, execute
+from schema.server import connection_limit, protocol
+from schema.vendors.lancero import errors as lancero_errors
+from schema.vendors.walletapp import errors as walletapp_errors
 from tests import make
 
 ROOT = Path(main.__file__).resolve().parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-LIFE = (ROOT / "docs/life-of-a-claim.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def read(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+README, FIRST_STEPS, LIFE = read("README.md"), read("docs/first-steps.md"), read("docs/life-of-a-claim.md")
+SETTINGS, COMMAND_LINE = read("docs/reference/settings.md"), read("docs/reference/commands.md")
+DOORS, REFUSALS = read("docs/reference/doors.md"), read("docs/reference/refusals.md")
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 """Every page we write; what lies in .venv and node_modules is written by others."""
 
 BY_PATH = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -50,12 +68,35 @@ def undocumented(names: set[str], *pages: str) -> list[str]:
 # ------------------------------------------------------------------ settings, commands, paths
 
 
-def test_every_setting_is_told_in_the_readme() -> None:
-    """The README names each setting of main.Settings."""
-    assert undocumented({f"TESSERA_{name.upper()}" for name in main.Settings.model_fields}, README) == []
+def rows(page: str) -> dict[str, list[str]]:
+    """The rows of a page's tables, each by the text of its first cell; a `|` behind a backslash is a letter of its cell."""
+    lines = [line for line in page.splitlines() if line.startswith("| ")]
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    return {row[0]: row for row in cells}
 
 
-def test_the_readme_tells_of_no_setting_that_is_not_there() -> None:
+@pytest.mark.parametrize(
+    "name", ["LICENSE", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/glossary.md", "constraints.txt"]
+)
+def test_what_a_newcomer_looks_for_is_there(name: str) -> None:
+    """These files are where people look for them."""
+    assert (ROOT / name).read_text(encoding="utf-8").strip()
+
+
+def test_the_readme_is_read_in_five_minutes() -> None:
+    """The README has less than 1,500 words, and leads to every page that stands directly below docs/."""
+    assert len(README.split()) < 1_500
+    pages = [path for path in PAGES if path.parent == ROOT / "docs" or path.name == "README.md"]
+    told = {(ROOT / link).resolve() for link in LINK.findall(README) if "://" not in link}
+    assert [page for page in pages if page != ROOT / "README.md" and page not in told] == []
+
+
+def test_every_setting_is_told() -> None:
+    """The reference has a row for each setting of main.Settings."""
+    assert {f"`TESSERA_{name.upper()}`" for name in main.Settings.model_fields} <= rows(SETTINGS).keys()
+
+
+def test_no_setting_is_told_that_is_not_there() -> None:
     """Each TESSERA_ name in a page is a setting, but for the tests' own."""
     told = {name for page in PAGES for name in re.findall(r"\bTESSERA_[A-Z_]+\b", page.read_text(encoding="utf-8"))}
     assert told - {"TESSERA_TEST_DATABASE_URL"} == {f"TESSERA_{name.upper()}" for name in main.Settings.model_fields}
@@ -73,21 +114,34 @@ def commands(group: click.Command, before: str = "") -> Iterator[tuple[str, clic
 COMMANDS = dict(commands(typer.main.get_command(cli.app)))
 
 
-def test_every_command_is_told_in_the_readme() -> None:
-    """The README has a line for each command and sub-command."""
-    assert undocumented({f"python main.py {name}" for name in COMMANDS}, README) == []
+def test_every_command_is_told() -> None:
+    """The reference has a line for each command and sub-command, and for what `main.py` does without one."""
+    assert undocumented({f"python main.py {name}" for name in COMMANDS}, COMMAND_LINE) == []
+    group = typer.main.get_command(cli.app)
+    told = rows(COMMAND_LINE).keys()
+    assert {"`python main.py`", *(f"`python main.py {one.opts[0]}`" for one in group.params)} <= told
+
+
+def test_no_command_is_told_that_is_not_there() -> None:
+    """Each command that a page names is one: the words behind `python main.py` in code."""
+    words = re.compile(r"python main\.py((?: [a-z]+)+)")
+    known = {"", *COMMANDS}
+    told = {found.strip() for page in PAGES for found in words.findall(page.read_text(encoding="utf-8"))}
+    assert [
+        name for name in sorted(told) if not any(name == one or name.startswith(f"{one} ") for one in known if one)
+    ] == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_is_told_beside_its_command(name: str) -> None:
-    """The README's line for a command names each of its options."""
-    [line] = [line for line in README.splitlines() if line.startswith(f"| `python main.py {name}")]
+    """The line for a command names each of its options."""
+    [line] = [line for line in COMMAND_LINE.splitlines() if line.startswith(f"| `python main.py {name}")]
     options = {option for parameter in COMMANDS[name].params for option in parameter.opts if option.startswith("--")}
     assert [option for option in sorted(options - {"--help"}) if option not in line] == []
 
 
 UNTOLD_PATHS = {
-    "/graphql/": "`/graphql` with a slash behind it, which the README says makes no difference",
+    "/graphql/": "`/graphql` with a slash behind it, which the reference says makes no difference",
     "/graphql/assets/{name}": "the playground's own files, which only its page asks for",
 }
 """Paths that nobody needs to know."""
@@ -109,11 +163,11 @@ def paths(services: Services) -> set[str]:
 
 
 def test_every_path_is_told(services: Services) -> None:
-    """Each path of the application stands in the README or on a vendor's page."""
+    """Each path of the application stands in the reference or on a vendor's page."""
     vendors = [page.read_text(encoding="utf-8") for page in PAGES if page.parent.name == "vendors"]
     found = paths(services)
     assert found >= {"/graphql", "/healthz", "/codes/claim"}
-    assert undocumented(found - UNTOLD_PATHS.keys(), README, *vendors) == []
+    assert undocumented(found - UNTOLD_PATHS.keys(), DOORS, *vendors) == []
 
 
 def test_nothing_is_left_untold_that_is_not_there(services: Services) -> None:
@@ -122,38 +176,103 @@ def test_nothing_is_left_untold_that_is_not_there(services: Services) -> None:
 
 
 LIMITS = {
-    "a document's depth": document_limits.DEPTH,
-    "its aliases": document_limits.ALIASES,
-    "a document's letters": text_limits.LETTERS,
-    "its tokens": text_limits.TOKENS,
-    "its brackets of any kind within each other": text_limits.BRACKETS,
-    "its fragments and spreads of them": text_limits.SPREADS,
-    "its directives": text_limits.DIRECTIVES,
-    "its operations and fragments together": text_limits.DEFINITIONS,
-    "a name in it": text_limits.NAME,
-    "a number in it": text_limits.NUMBER,
-    "what is given values in one place of it": text_limits.MEMBERS,
-    "its fields, once its fragments are written out": document_limits.FIELDS,
-    "rows that its pages within pages may come to": document_limits.ROWS,
-    "values that it may answer": document_limits.CELLS,
-    "errors that it is refused with": error_format.ERRORS,
+    "characters": text_limits.LETTERS,
+    "tokens": text_limits.TOKENS,
+    "depth": document_limits.DEPTH,
+    "brackets of any kind within each other": text_limits.BRACKETS,
+    "aliases": document_limits.ALIASES,
+    "fragments and spreads of them": text_limits.SPREADS,
+    "directives": text_limits.DIRECTIVES,
+    "operations and fragments together": text_limits.DEFINITIONS,
+    "characters of a name": text_limits.NAME,
+    "digits of a number": text_limits.NUMBER,
+    "values in one place": text_limits.MEMBERS,
+    "fields, once fragments are written out": document_limits.FIELDS,
+    "rows that pages within pages may come to": document_limits.ROWS,
+    "values of an answer": document_limits.CELLS,
+    "root fields of a query that are run at once": execute.AT_ONCE,
+    "documents of more than 1,000 characters that wait to be parsed": documents.WAITING,
+    "errors of a refused document": error_format.ERRORS,
     "documents that a process remembers": documents.REMEMBERED[True] // 1_000_000,
-    "one page (`first`)": connections.LARGEST,
-    "the body of a request with a public key": limits.LARGEST_PUBLIC_BODY // 1_000,
-    "members of all objects and lists in a request's body, at any door": http_request.MEMBERS[False],
-    "the body of a request, at any door": limits.LARGEST_BODY // 2**20,
-    "the time for it": limits.SECONDS,
+    "rows of one page (`first`)": connections.LARGEST,
+    "body, at any door": limits.LARGEST_BODY // 2**20,
+    "body with a public key": limits.LARGEST_PUBLIC_BODY // 1_000,
+    "members of all objects and lists in a body": http_request.MEMBERS[False],
+    "time": limits.SECONDS,
+    "head": protocol.LARGEST_HEAD // 2**10,
+    "time for the head": protocol.HEAD_SECONDS,
+    "chunks of a body": protocol.MOST_CHUNKS,
+    "requests sent ahead of their answers": protocol.MOST_PIPELINED,
+    "time between requests": inspect.signature(uvicorn.Config).parameters["timeout_keep_alive"].default,
+    "time for an answer to be taken": protocol.SEND_SECONDS,
+    "connections of a process": connection_limit.MOST,
+    "long answers at once": streams.MOST,
+    "claims of one batch": batching.LARGEST,
     "codes of one `generateCodes`": generate.MOST,
     "recipients of one `sendCode`": send.MOST_RECIPIENTS,
+    "characters of a code": code_format.LONGEST_TEXT,
+    "quantities, limits and numbers": validate_values.HIGHEST_INT,
+    "words of a search": listing.MOST_WORDS,
+    "characters of `metadata`": validate_values.LONGEST_METADATA,
+    "time that an `idempotencyKey` is remembered": idempotency.KEPT // timedelta(hours=1),
 }
-"""The README's names of limits, and what they are."""
+"""The names of limits in the reference, and what they are."""
+
+UNCHECKED_LIMITS = {
+    "time for a batch of claims or of look-ups on PostgreSQL": "several constants of the pool, which its tests hold",
+    "time for a statement or transaction on PostgreSQL outside of requests": "as above",
+    "an amount of money": "a power of ten, which tests of money hold",
+    "an instant": "ends of calendars, which tests of instants hold",
+    "failed attempts with a public key": "a setting",
+    "guesses at an organization's codes": "told by docs/guessing.md",
+    "a promotion's own words for its letters": "told by docs/sending.md",
+    "what": "a table's head",
+}
+"""Rows of the reference's tables of limits that no constant is compared with, and why."""
 
 
 @pytest.mark.parametrize("limit", LIMITS)
-def test_limits_are_as_the_readme_tells(limit: str) -> None:
-    """The README's table of limits tells each as it is."""
-    [row] = [line for line in README.splitlines() if line.startswith(f"| {limit} |")]
-    assert re.match(rf"{LIMITS[limit]:,}\b", row.split("|")[2].strip()), row
+def test_limits_are_as_they_are_told(limit: str) -> None:
+    """The reference tells each limit as it is."""
+    row = rows(read("docs/reference/limits.md"))[limit]
+    assert re.match(rf"(?:{LIMITS[limit]:,}|{LIMITS[limit]})\b", row[1]), row
+
+
+def test_no_limit_is_told_unchecked() -> None:
+    """Each row of the reference's limits is held to a constant, or listed with the reason why it is not."""
+    told = set(rows(read("docs/reference/limits.md")))
+    assert told == LIMITS.keys() | UNCHECKED_LIMITS.keys()
+
+
+# ------------------------------------------------------------------ refusals
+
+CLASSES_OF_REFUSALS = {
+    name: kind
+    for name, kind in vars(refusals).items()
+    if isinstance(kind, type) and issubclass(kind, Refusal) and not kind.__subclasses__()
+}
+
+
+def test_every_refusal_is_told() -> None:
+    """The reference has a row for each refusal and for no other, the rules in the order in which they are asked."""
+    told = [name.strip("`") for name in rows(REFUSALS) if name.strip("`") in CLASSES_OF_REFUSALS]
+    assert sorted(told) == sorted(CLASSES_OF_REFUSALS)
+    rules = [name for name, kind in CLASSES_OF_REFUSALS.items() if issubclass(kind, refusals.Rule)]
+    assert [name for name in told if name in rules] == rules
+
+
+@pytest.mark.parametrize("name", CLASSES_OF_REFUSALS)
+def test_a_refusal_is_told_with_its_data_and_statuses(name: str) -> None:
+    """Its row names each field of its GraphQL type, and the status that a vendor's client hears of it, if one does."""
+    kind = CLASSES_OF_REFUSALS[name]
+    _, _, tells, lancero, walletapp = rows(REFUSALS)[f"`{name}`"]
+    typed = graphql_app.schema._schema.type_map.get(name)
+    fields = set(typed.fields) - {"reason", "message"} if typed else set()
+    assert set(re.findall(r"`(\w+)`", tells)) == fields
+    refusal = kind.__new__(kind)
+    refusal.path = ()  # type: ignore[attr-defined]
+    for status, vendor in ((lancero, lancero_errors), (walletapp, walletapp_errors)):
+        assert not status or int(status) == vendor.words(refusal).status_code
 
 
 # ------------------------------------------------------------------ examples
@@ -163,7 +282,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
 
 @dataclass(frozen=True)
 class Call:
-    """A `curl` of the README, with the answer that stands below it, or the variable that keeps the answer's token."""
+    """A `curl` of a page, with the answer that stands below it, or the variable that keeps the answer's token."""
 
     path: str
     headers: dict[str, str]
@@ -185,7 +304,7 @@ def read_curl(words: list[str]) -> tuple[str, dict[str, str], str]:
         elif word == "|":
             break
         elif word != "-s":
-            assert word.startswith("http://127.0.0.1:8000/"), f"what is {word!r} in a curl of the README?"
+            assert word.startswith("http://127.0.0.1:8000/"), f"what is {word!r} in a curl of a page?"
             url = word.removeprefix("http://127.0.0.1:8000")
     return url, headers, body
 
@@ -203,7 +322,7 @@ def calls(page: str) -> list[Call]:
     return found
 
 
-CALLS = calls(README)
+CALLS = [*calls(README), *calls(FIRST_STEPS)]
 DOCUMENTS = [
     *(text for page in PAGES for kind, text in FENCE.findall(page.read_text(encoding="utf-8")) if kind == "graphql"),
     *(json.loads(call.body)["query"] for call in CALLS if call.path == "/graphql"),
@@ -211,9 +330,11 @@ DOCUMENTS = [
 ]
 
 
-def test_the_readme_has_examples_of_both_doors() -> None:
-    """The README calls GraphQL and Lancero's door, so that the tests below have something to hold."""
+def test_the_first_steps_go_through_both_doors() -> None:
+    """The README calls GraphQL and Lancero's door, and the page that goes on exchanges a token."""
+    assert {call.path for call in calls(README)} == {"/graphql", "/codes/claim"}
     assert {call.path for call in CALLS} == {"/graphql", "/codes/claim", "/claims/exchange"}
+    assert len(CALLS) >= 9
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -246,8 +367,8 @@ def compare(told: Any, answered: Any, where: str, changed: dict[str, str]) -> No
         assert told == answered, where
 
 
-async def test_the_examples_are_answered_as_the_readme_tells(services: Services, organization: Organization) -> None:
-    """The README's calls, made one after another, are answered as it tells."""
+async def test_the_examples_are_answered_as_the_pages_tell(services: Services, organization: Organization) -> None:
+    """The calls of the README and of docs/first-steps.md, made one after another, are answered as they tell."""
     standing_for = {
         "$SECRET": await make.key(organization, KeyKind.SECRET),
         "$PUBLIC": await make.key(organization, KeyKind.PUBLIC),
@@ -275,12 +396,58 @@ async def test_the_examples_are_answered_as_the_readme_tells(services: Services,
 # ------------------------------------------------------------------ links and names
 
 
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    headings = re.findall(r"^#+ (.+)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @BY_PATH
 def test_links_lead_somewhere(page: Path) -> None:
-    """A relative link leads to a file or folder that exists."""
-    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
-    inside = [link for link in links if "://" not in link]
-    assert [link for link in inside if not (page.parent / link).exists()] == []
+    """A relative link leads to a file or folder that exists, and behind its `#` to a heading of that page."""
+    lost = []
+    for link in LINK.findall(page.read_text(encoding="utf-8")):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if "://" not in link and (not target.exists() or (anchor and anchor not in anchors(target))):
+            lost.append(link)
+    assert lost == []
+
+
+@BY_PATH
+def test_tables_render(page: Path) -> None:
+    """Each row of a table has as many cells as its head, and a table begins after an empty line and is at the margin."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    broken = []
+    for block in re.findall(r"(?:^\|.*\n?)+", text, re.M):
+        lines = block.splitlines()
+        widths = {len(re.findall(r"(?<!\\)\|", line)) for line in lines}
+        if len(widths) != 1 or len(lines) < 3 or not re.fullmatch(r"[|:\- ]+", lines[1]):
+            broken.append(lines[0])
+    assert broken == []
+    assert re.findall(r"^(?![|#<\s-]).*\S.*\n\|", text, re.M) == []
+
+
+@BY_PATH
+def test_headings_are_nested(page: Path) -> None:
+    """A page has one heading of the first level, and skips none below it."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    levels = [len(marks) for marks in re.findall(r"^(#+) ", text, re.M)]
+    assert levels.count(1) == 1
+    assert all(below <= above + 1 for above, below in pairwise(levels))
+
+
+def test_pictures_are_legible_by_themselves() -> None:
+    """A picture says what it shows in words, and loads nothing."""
+    for picture in (ROOT / "docs").rglob("*.svg"):
+        text = picture.read_text(encoding="utf-8")
+        assert re.search(r"<title[^>]*>\S.*</title>", text)
+        assert re.search(r"<desc[^>]*>\S.*</desc>", text)
+        assert set(re.findall(r"https?://[^\s\"]+", text)) == {"http://www.w3.org/2000/svg"}
 
 
 @BY_PATH
@@ -335,7 +502,7 @@ def test_the_life_of_a_claim_names_what_there_is() -> None:
 
 
 RETOLD_ELSEWHERE = {
-    "pause.promotion": "the verb that the README makes up to show how one is added",
+    "pause.promotion": "the verb that CONTRIBUTING.md makes up to show how one is added",
     "CodeService.claim": "what a decision is against",
     "limits.perCustomerAndCode": "a field of GraphQL's",
     "data.token": "a member of Lancero's answer",

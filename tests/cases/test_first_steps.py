@@ -1,4 +1,4 @@
-"""The README's first steps, word for word: what a newcomer types in a fresh folder, and what is answered."""
+"""The first steps of README and docs/first-steps.md, word for word: what a newcomer types, and what is answered."""
 
 import json
 import os
@@ -22,7 +22,8 @@ from tests.postgres import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-STEPS = README[README.index("## Start") : README.index("## Doors")]
+BEGINNING = README[README.index("## Start") : README.index("## How fast it is")]
+STEPS = BEGINNING + (ROOT / "docs/first-steps.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", STEPS, re.MULTILINE | re.DOTALL)
 
 OWN = {"id", "exchangeToken", "token", "referralCode", "createdAt", "updatedAt"}
