@@ -347,9 +347,9 @@ FOURTH = '''
 from fastapi import Request
 from fastapi.responses import JSONResponse
 
-from schema import rest
+from schema.vendors import kit
 
-router = rest.router(lambda no: JSONResponse(str(no), 400))
+router = kit.router(lambda no: JSONResponse(str(no), 400))
 
 
 @router.get("/fourth/hello")
