@@ -38,6 +38,17 @@ def heed_signals() -> None:
 heed_signals()
 
 
+def shared_folder(config: pytest.Config, folders: pytest.TempPathFactory) -> Path:
+    """The folder of a test run, which is the parent of each worker's."""
+    return folders.getbasetemp().parent if hasattr(config, "workerinput") else folders.getbasetemp()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the server of all workers when they have ended, however they did."""
+    if not hasattr(config, "workerinput"):
+        Postgres.end(shared_folder(config, config._tmp_path_factory))  # type: ignore[attr-defined]
+
+
 class Clock:
     """A clock that stands still until it is told to go on."""
 
@@ -67,10 +78,9 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server with a database that has all tables and nothing in them, made once."""
-    with Postgres.running() as server:
-        yield server
+def postgres(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Postgres:
+    """The PostgreSQL server of all workers, started by the first that needs it."""
+    return Postgres.shared(shared_folder(pytestconfig, tmp_path_factory))
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

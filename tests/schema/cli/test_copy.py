@@ -105,11 +105,14 @@ async def counted(url: str) -> int | None:
         await connection.close()
 
 
+COPIED = "SELECT max(tuples_processed) > 5000 FROM pg_stat_progress_copy WHERE datname = current_database()"
+
+
 async def copying(url: str) -> bool:
     """Whether somebody is filling the store's codes."""
     connection = await asyncpg.connect(url)
     try:
-        return bool(await connection.fetchval("SELECT max(tuples_processed) > 5000 FROM pg_stat_progress_copy"))
+        return bool(await connection.fetchval(COPIED))
     finally:
         await connection.close()
 
