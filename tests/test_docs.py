@@ -20,7 +20,7 @@ import pytest
 import typer.main
 import uvicorn
 from fastapi.routing import iter_route_contexts
-from graphql import parse, validate
+from graphql import GraphQLSchema, build_schema, parse, validate
 
 import db
 import main
@@ -273,6 +273,34 @@ def test_a_refusal_is_told_with_its_data_and_statuses(name: str) -> None:
     refusal.path = ()  # type: ignore[attr-defined]
     for status, vendor in ((lancero, lancero_errors), (walletapp, walletapp_errors)):
         assert not status or int(status) == vendor.words(refusal).status_code
+
+
+# ------------------------------------------------------------------ what is deprecated
+
+
+def deprecated(schema: GraphQLSchema) -> list[str]:
+    """What a schema marks as deprecated: `Type.field`, `Type.field(argument:)`, `Enum.VALUE`."""
+    found = []
+    for name, kind in schema.type_map.items():
+        parts = {**getattr(kind, "fields", {}), **getattr(kind, "values", {})}
+        for part, definition in parts.items():
+            arguments = {f"({argument}:)": told for argument, told in getattr(definition, "args", {}).items()}
+            both = {"": definition, **arguments}
+            found += [f"{name}.{part}{of}" for of, one in both.items() if one.deprecation_reason is not None]
+    return found
+
+
+def test_what_is_deprecated_is_found() -> None:
+    """Fields, arguments, input fields and values of enums are looked at, which docs/reference/deprecation.md promises."""
+    mark = '@deprecated(reason: "x")'
+    texts = f"type Query {{ a(b: C {mark}, e: E): Int {mark} }} input C {{ d: Int {mark} }} enum E {{ F {mark} G }}"
+    assert sorted(deprecated(build_schema(texts))) == ["C.d", "E.F", "Query.a", "Query.a(b:)"]
+
+
+def test_what_is_deprecated_is_told() -> None:
+    """The changelog names each deprecated part of the schema, as a client finds it there."""
+    changelog = read("CHANGELOG.md")
+    assert [part for part in deprecated(graphql_app.schema._schema) if f"`{part}`" not in changelog] == []
 
 
 # ------------------------------------------------------------------ examples
