@@ -275,6 +275,15 @@ def test_a_refusal_is_told_with_its_data_and_statuses(name: str) -> None:
         assert not status or int(status) == vendor.words(refusal).status_code
 
 
+def test_lines_of_the_log_are_told_as_they_are() -> None:
+    """docs/operations.md has a row for each notice of a connection that is closed, in its words."""
+    limit = connection_limit.ConnectionLimit(100)
+    notices = (protocol.slow, protocol.not_taken, protocol.refused, limit._full, limit._busy)
+    written = {f"`{notice._message}`".replace("100", "…") for notice in notices}
+    told = {row for row in rows(read("docs/operations.md")) if "connection" in row and row.startswith("`")}
+    assert told == written
+
+
 # ------------------------------------------------------------------ what is deprecated
 
 
