@@ -93,7 +93,7 @@ def app() -> FastAPI:
     """The application of one process, as uvicorn starts it."""
     import db
     from resolvers import find, jobs, sweep
-    from resolvers.refusal_counter import Refusals
+    from resolvers.refusal_counter import RefusalCounter
     from schema import app as http_app
     from schema.context import Services
     from schema.outgoing import letters
@@ -107,7 +107,7 @@ def app() -> FastAPI:
     services = Services(
         clock=utc_now,
         public_url=known.public_url.rstrip("/"),
-        tally=Refusals(),
+        tally=RefusalCounter(),
         attempts=Attempts(known.failed_attempts_per_minute),
         proxies=TrustedProxies.parse(known.trusted_proxies),
     )

@@ -26,7 +26,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 import db
 from resolvers import claim, create, deliver, find
 from resolvers.domain import params
-from resolvers.refusal_counter import Refusals
+from resolvers.refusal_counter import RefusalCounter
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MAIN = Path(__file__).resolve().parents[1] / "main.py"
@@ -156,7 +156,7 @@ async def claims_a_second(url: str, claims: int, name: str, with_sender: bool) -
         began = time.perf_counter()
         for number in range(claims):
             who = params.Person(f"{name}-{number}@example.com")
-            await claim.code(organization, "BENCH", who, None, None, None, None, Refusals(), NOW)
+            await claim.code(organization, "BENCH", who, None, None, None, None, RefusalCounter(), NOW)
         took = time.perf_counter() - began
         if sender is not None:
             sender.cancel()

@@ -21,7 +21,7 @@ from db import sql
 LARGEST = 100
 """Riders of one round: enough to share the cost of a commit, few enough that the next one starts soon."""
 
-QUIET = 2
+QUIET_TICKS = 2
 """Passes of the event loop in which nobody new comes, after which nobody is at the door."""
 
 Asked = TypeVar("Asked")
@@ -33,7 +33,7 @@ Riders = list[tuple[Asked, asyncio.Future[Told]]]
 log = logging.getLogger("tessera")
 
 
-class NotYet(Exception):
+class Deferred(Exception):
     """The answer to who boarded a round that could not take them: they ride in the next, before all others."""
 
 
@@ -45,7 +45,7 @@ class Round(list[Asked]):
         self.riders, self.waiting = riders, waiting
 
 
-def board(round: Sequence[Asked], fits: Callable[[Asked], bool] = lambda _: True) -> None:
+def admit_late(round: Sequence[Asked], fits: Callable[[Asked], bool] = lambda _: True) -> None:
     """Let those ride along, behind the others, who came meanwhile: until the round is full, or one doesn't fit.
 
     What was not asked in a round of ours has nobody waiting.
@@ -57,7 +57,7 @@ def board(round: Sequence[Asked], fits: Callable[[Asked], bool] = lambda _: True
             round.append(rider[0])
 
 
-class Rounds(Generic[Asked, Told]):
+class Batcher(Generic[Asked, Told]):
     """One round after another; `settle` answers all of a round, with an exception where that is the answer."""
 
     def __init__(self, settle: Settle[Asked, Told], is_first: bool = False, seconds: float | None = None) -> None:
@@ -70,7 +70,7 @@ class Rounds(Generic[Asked, Told]):
         self._waiting: deque[tuple[Asked, asyncio.Future[Told]]] = deque()
         self._going: asyncio.Task[None] | None = None
 
-    async def ride(self, asked: Asked) -> Told:
+    async def submit(self, asked: Asked) -> Told:
         """The answer to what is asked, or the exception that is its answer.
 
         Who stops waiting before their round begins is left out of it; afterwards they ride along unheard, and
@@ -104,7 +104,7 @@ class Rounds(Generic[Asked, Told]):
         This is no timer: a pass that brings nobody takes some microseconds.
         """
         known = quiet = 0
-        while quiet < QUIET and known < LARGEST:
+        while quiet < QUIET_TICKS and known < LARGEST:
             await asyncio.sleep(0)
             quiet = quiet + 1 if len(self._waiting) == known else 0
             known = len(self._waiting)
@@ -135,7 +135,7 @@ class Rounds(Generic[Asked, Told]):
         for (asked, told), answer in zip(riders, answers, strict=True):
             if told.done():
                 continue
-            if isinstance(answer, NotYet):
+            if isinstance(answer, Deferred):
                 late.append((asked, told))
             elif isinstance(answer, Exception):
                 told.set_exception(answer)
@@ -163,10 +163,10 @@ class Rounds(Generic[Asked, Told]):
             raise
 
 
-_rounds: WeakKeyDictionary[BaseDBAsyncClient, dict[Any, Rounds[Any, Any]]] = WeakKeyDictionary()
+_rounds: WeakKeyDictionary[BaseDBAsyncClient, dict[Any, Batcher[Any, Any]]] = WeakKeyDictionary()
 
 
-async def answer(settle: Settle[Asked, Told], asked: Asked, is_first: bool = False) -> Told:
+async def submit(settle: Settle[Asked, Told], asked: Asked, is_first: bool = False) -> Told:
     """What `settle` answers to this, asked in a round with others; rounds are an opened database's own.
 
     What a request asks first (`is_first`) is asked once all are in who come at the same moment. They stay together
@@ -181,10 +181,10 @@ async def answer(settle: Settle[Asked, Told], asked: Asked, is_first: bool = Fal
             raise told
         return told
     try:
-        rounds: Rounds[Asked, Told] = _rounds[connection][settle]
+        rounds: Batcher[Asked, Told] = _rounds[connection][settle]
     except KeyError:
-        rounds = _rounds.setdefault(connection, {})[settle] = Rounds(settle, is_first, sql.batch_seconds())
-    return await rounds.ride(asked)
+        rounds = _rounds.setdefault(connection, {})[settle] = Batcher(settle, is_first, sql.batch_seconds())
+    return await rounds.submit(asked)
 
 
 def longest_wait() -> float:

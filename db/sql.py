@@ -101,7 +101,7 @@ def batch_seconds() -> float | None:
     return None if _is_sqlite() else pool.BATCH_SECONDS
 
 
-def found_by(table: str, **key: str) -> str:
+def lateral_join(table: str, **key: str) -> str:
     """A part of a FROM: the row of a table, if there is one, that a unique key finds for each row before it.
 
     Says what each of the key's columns must be. PostgreSQL is told it in words that leave it one plan, which is
@@ -118,7 +118,7 @@ def found_by(table: str, **key: str) -> str:
     return f"CROSS JOIN LATERAL ({found}) AS {table}"
 
 
-def given_by(table: str, *key: str) -> str:
+def key_condition(table: str, *key: str) -> str:
     """A condition of an UPDATE … FROM {given} AS given: the rows that have these columns of a key as one given has.
 
     PostgreSQL goes by the key's index then, whichever of the two it would begin with, as it is told all values of each

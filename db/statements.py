@@ -16,7 +16,7 @@ T = TypeVar("T")
 Row = dict[str, Any]
 
 
-class Deed(Generic[T]):
+class Statement(Generic[T]):
     """A statement that is not run yet: await it, or run it `together` with others of its transaction.
 
     With `rows` it is run for each of them.
@@ -36,42 +36,44 @@ class Deed(Generic[T]):
         return self._run().__await__()
 
     async def _run(self) -> T:
-        [told] = await together(self)
+        [told] = await run_together(self)
         return told  # type: ignore[no-any-return]
 
 
-async def together(*deeds: Deed[Any]) -> list[Any]:
+async def run_together(*statements: Statement[Any]) -> list[Any]:
     """What statements tell that don't wait for each other's answers, nor touch each other's rows.
 
     SQLite's thread runs them in this order without coming back in between, which costs more than the statements
     do. On PostgreSQL they are one statement, and so one trip; each sees the rows as they were before it.
     """
-    asked = [deed for deed in deeds if deed.text]
+    asked = [statement for statement in statements if statement.text]
     connection = get_connection("default")
     if asked and isinstance(connection, sqlite.ImmediateTransaction):
-        told = await connection.execute_each([(deed.text, deed.values, deed.rows) for deed in asked])
+        told = await connection.execute_each(
+            [(statement.text, statement.values, statement.rows) for statement in asked]
+        )
     elif len(asked) < 2 or sql.is_alone():
-        told = [await _alone(deed) for deed in asked]
+        told = [await _alone(statement) for statement in asked]
     else:
         told = await _as_one(asked)
     rows = iter(told)
-    return [deed.read(next(rows) if deed.text else []) for deed in deeds]
+    return [statement.read(next(rows) if statement.text else []) for statement in statements]
 
 
-async def _alone(deed: Deed[Any]) -> list[Row]:
-    if deed.rows is None:
-        return await sql.statement(deed.text, deed.values)
-    await get_connection("default").execute_many(deed.text, deed.rows)  # type: ignore[arg-type]
+async def _alone(statement: Statement[Any]) -> list[Row]:
+    if statement.rows is None:
+        return await sql.statement(statement.text, statement.values)
+    await get_connection("default").execute_many(statement.text, statement.rows)  # type: ignore[arg-type]
     return []
 
 
-async def _as_one(deeds: Sequence[Deed[Any]]) -> list[list[Row]]:
+async def _as_one(statements: Sequence[Statement[Any]]) -> list[list[Row]]:
     """Each is a part of one statement, whose rows are a part's number and what that tells, as a tuple."""
-    text = _joined(tuple((deed.text, len(deed.values), tuple(deed.tells)) for deed in deeds))
-    told: list[list[Row]] = [[] for _ in deeds]
-    for row in await sql.statement(text, [value for deed in deeds for value in deed.values]):
+    text = _joined(tuple((statement.text, len(statement.values), tuple(statement.tells)) for statement in statements))
+    told: list[list[Row]] = [[] for _ in statements]
+    for row in await sql.statement(text, [value for statement in statements for value in statement.values]):
         part = row["part"]
-        told[part].append(dict(zip(deeds[part].tells, row["told"], strict=True)))
+        told[part].append(dict(zip(statements[part].tells, row["told"], strict=True)))
     return told
 
 
@@ -87,7 +89,7 @@ def _joined(parts: tuple[tuple[str, int, tuple[str, ...]], ...]) -> str:
     return f"WITH {', '.join(written)} {telling}"
 
 
-class Given:
+class ValuesTable:
     """Rows that a statement is given, as a table to select from: `{given}` in its text.
 
     However many they are the text is the same, so a database prepares it once: on PostgreSQL they come as an
@@ -99,7 +101,7 @@ class Given:
         self._types = types
         self._texts: dict[tuple[str, int, str | None], str] = {}
 
-    def deed(
+    def statement(
         self,
         text: str,
         given: Iterable[Sequence[Any]],
@@ -107,7 +109,7 @@ class Given:
         tells: Sequence[str] = (),
         read: Callable[[list[Row]], T],
         lock: str = "",
-    ) -> Deed[T]:
+    ) -> Statement[T]:
         """A statement, which names further values as `$1`, `$2` …; without rows it is not run, and tells nothing.
 
         `tells` names the columns of its SELECT or RETURNING, and `read` makes of those rows what is asked.
@@ -116,17 +118,17 @@ class Given:
         """
         rows = [list(row) for row in given]
         if not rows:
-            return Deed("", [], tells, read)
+            return Statement("", [], tells, read)
         if sql.is_alone():
-            return Deed(self._text(text, len(values), None), [*values, _WRITER.encode(rows)], tells, read)
+            return Statement(self._text(text, len(values), None), [*values, _WRITER.encode(rows)], tells, read)
         columns = (None if column.count(None) == len(rows) else column for column in zip(*rows, strict=True))
-        return Deed(self._text(text, len(values), lock), [*values, *columns], tells, read)
+        return Statement(self._text(text, len(values), lock), [*values, *columns], tells, read)
 
-    def change(self, text: str, given: Iterable[Sequence[Any]]) -> Deed[None]:
+    def change(self, text: str, given: Iterable[Sequence[Any]]) -> Statement[None]:
         """A statement that tells nothing."""
-        return self.deed(text, given, read=lambda _: None)
+        return self.statement(text, given, read=lambda _: None)
 
-    def insert(self, table: str, given: Iterable[Sequence[Any]]) -> Deed[None]:
+    def insert(self, table: str, given: Iterable[Sequence[Any]]) -> Statement[None]:
         """Rows of a table that has columns of these names.
 
         SQLite is given them one by one, in half the time that it takes to read as many from JSON.
@@ -135,11 +137,11 @@ class Given:
         if not rows or not sql.is_alone():
             return self.change(f"INSERT INTO {table} ({names}) SELECT * FROM {{given}} AS given", rows)  # noqa: S608 (names)
         places = ", ".join("?" * len(self._types))
-        return Deed(f"INSERT INTO {table} ({names}) VALUES ({places})", [], (), lambda _: None, rows)  # noqa: S608 (names)
+        return Statement(f"INSERT INTO {table} ({names}) VALUES ({places})", [], (), lambda _: None, rows)  # noqa: S608 (names)
 
     async def rows(self, text: str, given: Iterable[Sequence[Any]], *values: Any) -> list[Row]:
         """The rows of a statement's SELECT or RETURNING, run at once."""
-        return await self.deed(text, given, *values, read=lambda rows: rows)
+        return await self.statement(text, given, *values, read=lambda rows: rows)
 
     async def number(self, text: str, given: Iterable[Sequence[Any]], *values: Any) -> int:
         """How many rows a statement writes that ends in RETURNING; on PostgreSQL they aren't sent, which takes long."""
@@ -175,28 +177,30 @@ _WRITER = json.JSONEncoder(
 )
 
 
-def new_ids(model: type[Model], number: int) -> Deed[list[int]]:
+def new_ids(model: type[Model], number: int) -> Statement[list[int]]:
     """Ids for rows that the present transaction may write, in their order; those that it doesn't use may stay unused.
 
     Who knows a row's id beforehand can write what refers to it in the same statement, and need not be told it.
     """
     table = model._meta.db_table
     if not number:
-        return Deed("", [], (), lambda _: [])
+        return Statement("", [], (), lambda _: [])
     if sql.is_alone():
         last = "SELECT COALESCE(MAX(seq), 0) AS id FROM sqlite_sequence WHERE name = ?"
-        return Deed(last, [table], ("id",), lambda rows: [rows[0]["id"] + more for more in range(1, number + 1)])
+        return Statement(last, [table], ("id",), lambda rows: [rows[0]["id"] + more for more in range(1, number + 1)])
     drawn = "SELECT nextval((SELECT pg_get_serial_sequence($1, 'id')::regclass)) AS id FROM generate_series(1, $2::int)"
-    return Deed(drawn, [table, number], ("id",), lambda rows: sorted(row["id"] for row in rows))
+    return Statement(drawn, [table, number], ("id",), lambda rows: sorted(row["id"] for row in rows))
 
 
-def in_round() -> TransactionContext:
+def planned_transaction() -> TransactionContext:
     """A transaction of the same few statements again and again, each planned once; a part of one that goes on."""
     connection = get_connection("default")
-    return connection.in_round() if isinstance(connection, postgres.Client) else connection._in_transaction()
+    return connection.planned_transaction() if isinstance(connection, postgres.Client) else connection._in_transaction()
 
 
-def plan_once() -> Deed[None]:
+def plan_once() -> Statement[None]:
     """From here on the present transaction's statements are planned once, as a round's are; SQLite does so anyway."""
     sets = (f"set_config('{name}', '{value}', true) AS {name}" for name, value in postgres.PLANNED_ONCE.items())
-    return Deed("" if sql.is_alone() else f"SELECT {', '.join(sets)}", [], tuple(postgres.PLANNED_ONCE), lambda _: None)
+    return Statement(
+        "" if sql.is_alone() else f"SELECT {', '.join(sets)}", [], tuple(postgres.PLANNED_ONCE), lambda _: None
+    )

@@ -11,7 +11,7 @@ from db.queries import codes, customers, promotions
 from resolvers import claim, find, update
 from resolvers.domain import params, rules, usage_buckets, validate
 from resolvers.domain.refusals import AlreadyActivated, Disabled, Ended, InvalidInput, UnknownCode, UnknownPromotion
-from resolvers.domain.validate import CheckedPerson
+from resolvers.domain.validate import ValidPerson
 
 
 @db_errors.retried
@@ -57,7 +57,7 @@ async def thing(organization: Organization, number: int | None) -> Product | Non
 async def start(
     organization: Organization,
     found: Code,
-    person: CheckedPerson,
+    person: ValidPerson,
     location: Location | None,
     product: Product | None,
     off_peak: bool,

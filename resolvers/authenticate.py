@@ -44,7 +44,7 @@ class Holder:
 
 async def holder(value: str) -> Holder | None:
     """Who holds this key, or None when it does not work; as many as ask at once are one question to the store."""
-    return await batching.answer(_holders, key_hash(value), is_first=True)
+    return await batching.submit(_holders, key_hash(value), is_first=True)
 
 
 async def _holders(hashes: Sequence[str]) -> list[Holder | None]:

@@ -8,7 +8,7 @@ from db.models import Code, Organization
 from resolvers import claim, find
 from resolvers import guard as guards
 from resolvers.claim import batch, state
-from resolvers.claim.state import Book, Wish
+from resolvers.claim.state import ClaimRequest, ClaimState
 from resolvers.domain import money, params, validate
 from resolvers.domain.money import Money
 from resolvers.domain.refusals import IdempotencyMismatch, InvalidInput, Refusal, TooManyAttempts, UnknownCode
@@ -42,14 +42,14 @@ async def code(
     `now` is another moment.
     """
     try:
-        wish = await _read(organization, text, customer, order, location_number, now, guard is not None)
-        guess = Guess(wish.text_key, wish.person, wish.order.reference, proof, asked_at or now)
+        request = await _read(organization, text, customer, order, location_number, now, guard is not None)
+        guess = Guess(request.text_key, request.person, request.order.reference, proof, asked_at or now)
         taken = await guard.take(guess) if guard is not None else None
     except (InvalidInput, TooManyAttempts) as refusal:
         return Checked([refusal])
     checked = Checked([])
     try:
-        checked = _look(await batch.read([wish]), wish)
+        checked = _look(await batch.read([request]), request)
     finally:
         if taken is not None and not checked.refusals:
             taken.give_back()
@@ -61,19 +61,19 @@ async def code(
     return checked
 
 
-def _look(known: Book, wish: Wish) -> Checked:
+def _look(known: ClaimState, request: ClaimRequest) -> Checked:
     try:
-        found, promotion = known.found(wish)
+        found, promotion = known.found(request)
     except UnknownCode as refusal:
         return Checked([refusal])
     try:
-        if known.standing(wish, found) is not None:
+        if known.standing(request, found) is not None:
             return Checked([], code=found)
     except IdempotencyMismatch as refusal:
         return Checked([refusal], code=found)
-    objections = list(known.objections(wish, found, promotion))
-    off = None if objections else state.taken_off(promotion, wish.order)
-    discount = money.of_minor(off, wish.order.currency or "") if off is not None else None
+    objections = list(known.objections(request, found, promotion))
+    off = None if objections else state.taken_off(promotion, request.order)
+    discount = money.of_minor(off, request.order.currency or "") if off is not None else None
     return Checked(objections, discount, found)
 
 
@@ -85,9 +85,9 @@ async def _read(
     location_number: int | None,
     now: datetime,
     in_public: bool,
-) -> Wish:
+) -> ClaimRequest:
     key = await find.code_key(organization.id, text)
     person = validate.person(customer, "customer") if customer else None
     checked = validate.order(order, "order")
     location = await claim.place(organization, location_number)
-    return Wish(organization, text, key, person, checked, location, None, now, in_public)
+    return ClaimRequest(organization, text, key, person, checked, location, None, now, in_public)

@@ -14,7 +14,7 @@ from db.models import DEFAULT_REFERENCE, Customer, KeyKind, Location, Organizati
 from db.queries import accounts, codes, customers, keys, locations, organizations, products, promotions
 from resolvers import authenticate, generate, idempotency
 from resolvers.domain import folding, letter_template, params, validate
-from resolvers.domain.letter_template import CheckedLetter
+from resolvers.domain.letter_template import ValidLetter
 from resolvers.domain.refusals import (
     CodeTaken,
     EmailTaken,
@@ -23,7 +23,7 @@ from resolvers.domain.refusals import (
     ReferenceTaken,
     UnknownLocation,
 )
-from resolvers.domain.validate import CheckedDiscount, CheckedLimits
+from resolvers.domain.validate import ValidDiscount, ValidLimits
 
 MOST_LOCATIONS = 1_000
 MOST_TEXTS = 1_000
@@ -88,11 +88,11 @@ def _checked(organization: Organization, new: NewPromotion) -> dict[str, Any]:
         "identifier": validate.optional_text(new.identifier, "identifier", longest=64) or str(uuid.uuid4()),
         "is_enabled": new.is_enabled,
         "position": validate.whole(new.position, "position", least=-validate.HIGHEST_INT),
-        **asdict(validate.discount(new.discount, CheckedDiscount(), organization.currency)),
+        **asdict(validate.discount(new.discount, ValidDiscount(), organization.currency)),
         "starts_at": starts_at,
         "ends_at": ends_at,
-        **asdict(validate.limits(new.limits, CheckedLimits())),
-        **asdict(letter_template.letter(new.letter, CheckedLetter())),
+        **asdict(validate.limits(new.limits, ValidLimits())),
+        **asdict(letter_template.letter(new.letter, ValidLetter())),
         "metadata": validate.metadata(new.metadata or {}, "metadata"),
         "particulars": new.particulars or {},
     }

@@ -114,7 +114,7 @@ async def code(organization_id: int, text: str) -> Code:
         key = await code_key(organization_id, text)
     except InvalidInput:
         raise UnknownCode(text[: code_format.LONGEST_TEXT]) from None
-    found = await batching.answer(_codes, (organization_id, key))
+    found = await batching.submit(_codes, (organization_id, key))
     if found is None:
         raise UnknownCode(text)
     return found
@@ -275,7 +275,7 @@ async def promotion_called(organization_id: int, name: str) -> Promotion:
 
     As many as are looked up at once are one question to the store, here and below.
     """
-    found = await batching.answer(_promotions_called, (organization_id, validate.storable(name, "promotion")))
+    found = await batching.submit(_promotions_called, (organization_id, validate.storable(name, "promotion")))
     if found is None:
         raise UnknownPromotion
     return found
@@ -290,7 +290,7 @@ async def _promotions_called(asked: Sequence[tuple[int, str]]) -> list[Promotion
 
 async def location_for(of_promotion: Promotion, number: int | None) -> Location | None:
     """The location with this number if the promotion may be used there, else the organization's default one."""
-    return await batching.answer(_locations_for, (of_promotion.organization_id, of_promotion.id, number))
+    return await batching.submit(_locations_for, (of_promotion.organization_id, of_promotion.id, number))
 
 
 async def _locations_for(asked: Sequence[tuple[int, int, int | None]]) -> list[Location | None]:
@@ -307,7 +307,7 @@ async def _locations_for(asked: Sequence[tuple[int, int, int | None]]) -> list[L
 
 async def location(organization_id: int, number: int) -> Location | None:
     """A location by its number."""
-    return await batching.answer(_locations, (organization_id, number))
+    return await batching.submit(_locations, (organization_id, number))
 
 
 async def _locations(asked: Sequence[tuple[int, int]]) -> list[Location | None]:
@@ -317,7 +317,7 @@ async def _locations(asked: Sequence[tuple[int, int]]) -> list[Location | None]:
 
 async def product(organization_id: int, number: int) -> Product | None:
     """A product by its number."""
-    return await batching.answer(_products, (organization_id, number))
+    return await batching.submit(_products, (organization_id, number))
 
 
 async def _products(asked: Sequence[tuple[int, int]]) -> list[Product | None]:

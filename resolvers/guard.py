@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
 
 from resolvers.domain.refusals import IdempotencyMismatch, Rule
-from resolvers.domain.validate import CheckedPerson
+from resolvers.domain.validate import ValidPerson
 
 T = TypeVar("T")
 
@@ -14,7 +14,7 @@ class Guess(NamedTuple):
     """A text that may be a guess, by its key, and what tells its holder: `proof` is what was asked for."""
 
     key: str
-    person: CheckedPerson | None
+    person: ValidPerson | None
     order_reference: str | None
     proof: str | None
     now: datetime

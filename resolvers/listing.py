@@ -51,7 +51,7 @@ def all_codes(organization_id: int, asked: CodeFilter, now: datetime) -> QuerySe
     found = _made_between(codes.all_of(organization_id), asked.created_after, asked.created_before)
     if asked.text_prefix is not None:
         prefix = validate.optional_text(asked.text_prefix, "filter", "text_prefix", longest=code_format.LONGEST_TEXT)
-        found = found.filter(text_key__startswith=code_format.key(prefix or ""))
+        found = found.filter(text_key__startswith=code_format.match_key(prefix or ""))
     if asked.reserved_for_email is not None:
         _, email_key = validate.email(asked.reserved_for_email, "filter", "reserved_for_email")
         found = found.filter(reserved_for__email_key=email_key)

@@ -9,11 +9,11 @@ from db.queries import probes
 
 async def store() -> None:
     """Write to the store as a claim does: in a round, and durably. Raises what a claim would hear."""
-    await batching.answer(_write, None)
+    await batching.submit(_write, None)
 
 
 async def _write(asked: Sequence[None]) -> list[None]:
-    async with statements.in_round():
+    async with statements.planned_transaction():
         if not await probes.write():
             raise db_errors.Locked("Every row that could be written is locked by a transaction that does not end.")
     return [None] * len(asked)

@@ -35,7 +35,7 @@ async def lease(organization_id: int, name: str, want: int, most: int, seconds: 
 
     At most `most` are granted in a window of so many seconds, to all processes together.
     """
-    return await batching.answer(_leases, Asked(Want(organization_id, name, want, most, seconds), now))
+    return await batching.submit(_leases, Asked(Want(organization_id, name, want, most, seconds), now))
 
 
 @db_errors.retried

@@ -14,7 +14,7 @@ from resolvers.domain import usage_buckets
 from resolvers.domain.refusals import Refusal
 
 
-class Refusals:
+class RefusalCounter:
     """The refusals of one process that are not written yet."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from resolvers import find, idempotency, update
 from resolvers.domain import letter_template, params, rules, validate
 from resolvers.domain.letter_template_check import LONGEST_MESSAGE
 from resolvers.domain.refusals import IdempotencyMismatch, InvalidInput
-from resolvers.domain.validate import CheckedPerson
+from resolvers.domain.validate import ValidPerson
 
 MOST_RECIPIENTS = 10_000
 LOOKED_AT = 50
@@ -80,7 +80,7 @@ def _check(found: Code, even_if_not_claimable: bool, message: str | None, now: d
             raise refusal
 
 
-async def _different(recipients: Sequence[params.Person]) -> dict[str, CheckedPerson]:
+async def _different(recipients: Sequence[params.Person]) -> dict[str, ValidPerson]:
     """The recipients by their address's key; whoever is named twice counts once.
 
     Looking at an address may take a tenth of a millisecond, so others are served after each few.
@@ -89,7 +89,7 @@ async def _different(recipients: Sequence[params.Person]) -> dict[str, CheckedPe
         raise InvalidInput("At least one recipient, please.", "recipients")
     if len(recipients) > MOST_RECIPIENTS:
         raise InvalidInput(f"At most {MOST_RECIPIENTS} recipients a call, please.", "recipients")
-    people: dict[str, CheckedPerson] = {}
+    people: dict[str, ValidPerson] = {}
     for place, person in enumerate(recipients):
         if place % LOOKED_AT == LOOKED_AT - 1:
             await asyncio.sleep(0)
@@ -98,9 +98,7 @@ async def _different(recipients: Sequence[params.Person]) -> dict[str, CheckedPe
     return people
 
 
-async def _write(
-    found: Code, people: dict[str, CheckedPerson], message: str | None, resend: bool, now: datetime
-) -> Sent:
+async def _write(found: Code, people: dict[str, ValidPerson], message: str | None, resend: bool, now: datetime) -> Sent:
     """The letters that these people are to get, not stored yet."""
     unwanted = await suppressions.among(found.organization_id, list(people))
     known = set() if resend else await deliveries.recipients_of(found.id, list(people)) - unwanted

@@ -14,7 +14,7 @@ from db.models import DEFAULT_REFERENCE, Code, Organization, Promotion
 from db.queries import codes, organizations, promotions
 from resolvers import create, find, generate
 from resolvers.domain import letter_template, params, validate
-from resolvers.domain.letter_template import CheckedLetter
+from resolvers.domain.letter_template import ValidLetter
 from resolvers.domain.params import ABSENT, Absent, Maybe, said
 from resolvers.domain.refusals import (
     CodeTaken,
@@ -24,7 +24,7 @@ from resolvers.domain.refusals import (
     UnknownPromotion,
     VersionConflict,
 )
-from resolvers.domain.validate import CheckedDiscount, CheckedLimits
+from resolvers.domain.validate import ValidDiscount, ValidLimits
 
 
 @dataclass(frozen=True)
@@ -108,10 +108,10 @@ async def _change(organization: Organization, found: Promotion, change: Promotio
 
 
 def _changed(organization: Organization, found: Promotion, change: PromotionChange) -> dict[str, Any]:
-    present_discount = CheckedDiscount(
+    present_discount = ValidDiscount(
         found.discount_kind, found.discount_value, found.currency, found.minimum_order, found.maximum_discount
     )
-    present_limits = CheckedLimits(**{name: getattr(found, name) for name in asdict(CheckedLimits())})
+    present_limits = ValidLimits(**{name: getattr(found, name) for name in asdict(ValidLimits())})
     starts_at, ends_at = validate.window(change.window, found.starts_at, found.ends_at, organization.time_zone)
     present_particulars: Any = found.particulars
     return {
@@ -125,7 +125,7 @@ def _changed(organization: Organization, found: Promotion, change: PromotionChan
         "starts_at": starts_at,
         "ends_at": ends_at,
         **asdict(validate.limits(change.limits, present_limits)),
-        **asdict(letter_template.letter(change.letter, CheckedLetter(found.letter_subject, found.letter_body))),
+        **asdict(letter_template.letter(change.letter, ValidLetter(found.letter_subject, found.letter_body))),
         "metadata": validate.metadata(said(change.metadata, found.metadata) or {}, "metadata"),
         "particulars": {**present_particulars, **said(change.particulars, {})},
     }

@@ -27,7 +27,7 @@ async def clashes(organization: Organization) -> list[str]:
     """Codes that are one with another since keys are folded as they are now, a sentence each; no counter is wrong."""
     told = []
     for younger in await codes.clashing_of(organization.id):
-        older = await codes.by_text(organization.id, code_format.key(younger.text))
+        older = await codes.by_text(organization.id, code_format.match_key(younger.text))
         other = f"code {older.id} {older.text!r}" if older else "a code that is gone"
         told.append(
             f"code {younger.id} {younger.text!r} is one with {other} as people type them; it is found by its exact"

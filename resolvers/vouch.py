@@ -3,10 +3,10 @@
 from db.models import Code, Organization
 from db.queries import claims, codes, customers, deliveries
 from resolvers import signed_links
-from resolvers.domain.validate import CheckedPerson
+from resolvers.domain.validate import ValidPerson
 
 
-async def customer(organization: Organization, person: CheckedPerson | None) -> int | None:
+async def customer(organization: Organization, person: ValidPerson | None) -> int | None:
     """The id of somebody who is known already, as a code's holder is; None for anybody else."""
     found = await customers.by_email(organization.id, person.email_key) if person is not None else None
     return found.id if found is not None else None
@@ -23,7 +23,7 @@ async def page(organization: Organization, key: str, proof: str) -> bool:
 
 
 async def recipient(
-    organization: Organization, key: str, customer_id: int, person: CheckedPerson, order_reference: str | None
+    organization: Organization, key: str, customer_id: int, person: ValidPerson, order_reference: str | None
 ) -> bool:
     """Whether a code is reserved for somebody, or was sent to them, or was claimed by them with this order before."""
     found = await codes.by_text(organization.id, key)
@@ -36,7 +36,7 @@ async def recipient(
     )
 
 
-async def _claimed(organization: Organization, code: Code, person: CheckedPerson, order_reference: str | None) -> bool:
+async def _claimed(organization: Organization, code: Code, person: ValidPerson, order_reference: str | None) -> bool:
     if order_reference is None:
         return False
     standing = await claims.standing_on_orders([(organization.id, code.text_key, order_reference)])

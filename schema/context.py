@@ -10,7 +10,7 @@ from starlette.requests import Request
 from db.models import KeyKind, Organization
 from resolvers import authenticate
 from resolvers.authenticate import Holder, Right
-from resolvers.refusal_counter import Refusals
+from resolvers.refusal_counter import RefusalCounter
 from schema.health import Readiness
 from schema.rate_limit import Attempts, Guard
 from schema.server.trusted_proxies import TrustedProxies
@@ -23,7 +23,7 @@ class Services:
 
     clock: Callable[[], datetime]
     public_url: str
-    tally: Refusals
+    tally: RefusalCounter
     attempts: Attempts
     streams: Streams = field(default_factory=Streams)
     proxies: TrustedProxies = field(default_factory=TrustedProxies)

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 import db
 from db.models import KeyKind, Organization
-from resolvers.refusal_counter import Refusals
+from resolvers.refusal_counter import RefusalCounter
 from schema import app as http_app
 from schema import errors, server
 from schema.context import Services
@@ -131,7 +131,7 @@ def attempts() -> Attempts:
 @pytest_asyncio.fixture
 async def services(clock: Clock, attempts: Attempts) -> AsyncIterator[Services]:
     """What a process lends its requests."""
-    yield Services(clock=clock, public_url="https://codes.example", tally=Refusals(), attempts=attempts)
+    yield Services(clock=clock, public_url="https://codes.example", tally=RefusalCounter(), attempts=attempts)
     await attempts.budgets.close()
 
 

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 from db.models import Code, Customer, DiscountKind, KeyKind, Organization, Promotion
 from resolvers import claim, create, find, idempotency
-from resolvers.claim.state import Claimed, Wish
+from resolvers.claim.state import Claimed, ClaimRequest
 from resolvers.domain import params, validate
 from resolvers.domain.money import Money
-from resolvers.refusal_counter import Refusals
+from resolvers.refusal_counter import RefusalCounter
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -60,20 +60,22 @@ async def claimed(
     email: str = "ada@example.com",
     order: params.Order | None = None,
     now: datetime = NOW,
-    tally: Refusals | None = None,
+    tally: RefusalCounter | None = None,
     **more: Any,
 ) -> Claimed:
     """A claim, or the refusal it is answered with."""
     said = {"location_number": None, "idempotency_key": None, "guard": None, **more}
-    return await claim.code(organization, text, params.Person(email), order, tally=tally or Refusals(), now=now, **said)
+    return await claim.code(
+        organization, text, params.Person(email), order, tally=tally or RefusalCounter(), now=now, **said
+    )
 
 
 async def claimed_by(organization: Organization, person: params.Person, text: str = "HELLO-15") -> Claimed:
     """A claim of somebody who tells their names."""
-    return await claim.code(organization, text, person, None, None, None, None, Refusals(), NOW)
+    return await claim.code(organization, text, person, None, None, None, None, RefusalCounter(), NOW)
 
 
-def wish(
+def claim_request(
     organization: Organization,
     text: str = "HELLO-15",
     email: str = "ada@example.com",
@@ -81,11 +83,11 @@ def wish(
     key: str | None = None,
     now: datetime = NOW,
     **names: str,
-) -> Wish:
+) -> ClaimRequest:
     """What `claimed` asks for, as a round hears it."""
     person = params.Person(email, **names)
     said = ("claim.code", text, person, order, None)
-    return Wish(
+    return ClaimRequest(
         organization,
         text,
         validate.code_text(text)[1],

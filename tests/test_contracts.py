@@ -147,7 +147,7 @@ def test_the_printed_schema_is_the_committed_one() -> None:
 
 @every_file("db", "schema")
 def test_transactions_are_begun_in_verbs_alone(path: Path) -> None:
-    """`in_transaction` is named in resolvers and nowhere else, and so is `in_round`."""
+    """`in_transaction` is named in resolvers and nowhere else, and so is `planned_transaction`."""
     names = {node.id for node in ast.walk(tree(path)) if isinstance(node, ast.Name)}
     names |= {node.attr for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute)}
     names |= {
@@ -158,7 +158,7 @@ def test_transactions_are_begun_in_verbs_alone(path: Path) -> None:
     }
     assert "in_transaction" not in names
     if path.name not in ("statements.py", "postgres.py"):  # where a round's transaction is made
-        assert "in_round" not in names
+        assert "planned_transaction" not in names
 
 
 def test_main_begins_no_transaction() -> None:

@@ -166,8 +166,8 @@ PLANNED_ONCE = {
 Our connections plan every statement anew (see `_plan_anew`), and what each written row refers to, which takes a
 round as long as running them. A plan that is kept is made for tables of any size: it goes by an index, as one that
 reads all of a small table would be kept when that is large. But while a table is small its indexes seem alike. So
-only what leaves no choice may be said in such a transaction: new rows, and what `sql.found_by`, `sql.given_by` and
-`sql.among` word.
+only what leaves no choice may be said in such a transaction: new rows, and what `sql.lateral_join`,
+`sql.key_condition` and `sql.among` word.
 """
 
 _LOCAL = {**PLANNED_ONCE, "lock_timeout": f"'{pool.LOCK_SECONDS}s'"}
@@ -243,7 +243,7 @@ class Client(AsyncpgDBClient):
     def _in_transaction(self) -> TransactionContext:
         return Context(TransactionWrapper(self), self._pool_init_lock)
 
-    def in_round(self) -> TransactionContext:
+    def planned_transaction(self) -> TransactionContext:
         """`async with` around a round's transaction."""
         return Context(Round(self), self._pool_init_lock)
 

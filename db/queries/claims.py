@@ -13,10 +13,10 @@ from db.models import Claim
 STREAMED = 1_000
 """Rows that a walk over many claims holds at a time."""
 
-_IDS = statements.Given(id="bigint")
-_HELD = statements.Given(customer_id="bigint", code_id="bigint", promotion_id="bigint")
-_ORDERS = statements.Given(organization_id="bigint", text_key="text", reference="text")
-_TOKENS = statements.Given(id="bigint", exchange_key="text", exchange_until="timestamptz")
+_IDS = statements.ValuesTable(id="bigint")
+_HELD = statements.ValuesTable(customer_id="bigint", code_id="bigint", promotion_id="bigint")
+_ORDERS = statements.ValuesTable(organization_id="bigint", text_key="text", reference="text")
+_TOKENS = statements.ValuesTable(id="bigint", exchange_key="text", exchange_until="timestamptz")
 _COLUMNS = {
     "id": "bigint",
     "customer_id": "bigint",
@@ -36,7 +36,7 @@ _COLUMNS = {
     "exchange_until": "timestamptz",
     "created_at": "timestamptz",
 }
-_DRAFTS = statements.Given(**_COLUMNS)
+_DRAFTS = statements.ValuesTable(**_COLUMNS)
 
 
 async def by_id(organization_id: int, claim_id: int) -> Claim | None:
@@ -62,13 +62,13 @@ class Held(NamedTuple):
     first_of_code: int | None
 
 
-def held(asked: Collection[tuple[int, int, int | None]]) -> statements.Deed[list[Held]]:
+def held(asked: Collection[tuple[int, int, int | None]]) -> statements.Statement[list[Held]]:
     """What customers hold of codes; asked by the ids of customer, code and promotion, or None where that has no limit.
 
     The plus signs keep the databases to the index of a customer's claims: one person has few, one code may have
     a million.
     """
-    return _HELD.deed(
+    return _HELD.statement(
         """
         SELECT asked.customer_id, asked.code_id, asked.promotion_id,
             (SELECT COUNT(*) FROM claim WHERE claim.customer_id = asked.customer_id
@@ -87,17 +87,19 @@ def held(asked: Collection[tuple[int, int, int | None]]) -> statements.Deed[list
     )
 
 
-def standing_on_orders(orders: Collection[tuple[int, str, str]]) -> statements.Deed[list[tuple[Claim, str | None]]]:
+def standing_on_orders(
+    orders: Collection[tuple[int, str, str]],
+) -> statements.Statement[list[tuple[Claim, str | None]]]:
     """The standing claims that orders hold, each with its customer's address.
 
     Asked by organization, the code's text key and the order's reference.
     """
-    code = sql.found_by("code", organization_id="asked.organization_id", text_key="asked.text_key")
-    claim = sql.found_by(
+    code = sql.lateral_join("code", organization_id="asked.organization_id", text_key="asked.text_key")
+    claim = sql.lateral_join(
         "claim", organization_id="code.organization_id", code_id="code.id", order_key="asked.reference"
     )
-    customer = sql.found_by("customer", organization_id="claim.organization_id", id="claim.customer_id")
-    return _ORDERS.deed(
+    customer = sql.lateral_join("customer", organization_id="claim.organization_id", id="claim.customer_id")
+    return _ORDERS.statement(
         f"""
         SELECT claim.*, customer.email_key AS customer_email_key
         FROM {{given}} AS asked {code} {claim} {customer}
@@ -115,7 +117,7 @@ def _with_emails(rows: list[statements.Row]) -> list[tuple[Claim, str | None]]:
 
 async def of_ids(ids: Iterable[int]) -> list[Claim]:
     """Those of the claims that there are."""
-    claim = sql.found_by("claim", id="asked.id")
+    claim = sql.lateral_join("claim", id="asked.id")
     return sql.models(Claim, await _IDS.rows(f"SELECT claim.* FROM {{given}} AS asked {claim}", zip(ids)))  # noqa: S608 (names)
 
 
@@ -124,17 +126,17 @@ def draft(values: dict[str, Any]) -> Claim:
     return sql.as_read(Claim, {"released_at": None, "release_reason": None, **values})
 
 
-def add_all(drafts: Sequence[Claim]) -> statements.Deed[None]:
+def add_all(drafts: Sequence[Claim]) -> statements.Statement[None]:
     """Write drafts."""
     return _DRAFTS.insert("claim", [[*map(vars(draft).get, _COLUMNS)] for draft in drafts])
 
 
-def keep_tokens(claims: Iterable[Claim]) -> statements.Deed[None]:
+def keep_tokens(claims: Iterable[Claim]) -> statements.Statement[None]:
     """Write what the claims have as their exchange keys now."""
     return _TOKENS.change(
         f"""
         UPDATE claim SET exchange_key = given.exchange_key, exchange_until = given.exchange_until
-        FROM {{given}} AS given WHERE {sql.given_by("claim", "id")}
+        FROM {{given}} AS given WHERE {sql.key_condition("claim", "id")}
         """,  # noqa: S608 (names)
         [(claim.id, claim.exchange_key, claim.exchange_until) for claim in claims],
     )

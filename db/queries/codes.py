@@ -13,10 +13,10 @@ from db.models import Code
 BATCH = 2_000
 """Ids that a question names, and codes that an import inserts at once."""
 
-_TEXTS = statements.Given(organization_id="bigint", text_key="text")
-_KEYS = statements.Given(text_key="text")
-_MORE = statements.Given(id="bigint", claims="bigint")
-_NEW = statements.Given(text="text", text_key="text")
+_TEXTS = statements.ValuesTable(organization_id="bigint", text_key="text")
+_KEYS = statements.ValuesTable(text_key="text")
+_MORE = statements.ValuesTable(id="bigint", claims="bigint")
+_NEW = statements.ValuesTable(text="text", text_key="text")
 _DRAFTED = {
     "id": "bigint",
     "organization_id": "bigint",
@@ -36,8 +36,8 @@ _DRAFTED = {
     "metadata": "text",
     "created_at": "timestamptz",
 }
-_DRAFTS = statements.Given(**_DRAFTED)
-_NEW_EACH = statements.Given(
+_DRAFTS = statements.ValuesTable(**_DRAFTED)
+_NEW_EACH = statements.ValuesTable(
     text="text",
     text_key="text",
     promotion_id="bigint",
@@ -95,11 +95,11 @@ async def by_text(organization_id: int, text_key: str) -> Code | None:
 
 def by_texts(
     texts: Collection[tuple[int, str]], columns: Sequence[str] = ()
-) -> statements.Deed[dict[tuple[int, str], Code]]:
+) -> statements.Statement[dict[tuple[int, str], Code]]:
     """Codes of any organizations, by organization and text key; of all columns or of these."""
     columns = columns or sql.columns(Code)
-    code = sql.found_by("code", organization_id="asked.organization_id", text_key="asked.text_key")
-    return _TEXTS.deed(
+    code = sql.lateral_join("code", organization_id="asked.organization_id", text_key="asked.text_key")
+    return _TEXTS.statement(
         f"""
         SELECT {", ".join(f"code.{name}" for name in columns)} FROM {{given}} AS asked {code}
         """,  # noqa: S608 (names of columns, nothing that was said)
@@ -247,14 +247,14 @@ def draft(values: dict[str, Any]) -> Code:
     return sql.as_read(Code, {**dict.fromkeys(_DRAFTED), **values, **same})
 
 
-def add_each(drafts: Sequence[Code]) -> statements.Deed[set[int]]:
+def add_each(drafts: Sequence[Code]) -> statements.Statement[set[int]]:
     """Write drafts, skipping those whose text is taken; the ids of the others.
 
     They are written by organization and key, so that two who write the same texts rarely wait in a circle.
     """
     names = ", ".join(_DRAFTED)
     in_order = sorted(drafts, key=lambda draft: (draft.organization_id, draft.text_key))
-    return _DRAFTS.deed(
+    return _DRAFTS.statement(
         f"""
         INSERT INTO code ({names}, updated_at, is_enabled, claim_count)
         SELECT {names}, created_at, true, 0 FROM {{given}} AS drafts WHERE true
@@ -292,12 +292,12 @@ async def count_claim(code_id: int, change: int) -> None:
     await Code.filter(id=code_id).update(claim_count=F("claim_count") + change)
 
 
-def count_claims(more: Mapping[int, int]) -> statements.Deed[None]:
+def count_claims(more: Mapping[int, int]) -> statements.Statement[None]:
     """So many claims more, by the code's id."""
     return _MORE.change(
         f"""
         UPDATE code SET claim_count = claim_count + given.claims FROM {{given}} AS given
-        WHERE {sql.given_by("code", "id")}
+        WHERE {sql.key_condition("code", "id")}
         """,  # noqa: S608 (names)
         more.items(),
     )

@@ -11,9 +11,9 @@ from db import paging, sql, statements
 from db.models import Claim, Code, Customer, Job
 from db.values import Folded
 
-_EMAILS = statements.Given(organization_id="bigint", email_key="text")
-_SPOKEN_OF = statements.Given(email="text", email_key="text", email_folded="text")
-_ACTING = statements.Given(
+_EMAILS = statements.ValuesTable(organization_id="bigint", email_key="text")
+_SPOKEN_OF = statements.ValuesTable(email="text", email_key="text", email_folded="text")
+_ACTING = statements.ValuesTable(
     id="bigint",
     organization_id="bigint",
     email="text",
@@ -50,10 +50,10 @@ class Known(NamedTuple):
     has_joined: bool
 
 
-def known(emails: Collection[tuple[int, str]], *, hold: bool) -> statements.Deed[dict[tuple[int, str], Known]]:
+def known(emails: Collection[tuple[int, str]], *, hold: bool) -> statements.Statement[dict[tuple[int, str], Known]]:
     """Those of these customers that there are, by organization and address; with `hold` nobody deletes them now."""
-    customer = sql.found_by("customer", organization_id="asked.organization_id", email_key="asked.email_key")
-    return _EMAILS.deed(
+    customer = sql.lateral_join("customer", organization_id="asked.organization_id", email_key="asked.email_key")
+    return _EMAILS.statement(
         f"""
         SELECT customer.organization_id, customer.email_key, customer.id, customer.first_name, customer.last_name,
             customer.joined_at IS NOT NULL AS has_joined
@@ -152,7 +152,7 @@ class Acting(NamedTuple):
         return acting
 
 
-def ensure_all(acting: Iterable[Acting]) -> statements.Deed[None]:
+def ensure_all(acting: Iterable[Acting]) -> statements.Statement[None]:
     """As `ensure`, of many who have joined. No address may come twice.
 
     They are written by organization and address, so that two who ensure the same ones don't wait in a circle.

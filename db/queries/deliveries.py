@@ -12,8 +12,8 @@ from tortoise.queryset import QuerySet
 from db import sql, statements
 from db.models import Delivery, DeliveryStatus
 
-_KEYS = statements.Given(key="text")
-_NEW = statements.Given(recipient="text", recipient_key="text", first_name="text", last_name="text")
+_KEYS = statements.ValuesTable(key="text")
+_NEW = statements.ValuesTable(recipient="text", recipient_key="text", first_name="text", last_name="text")
 
 
 async def recipients_of(code_id: int, recipient_keys: Sequence[str]) -> set[str]:

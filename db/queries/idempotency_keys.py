@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from db import sql, statements
 from db.models import IdempotencyKey
 
-_VALUES = statements.Given(organization_id="bigint", value="text")
-_TAKING = statements.Given(
+_VALUES = statements.ValuesTable(organization_id="bigint", value="text")
+_TAKING = statements.ValuesTable(
     organization_id="bigint", value="text", fingerprint="text", now="timestamptz", forgotten="timestamptz"
 )
-_ANSWERS = statements.Given(organization_id="bigint", value="text", fingerprint="text", answer="text")
+_ANSWERS = statements.ValuesTable(organization_id="bigint", value="text", fingerprint="text", answer="text")
 
 
 class Taking(NamedTuple):
@@ -92,7 +92,7 @@ async def keep_answers(answers: Iterable[Answer]) -> None:
     await _ANSWERS.rows(
         f"""
         UPDATE idempotencykey SET fingerprint = given.fingerprint, answer = given.answer FROM {{given}} AS given
-        WHERE {sql.given_by("idempotencykey", "organization_id", "value")}
+        WHERE {sql.key_condition("idempotencykey", "organization_id", "value")}
         """,  # noqa: S608 (names)
         [answer._replace(answer=json.dumps(answer.answer)) for answer in answers],
     )
@@ -120,4 +120,4 @@ async def forget(before: datetime) -> None:
 
 
 def _key() -> str:
-    return sql.found_by("idempotencykey", organization_id="asked.organization_id", value="asked.value")
+    return sql.lateral_join("idempotencykey", organization_id="asked.organization_id", value="asked.value")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from db import sql, statements
 from db.models import ApiKey, KeyKind, Organization
 
-_HASHES = statements.Given(value_hash="text")
+_HASHES = statements.ValuesTable(value_hash="text")
 
 
 class Working(NamedTuple):

@@ -7,17 +7,17 @@ from datetime import datetime
 from db import sql, statements
 from db.models import Location, PromotionLocation
 
-_NUMBERS = statements.Given(organization_id="bigint", number="bigint")
+_NUMBERS = statements.ValuesTable(organization_id="bigint", number="bigint")
 
 
 async def by_number(organization_id: int, number: int) -> Location | None:
     return await Location.get_or_none(organization_id=organization_id, number=number)
 
 
-def by_each_number(numbers: Collection[tuple[int, int]]) -> statements.Deed[dict[tuple[int, int], Location]]:
+def by_each_number(numbers: Collection[tuple[int, int]]) -> statements.Statement[dict[tuple[int, int], Location]]:
     """Locations by organization and number; those of any organizations as one question."""
-    location = sql.found_by("location", organization_id="asked.organization_id", number="asked.number")
-    return _NUMBERS.deed(
+    location = sql.lateral_join("location", organization_id="asked.organization_id", number="asked.number")
+    return _NUMBERS.statement(
         f"SELECT location.* FROM {{given}} AS asked {location}",  # noqa: S608 (names)
         numbers,
         tells=sql.columns(Location),

@@ -6,17 +6,17 @@ from datetime import datetime
 from db import sql, statements
 from db.models import Product
 
-_NUMBERS = statements.Given(organization_id="bigint", number="bigint")
+_NUMBERS = statements.ValuesTable(organization_id="bigint", number="bigint")
 
 
 async def by_number(organization_id: int, number: int) -> Product | None:
     return await Product.get_or_none(organization_id=organization_id, number=number)
 
 
-def by_each_number(numbers: Collection[tuple[int, int]]) -> statements.Deed[dict[tuple[int, int], Product]]:
+def by_each_number(numbers: Collection[tuple[int, int]]) -> statements.Statement[dict[tuple[int, int], Product]]:
     """Products by organization and number; those of any organizations as one question."""
-    product = sql.found_by("product", organization_id="asked.organization_id", number="asked.number")
-    return _NUMBERS.deed(
+    product = sql.lateral_join("product", organization_id="asked.organization_id", number="asked.number")
+    return _NUMBERS.statement(
         f"SELECT product.* FROM {{given}} AS asked {product}",  # noqa: S608 (names)
         numbers,
         tells=sql.columns(Product),

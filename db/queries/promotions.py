@@ -10,10 +10,10 @@ from tortoise.queryset import QuerySet
 from db import sql, statements
 from db.models import DEFAULT_REFERENCE, Claim, Promotion
 
-_IDS = statements.Given(organization_id="bigint", id="bigint")
-_REFERENCES = statements.Given(organization_id="bigint", reference="text")
-_OF_CODES = statements.Given(organization_id="bigint", text_key="text")
-_MORE = statements.Given(id="bigint", claims="bigint")
+_IDS = statements.ValuesTable(organization_id="bigint", id="bigint")
+_REFERENCES = statements.ValuesTable(organization_id="bigint", reference="text")
+_OF_CODES = statements.ValuesTable(organization_id="bigint", text_key="text")
+_MORE = statements.ValuesTable(id="bigint", claims="bigint")
 
 
 async def by_id(organization_id: int, promotion_id: int) -> Promotion | None:
@@ -28,20 +28,20 @@ async def by_identifier(organization_id: int, identifier: str) -> Promotion | No
     return await Promotion.get_or_none(organization_id=organization_id, identifier=identifier)
 
 
-def by_each_id(ids: Collection[tuple[int, int]]) -> statements.Deed[dict[tuple[int, int], Promotion]]:
+def by_each_id(ids: Collection[tuple[int, int]]) -> statements.Statement[dict[tuple[int, int], Promotion]]:
     """Promotions by organization and id; those of any organizations as one question."""
-    return _IDS.deed(
-        f"SELECT promotion.* FROM {{given}} AS asked {sql.found_by('promotion', id='asked.id')}",  # noqa: S608 (names)
+    return _IDS.statement(
+        f"SELECT promotion.* FROM {{given}} AS asked {sql.lateral_join('promotion', id='asked.id')}",  # noqa: S608 (names)
         ids,
         tells=sql.columns(Promotion),
         read=lambda rows: {(row.organization_id, row.id): row for row in sql.models(Promotion, rows)},
     )
 
 
-def by_each_reference(names: Collection[tuple[int, str]]) -> statements.Deed[dict[tuple[int, str], Promotion]]:
+def by_each_reference(names: Collection[tuple[int, str]]) -> statements.Statement[dict[tuple[int, str], Promotion]]:
     """The same by organization and reference."""
-    promotion = sql.found_by("promotion", organization_id="asked.organization_id", reference="asked.reference")
-    return _REFERENCES.deed(
+    promotion = sql.lateral_join("promotion", organization_id="asked.organization_id", reference="asked.reference")
+    return _REFERENCES.statement(
         f"SELECT promotion.* FROM {{given}} AS asked {promotion}",  # noqa: S608 (names)
         names,
         tells=sql.columns(Promotion),
@@ -49,10 +49,10 @@ def by_each_reference(names: Collection[tuple[int, str]]) -> statements.Deed[dic
     )
 
 
-def by_each_identifier(names: Collection[tuple[int, str]]) -> statements.Deed[dict[tuple[int, str], Promotion]]:
+def by_each_identifier(names: Collection[tuple[int, str]]) -> statements.Statement[dict[tuple[int, str], Promotion]]:
     """The same by organization and identifier."""
-    promotion = sql.found_by("promotion", organization_id="asked.organization_id", identifier="asked.reference")
-    return _REFERENCES.deed(
+    promotion = sql.lateral_join("promotion", organization_id="asked.organization_id", identifier="asked.reference")
+    return _REFERENCES.statement(
         f"SELECT promotion.* FROM {{given}} AS asked {promotion}",  # noqa: S608 (names)
         names,
         tells=sql.columns(Promotion),
@@ -84,15 +84,15 @@ async def hold(promotion_id: int) -> Promotion | None:
 
 def of_codes(
     texts: Collection[tuple[int, str]], *, hold: bool, passing_over: bool = False
-) -> statements.Deed[dict[int, Promotion]]:
+) -> statements.Statement[dict[int, Promotion]]:
     """The promotions of codes, named by organization and text key; with `hold` their rows are locked, by id.
 
     Whoever locks several does so in that order, so that nobody waits in a circle. Those that others have locked are
     left out when `passing_over` them.
     """
-    code = sql.found_by("code", organization_id="asked.organization_id", text_key="asked.text_key")
+    code = sql.lateral_join("code", organization_id="asked.organization_id", text_key="asked.text_key")
     of_these = f"SELECT code.promotion_id FROM {{given}} AS asked {code}"  # noqa: S608 (names)
-    return _OF_CODES.deed(
+    return _OF_CODES.statement(
         f"""
         SELECT * FROM promotion WHERE id {sql.among(of_these)} ORDER BY id
         """,  # noqa: S608 (a question of our own)
@@ -128,12 +128,12 @@ async def count_claim(promotion_id: int, change: int) -> None:
     await Promotion.filter(id=promotion_id).update(claim_count=F("claim_count") + change)
 
 
-def count_claims(more: Mapping[int, int]) -> statements.Deed[None]:
+def count_claims(more: Mapping[int, int]) -> statements.Statement[None]:
     """So many claims more, by the promotion's id."""
     return _MORE.change(
         f"""
         UPDATE promotion SET claim_count = claim_count + given.claims FROM {{given}} AS given
-        WHERE {sql.given_by("promotion", "id")}
+        WHERE {sql.key_condition("promotion", "id")}
         """,  # noqa: S608 (names)
         more.items(),
     )

@@ -30,7 +30,7 @@ class Grant(NamedTuple):
     left: float
 
 
-_WANTS = statements.Given(organization_id="bigint", name="text", want="bigint", most="bigint", seconds="bigint")
+_WANTS = statements.ValuesTable(organization_id="bigint", name="text", want="bigint", most="bigint", seconds="bigint")
 _OVER = "(ratelimit.until <= {now} OR ratelimit.until > excluded.until)"
 
 

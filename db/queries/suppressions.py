@@ -6,7 +6,7 @@ from datetime import datetime
 from db import sql, statements
 from db.models import Suppression
 
-_KEYS = statements.Given(key="text")
+_KEYS = statements.ValuesTable(key="text")
 
 
 async def add(organization_id: int, email_key: str, now: datetime) -> None:

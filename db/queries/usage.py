@@ -19,7 +19,7 @@ _BUCKET = {
 HIGH = 10**18
 """What `…_total` holds less than, but for its sign, of a sum; how often this is in it is in `…_total_high`."""
 
-_SHARES = statements.Given(
+_SHARES = statements.ValuesTable(
     **_BUCKET,
     claims="bigint",
     order_quantity="bigint",
@@ -28,7 +28,7 @@ _SHARES = statements.Given(
     discount_total="bigint",
     discount_total_high="bigint",
 )
-_REFUSALS = statements.Given(**_BUCKET, reason="text", count="bigint")
+_REFUSALS = statements.ValuesTable(**_BUCKET, reason="text", count="bigint")
 
 
 async def add(buckets: Iterable[Bucket], share: Share) -> None:
@@ -36,7 +36,7 @@ async def add(buckets: Iterable[Bucket], share: Share) -> None:
     await add_each(dict.fromkeys(buckets, share))
 
 
-def add_each(shares: Mapping[Bucket, Share]) -> statements.Deed[None]:
+def add_each(shares: Mapping[Bucket, Share]) -> statements.Statement[None]:
     """Add to each bucket a share of its own."""
     return _SHARES.change(
         """

@@ -10,11 +10,11 @@ from db.models import Location, Organization
 from resolvers import find, idempotency
 from resolvers import guard as guards
 from resolvers.claim import batch
-from resolvers.claim.state import Claimed, Wish
+from resolvers.claim.state import Claimed, ClaimRequest
 from resolvers.domain import params, refusals, validate
 from resolvers.domain.refusals import IdempotencyMismatch, InvalidInput
 from resolvers.guard import Guess
-from resolvers.refusal_counter import Refusals
+from resolvers.refusal_counter import RefusalCounter
 
 
 async def code(
@@ -25,7 +25,7 @@ async def code(
     location_number: int | None,
     idempotency_key: str | None,
     guard: guards.Guard | None,
-    tally: Refusals,
+    tally: RefusalCounter,
     now: datetime,
     proof: str | None = None,
 ) -> Claimed:
@@ -42,10 +42,10 @@ async def code(
     checked = validate.order(order, "order")
     call = idempotency.heard(idempotency_key, said, in_public=guard is not None)
     location = await place(organization, location_number)
-    wish = Wish(organization, text, key, person, checked, location, call, now, in_public=guard is not None)
+    request = ClaimRequest(organization, text, key, person, checked, location, call, now, in_public=guard is not None)
     guess = Guess(key, person, checked.reference, proof, now)
     try:
-        return await guards.attempt(guard, guess, lambda: batching.answer(batch.wishes, wish))
+        return await guards.attempt(guard, guess, lambda: batching.submit(batch.process, request))
     except (refusals.Rule, IdempotencyMismatch) as refusal:
         promotion_id = getattr(refusal, "promotion_id", None)
         tally.note(organization, refusal, promotion_id or 0, checked.currency, now)

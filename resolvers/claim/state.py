@@ -1,4 +1,4 @@
-"""The book of a round: what the store knew of everything that is asked, and what was granted since.
+"""The state of a round: what the store knew of everything that is asked, and what was granted since.
 
 Claims are decided in it one after another, in the order they came, and each grant counts for those after it. It
 asks nothing of the store, and what is to be written stands in it at the end.
@@ -19,7 +19,7 @@ from db.values import Share
 from resolvers import idempotency
 from resolvers.domain import money, refusals, rules
 from resolvers.domain.refusals import IdempotencyMismatch
-from resolvers.domain.validate import CheckedOrder, CheckedPerson
+from resolvers.domain.validate import ValidOrder, ValidPerson
 from resolvers.idempotency import Call
 
 TOKEN_GOOD_FOR = timedelta(seconds=60)
@@ -29,7 +29,7 @@ Key = tuple[int, str]
 """An organization's id, and a text that is unique in it."""
 
 
-class Wish(NamedTuple):
+class ClaimRequest(NamedTuple):
     """A claim that is asked for, made sense of; without a person, by anybody (who can only check).
 
     Who asks `in_public` hears one no for everything, and no time may tell the one from the other: an unknown code is
@@ -39,8 +39,8 @@ class Wish(NamedTuple):
     organization: Organization
     text: str
     text_key: str
-    person: CheckedPerson | None
-    order: CheckedOrder
+    person: ValidPerson | None
+    order: ValidOrder
     location: Location | None
     call: Call | None
     now: datetime
@@ -67,7 +67,7 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredAnswer:
     """What an idempotency key was used for; `claim` is None once it is released, `is_gone` once it is deleted."""
 
     fingerprint: str
@@ -76,7 +76,7 @@ class Kept:
 
 
 @dataclass
-class Book:
+class ClaimState:
     """The first fields are what was read, by organization and text or by id; the last, what is to be written.
 
     Between them are the ids that customers get who are new, and those of the claims to be granted.
@@ -90,87 +90,87 @@ class Book:
     of_promotion: Counter[tuple[Key, int]] = field(default_factory=Counter)
     first_of_code: dict[tuple[Key, int], Claim] = field(default_factory=dict)
     on_order: dict[tuple[int, str], tuple[Claim, Key | None]] = field(default_factory=dict)
-    kept: dict[Key, Kept] = field(default_factory=dict)
+    kept: dict[Key, StoredAnswer] = field(default_factory=dict)
 
     new_customers: dict[Key, int] = field(default_factory=dict)
     new_claims: Sequence[int] = ()
 
-    granted: list[tuple[Wish, Claim]] = field(default_factory=list)
+    granted: list[tuple[ClaimRequest, Claim]] = field(default_factory=list)
     renewed: dict[int, Claim] = field(default_factory=dict)
-    answered: dict[Key, Kept] = field(default_factory=dict)
+    answered: dict[Key, StoredAnswer] = field(default_factory=dict)
 
-    def claim(self, wish: Wish) -> Claimed:
-        """Grant a wish, or give back what it was granted before. Raises IdempotencyMismatch or the first Rule."""
-        earlier = self._remembered(wish)
+    def claim(self, request: ClaimRequest) -> Claimed:
+        """Grant a request, or give back what it was granted before. Raises IdempotencyMismatch or the first Rule."""
+        earlier = self._remembered(request)
         if earlier is not None:
-            return self._again(earlier, wish.now)
-        code, promotion = self.found(wish)
-        standing = self.standing(wish, code)
+            return self._again(earlier, request.now)
+        code, promotion = self.found(request)
+        standing = self.standing(request, code)
         if standing is not None:
-            claimed = self._again(standing, wish.now)
+            claimed = self._again(standing, request.now)
         else:
-            for refusal in self.objections(wish, code, promotion):
+            for refusal in self.objections(request, code, promotion):
                 raise refusal
-            claimed = self._grant(wish, code, promotion)
-        if wish.call is not None:
-            key = (wish.organization.id, wish.call.value)
-            self.kept[key] = self.answered[key] = Kept(wish.call.fingerprint, claimed.claim)
+            claimed = self._grant(request, code, promotion)
+        if request.call is not None:
+            key = (request.organization.id, request.call.value)
+            self.kept[key] = self.answered[key] = StoredAnswer(request.call.fingerprint, claimed.claim)
         return claimed
 
-    def found(self, wish: Wish) -> tuple[Code, Promotion]:
+    def found(self, request: ClaimRequest) -> tuple[Code, Promotion]:
         """The code that is wished for, and its promotion. Raises UnknownCode."""
-        code = self.codes.get(wish.code)
+        code = self.codes.get(request.code)
         promotion = self.promotions.get(code.promotion_id) if code else None
         if code is None or promotion is None:  # deleted, maybe made again, while the promotion was waited for
-            if wish.in_public:
-                self._look_at_decoy(wish)
-            raise refusals.UnknownCode(wish.text)
+            if request.in_public:
+                self._look_at_decoy(request)
+            raise refusals.UnknownCode(request.text)
         return code, promotion
 
-    def standing(self, wish: Wish, code: Code) -> Claim | None:
+    def standing(self, request: ClaimRequest, code: Code) -> Claim | None:
         """The claim that stands on this order already. Raises IdempotencyMismatch when it is another customer's."""
-        if wish.order.reference is None or wish.customer is None:
+        if request.order.reference is None or request.customer is None:
             return None
-        claim, customer = self.on_order.get((code.id, wish.order.reference), (None, None))
-        if claim is not None and customer != wish.customer:
+        claim, customer = self.on_order.get((code.id, request.order.reference), (None, None))
+        if claim is not None and customer != request.customer:
             raise IdempotencyMismatch(
                 "Another customer has claimed this code with this order.", by_order_reference=True
             )
         return claim
 
-    def objections(self, wish: Wish, code: Code, promotion: Promotion) -> Iterator[refusals.Rule]:
+    def objections(self, request: ClaimRequest, code: Code, promotion: Promotion) -> Iterator[refusals.Rule]:
         """Every rule that says no, in the documented order."""
         return rules.objections(
-            code, promotion, self.linked.get(promotion.id, set()), self._asked(wish, code), wish.now
+            code, promotion, self.linked.get(promotion.id, set()), self._asked(request, code), request.now
         )
 
-    def _look_at_decoy(self, wish: Wish) -> None:
+    def _look_at_decoy(self, request: ClaimRequest) -> None:
         """Do what is done of a code that can't be claimed: read it and its promotion, and ask every rule."""
         code, promotion = codes.decoy(), promotions.decoy()
-        self.standing(wish, code)
-        list(self.objections(wish, code, promotion))
+        self.standing(request, code)
+        list(self.objections(request, code, promotion))
 
-    def _asked(self, wish: Wish, code: Code) -> rules.Asked:
-        who = wish.customer
+    def _asked(self, request: ClaimRequest, code: Code) -> rules.Asked:
+        who = request.customer
         customer = None if who is None else self.customers.get(who)
         return rules.Asked(
             is_anonymous=who is None,
             customer_id=customer.id if customer else None,
-            order=wish.order,
-            location_id=wish.location.id if wish.location else None,
+            order=request.order,
+            location_id=request.location.id if request.location else None,
             claims_of_code=0 if who is None else self.of_code[who, code.id],
             claims_of_promotion=0 if who is None else self.of_promotion[who, code.promotion_id],
             standing=None if who is None else self.first_of_code.get((who, code.id)),
         )
 
-    def _remembered(self, wish: Wish) -> Claim | None:
-        """The standing claim that the wish's idempotency key was used for; a released one is not given back."""
-        if wish.call is None:
+    def _remembered(self, request: ClaimRequest) -> Claim | None:
+        """The standing claim that the request's idempotency key was used for; a released one is not given back."""
+        if request.call is None:
             return None
-        kept = self.kept.get((wish.organization.id, wish.call.value))
+        kept = self.kept.get((request.organization.id, request.call.value))
         if kept is None:
             return None
-        idempotency.demand_same(kept.fingerprint, wish.call.fingerprint)
+        idempotency.demand_same(kept.fingerprint, request.call.fingerprint)
         if kept.is_gone:
             raise IdempotencyMismatch("The claim that this key was used for has been deleted.")
         return kept.claim
@@ -182,19 +182,19 @@ class Book:
             self.renewed[claim.id] = claim
         return Claimed(claim, token, replayed=True)
 
-    def _grant(self, wish: Wish, code: Code, promotion: Promotion) -> Claimed:
-        who, token = wish.customer, secrets.token_hex(12)
+    def _grant(self, request: ClaimRequest, code: Code, promotion: Promotion) -> Claimed:
+        who, token = request.customer, secrets.token_hex(12)
         ids = {"id": self.new_claims[len(self.granted)], "customer_id": self._customer_id(who)}
-        claim = claims.draft(ids | _row(wish, code, promotion, token))
+        claim = claims.draft(ids | _row(request, code, promotion, token))
         if who is not None:
             self.of_code[who, code.id] += 1
             self.of_promotion[who, promotion.id] += 1
             self.first_of_code.setdefault((who, code.id), claim)
-        if wish.order.reference is not None:
-            self.on_order[code.id, wish.order.reference] = claim, who
+        if request.order.reference is not None:
+            self.on_order[code.id, request.order.reference] = claim, who
         code.claim_count += 1
         promotion.claim_count += 1
-        self.granted.append((wish, claim))
+        self.granted.append((request, claim))
         return Claimed(claim, token, replayed=False)
 
     def _customer_id(self, who: Key | None) -> int | None:
@@ -204,14 +204,14 @@ class Book:
         return known.id if known else self.new_customers[who]
 
 
-def _row(wish: Wish, code: Code, promotion: Promotion, token: str) -> dict[str, Any]:
+def _row(request: ClaimRequest, code: Code, promotion: Promotion, token: str) -> dict[str, Any]:
     """A claim's columns, but for its id and its customer's."""
-    order = wish.order
+    order = request.order
     return {
-        "organization_id": wish.organization.id,
+        "organization_id": request.organization.id,
         "promotion_id": promotion.id,
         "code_id": code.id,
-        "location_id": wish.location.id if wish.location else None,
+        "location_id": request.location.id if request.location else None,
         "order_reference": order.reference,
         "order_key": order.reference,
         "order_total": order.total,
@@ -221,12 +221,12 @@ def _row(wish: Wish, code: Code, promotion: Promotion, token: str) -> dict[str, 
         "discount_kind": promotion.discount_kind,
         "discount_value": promotion.discount_value,
         "exchange_key": token_hash(token),
-        "exchange_until": wish.now + TOKEN_GOOD_FOR,
-        "created_at": wish.now,
+        "exchange_until": request.now + TOKEN_GOOD_FOR,
+        "created_at": request.now,
     }
 
 
-def taken_off(promotion: Promotion, order: CheckedOrder) -> int | None:
+def taken_off(promotion: Promotion, order: ValidOrder) -> int | None:
     """What the promotion takes off an order, in minor units; None when its total was not told."""
     if order.total is None:
         return None

@@ -27,7 +27,7 @@ LARGEST_BLOCK = 2**16
 """Texts that neighbouring slots may come to, to be joined once and for all."""
 
 
-def key(text: str) -> str:
+def match_key(text: str) -> str:
     """What a code's text is compared by; empty when nothing but spaces and dashes was said."""
     return folding.code_key(text)
 
@@ -47,7 +47,7 @@ Text = tuple[str, str]
 def _joined(alphabets: tuple[Sequence[str], ...]) -> tuple[Text, ...]:
     """Every text that slots next to each other can have, in the order of their numbers."""
     texts = map("".join, product(*alphabets))
-    return tuple((text, key(text)) for text in texts)
+    return tuple((text, match_key(text)) for text in texts)
 
 
 @dataclass(frozen=True)

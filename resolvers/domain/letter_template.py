@@ -34,14 +34,14 @@ class Unrenderable(Exception):
 
 
 @dataclass(frozen=True)
-class CheckedLetter:
+class ValidLetter:
     """A promotion's own words, as its columns hold them; without any its letters are in the house's."""
 
     letter_subject: str | None = None
     letter_body: str | None = None
 
 
-def letter(change: params.Maybe[params.Letter | None], present: CheckedLetter) -> CheckedLetter:
+def letter(change: params.Maybe[params.Letter | None], present: ValidLetter) -> ValidLetter:
     """The words after a change, null is the house's.
 
     Raises InvalidInput with line and reason for those that can't be rendered.
@@ -49,9 +49,9 @@ def letter(change: params.Maybe[params.Letter | None], present: CheckedLetter) -
     if isinstance(change, Absent):
         return present
     if change is None:
-        return CheckedLetter()
+        return ValidLetter()
     subject, body = change.subject, change.body
-    return CheckedLetter(
+    return ValidLetter(
         letter_subject=present.letter_subject if isinstance(subject, Absent) else _check(subject, "subject"),
         letter_body=present.letter_body if isinstance(body, Absent) else _check(body, "body"),
     )

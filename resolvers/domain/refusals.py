@@ -1,4 +1,4 @@
-"""Every polite no. Raised inside a verb, so that its transaction is rolled back; worded by each door.
+"""Every polite no. Raised inside a verb, so that its transaction is rolled back; to_graphql_refusal by each door.
 
     Refusal
     ├── InvalidInput            what was said makes no sense; `path` names the field

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from db.models import Claim, Code, Promotion
 from resolvers.domain import money, refusals
-from resolvers.domain.validate import CheckedOrder
+from resolvers.domain.validate import ValidOrder
 
 
 def is_open(starts_at: datetime | None, ends_at: datetime | None, at: datetime) -> bool:
@@ -64,7 +64,7 @@ class Asked(NamedTuple):
 
     is_anonymous: bool
     customer_id: int | None
-    order: CheckedOrder
+    order: ValidOrder
     location_id: int | None
     claims_of_code: int
     claims_of_promotion: int
@@ -113,7 +113,7 @@ def end_of(code: Code, promotion: Promotion, now: datetime) -> Iterator[refusals
     yield from _places(code, promotion)
 
 
-def _money(promotion: Promotion, order: CheckedOrder) -> Iterator[refusals.Rule]:
+def _money(promotion: Promotion, order: ValidOrder) -> Iterator[refusals.Rule]:
     if promotion.currency and order.currency and order.currency != promotion.currency:
         yield refusals.WrongCurrency(promotion.currency)
     elif promotion.minimum_order and (order.total is None or order.total < promotion.minimum_order):

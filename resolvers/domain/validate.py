@@ -70,7 +70,7 @@ def _is_whole(value: str) -> bool:
 def code_text(value: str, *path: str) -> tuple[str, str]:
     """A code's text as issued, and the key it is matched by."""
     stripped = text(value, *path, longest=code_format.LONGEST_TEXT)
-    key = code_format.key(stripped)
+    key = code_format.match_key(stripped)
     if not key:
         raise InvalidInput("A code needs more than spaces and dashes.", *path)
     if len(key) > code_format.LONGEST_KEY:
@@ -115,7 +115,7 @@ def _plain_domain(domain: str) -> str | None:
     return valid.domain if valid.domain == valid.ascii_domain == valid.domain.lower() else None
 
 
-class CheckedPerson(NamedTuple):
+class ValidPerson(NamedTuple):
     """A person whose address is one (`email_key` is what it is compared by), with names that can be stored.
 
     `folded` are address and names as they are searched for, where that is not their lower case in ASCII.
@@ -128,12 +128,12 @@ class CheckedPerson(NamedTuple):
     folded: Folded = Folded()
 
 
-def person(value: params.Person, *path: str) -> CheckedPerson:
+def person(value: params.Person, *path: str) -> ValidPerson:
     """A person with a valid address."""
     address, key = email(value.email, *path, "email")
     first_name = optional_text(value.first_name, *path, "first_name")
     last_name = optional_text(value.last_name, *path, "last_name")
-    return CheckedPerson(
+    return ValidPerson(
         address, key, first_name, last_name, Folded(*map(folding.beyond_ascii, (address, first_name, last_name)))
     )
 
@@ -205,7 +205,7 @@ def metadata(value: Any, *path: str) -> dict[str, Any]:
     return value
 
 
-class CheckedOrder(NamedTuple):
+class ValidOrder(NamedTuple):
     """An order's facts, as a claim's columns hold them."""
 
     reference: str | None
@@ -214,11 +214,11 @@ class CheckedOrder(NamedTuple):
     quantity: int | None
 
 
-def order(value: params.Order | None, *path: str) -> CheckedOrder:
+def order(value: params.Order | None, *path: str) -> ValidOrder:
     """An order's facts, checked, its total in minor units."""
     if value is None:
-        return CheckedOrder(None, None, None, None)
-    return CheckedOrder(
+        return ValidOrder(None, None, None, None)
+    return ValidOrder(
         reference=optional_text(value.reference, *path, "reference"),
         total=None if value.total is None else minor(value.total, *path, "total"),
         currency=None if value.total is None else currency(value.total.currency, *path, "total", "currency"),
@@ -283,7 +283,7 @@ def in_range(instant: datetime, *path: str) -> datetime:
 
 
 @dataclass(frozen=True)
-class CheckedDiscount:
+class ValidDiscount:
     """A discount as a promotion's columns hold it."""
 
     discount_kind: DiscountKind = DiscountKind.NONE
@@ -303,12 +303,12 @@ SIZED = (DiscountKind.PERCENTAGE, DiscountKind.FIXED_AMOUNT)
 """The kinds of discounts that have a value; of another a value would say nothing."""
 
 
-def discount(change: params.Maybe[params.Discount | None], present: CheckedDiscount, home: str) -> CheckedDiscount:
+def discount(change: params.Maybe[params.Discount | None], present: ValidDiscount, home: str) -> ValidDiscount:
     """The discount after a change, null is none; its amounts are in one currency, the organization's unless said."""
     if isinstance(change, params.Absent):
         return present
     if change is None:
-        return CheckedDiscount()
+        return ValidDiscount()
     kind = kept(change.kind, present.discount_kind, "discount", "kind")
     value = _value(change, kind, present)
     minimum = _amount(change.minimum_order, present.minimum_order, present.currency, "minimum_order")
@@ -317,7 +317,7 @@ def discount(change: params.Maybe[params.Discount | None], present: CheckedDisco
     was_amount = kind is present.discount_kind is DiscountKind.FIXED_AMOUNT
     if was_amount and unit != present.currency and isinstance(change.value, params.Absent):
         raise InvalidInput("An amount goes to another currency with its value: say both.", "discount", "currency")
-    return CheckedDiscount(
+    return ValidDiscount(
         discount_kind=kind,
         discount_value=discount_value(kind, value, unit, "discount", "value"),
         currency=unit,
@@ -326,7 +326,7 @@ def discount(change: params.Maybe[params.Discount | None], present: CheckedDisco
     )
 
 
-def _value(change: params.Discount, kind: DiscountKind, present: CheckedDiscount) -> Decimal:
+def _value(change: params.Discount, kind: DiscountKind, present: ValidDiscount) -> Decimal:
     """The discount's size after a change: a kind that has one is told with it, and no other is."""
     value = said(change.value, None)
     if kind not in SIZED:
@@ -359,7 +359,7 @@ def _amount(
 
 
 def _unit(
-    change: params.Maybe[str | None], present: CheckedDiscount, amounts: set[str], kind: DiscountKind, home: str
+    change: params.Maybe[str | None], present: ValidDiscount, amounts: set[str], kind: DiscountKind, home: str
 ) -> str | None:
     """The one currency of a discount; a change that would leave an amount in another is refused.
 
@@ -377,7 +377,7 @@ def _unit(
 
 
 @dataclass(frozen=True)
-class CheckedLimits:
+class ValidLimits:
     """A promotion's limits, as its columns hold them; these are those of a new one."""
 
     per_promotion: int | None = None
@@ -387,17 +387,17 @@ class CheckedLimits:
     code_lifetime_days: int | None = 91
 
 
-def limits(change: params.Maybe[params.Limits | None], present: CheckedLimits) -> CheckedLimits:
+def limits(change: params.Maybe[params.Limits | None], present: ValidLimits) -> ValidLimits:
     """The limits after a change, null is those of a new promotion; none may be below 1."""
     if isinstance(change, params.Absent):
         return present
     if change is None:
-        return CheckedLimits()
+        return ValidLimits()
     changed = {name: said(getattr(change, name), value) for name, value in vars(present).items()}
     for name, value in changed.items():
         most = 36_500 if name == "code_lifetime_days" else HIGHEST_INT
         optional_whole(value, "limits", name, most=most)
-    return CheckedLimits(**changed)
+    return ValidLimits(**changed)
 
 
 def discount_value(kind: DiscountKind, value: Decimal, unit: str | None, *path: str) -> int:

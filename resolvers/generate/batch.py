@@ -20,7 +20,7 @@ from resolvers.domain import params
 from resolvers.domain.code_format import Format, Text
 from resolvers.domain.params import said
 from resolvers.domain.refusals import Disabled, Ended, IdempotencyMismatch, PromotionSpent, Refusal, UnknownPromotion
-from resolvers.domain.validate import CheckedPerson
+from resolvers.domain.validate import ValidPerson
 from resolvers.idempotency import Call
 
 LOOKED_UP = 64
@@ -36,7 +36,7 @@ class Crowded(Exception):
 class Activation(NamedTuple):
     """Whom new codes are given to, and for where and what: they are activated at once."""
 
-    person: CheckedPerson
+    person: ValidPerson
     location_id: int | None
     product_id: int | None
     off_peak: bool
@@ -86,7 +86,7 @@ async def codes(request: Request) -> Made:
     """
     while True:
         try:
-            return await batching.answer(requests, request)
+            return await batching.submit(requests, request)
         except Crowded:  # ends when the space does: whoever finds these taken again was beaten to each of them
             numbers = await random_codes.candidates(request.organization.id, request.amount, request.format)
             request = request._replace(numbers=numbers)
@@ -106,8 +106,8 @@ async def requests(round: Sequence[Request]) -> list[Made | Exception]:
 async def _answers(round: Sequence[Request], crowded: set[int]) -> "list[Made | Exception] | set[int]":
     """Answers in the order asked; or, with nothing written, the places of those whose texts are taken."""
     try:
-        async with statements.in_round():
-            batching.board(round)
+        async with statements.planned_transaction():
+            batching.admit_late(round)
             return await _Round(round, crowded).settled()
     except _Unlucky as no:
         return no.places
@@ -125,7 +125,7 @@ class _Round:
         self.round = round
         self.answers: dict[int, Made | Exception] = {place: Crowded() for place in crowded}
         self.promotions: dict[int, Promotion] = {}
-        self.people: dict[Key, CheckedPerson] = {}
+        self.people: dict[Key, ValidPerson] = {}
         self.known: dict[Key, Known] = {}
         self.new_customers: dict[Key, int] = {}
         self.new_codes: Iterator[int] = iter(())
@@ -157,7 +157,7 @@ class _Round:
             if key not in taken:
                 again.setdefault(key, []).append(place)
             elif key in seen:
-                self.answers[place] = batching.NotYet()
+                self.answers[place] = batching.Deferred()
             seen.add(key)
         if not again:
             return
@@ -191,7 +191,7 @@ class _Round:
         ids = {(one.organization.id, one.promotion.id) for one in asked if one.promotion.id is not None}
         names = {(one.organization.id, one.promotion.reference or "") for one in asked if one.promotion.id is None}
         self.people = {one.customer: one.activation.person for one in asked if one.customer and one.activation}
-        by_id, by_name, self.known, new_customers, new_codes = await statements.together(
+        by_id, by_name, self.known, new_customers, new_codes = await statements.run_together(
             promotions.by_each_id(ids),
             promotions.by_each_reference(names),
             customers.known(self.people, hold=True),
@@ -226,7 +226,7 @@ class _Round:
                 random_codes.some(self.round[place].amount, self.round[place].format)
             )
         ]
-        _, written = await statements.together(
+        _, written = await statements.run_together(
             customers.ensure_all(self._acting(open)), rows.add_each([code for _, code in drafts])
         )
         self._keep(drafts, written)
@@ -330,7 +330,7 @@ def _ids(answer: Any) -> list[int]:
 
 def _again(request: Request, kept: Answer | None, ids: Sequence[int], found: Mapping[int, Code]) -> Made | Exception:
     if kept is None or request.call is None:
-        return batching.NotYet()  # whoever had the key was refused meanwhile, and has given it back
+        return batching.Deferred()  # whoever had the key was refused meanwhile, and has given it back
     try:
         idempotency.demand_same(kept.fingerprint, request.call.fingerprint)
     except IdempotencyMismatch as no:

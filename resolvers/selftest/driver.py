@@ -13,7 +13,7 @@ from resolvers import activate, claim, delete, generate, rate_limit, release
 from resolvers.domain import params
 from resolvers.domain.code_format import Format, Style
 from resolvers.domain.refusals import Refusal, TooManyAttempts
-from resolvers.refusal_counter import Refusals
+from resolvers.refusal_counter import RefusalCounter
 
 Call = list[Any]
 """A deed's name and its arguments, as JSON can carry them."""
@@ -53,7 +53,7 @@ async def _claim_code(
     organization: Organization, now: datetime, text: str, email: str, reference: str | None = None
 ) -> int:
     order = params.Order(reference) if reference else None
-    answer = await claim.code(organization, text, params.Person(email), order, None, None, None, Refusals(), now)
+    answer = await claim.code(organization, text, params.Person(email), order, None, None, None, RefusalCounter(), now)
     return int(answer.claim.id)
 
 

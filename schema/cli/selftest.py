@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from db.models import Organization
     from resolvers.selftest import Proof, Race
     from resolvers.selftest.driver import Answer, Call
-    from schema.cli.selftest_workers import Racers
+    from schema.cli.selftest_workers import SelftestWorkers
 
 FEWEST_CLAIMS = 40  # resolvers/selftest/__init__.py's
 
@@ -74,7 +74,7 @@ async def _prove(url: str, processes: int, claims: int, now: datetime) -> list[P
             return [proof async for proof in selftest.limits(claims, race, now)]
 
 
-def _race(running: Racers, processes: int, progress: Progress, task: TaskID, now: datetime) -> Race:
+def _race(running: SelftestWorkers, processes: int, progress: Progress, task: TaskID, now: datetime) -> Race:
     from resolvers.selftest import scenarios
 
     async def race(organization: Organization, name: str, calls: list[Call]) -> list[Answer]:

@@ -22,7 +22,7 @@ from resolvers import find
 from resolvers.selftest import driver
 from resolvers.selftest.driver import Answer, Call
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 LONGEST_LINE = 2**26
 
 
@@ -33,7 +33,7 @@ class Died(Exception):
         super().__init__(f"A process of the race has ended by itself, with exit code {code}.")
 
 
-class Racers:
+class SelftestWorkers:
     """Some such processes, which are there for one race after another."""
 
     def __init__(self, processes: list[Process]) -> None:
@@ -72,14 +72,14 @@ class Racers:
 
 
 @asynccontextmanager
-async def running(url: str, count: int) -> AsyncIterator[Racers]:
+async def running(url: str, count: int) -> AsyncIterator[SelftestWorkers]:
     """That many processes; when the block ends, however it does, none of them is left."""
     processes: list[Process] = []
     try:
         for _ in range(count):
             processes.append(await _started())
             _say(processes[-1], url)  # not as an argument, which everybody here could read
-        yield Racers(processes)
+        yield SelftestWorkers(processes)
     finally:
         for process in processes:
             _end(process)

@@ -28,7 +28,7 @@ from schema.graphql.context import Context
 from schema.graphql.engine import execute, field_resolvers, one_of, supported
 from schema.graphql.engine.documents import AT_ONCE, Busy, Document, Documents, NotGood
 from schema.graphql.engine.turns import Turns
-from schema.graphql.error_format import clipped, worded
+from schema.graphql.error_format import clipped, to_graphql_error
 from schema.graphql.http_request import Asked, NotUnderstood, PersistedQueryNotSupported
 from schema.graphql.mutation import Mutation
 from schema.graphql.query import Query
@@ -43,7 +43,7 @@ schema = strawberry.Schema(
     config=StrawberryConfig(scalar_map=SCALARS),
 )
 supported.schema(schema)
-field_resolvers.quicken(schema._schema, schema.config)
+field_resolvers.install_resolvers(schema._schema, schema.config)
 one_of.mark(schema._schema)
 documents = Documents(schema)
 SHORT = 50_000
@@ -127,7 +127,7 @@ async def _run(told: Asked, context: Context, method: str, media_type: str) -> R
         )
         if isinstance(done, list):
             return _refused(done, in_public, media_type)
-        errors = [worded(error, in_public) for error in done.errors or ()]
+        errors = [to_graphql_error(error, in_public) for error in done.errors or ()]
         if any(error.extensions and error.extensions.get("code") == schema_errors.Away.code for error in errors):
             raise schema_errors.Away  # a part of the answer would look like the whole
         answer: dict[str, Any] = {"data": done.data}
@@ -166,7 +166,7 @@ async def _read(text: str, caller: Caller) -> Document:
 
 def _refused(errors: Sequence[GraphQLError], in_public: bool, media_type: str) -> Response:
     """The answer to a document that did not run: 400 to those who read GraphQL's own media type."""
-    told = clipped([worded(error, in_public) for error in errors])
+    told = clipped([to_graphql_error(error, in_public) for error in errors])
     if media_type == http_request.GRAPHQL_RESPONSE:
         return _sent({"errors": told}, 400, media_type)
     return _sent({"data": None, "errors": told}, 200, media_type)

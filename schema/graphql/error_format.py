@@ -15,7 +15,7 @@ ERRORS, LETTERS, PLACES = 6, 300, 5
 """Errors, letters of each, and places of each that a document is refused with."""
 
 
-def worded(error: GraphQLError, in_public: bool) -> GraphQLError:
+def to_graphql_error(error: GraphQLError, in_public: bool) -> GraphQLError:
     """An error as a caller may hear it; what fields there are is not suggested in public."""
     fault = error.original_error
     while isinstance(fault, GraphQLError):  # a scalar's own words, wrapped

@@ -23,7 +23,7 @@ from schema.graphql.inputs import (
 )
 from schema.graphql.money import Money
 from schema.graphql.public import Public
-from schema.graphql.refusals import Refusal, worded
+from schema.graphql.refusals import Refusal, to_graphql_refusal
 from schema.graphql.types import (
     NODES,
     Claim,
@@ -169,7 +169,7 @@ class Query:
             optional(input.proof),
             caller.now,
         )
-        heard = [worded(refusal, caller.is_public) for refusal in found.refusals]
+        heard = [to_graphql_refusal(refusal, caller.is_public) for refusal in found.refusals]
         return CodeCheck(
             is_claimable=not found.refusals,
             refusals=heard[:1] if caller.is_public else heard,

@@ -199,7 +199,7 @@ def path_of(refusal: refusals.InvalidInput, above: str | None = "input") -> list
     return path if above is None else [above, *path]
 
 
-def worded(refusal: refusals.Refusal, in_public: bool) -> Refusal:
+def to_graphql_refusal(refusal: refusals.Refusal, in_public: bool) -> Refusal:
     """A refusal as this caller may hear it."""
     heard = refusals.as_heard_in_public(refusal) if in_public else refusal
     data: dict[str, Any] = dict(vars(heard))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from db.models import Delivery, DeliveryStatus, Organization, Promotion
 from resolvers import send, update
 from resolvers.domain import letter_template, letter_template_check, params
-from resolvers.domain.letter_template import CheckedLetter
+from resolvers.domain.letter_template import ValidLetter
 from resolvers.domain.refusals import InvalidInput
 from schema.outgoing.letters import compose
 from schema.outgoing.letters.sender import Sender
@@ -73,7 +73,7 @@ def test_what_would_be_too_much_or_fail_is_refused_when_it_is_saved(what: str) -
     """With what is wrong, and with the bound."""
     body, reason = REFUSED[what]
     with pytest.raises(InvalidInput, match=reason) as no:
-        letter_template.letter(params.Letter(None, body), CheckedLetter())
+        letter_template.letter(params.Letter(None, body), ValidLetter())
     assert no.value.path == ("letter", "body")
     assert len(str(no.value)) < 500
 
@@ -81,20 +81,18 @@ def test_what_would_be_too_much_or_fail_is_refused_when_it_is_saved(what: str) -
 def test_what_just_fits_is_saved_and_rendered() -> None:
     """The bounds leave room for a message in several places, and the longest letter comes out whole."""
     body = REFUSED["a message ten times"][0]
-    kept = letter_template.letter(params.Letter(None, body), CheckedLetter()).letter_body
+    kept = letter_template.letter(params.Letter(None, body), ValidLetter()).letter_body
     values = dict.fromkeys(letter_template.VARIABLES, "y") | {"message": "z" * 10_000}
     assert letter_template.render(kept or "", values) == "z" * 100_000
     some = "{{ code }} {{ firstName|trim|upper|d('you', true) }} " * 33
-    assert letter_template.letter(params.Letter(None, some), CheckedLetter()).letter_body == some
+    assert letter_template.letter(params.Letter(None, some), ValidLetter()).letter_body == some
 
 
 def test_a_subject_is_shorter() -> None:
     """A subject tells a message once."""
-    assert (
-        letter_template.letter(params.Letter("{{ message }}", None), CheckedLetter()).letter_subject == "{{ message }}"
-    )
+    assert letter_template.letter(params.Letter("{{ message }}", None), ValidLetter()).letter_subject == "{{ message }}"
     with pytest.raises(InvalidInput, match="the subject comes to 20000 characters, and 12000 are allowed"):
-        letter_template.letter(params.Letter("{{ message }}{{ message }}", None), CheckedLetter())
+        letter_template.letter(params.Letter("{{ message }}{{ message }}", None), ValidLetter())
 
 
 # ------------------------------------------------------------------ whatever passes can be rendered
@@ -126,7 +124,7 @@ bodies = st.tuples(expressions, expressions, expressions).map(
 def test_what_is_saved_can_be_rendered_for_everybody(body: str, told: dict[str, str]) -> None:
     """No template passes for one recipient and fails for another, and none comes to more than was reckoned."""
     try:
-        letter_template.letter(params.Letter(None, body), CheckedLetter())
+        letter_template.letter(params.Letter(None, body), ValidLetter())
     except InvalidInput:
         return
     assert len(letter_template.render(body, told)) <= 1_000

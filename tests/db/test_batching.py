@@ -7,7 +7,7 @@ import pytest
 
 from db import batching
 from db import errors as db_errors
-from db.batching import Rounds
+from db.batching import Batcher
 
 Settle = Callable[[Sequence[int]], Awaitable[list[int | Exception]]]
 
@@ -39,23 +39,23 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-def ride(rounds: Rounds[int, int], *asked: int) -> list[asyncio.Task[int]]:
-    return [asyncio.create_task(rounds.ride(number)) for number in asked]
+def submit(rounds: Batcher[int, int], *asked: int) -> list[asyncio.Task[int]]:
+    return [asyncio.create_task(rounds.submit(number)) for number in asked]
 
 
 async def test_who_comes_alone_is_a_round_of_one() -> None:
     """No timer waits for company."""
     line = Line()
     line.let(1)
-    assert await Rounds(line.settle).ride(4) == 8
+    assert await Batcher(line.settle).submit(4) == 8
     assert line.rounds == [[4]]
 
 
-async def comes(rounds: Rounds[int, int], number: int, after: int) -> int:
+async def comes(rounds: Batcher[int, int], number: int, after: int) -> int:
     """Ride after so many passes of the event loop."""
     for _ in range(after):
         await asyncio.sleep(0)
-    return await rounds.ride(number)
+    return await rounds.submit(number)
 
 
 async def test_a_first_question_waits_while_every_pass_of_the_loop_brings_somebody() -> None:
@@ -63,7 +63,7 @@ async def test_a_first_question_waits_while_every_pass_of_the_loop_brings_somebo
     line, other = Line(), Line()
     line.let(3)
     other.let(batching.LARGEST)
-    first = Rounds(line.settle, is_first=True)
+    first = Batcher(line.settle, is_first=True)
     await asyncio.gather(*(comes(first, number, after) for number, after in enumerate([0, 1, 2, 4, 20])))
     assert line.rounds == [[0, 1, 2, 3], [4]]
     line.rounds.clear()
@@ -71,17 +71,17 @@ async def test_a_first_question_waits_while_every_pass_of_the_loop_brings_somebo
     line.let(3)
     await asyncio.gather(*(comes(first, number, number) for number in crowd))
     assert line.rounds[0] == [*crowd[: batching.LARGEST]]
-    await asyncio.gather(*(comes(Rounds(other.settle), number, number) for number in range(3)))
+    await asyncio.gather(*(comes(Batcher(other.settle), number, number) for number in range(3)))
     assert other.rounds[0] == [0]
 
 
 async def test_who_comes_while_a_round_goes_on_rides_in_the_next_in_order() -> None:
     """The next round has all who came meanwhile, in the order they came, and only them."""
     line = Line()
-    rounds = Rounds(line.settle)
-    first = ride(rounds, 1)
+    rounds = Batcher(line.settle)
+    first = submit(rounds, 1)
     await settled()
-    others = ride(rounds, 5, 3, 4)
+    others = submit(rounds, 5, 3, 4)
     await settled()
     assert line.rounds == [[1]]
     line.let(2)
@@ -93,7 +93,7 @@ async def test_a_round_takes_no_more_than_the_largest() -> None:
     """Who does not fit in rides in the one after."""
     line = Line()
     line.let(2)
-    answers = await asyncio.gather(*ride(Rounds(line.settle), *range(batching.LARGEST + 3)))
+    answers = await asyncio.gather(*submit(Batcher(line.settle), *range(batching.LARGEST + 3)))
     assert answers == [2 * number for number in range(batching.LARGEST + 3)]
     assert [len(asked) for asked in line.rounds] == [batching.LARGEST, 3]
 
@@ -102,7 +102,7 @@ async def test_an_answer_that_is_an_exception_is_raised_to_its_own_asker() -> No
     """A refusal is a value in its round, and nobody else hears of it."""
     line = Line()
     line.let(1)
-    told = await asyncio.gather(*ride(Rounds(line.settle), 1, -2, 3), return_exceptions=True)
+    told = await asyncio.gather(*submit(Batcher(line.settle), 1, -2, 3), return_exceptions=True)
     assert (told[0], str(told[1]), type(told[1]), told[2]) == (2, "-2", ValueError, 6)
     assert line.rounds == [[1, -2, 3]]
 
@@ -112,7 +112,7 @@ async def test_a_fault_is_its_own_riders(caplog: pytest.LogCaptureFixture) -> No
     line = Line()
     line.wrong[2] = RuntimeError("two")
     line.let(4)
-    told = await asyncio.gather(*ride(Rounds(line.settle), 1, 2, 3), return_exceptions=True)
+    told = await asyncio.gather(*submit(Batcher(line.settle), 1, 2, 3), return_exceptions=True)
     assert (told[0], repr(told[1]), told[2]) == (2, "RuntimeError('two')", 6)
     assert line.rounds == [[1, 2, 3], [1], [2], [3]]
     assert "settled one by one" in caplog.text
@@ -123,7 +123,7 @@ async def test_an_absent_database_is_asked_once() -> None:
     line = Line()
     line.wrong[1] = ConnectionRefusedError()
     line.let(1)
-    told = await asyncio.gather(*ride(Rounds(line.settle), 1, 2, 3), return_exceptions=True)
+    told = await asyncio.gather(*submit(Batcher(line.settle), 1, 2, 3), return_exceptions=True)
     assert [type(error) for error in told] == [ConnectionRefusedError] * 3
     assert line.rounds == [[1, 2, 3]]
 
@@ -131,10 +131,10 @@ async def test_an_absent_database_is_asked_once() -> None:
 async def test_who_leaves_before_the_round_begins_is_left_out() -> None:
     """A request whose time is up leaves the queue unsettled."""
     line = Line()
-    rounds = Rounds(line.settle)
-    first = ride(rounds, 1)
+    rounds = Batcher(line.settle)
+    first = submit(rounds, 1)
     await settled()
-    gone, stays = ride(rounds, 2, 3)
+    gone, stays = submit(rounds, 2, 3)
     await settled()
     gone.cancel()
     line.let(2)
@@ -146,8 +146,8 @@ async def test_who_leaves_before_the_round_begins_is_left_out() -> None:
 async def test_who_leaves_during_the_round_rides_along_unheard() -> None:
     """The round goes on, and the others are answered."""
     line = Line()
-    rounds = Rounds(line.settle)
-    gone, stays = ride(rounds, 1, 2)
+    rounds = Batcher(line.settle)
+    gone, stays = submit(rounds, 1, 2)
     await settled()
     gone.cancel()
     await settled()
@@ -160,25 +160,25 @@ async def test_who_leaves_during_the_round_rides_along_unheard() -> None:
 async def test_when_all_have_left_the_next_is_a_new_round() -> None:
     """A line that everybody has left is no hindrance."""
     line = Line()
-    rounds = Rounds(line.settle)
-    tasks = ride(rounds, 1, 2)
+    rounds = Batcher(line.settle)
+    tasks = submit(rounds, 1, 2)
     await settled()
-    tasks += ride(rounds, 3)
+    tasks += submit(rounds, 3)
     await settled()
     for task in tasks:
         task.cancel()
     line.let(2)
     await settled()
-    assert await rounds.ride(4) == 8
+    assert await rounds.submit(4) == 8
     assert line.rounds == [[1, 2], [4]]
 
 
 async def test_who_left_is_not_asked_one_by_one() -> None:
     """After a fault, nobody is asked for who no longer waits."""
     line = Line()
-    rounds = Rounds(line.settle)
+    rounds = Batcher(line.settle)
     line.wrong[2] = RuntimeError("two")
-    first, guilty, gone = ride(rounds, 1, 2, 3)
+    first, guilty, gone = submit(rounds, 1, 2, 3)
     await settled()
     gone.cancel()
     line.let(3)
@@ -194,10 +194,10 @@ def test_a_loop_that_is_closed_lets_those_who_wait_go() -> None:
 
     async def close() -> list[asyncio.Task[int]]:
         line = Line()
-        rounds = Rounds(line.settle)
-        tasks = ride(rounds, 1)
+        rounds = Batcher(line.settle)
+        tasks = submit(rounds, 1)
         await settled()
-        tasks += ride(rounds, 2)
+        tasks += submit(rounds, 2)
         await settled()
         assert line.rounds == [[1]]
         return tasks
@@ -214,19 +214,19 @@ class Boarding(Line):
     async def settle(self, asked: Sequence[int]) -> list[int | Exception]:
         early = len(asked)
         await self.go.acquire()
-        batching.board(asked, lambda number: number % 2 == 0)
+        batching.admit_late(asked, lambda number: number % 2 == 0)
         self.rounds.append(list(asked))
         for number in asked:
             if number in self.wrong:
                 raise self.wrong[number]
         taken = [place < early or number <= 100 for place, number in enumerate(asked)]
-        return [2 * number if takes else batching.NotYet() for number, takes in zip(asked, taken, strict=True)]
+        return [2 * number if takes else batching.Deferred() for number, takes in zip(asked, taken, strict=True)]
 
 
-async def waiting(line: Boarding) -> tuple[Rounds[int, int], asyncio.Task[int]]:
-    """Rounds whose first one, of a 1 alone, has not gone yet, and who rides in it."""
-    rounds = Rounds(line.settle)
-    [first] = ride(rounds, 1)
+async def waiting(line: Boarding) -> tuple[Batcher[int, int], asyncio.Task[int]]:
+    """Batcher whose first one, of a 1 alone, has not gone yet, and who rides in it."""
+    rounds = Batcher(line.settle)
+    [first] = submit(rounds, 1)
     await settled()
     return rounds, first
 
@@ -235,7 +235,7 @@ async def test_who_comes_while_a_round_waits_boards_it_up_to_the_first_that_does
     """Nobody overtakes who can't board."""
     line = Boarding()
     rounds, first = await waiting(line)
-    others = ride(rounds, 4, 2, 7, 6)
+    others = submit(rounds, 4, 2, 7, 6)
     line.let(2)
     assert await asyncio.gather(first, *others) == [2, 8, 4, 14, 12]
     assert line.rounds == [[1, 4, 2], [7, 6]]
@@ -244,7 +244,7 @@ async def test_who_comes_while_a_round_waits_boards_it_up_to_the_first_that_does
 async def test_whom_a_round_could_not_take_rides_in_the_next_before_all_others() -> None:
     line = Boarding()
     rounds, first = await waiting(line)
-    others = ride(rounds, 200, 4, 300, 3)
+    others = submit(rounds, 200, 4, 300, 3)
     line.let(2)
     assert await asyncio.gather(first, *others) == [2, 400, 8, 600, 6]
     assert line.rounds == [[1, 200, 4, 300], [200, 300, 3]]
@@ -253,7 +253,7 @@ async def test_whom_a_round_could_not_take_rides_in_the_next_before_all_others()
 async def test_a_full_round_boards_nobody() -> None:
     line = Boarding()
     rounds, first = await waiting(line)
-    others = ride(rounds, *([2] * batching.LARGEST))
+    others = submit(rounds, *([2] * batching.LARGEST))
     line.let(2)
     await asyncio.gather(first, *others)
     assert [len(round) for round in line.rounds] == [batching.LARGEST, 1]
@@ -262,7 +262,7 @@ async def test_a_full_round_boards_nobody() -> None:
 async def test_who_leaves_before_boarding_is_left_out() -> None:
     line = Boarding()
     rounds, first = await waiting(line)
-    gone, other = ride(rounds, 2, 4)
+    gone, other = submit(rounds, 2, 4)
     await settled()
     gone.cancel()
     await settled()
@@ -276,11 +276,11 @@ async def test_a_fault_of_who_boarded_is_not_the_others() -> None:
     line = Boarding()
     line.wrong[4] = RuntimeError("a bug")
     rounds, first = await waiting(line)
-    others = ride(rounds, 4, 6)
+    others = submit(rounds, 4, 6)
     await settled()
     line.let(1)
     await settled()
-    later = ride(rounds, 8)
+    later = submit(rounds, 8)
     await settled()
     line.let(4)
     answers = await asyncio.gather(first, *others, *later, return_exceptions=True)
@@ -300,7 +300,7 @@ async def test_when_the_database_goes_away_one_by_one_nobody_waits_for_each() ->
         await asyncio.Event().wait()
         return []
 
-    rounds: Rounds[int, int] = Rounds(settle, is_first=True, seconds=0.05)
-    answers = await asyncio.gather(*ride(rounds, 1, 2, 3), return_exceptions=True)
+    rounds: Batcher[int, int] = Batcher(settle, is_first=True, seconds=0.05)
+    answers = await asyncio.gather(*submit(rounds, 1, 2, 3), return_exceptions=True)
     assert [type(answer) for answer in answers] == [db_errors.Unanswered] * 3
     assert asked == [[1, 2, 3], [1]]

@@ -55,12 +55,12 @@ async def test_processes_that_start_together_migrate_once(bare_url: str) -> None
     """Six processes meet an empty database: one makes the tables and the demo, and all find them."""
     start = f"""
 import asyncio, db
-from resolvers import found
+from resolvers import bootstrap
 from tests.make import NOW
 async def main():
     await db.migrate({bare_url!r})
     async with db.opened({bare_url!r}):
-        print(len(await found.demo(NOW)))
+        print(len(await bootstrap.demo(NOW)))
 asyncio.run(main())
 """
     pipe = asyncio.subprocess.PIPE

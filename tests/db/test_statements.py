@@ -12,7 +12,7 @@ from db.queries import codes
 from tests import make
 from tests.make import NOW
 
-GIVEN = statements.Given(place="bigint", text="text", at="timestamptz")
+GIVEN = statements.ValuesTable(place="bigint", text="text", at="timestamptz")
 TEXTS = ["plain", "", 'it\'s "quoted"', "back\\slash", "é 😀 \u2028", "$1 ?1 {given}", "null", '["x"]', None]
 
 
@@ -68,8 +68,8 @@ async def test_an_instant_is_as_the_models_have_it(organization: Organization) -
     assert (await Organization.get()).created_at == at
 
 
-def places(*rows: int, over: int = 0) -> statements.Deed[list[int]]:
-    return GIVEN.deed(
+def places(*rows: int, over: int = 0) -> statements.Statement[list[int]]:
+    return GIVEN.statement(
         "SELECT place, text FROM {given} AS given WHERE place > $1 ORDER BY place",
         [(place, "x", None) for place in rows],
         over,
@@ -78,7 +78,7 @@ def places(*rows: int, over: int = 0) -> statements.Deed[list[int]]:
     )
 
 
-def naming(id: int, name: str) -> statements.Deed[None]:
+def naming(id: int, name: str) -> statements.Statement[None]:
     text = "UPDATE organization SET name = given.text FROM {given} AS given WHERE organization.id = given.place"
     return GIVEN.change(text, [(id, name, None)])
 
@@ -88,9 +88,9 @@ async def test_statements_together_tell_what_each_tells_alone(organization: Orga
     asked = [places(3, 1, 2), naming(organization.id, "new"), places(), places(7, over=7), places(8, 9, over=8)]
     answers: list[list[int] | None] = [[1, 2, 3], None, [], [], [9]]
     assert [await deed for deed in asked] == answers
-    assert await statements.together(*asked) == answers
-    assert await statements.together() == []
-    assert await statements.together(naming(organization.id, "newer"), naming(organization.id + 1, "none")) == [
+    assert await statements.run_together(*asked) == answers
+    assert await statements.run_together() == []
+    assert await statements.run_together(naming(organization.id, "newer"), naming(organization.id + 1, "none")) == [
         None,
         None,
     ]
@@ -102,5 +102,5 @@ async def test_of_statements_together_none_goes_on_alone(organization: Organizat
     nobody = GIVEN.change("UPDATE organization SET account_id = 0, name = {given}", [(0, None, None)])
     with pytest.raises(OperationalError):
         async with in_transaction():
-            await statements.together(naming(organization.id, "new"), nobody, naming(organization.id, "newer"))
+            await statements.run_together(naming(organization.id, "new"), nobody, naming(organization.id, "newer"))
     assert (await Organization.get()).name == organization.name

@@ -12,7 +12,7 @@ from resolvers.check import Checked
 from resolvers.domain import params
 from resolvers.domain.money import Money
 from resolvers.domain.refusals import CustomerLimitReached, InvalidInput, Refusal, TooManyAttempts, UnknownCode
-from resolvers.refusal_counter import Refusals
+from resolvers.refusal_counter import RefusalCounter
 from schema.rate_limit import Attempts, Guard
 from tests import make
 from tests.make import NOW, claimed, order
@@ -137,7 +137,7 @@ async def test_the_first_no_is_the_claims(organization: Organization, said: dict
     text, its_order, place = said.get("text", "HELLO-15"), said.get("order"), said.get("location_number")
     answer = await checked(organization, text, customer=person, order=its_order, location_number=place)
     try:
-        await claim.code(organization, text, person, its_order, place, None, None, Refusals(), NOW)
+        await claim.code(organization, text, person, its_order, place, None, None, RefusalCounter(), NOW)
         told: Refusal | None = None
     except Refusal as refusal:
         told = refusal

@@ -35,7 +35,7 @@ from resolvers.domain import params, usage_buckets
 from resolvers.domain.code_format import Format, Style
 from resolvers.domain.money import Money
 from resolvers.domain.refusals import Refusal
-from resolvers.refusal_counter import Refusals
+from resolvers.refusal_counter import RefusalCounter
 from tests import make
 
 HOUR = timedelta(hours=1)
@@ -361,7 +361,7 @@ class Machine(RuleBasedStateMachine):
         noes = [type(refusal).__name__ for refusal in checked.refusals]
         assert noes == ([] if expected in (["claimed"], ["replayed"]) else expected)
         what, answer = self.told(
-            claim.code(self.organization, text, person, said, place, None, None, Refusals(), self.model.now)
+            claim.code(self.organization, text, person, said, place, None, None, RefusalCounter(), self.model.now)
         )
         self.hear(text, email, order, expected, what, answer)
 
@@ -392,7 +392,7 @@ class Machine(RuleBasedStateMachine):
                     None,
                     None,
                     None,
-                    Refusals(),
+                    RefusalCounter(),
                     self.model.now,
                 )
                 for text, email, order in said

@@ -9,7 +9,7 @@ from tortoise.exceptions import OperationalError
 
 from db.models import Organization, RefusalStat, UsageLevel
 from resolvers.domain.refusals import Disabled, UnknownCode
-from resolvers.refusal_counter import Refusals
+from resolvers.refusal_counter import RefusalCounter
 from tests.make import NOW
 
 
@@ -19,7 +19,7 @@ async def kept() -> dict[tuple[str, str, int, str], int]:
 
 async def test_refusals_are_written_by_hour_day_reason_and_currency(organization: Organization) -> None:
     """Each refusal is counted in its hour and its day, and writing again adds to what is there."""
-    tally = Refusals()
+    tally = RefusalCounter()
     for _ in range(2):
         tally.note(organization, Disabled(), 7, "EUR", NOW)
         tally.note(organization, UnknownCode("X"), 0, None, NOW)
@@ -33,7 +33,7 @@ async def test_refusals_are_written_by_hour_day_reason_and_currency(organization
 
 async def test_nothing_gathered_writes_nothing(organization: Organization) -> None:
     """Without refusals there is nothing to write, before and after some were."""
-    tally = Refusals()
+    tally = RefusalCounter()
     await tally.write()
     tally.note(organization, Disabled(), 7, None, NOW)
     for _ in range(3):
@@ -43,7 +43,7 @@ async def test_nothing_gathered_writes_nothing(organization: Organization) -> No
 
 async def test_what_can_not_be_written_is_kept(organization: Organization) -> None:
     """A failing database loses no refusal: the next writing has them all, once."""
-    tally = Refusals()
+    tally = RefusalCounter()
     tally.note(organization, Disabled(), 7, None, NOW)
     connection = get_connection("default")
     await connection.execute_script("ALTER TABLE refusalstat RENAME TO elsewhere")
@@ -58,7 +58,7 @@ async def test_what_can_not_be_written_is_kept(organization: Organization) -> No
 
 async def test_many_different_refusals_are_written_in_several_statements(organization: Organization) -> None:
     """More buckets than one statement takes are all written."""
-    tally = Refusals()
+    tally = RefusalCounter()
     for hours in range(1_500):
         tally.note(organization, Disabled(), 7, None, NOW + timedelta(hours=hours))
     await tally.write()

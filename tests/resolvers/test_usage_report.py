@@ -12,7 +12,7 @@ from resolvers import delete, release, update, usage_report
 from resolvers.domain import params
 from resolvers.domain.refusals import InvalidInput, Rule
 from resolvers.domain.usage_buckets import Size
-from resolvers.refusal_counter import Refusals
+from resolvers.refusal_counter import RefusalCounter
 from resolvers.usage_report import Asked, Measured
 from tests import make
 from tests.make import NOW, claimed, order
@@ -135,7 +135,7 @@ async def test_a_day_is_the_organizations(store: str, zone: str, hours: int) -> 
 async def test_refusals_are_counted_by_reason(organization: Organization) -> None:
     """Refusals are in their promotion's rows, those of unknown codes in the organization's only."""
     promotion = await busy(organization)
-    tally = Refusals()
+    tally = RefusalCounter()
     for text, said in (("HELLO-15", {"location_number": None}), ("NOPE", {}), ("NOPE", {})):
         await delete_limit(organization)
         with pytest.raises(Rule):
@@ -153,7 +153,7 @@ async def delete_limit(organization: Organization) -> None:
 
 async def test_a_refusal_alone_begins_the_time(organization: Organization) -> None:
     """Where nothing but a refusal was, the total still tells of it."""
-    tally = Refusals()
+    tally = RefusalCounter()
     with pytest.raises(Rule):
         await claimed(organization, "NOPE", tally=tally, order=order(total="1", currency="USD"))
     await tally.write()

@@ -24,7 +24,7 @@ from strawberry.types.lazy_type import LazyType
 
 from schema.graphql.context import Info
 from schema.graphql.engine import supported
-from schema.graphql.refusals import TYPES, worded
+from schema.graphql.refusals import TYPES, to_graphql_refusal
 
 Convert: TypeAlias = Callable[[Any], Any]
 
@@ -77,7 +77,7 @@ class Conversions:
         return build
 
 
-def quicken(schema: GraphQLSchema, config: StrawberryConfig) -> None:
+def install_resolvers(schema: GraphQLSchema, config: StrawberryConfig) -> None:
     """Have a schema's functions called in this way. Raises Unsupported for what would be passed over."""
     conversions = Conversions(config)
     for kind in schema.type_map.values():
@@ -134,7 +134,7 @@ def _resolver(
         try:
             return await call(source, info, said)
         except tuple(TYPES) as refusal:
-            answer = worded(refusal, info.context.caller.is_public)
+            answer = to_graphql_refusal(refusal, info.context.caller.is_public)
             if type(answer).__name__ not in outcomes:
                 raise
             return answer

@@ -206,7 +206,7 @@ async def test_the_plans_that_a_round_keeps_are_good_for_any_size(address: str, 
             order = make.order(key and f"O-{key}")
             with contextlib.suppress(CustomerLimitReached):  # the last
                 await make.claimed(organization, "HOT", f"{person}@example.com", order, idempotency_key=key)
-        async with statements.in_round():
+        async with statements.planned_transaction():
             plans = [str(line["QUERY PLAN"]) for one in await asked(KEPT) for line in await asked(str(one["run"]))]
         scan = re.compile(r"(?:Seq|Heap|Index|Only) Scan(?: using (\w+))? on (\w+)")
         scans = [(told[2], told[1], below) for line, below in pairwise(plans) if (told := scan.search(line))]

@@ -25,7 +25,7 @@ from tests.make import NOW, claimed
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PRAGMAS = {"synchronous": 2, "journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 30_000}
 
 
@@ -121,12 +121,12 @@ async def test_an_answered_claim_survives_a_kill(database_url: str) -> None:
 
 
 @types.coroutine
-def _cut(deed: Coroutine[Any, Any, Any], cuts: set[int], awaits: list[int]) -> Generator[Any, Any, Any]:
+def _cut(operation: Coroutine[Any, Any, Any], cuts: set[int], awaits: list[int]) -> Generator[Any, Any, Any]:
     """Run a coroutine; its task is cancelled while it waits the n-th time, for each n of `cuts`."""
     result, error = None, None
     while True:
         try:
-            waiting = deed.send(result) if error is None else deed.throw(error)
+            waiting = operation.send(result) if error is None else operation.throw(error)
         except StopIteration as done:
             return done.value
         awaits[0] += 1
@@ -139,18 +139,18 @@ def _cut(deed: Coroutine[Any, Any, Any], cuts: set[int], awaits: list[int]) -> G
             error = thrown
 
 
-async def cut_off(deed: Coroutine[Any, Any, Any], *cuts: int) -> int:
-    """Run a deed that is cancelled at those awaits; how often it waited."""
+async def cut_off(operation: Coroutine[Any, Any, Any], *cuts: int) -> int:
+    """Run a operation that is cancelled at those awaits; how often it waited."""
     awaits = [0]
 
     async def request() -> None:
-        await _cut(deed, set(cuts), awaits)
+        await _cut(operation, set(cuts), awaits)
 
     await asyncio.gather(asyncio.create_task(request()), return_exceptions=True)
     return awaits[0]
 
 
-Deed = Callable[[Organization, int], Awaitable[Coroutine[Any, Any, Any]]]
+Interruptible = Callable[[Organization, int], Awaitable[Coroutine[Any, Any, Any]]]
 
 
 async def a_claim(organization: Organization, number: int) -> Coroutine[Any, Any, Any]:
@@ -159,8 +159,8 @@ async def a_claim(organization: Organization, number: int) -> Coroutine[Any, Any
 
 async def a_round(organization: Organization, number: int) -> Coroutine[Any, Any, Any]:
     """What settles a claim; a request that is cut off cuts no round, but a closing loop may."""
-    return claim_batch.wishes(
-        [make.wish(organization, email=f"cut{number}@example.com", order=make.order(f"R-{number}", "5"))]
+    return claim_batch.process(
+        [make.claim_request(organization, email=f"cut{number}@example.com", order=make.order(f"R-{number}", "5"))]
     )
 
 
@@ -191,14 +191,16 @@ async def a_deletion(organization: Organization, number: int) -> Coroutine[Any, 
 
 
 @pytest.mark.parametrize("twice", [False, True], ids=["once", "twice"])
-@pytest.mark.parametrize("deed", [a_round, a_release, a_generation, a_round_of_codes, a_deletion])
-async def test_a_deed_cut_off_anywhere_is_done_or_undone(organization: Organization, deed: Deed, twice: bool) -> None:
+@pytest.mark.parametrize("operation", [a_round, a_release, a_generation, a_round_of_codes, a_deletion])
+async def test_a_deed_cut_off_anywhere_is_done_or_undone(
+    organization: Organization, operation: Interruptible, twice: bool
+) -> None:
     """Cancelled at any await, and while that is undone, nothing is half done and the next claim goes through."""
     await make.code(organization, per_code=None)
-    awaits = await cut_off(await deed(organization, 0))
+    awaits = await cut_off(await operation(organization, 0))
     assert awaits > 3  # a round's: it begins, reads, writes and commits
     for number in range(1, awaits + 1):
-        await cut_off(await deed(organization, number), number, *([number + 1] if twice else []))
+        await cut_off(await operation(organization, number), number, *([number + 1] if twice else []))
         made = await asyncio.wait_for(claimed(organization, email=f"next{number}@example.com"), 5)
         assert not made.replayed
         assert await verify.counters(organization) == []

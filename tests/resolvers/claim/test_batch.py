@@ -16,7 +16,7 @@ from db.models import Claim, Code, Customer, IdempotencyKey, Organization, Promo
 from db.queries import promotions
 from resolvers import exchange, release, verify
 from resolvers.claim import batch
-from resolvers.claim.state import Book, Claimed, Wish
+from resolvers.claim.state import Claimed, ClaimRequest, ClaimState
 from resolvers.domain import params
 from resolvers.domain.refusals import (
     AlreadyClaimed,
@@ -27,9 +27,9 @@ from resolvers.domain.refusals import (
     UnknownCode,
     UnknownToken,
 )
-from resolvers.refusal_counter import Refusals
+from resolvers.refusal_counter import RefusalCounter
 from tests import make
-from tests.make import NOW, claimed, order, wish
+from tests.make import NOW, claim_request, claimed, order
 from tests.resolvers.refused import everything, refused
 
 ADA, BEN, CLEO = "ada@example.com", "ben@example.com", "cleo@example.com"
@@ -42,9 +42,9 @@ def told(answer: Claimed | Exception) -> str:
     return type(answer).__name__
 
 
-async def settled(*round: Wish) -> list[Claimed | Exception]:
+async def settled(*round: ClaimRequest) -> list[Claimed | Exception]:
     """A round's answers; afterwards every counter balances."""
-    answers = await batch.wishes(round)
+    answers = await batch.process(round)
     assert await verify.counters(round[0].organization) == []
     return answers
 
@@ -60,7 +60,7 @@ def claim_of(answer: Claimed | Exception) -> Claim:
 async def test_a_codes_places_are_taken_in_the_order_they_came(organization: Organization) -> None:
     """Of five who ride together for two places the first two have them."""
     code = await make.code(organization, per_code=2)
-    answers = await settled(*(wish(organization, email=f"c{number}@example.com") for number in range(5)))
+    answers = await settled(*(claim_request(organization, email=f"c{number}@example.com") for number in range(5)))
     assert [told(answer) for answer in answers] == ["claimed"] * 2 + ["FullyClaimed"] * 3
     assert await Claim.all().order_by("id").values_list("customer__email", flat=True) == [
         "c0@example.com",
@@ -73,7 +73,9 @@ async def test_a_promotions_places_are_shared_by_its_codes(organization: Organiz
     """A place that one code takes is gone for the others of the round."""
     await make.promotion(organization, "A1", "A2", "A3", limits=params.Limits(per_promotion=2))
     answers = await settled(
-        wish(organization, "A1", ADA), wish(organization, "A2", BEN), wish(organization, "A3", CLEO)
+        claim_request(organization, "A1", ADA),
+        claim_request(organization, "A2", BEN),
+        claim_request(organization, "A3", CLEO),
     )
     assert [told(answer) for answer in answers] == ["claimed", "claimed", "PromotionSpent"]
 
@@ -81,7 +83,7 @@ async def test_a_promotions_places_are_shared_by_its_codes(organization: Organiz
 async def test_a_customers_places_are_counted_within_a_round(organization: Organization) -> None:
     """A customer whom nobody knew before has no more places in one round than in many."""
     await make.promotion(organization, "A1", "A2", "A3", limits=params.Limits(per_customer=2))
-    answers = await settled(*(wish(organization, text, ADA) for text in ("A1", "A2", "A3")))
+    answers = await settled(*(claim_request(organization, text, ADA) for text in ("A1", "A2", "A3")))
     assert [told(answer) for answer in answers] == ["claimed", "claimed", "CustomerLimitReached"]
     assert await Customer.all().count() == 1
 
@@ -91,7 +93,7 @@ async def test_what_a_customer_holds_from_before_counts_too(organization: Organi
     limits = params.Limits(per_customer=4, per_customer_and_code=2, per_code=None)
     await make.promotion(organization, "A1", "A2", limits=limits)
     await claimed(organization, "A1")
-    answers = await settled(*(wish(organization, text, ADA) for text in ("A1", "A1", "A2", "A2", "A2")))
+    answers = await settled(*(claim_request(organization, text, ADA) for text in ("A1", "A1", "A2", "A2", "A2")))
     assert [told(answer) for answer in answers] == [
         "claimed",
         "CustomerLimitReached",
@@ -106,7 +108,7 @@ async def test_what_a_customer_holds_from_before_counts_too(organization: Organi
 async def test_who_claims_a_code_twice_in_a_round_has_claimed_it_already(organization: Organization) -> None:
     """The refusal carries the claim that was granted a moment before, as it was written."""
     await make.code(organization, per_code=None)
-    first, second = await settled(wish(organization), wish(organization, email="ADA@example.com"))
+    first, second = await settled(claim_request(organization), claim_request(organization, email="ADA@example.com"))
     assert isinstance(second, AlreadyClaimed)
     assert second.claim.id == claim_of(first).id == (await Claim.get()).id
 
@@ -117,7 +119,7 @@ async def test_the_claim_that_stands_in_the_way_is_the_first(organization: Organ
     gone = (await claimed(organization)).claim
     await release.claim(organization, gone.id, "cancelled", NOW)
     standing = (await claimed(organization)).claim
-    [answer] = await settled(wish(organization))
+    [answer] = await settled(claim_request(organization))
     assert isinstance(answer, AlreadyClaimed)
     assert (answer.claim.id, answer.claim.code_id) == (standing.id, code.id)
 
@@ -129,10 +131,10 @@ async def test_refusals_and_grants_ride_together(organization: Organization) -> 
     await claimed(organization, "FULL")
     before = await Customer.all().count()
     answers = await settled(
-        wish(organization, "NOPE", "nobody@example.com"),
-        wish(organization, "OPEN", BEN),
-        wish(organization, "FULL", "late@example.com"),
-        wish(organization, "open", CLEO),
+        claim_request(organization, "NOPE", "nobody@example.com"),
+        claim_request(organization, "OPEN", BEN),
+        claim_request(organization, "FULL", "late@example.com"),
+        claim_request(organization, "open", CLEO),
     )
     assert [told(answer) for answer in answers] == ["UnknownCode", "claimed", "FullyClaimed", "claimed"]
     assert isinstance(answers[0], UnknownCode)
@@ -147,7 +149,11 @@ async def test_a_round_of_refusals_changes_nothing(organization: Organization) -
     await make.code(organization)
     await claimed(organization)
     before = await everything()
-    answers = await settled(wish(organization), wish(organization, email=BEN), wish(organization, "NOPE", key="K"))
+    answers = await settled(
+        claim_request(organization),
+        claim_request(organization, email=BEN),
+        claim_request(organization, "NOPE", key="K"),
+    )
     assert [told(answer) for answer in answers] == ["AlreadyClaimed", "FullyClaimed", "UnknownCode"]
     assert await everything() == before
 
@@ -157,7 +163,7 @@ async def test_one_round_serves_many_organizations(organization: Organization) -
     other = await make.organization("other", account=2, time_zone="Asia/Tokyo")
     for where in (organization, other):
         await make.code(where)
-    answers = await settled(wish(organization), wish(other), wish(other, email=BEN))
+    answers = await settled(claim_request(organization), claim_request(other), claim_request(other, email=BEN))
     assert [told(answer) for answer in answers] == ["claimed", "claimed", "FullyClaimed"]
     assert claim_of(answers[0]).organization_id == organization.id
     assert claim_of(answers[1]).organization_id == other.id
@@ -170,9 +176,9 @@ async def test_what_a_round_tells_is_what_it_wrote(organization: Organization) -
     await make.promotion(organization, "A1", "A2", "A3")
     later = NOW + timedelta(hours=1)
     answers = await settled(
-        wish(organization, "A1", ADA, order("R-1", "40")),
-        wish(organization, "A2", BEN, order(None, "0.10"), now=later),
-        wish(organization, "A3", CLEO),
+        claim_request(organization, "A1", ADA, order("R-1", "40")),
+        claim_request(organization, "A2", BEN, order(None, "0.10"), now=later),
+        claim_request(organization, "A3", CLEO),
     )
     rows = [claim_of(answer) for answer in answers]
     kept = await Claim.all().order_by("id")
@@ -186,10 +192,10 @@ async def test_usage_of_a_round_is_summed_where_each_belongs(organization: Organ
     await make.promotion(organization, "A1", "A2", "A3", "A4")
     later = NOW + timedelta(hours=1)
     await settled(
-        wish(organization, "A1", ADA, order(total="10")),
-        wish(organization, "A2", BEN, order(total="20")),
-        wish(organization, "A3", CLEO, order(total="5", currency="USD")),
-        wish(organization, "A4", "dan@example.com", order(total="1"), now=later),
+        claim_request(organization, "A1", ADA, order(total="10")),
+        claim_request(organization, "A2", BEN, order(total="20")),
+        claim_request(organization, "A3", CLEO, order(total="5", currency="USD")),
+        claim_request(organization, "A4", "dan@example.com", order(total="1"), now=later),
     )
     hours = await UsageStat.filter(level="HOUR").order_by("starts_at", "currency")
     assert [(row.starts_at, row.currency, row.claims, row.order_total) for row in hours] == [
@@ -206,9 +212,9 @@ async def test_names_told_in_one_round_fill_in_what_is_missing(organization: Org
     """What was told first stays, what was missing is taken from whoever told it, as in rounds of one."""
     await make.promotion(organization, "A1", "A2", "A3")
     await settled(
-        wish(organization, "A1", "Ada@Example.com", first_name="Ada"),
-        wish(organization, "A2", ADA, first_name="Adele", last_name="Byron"),
-        wish(organization, "A3", ADA, last_name="King", now=NOW + timedelta(hours=1)),
+        claim_request(organization, "A1", "Ada@Example.com", first_name="Ada"),
+        claim_request(organization, "A2", ADA, first_name="Adele", last_name="Byron"),
+        claim_request(organization, "A3", ADA, last_name="King", now=NOW + timedelta(hours=1)),
     )
     kept = await Customer.get()
     assert (kept.first_name, kept.last_name, kept.email, kept.joined_at) == ("Ada", "Byron", "Ada@example.com", NOW)
@@ -221,10 +227,10 @@ async def test_who_was_only_spoken_of_joins_with_a_claim(organization: Organizat
         organization=organization, email=ADA, email_key=ADA, first_name="Ada", created_at=NOW, updated_at=NOW
     )
     joining = NOW + timedelta(hours=1)
-    await settled(wish(organization, "A1", ADA, last_name="Byron", now=joining))
+    await settled(claim_request(organization, "A1", ADA, last_name="Byron", now=joining))
     kept = await Customer.get()
     assert (kept.id, kept.first_name, kept.last_name, kept.joined_at) == (spoken_of.id, "Ada", "Byron", joining)
-    await settled(wish(organization, "A2", ADA, first_name="Adele", now=joining + timedelta(hours=1)))
+    await settled(claim_request(organization, "A2", ADA, first_name="Adele", now=joining + timedelta(hours=1)))
     assert dict(await Customer.get()) == dict(kept)
 
 
@@ -233,7 +239,11 @@ async def test_a_reservation_holds_against_a_customer_nobody_knew(organization: 
     await make.promotion(organization, "A1", "A2")
     reserved = await make.customer(organization, BEN)
     await Code.filter(text="A2").update(reserved_for_id=reserved.id)
-    answers = await settled(wish(organization, "A1", ADA), wish(organization, "A2", ADA), wish(organization, "A2", BEN))
+    answers = await settled(
+        claim_request(organization, "A1", ADA),
+        claim_request(organization, "A2", ADA),
+        claim_request(organization, "A2", BEN),
+    )
     assert [told(answer) for answer in answers] == ["claimed", ReservedForAnother.__name__, "claimed"]
 
 
@@ -243,7 +253,7 @@ async def test_a_reservation_holds_against_a_customer_nobody_knew(organization: 
 async def test_one_order_twice_in_a_round_is_one_claim(organization: Organization) -> None:
     """The second is a replay with a fresh token, and the first's token is void."""
     await make.code(organization, per_code=None)
-    first, again = await settled(*[wish(organization, order=order("R-1"))] * 2)
+    first, again = await settled(*[claim_request(organization, order=order("R-1"))] * 2)
     assert (told(first), told(again)) == ("claimed", "replayed")
     assert claim_of(first).id == claim_of(again).id == (await Claim.get()).id
     assert isinstance(first, Claimed)
@@ -257,7 +267,7 @@ async def test_two_customers_on_one_order_in_a_round(organization: Organization)
     """The order is the first one's; the other hears of the mismatch, and the first may ask again."""
     await make.code(organization, per_code=None)
     answers = await settled(
-        *(wish(organization, email=email, order=order("R-1")) for email in (ADA, BEN, ADA, BEN)),
+        *(claim_request(organization, email=email, order=order("R-1")) for email in (ADA, BEN, ADA, BEN)),
     )
     assert [told(answer) for answer in answers] == ["claimed", "IdempotencyMismatch", "replayed", "IdempotencyMismatch"]
     assert isinstance(answers[1], IdempotencyMismatch)
@@ -270,9 +280,9 @@ async def test_an_order_from_before_is_replayed_in_any_company(organization: Org
     await make.promotion(organization, "A1", "A2", limits=params.Limits(per_code=None))
     before = await claimed(organization, "A1", order=order("R-1"))
     answers = await settled(
-        wish(organization, "A1", BEN, order("R-1")),
-        wish(organization, "A1", ADA, order("R-1"), now=NOW + timedelta(hours=1)),
-        wish(organization, "A2", ADA, order("R-1")),
+        claim_request(organization, "A1", BEN, order("R-1")),
+        claim_request(organization, "A1", ADA, order("R-1"), now=NOW + timedelta(hours=1)),
+        claim_request(organization, "A2", ADA, order("R-1")),
     )
     assert [told(answer) for answer in answers] == ["IdempotencyMismatch", "replayed", "claimed"]
     assert claim_of(answers[1]).id == before.claim.id
@@ -288,7 +298,9 @@ async def test_one_key_twice_in_a_round_is_one_claim(organization: Organization)
     """The same call with the key is answered with the claim of a moment before."""
     await make.code(organization, per_code=None, per_customer_and_code=None)
     first, again, other = await settled(
-        wish(organization, key="K"), wish(organization, key=" K "), wish(organization, key="L")
+        claim_request(organization, key="K"),
+        claim_request(organization, key=" K "),
+        claim_request(organization, key="L"),
     )
     assert [told(first), told(again), told(other)] == ["claimed", "replayed", "claimed"]
     assert claim_of(first).id == claim_of(again).id != claim_of(other).id
@@ -299,7 +311,7 @@ async def test_one_key_twice_in_a_round_is_one_claim(organization: Organization)
 async def test_one_key_for_two_things_in_a_round_is_a_mismatch(organization: Organization) -> None:
     """The key is for the call that was granted with it."""
     await make.code(organization, per_code=None)
-    answers = await settled(wish(organization, key="K"), wish(organization, email=BEN, key="K"))
+    answers = await settled(claim_request(organization, key="K"), claim_request(organization, email=BEN, key="K"))
     assert [told(answer) for answer in answers] == ["claimed", "IdempotencyMismatch"]
     assert isinstance(answers[1], IdempotencyMismatch)
     assert not answers[1].by_order_reference
@@ -309,11 +321,13 @@ async def test_a_refused_calls_key_is_free_for_the_next_in_the_round(organizatio
     """A refusal gives its key back at once, and who takes it then keeps it."""
     await make.code(organization, per_code=None)
     answers = await settled(
-        wish(organization, "NOPE", key="K"), wish(organization, key="K"), wish(organization, "NOPE", BEN, key="L")
+        claim_request(organization, "NOPE", key="K"),
+        claim_request(organization, key="K"),
+        claim_request(organization, "NOPE", BEN, key="L"),
     )
     assert [told(answer) for answer in answers] == ["UnknownCode", "claimed", "UnknownCode"]
     assert await IdempotencyKey.all().values_list("value", "answer") == [("K", claim_of(answers[1]).id)]
-    [again] = await settled(wish(organization, key="K"))
+    [again] = await settled(claim_request(organization, key="K"))
     assert told(again) == "replayed"
 
 
@@ -321,12 +335,15 @@ async def test_keys_from_before_are_answered_in_any_company(organization: Organi
     """A key gives back its claim, says when it is gone, takes a new one when it was released, and is not another's."""
     texts = ["A1", "A2", "A3", "A4"]
     await make.promotion(organization, *texts, limits=params.Limits(per_code=None))
-    before = [claim_of((await batch.wishes([wish(organization, text, key=text)]))[0]) for text in texts]
+    before = [claim_of((await batch.process([claim_request(organization, text, key=text)]))[0]) for text in texts]
     await release.claim(organization, before[1].id, "cancelled", NOW)
     await Claim.filter(id=before[2].id).delete()
     await Code.filter(text="A3").update(claim_count=0)
-    answers = await batch.wishes(
-        [*(wish(organization, text, key=text) for text in texts[:3]), wish(organization, "A4", BEN, key="A4")]
+    answers = await batch.process(
+        [
+            *(claim_request(organization, text, key=text) for text in texts[:3]),
+            claim_request(organization, "A4", BEN, key="A4"),
+        ]
     )
     assert [told(answer) for answer in answers] == ["replayed", "claimed", "IdempotencyMismatch", "IdempotencyMismatch"]
     assert claim_of(answers[0]).id == before[0].id
@@ -338,11 +355,14 @@ async def test_keys_from_before_are_answered_in_any_company(organization: Organi
 async def test_a_key_is_free_again_after_a_day(organization: Organization) -> None:
     """What was kept of it is forgotten, also when the new call is refused."""
     await make.code(organization, per_code=None)
-    await settled(wish(organization, key="K"))
+    await settled(claim_request(organization, key="K"))
     later = NOW + timedelta(hours=24, microseconds=1)
-    assert [told(answer) for answer in await settled(wish(organization, email=BEN, key="K", now=later))] == ["claimed"]
+    assert [told(answer) for answer in await settled(claim_request(organization, email=BEN, key="K", now=later))] == [
+        "claimed"
+    ]
     assert [
-        told(answer) for answer in await settled(wish(organization, "NOPE", key="K", now=later + timedelta(hours=25)))
+        told(answer)
+        for answer in await settled(claim_request(organization, "NOPE", key="K", now=later + timedelta(hours=25)))
     ] == ["UnknownCode"]
     assert await IdempotencyKey.all().count() == 0
 
@@ -353,16 +373,16 @@ async def test_a_key_is_free_again_after_a_day(organization: Organization) -> No
 @contextmanager
 def cursed(email: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """While a bug fails whatever round has this customer's claim to write."""
-    together = statements.together
+    together = statements.run_together
 
-    async def failing(*deeds: statements.Deed[Any]) -> list[Any]:
+    async def failing(*deeds: statements.Statement[Any]) -> list[Any]:
         told = await together(*deeds)
         if await Claim.exists(customer__email=email):
             raise RuntimeError("a bug")
         return told
 
     with monkeypatch.context() as patched:
-        patched.setattr(statements, "together", failing)
+        patched.setattr(statements, "run_together", failing)
         yield
 
 
@@ -398,14 +418,14 @@ async def test_many_at_once_are_few_transactions(organization: Organization, mon
     """Fifty requests of one moment are one round; the refused among them are each tallied and counted by their guard."""
     await make.code(organization, per_code=40)
     rounds: list[int] = []
-    settling = batch.wishes
+    settling = batch.process
 
-    async def counted(round: list[Wish]) -> Any:
+    async def counted(round: list[ClaimRequest]) -> Any:
         rounds.append(len(round))
         return await settling(round)
 
-    monkeypatch.setattr(batch, "wishes", counted)
-    tally = Refusals()
+    monkeypatch.setattr(batch, "process", counted)
+    tally = RefusalCounter()
     answers = await asyncio.gather(
         *(claimed(organization, email=f"c{number}@example.com", tally=tally) for number in range(50)),
         return_exceptions=True,
@@ -424,9 +444,9 @@ async def test_who_comes_while_the_lock_is_waited_for_boards_the_round(
     settled_at_once: list[list[str]] = []
     writing = batch._write
 
-    async def noted(book: Book) -> None:
-        settled_at_once.append([wish.text for wish, _ in book.granted])
-        await writing(book)
+    async def noted(state: ClaimState) -> None:
+        settled_at_once.append([request.text for request, _ in state.granted])
+        await writing(state)
 
     monkeypatch.setattr(batch, "_write", noted)
     outside = contextvars.copy_context()  # of the transaction that holds them up
@@ -453,27 +473,28 @@ async def test_a_round_of_any_size_is_the_same_few_statements(
     await make.code(organization, per_code=None, per_customer_and_code=2)
     asked: list[str] = []
     trips: list[int] = []
-    together = statements.together
+    together = statements.run_together
 
-    async def noted(*deeds: statements.Deed[Any]) -> list[Any]:
+    async def noted(*deeds: statements.Statement[Any]) -> list[Any]:
         texts = [deed.text for deed in deeds if deed.text]
         asked.extend(texts)
         trips.append(len(texts))
         return await together(*deeds)
 
-    monkeypatch.setattr(statements, "together", noted)
-    await batch.wishes([wish(organization, email="first@example.com", order=order("R-0"))])
+    monkeypatch.setattr(statements, "run_together", noted)
+    await batch.process([claim_request(organization, email="first@example.com", order=order("R-0"))])
     alone = list(asked)
     asked.clear()
     full = [
-        wish(organization, email=f"c{n}@example.com", order=order(f"R-{n}")) for n in range(1, batching.LARGEST + 1)
+        claim_request(organization, email=f"c{n}@example.com", order=order(f"R-{n}"))
+        for n in range(1, batching.LARGEST + 1)
     ]
-    answers = await batch.wishes(full)
+    answers = await batch.process(full)
     assert [told(answer) for answer in answers] == ["claimed"] * batching.LARGEST
     assert asked == alone
     assert [size for size in trips if size] == [1, 5, 5] * 2
     asked.clear()
-    await batch.wishes([wish(organization, email=f"c{n}@example.com", order=order(f"S-{n}")) for n in (1, 2)])
+    await batch.process([claim_request(organization, email=f"c{n}@example.com", order=order(f"S-{n}")) for n in (1, 2)])
     assert len(asked) == 12  # what those who are known hold, and the first of that; they need not be written
 
 
@@ -519,10 +540,10 @@ async def test_who_becomes_a_customer_meanwhile_is_that_customer(
     written: list[int] = []
     writing, others = batch._write, get_connection("default")._pool
 
-    async def too_late(book: Book) -> None:
+    async def too_late(state: ClaimState) -> None:
         if not written:
             written.append(await others.fetchval(BY_ANOTHER, organization.id, ADA, NOW))
-        await writing(book)
+        await writing(state)
 
     monkeypatch.setattr(batch, "_write", too_late)
     answer = await claimed(organization, "A1", ADA)

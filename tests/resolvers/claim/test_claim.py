@@ -31,7 +31,7 @@ from resolvers.domain.refusals import (
     WrongCurrency,
     WrongLocation,
 )
-from resolvers.refusal_counter import Refusals
+from resolvers.refusal_counter import RefusalCounter
 from schema.rate_limit import Attempts, Guard
 from tests import make
 from tests.make import NOW, claimed, order
@@ -597,7 +597,7 @@ async def test_names_are_filled_in_and_not_written_over(organization: Organizati
     """A later claim adds a missing name and leaves a known one."""
     await make.promotion(organization, "A1", "A2")
     for text, person in (("A1", params.Person(ADA, "Ada")), ("A2", params.Person(ADA, "Adele", "Byron"))):
-        await claim.code(organization, text, person, None, None, None, None, Refusals(), NOW)
+        await claim.code(organization, text, person, None, None, None, None, RefusalCounter(), NOW)
     kept = await Customer.get()
     assert (kept.first_name, kept.last_name) == ("Ada", "Byron")
 
@@ -676,7 +676,7 @@ async def test_a_limit_cannot_be_passed_by_many_tasks(organization: Organization
 async def test_refusals_are_noted_for_their_promotion_and_currency(organization: Organization) -> None:
     """Each refused claim is tallied once, under its promotion, an unknown code under none."""
     code = await make.code(organization)
-    tally = Refusals()
+    tally = RefusalCounter()
     await claimed(organization, tally=tally)
     for text, email in (("HELLO-15", ADA), ("HELLO-15", BEN), ("NOPE", BEN)):
         with pytest.raises(refusals.Rule):

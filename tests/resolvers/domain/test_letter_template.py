@@ -6,14 +6,14 @@ from contextlib import suppress
 import pytest
 
 from resolvers.domain import letter_template, params
-from resolvers.domain.letter_template import CheckedLetter
+from resolvers.domain.letter_template import ValidLetter
 from resolvers.domain.refusals import InvalidInput
 
 TOLD = dict.fromkeys(letter_template.VARIABLES, "") | {"code": "HELLO-15", "firstName": "<Ada>"}
 
 
-def checked(body: str | None, subject: str | None = "For {{ firstName }}") -> CheckedLetter:
-    return letter_template.letter(params.Letter(subject, body), CheckedLetter())
+def checked(body: str | None, subject: str | None = "For {{ firstName }}") -> ValidLetter:
+    return letter_template.letter(params.Letter(subject, body), ValidLetter())
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_subject_has_its_own_path() -> None:
     with pytest.raises(InvalidInput) as no:
         checked("fine", "{{")
     assert no.value.path == ("letter", "subject")
-    present = CheckedLetter("kept", "changed")
-    assert letter_template.letter(params.Letter(body="{{ code }}"), present) == CheckedLetter("kept", "{{ code }}")
+    present = ValidLetter("kept", "changed")
+    assert letter_template.letter(params.Letter(body="{{ code }}"), present) == ValidLetter("kept", "{{ code }}")
     assert letter_template.letter(params.Letter(), present) == present
-    assert letter_template.letter(params.Letter(None, None), present) == CheckedLetter()
+    assert letter_template.letter(params.Letter(None, None), present) == ValidLetter()

@@ -17,10 +17,10 @@ from db.models import DiscountKind
 from resolvers.domain import money, params, validate
 from resolvers.domain.money import Money
 from resolvers.domain.refusals import InvalidInput
-from resolvers.domain.validate import CheckedDiscount, CheckedLimits
+from resolvers.domain.validate import ValidDiscount, ValidLimits
 from tests.make import NOW
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 AMSTERDAM = "Europe/Amsterdam"
 
 
@@ -129,15 +129,15 @@ def test_a_finer_larger_or_impossible_amount_is_refused(amount: str, currency: s
 
 ENDLESS = """
 from decimal import Decimal
-from resolvers import sense, terms
+from resolvers.domain import params, validate
 from resolvers.domain.money import Money
 from resolvers.domain.refusals import InvalidInput
 from db.models import DiscountKind
 endless = Decimal("1E-999999999999999999")
-percent = terms.Discount(DiscountKind.PERCENTAGE, endless)
+percent = params.Discount(DiscountKind.PERCENTAGE, endless)
 for check in (
-    lambda: sense.minor(Money(endless, "EUR")),
-    lambda: sense.discount(percent, sense.CheckedDiscount(), "EUR"),
+    lambda: validate.minor(Money(endless, "EUR")),
+    lambda: validate.discount(percent, validate.ValidDiscount(), "EUR"),
 ):
     try:
         check()
@@ -248,24 +248,24 @@ def test_absent_keeps_a_bound_and_none_clears_it() -> None:
 # ------------------------------------------------------------------ discounts and limits
 
 
-def discount(present: CheckedDiscount = CheckedDiscount(), home: str = "EUR", **said: Any) -> CheckedDiscount:  # noqa: B008
+def discount(present: ValidDiscount = ValidDiscount(), home: str = "EUR", **said: Any) -> ValidDiscount:  # noqa: B008
     return validate.discount(params.Discount(**said), present, home)
 
 
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        ({}, CheckedDiscount()),
-        ({"kind": DiscountKind.NONE, "value": None}, CheckedDiscount()),
-        ({"kind": DiscountKind.PERCENTAGE, "value": Decimal("12.3456")}, CheckedDiscount(DiscountKind.PERCENTAGE, 123_456)),
-        ({"kind": DiscountKind.FIXED_AMOUNT, "value": Decimal("4.5")}, CheckedDiscount(DiscountKind.FIXED_AMOUNT, 450, "EUR")),
-        ({"kind": DiscountKind.FIXED_AMOUNT, "value": Decimal(4), "currency": "jpy"}, CheckedDiscount(DiscountKind.FIXED_AMOUNT, 4, "JPY")),
-        ({"minimum_order": Money(Decimal(1), "KWD")}, CheckedDiscount(currency="KWD", minimum_order=1000)),
+        ({}, ValidDiscount()),
+        ({"kind": DiscountKind.NONE, "value": None}, ValidDiscount()),
+        ({"kind": DiscountKind.PERCENTAGE, "value": Decimal("12.3456")}, ValidDiscount(DiscountKind.PERCENTAGE, 123_456)),
+        ({"kind": DiscountKind.FIXED_AMOUNT, "value": Decimal("4.5")}, ValidDiscount(DiscountKind.FIXED_AMOUNT, 450, "EUR")),
+        ({"kind": DiscountKind.FIXED_AMOUNT, "value": Decimal(4), "currency": "jpy"}, ValidDiscount(DiscountKind.FIXED_AMOUNT, 4, "JPY")),
+        ({"minimum_order": Money(Decimal(1), "KWD")}, ValidDiscount(currency="KWD", minimum_order=1000)),
         ({"kind": DiscountKind.FIXED_AMOUNT, "value": Decimal(1), "maximum_discount": Money(Decimal(1), "USD")},
-         CheckedDiscount(DiscountKind.FIXED_AMOUNT, 100, "USD", None, 100)),
+         ValidDiscount(DiscountKind.FIXED_AMOUNT, 100, "USD", None, 100)),
     ],
 )  # fmt: skip
-def test_a_new_discount_takes_its_defaults(said: dict[str, Any], expected: CheckedDiscount) -> None:
+def test_a_new_discount_takes_its_defaults(said: dict[str, Any], expected: ValidDiscount) -> None:
     """Kind NONE and value 0 unless said; amounts are in one currency, the organization's unless said."""
     assert discount(**said) == expected
 
@@ -302,9 +302,9 @@ def test_a_discount_is_told_as_it_was_said() -> None:
 
 def test_limits_have_their_defaults() -> None:
     """A new promotion allows one claim a code and a customer, and a life of 91 days."""
-    assert validate.limits(params.Limits(), CheckedLimits()) == CheckedLimits(None, 1, None, 1, 91)
+    assert validate.limits(params.Limits(), ValidLimits()) == ValidLimits(None, 1, None, 1, 91)
     cleared = params.Limits(None, None, None, None, None)
-    assert validate.limits(cleared, CheckedLimits(1, 2, 3, 4, 5)) == CheckedLimits(None, None, None, None, None)
+    assert validate.limits(cleared, ValidLimits(1, 2, 3, 4, 5)) == ValidLimits(None, None, None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -313,4 +313,4 @@ def test_limits_have_their_defaults() -> None:
 @pytest.mark.parametrize("value", [0, -1, 2**31])
 def test_a_limit_is_at_least_one(name: str, value: int) -> None:
     """A limit of none is said by null, not by 0."""
-    assert refusal_of(validate.limits, params.Limits(**{name: value}), CheckedLimits()) == ("limits", name)
+    assert refusal_of(validate.limits, params.Limits(**{name: value}), ValidLimits()) == ("limits", name)

@@ -16,7 +16,7 @@ from resolvers.claim import code as claim_code
 from resolvers.domain import params
 from resolvers.domain.code_format import Format, Style
 from resolvers.domain.refusals import Rule, TooManyAttempts
-from resolvers.refusal_counter import Refusals
+from resolvers.refusal_counter import RefusalCounter
 from schema import pages
 from schema.rate_limit import Attempts, Guard
 from schema.rate_limit.budget import STRANGERS, UNIT, Budgets
@@ -62,7 +62,9 @@ async def outcome(
     """What comes of a claim with a public key from one of many addresses."""
     guard = Guard(attempts, organization, f"10.0.{number // 250}.{number % 250}")
     try:
-        await claim_code(organization, text, params.Person(email), order, None, None, guard, Refusals(), NOW, proof)
+        await claim_code(
+            organization, text, params.Person(email), order, None, None, guard, RefusalCounter(), NOW, proof
+        )
     except TooManyAttempts as no:
         return no
     except Rule as no:

@@ -17,7 +17,7 @@ from resolvers.domain import params
 from resolvers.domain.code_format import Format
 from resolvers.domain.params import Limits, Window
 from resolvers.domain.refusals import CodeSpaceTooSmall
-from resolvers.refusal_counter import Refusals
+from resolvers.refusal_counter import RefusalCounter
 from schema.context import Services
 from schema.rate_limit import Attempts
 from schema.vendors.lancero import errors, leads, responses
@@ -638,7 +638,7 @@ async def test_guessing_is_slowed_down(secret: Speaker, public: Speaker, organiz
 
 async def test_refusals_are_tallied(public: Speaker, organization: Organization, services: Services) -> None:
     """A refused claim is counted with the process's refusals."""
-    assert services.tally._gathered == Refusals()._gathered
+    assert services.tally._gathered == RefusalCounter()._gathered
     await public("POST", "/codes/claim", {"code": "nope", "email": "ada@example.com"})
     assert {reason for _, reason in services.tally._gathered} == {"UNKNOWN_CODE"}
 

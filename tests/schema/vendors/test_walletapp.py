@@ -645,16 +645,16 @@ async def test_a_bug_is_a_500_that_tells_nothing(device: Speaker, monkeypatch: p
     refused(await device(ISSUE, body_for(ISSUE)), 500, "Server Error")
 
 
-def worded(refusal: Exception) -> tuple[int, dict[str, Any], str | None]:
+def to_graphql_refusal(refusal: Exception) -> tuple[int, dict[str, Any], str | None]:
     answer = walletapp_errors.words(refusal)
     return answer.status_code, json.loads(bytes(answer.body)), answer.headers.get("retry-after")
 
 
 def test_what_no_request_here_can_bring_about() -> None:
     """The words for too many attempts, for what took too long, and for a refusal of which nothing was said."""
-    too_many = worded(refusals.TooManyAttempts(7))
+    too_many = to_graphql_refusal(refusals.TooManyAttempts(7))
     assert too_many == (429, {"success": False, "message": "Too Many Attempts."}, "7")
-    assert worded(TookTooLong()) == (503, {"success": False, "message": "Service Unavailable"}, None)
-    status, body, _ = worded(refusals.CodeSpaceTooSmall(1, 1, 1))
+    assert to_graphql_refusal(TookTooLong()) == (503, {"success": False, "message": "Service Unavailable"}, None)
+    status, body, _ = to_graphql_refusal(refusals.CodeSpaceTooSmall(1, 1, 1))
     assert (status, list(body)) == (422, ["success", "message"])
     assert re.fullmatch(r"This format has 1 texts.*", body["message"])

@@ -170,7 +170,7 @@ class Mutation:
 NOTED: list[str] = []
 ours = strawberry.Schema(Query, Mutation, types=[Other], config=StrawberryConfig(scalar_map=SCALARS))
 schema = ours._schema
-field_resolvers.quicken(schema, ours.config)
+field_resolvers.install_resolvers(schema, ours.config)
 
 
 async def told(document: str, by_plan: bool, variables: dict[str, Any], values: int = 0) -> Any:

@@ -150,7 +150,7 @@ def test_what_would_be_passed_over_is_refused(kind: Callable[[], type[Any]]) -> 
     """At start-up, by its name, and before anybody is let past a permission that nobody asks."""
     made = strawberry.Schema(kind())
     with pytest.raises(Unsupported, match=KINDS[kind]):
-        field_resolvers.quicken(made._schema, made.config)
+        field_resolvers.install_resolvers(made._schema, made.config)
 
 
 class Silent(SchemaExtension):
