@@ -12,15 +12,8 @@ from resolvers.domain.refusals import InvalidInput
 from schema.graphql import ids as opaque
 from schema.graphql.connections import DEFAULT, LARGEST, Connection, connect
 from schema.graphql.context import Info
-from schema.graphql.inputs import (
-    CheckCodeInput,
-    ClaimFilter,
-    CodeFilter,
-    PromotionFilter,
-    PromotionRef,
-    UsageInput,
-    optional,
-)
+from schema.graphql.filters import ClaimFilter, CodeFilter, PromotionFilter, UsageInput
+from schema.graphql.inputs import CheckCodeInput, PromotionRef, optional
 from schema.graphql.money import Money
 from schema.graphql.public import Public
 from schema.graphql.refusals import Refusal, to_graphql_refusal
@@ -34,9 +27,8 @@ from schema.graphql.types import (
     Node,
     Organization,
     Promotion,
-    UsageStat,
-    usage,
 )
+from schema.graphql.usage import UsageStat, usage
 
 
 @strawberry.type(description="Would claimCode succeed? If not, every rule that says no.")

@@ -4,7 +4,6 @@ Fields marked @public are all that a public key's document may select.
 """
 
 from datetime import datetime
-from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
@@ -12,39 +11,12 @@ from strawberry.utils.str_converters import to_camel_case
 
 from resolvers.domain import refusals
 from schema.graphql.context import Info
+from schema.graphql.enums import RefusalReason
 from schema.graphql.money import Money
 from schema.graphql.public import Public
 
 if TYPE_CHECKING:
     from schema.graphql.types import Claim
-
-
-@strawberry.enum
-class RefusalReason(Enum):
-    NOT_CLAIMABLE = "NOT_CLAIMABLE"
-    UNKNOWN_CODE = "UNKNOWN_CODE"
-    UNKNOWN_PROMOTION = "UNKNOWN_PROMOTION"
-    UNKNOWN_LOCATION = "UNKNOWN_LOCATION"
-    NOT_STARTED = "NOT_STARTED"
-    ENDED = "ENDED"
-    DISABLED = "DISABLED"
-    NOT_ACTIVATED = "NOT_ACTIVATED"
-    ALREADY_ACTIVATED = "ALREADY_ACTIVATED"
-    FULLY_CLAIMED = "FULLY_CLAIMED"
-    ALREADY_CLAIMED = "ALREADY_CLAIMED"
-    PROMOTION_SPENT = "PROMOTION_SPENT"
-    CUSTOMER_LIMIT_REACHED = "CUSTOMER_LIMIT_REACHED"
-    RESERVED_FOR_ANOTHER = "RESERVED_FOR_ANOTHER"
-    ORDER_TOO_SMALL = "ORDER_TOO_SMALL"
-    WRONG_CURRENCY = "WRONG_CURRENCY"
-    WRONG_LOCATION = "WRONG_LOCATION"
-    INVALID_INPUT = "INVALID_INPUT"
-    CODE_TAKEN = "CODE_TAKEN"
-    REFERENCE_TAKEN = "REFERENCE_TAKEN"
-    CODE_SPACE_TOO_SMALL = "CODE_SPACE_TOO_SMALL"
-    IDEMPOTENCY_MISMATCH = "IDEMPOTENCY_MISMATCH"
-    VERSION_CONFLICT = "VERSION_CONFLICT"
-    TOO_MANY_ATTEMPTS = "TOO_MANY_ATTEMPTS"
 
 
 @strawberry.interface(description="Why something was not done; nothing has changed.")

@@ -1,141 +1,32 @@
 """The nouns in GraphQL's words; each is made `of` its row."""
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import strawberry
 from strawberry.scalars import JSON
 
 from db import models
-from db.models import DeliveryStatus, DiscountKind, JobStatus
-from resolvers import find, listing, usage_report
+from db.models import DeliveryStatus, JobStatus
+from resolvers import find, listing
 from resolvers.authenticate import Right
-from resolvers.domain import money, rules
+from resolvers.domain import rules
 from schema import pages
 from schema.graphql import ids
-from schema.graphql.connections import DEFAULT, Connection, asks_for, connect, connect_below
+from schema.graphql.connections import DEFAULT, Connection, connect, connect_below
 from schema.graphql.context import Info
 from schema.graphql.enums import ClaimStatus, CodeStatus, PromotionStatus
-from schema.graphql.inputs import ClaimFilter, CodeFilter, PromotionFilter, UsageInput
+from schema.graphql.filters import ClaimFilter, CodeFilter, PromotionFilter, UsageInput
 from schema.graphql.money import Money
 from schema.graphql.public import Public
-from schema.graphql.refusals import RefusalReason
 from schema.graphql.scalars import BigInt
+from schema.graphql.usage import UsageStat, usage
+from schema.graphql.value_types import Discount, Letter, Limits, Order, Window
 
 
 @strawberry.interface(description="Something with an opaque id, by which `node` finds it again.")
 class Node:
     id: strawberry.ID
-
-
-@strawberry.type(directives=[Public()], description="From startsAt to just before endsAt; null is no bound.")
-class Window:
-    starts_at: datetime | None
-    ends_at: datetime | None
-
-    @classmethod
-    def of(cls, row: models.Promotion | models.Code) -> "Window":
-        return cls(starts_at=row.starts_at, ends_at=row.ends_at)
-
-    @strawberry.field(description="Whether now is within.")
-    def is_open(self, info: Info) -> bool:
-        return rules.is_open(self.starts_at, self.ends_at, info.context.caller.now)
-
-
-@strawberry.type(directives=[Public()], description="What a promotion takes off an order.")
-class Discount:
-    kind: DiscountKind
-    value: Decimal = strawberry.field(description="A percentage, or an amount in `currency`.")
-    currency: str | None
-    minimum_order: Money | None
-    maximum_discount: Money | None
-
-    @classmethod
-    def of(cls, row: models.Promotion) -> "Discount":
-        return cls(
-            kind=row.discount_kind,
-            value=money.discount_amount(row.discount_kind, row.discount_value, row.currency),
-            currency=row.currency,
-            minimum_order=Money.of_minor(row.minimum_order, row.currency),
-            maximum_discount=Money.of_minor(row.maximum_discount, row.currency),
-        )
-
-
-@strawberry.type(description="How often; null is no limit.")
-class Limits:
-    per_promotion: int | None = strawberry.field(description="Claims of all its codes together.")
-    per_code: int | None = strawberry.field(description="What a new code allows.")
-    per_customer: int | None = strawberry.field(description="One customer's claims of all its codes.")
-    per_customer_and_code: int | None = strawberry.field(description="One customer's claims of one code.")
-    code_lifetime_days: int | None = strawberry.field(
-        description="From activation, through the last instant of that day in the organization's zone; null never ends."
-    )
-
-    @classmethod
-    def of(cls, row: models.Promotion) -> "Limits":
-        return cls(
-            per_promotion=row.per_promotion,
-            per_code=row.per_code,
-            per_customer=row.per_customer,
-            per_customer_and_code=row.per_customer_and_code,
-            code_lifetime_days=row.code_lifetime_days,
-        )
-
-
-@strawberry.type(description="A promotion's own words for its letters; null: the house's.")
-class Letter:
-    subject: str | None
-    body: str | None
-
-
-@strawberry.type(description="Refusals of one reason.")
-class RefusalCount:
-    reason: RefusalReason
-    count: BigInt
-
-
-@strawberry.type(description="What claims amount to, in one bucket of time and one currency.")
-class UsageStat:
-    from_: datetime = strawberry.field(name="from")
-    to: datetime
-    currency: str | None = strawberry.field(description="Null: of claims and refusals without an order total.")
-    claims: BigInt
-    customers: int = strawberry.field(description="Distinct, over standing claims.")
-    order_total: Decimal
-    order_quantity: BigInt
-    discount_total: Decimal
-    refusals: list[RefusalCount]
-
-    @classmethod
-    def of(cls, row: usage_report.Measured) -> "UsageStat":
-        return cls(
-            from_=row.start,
-            to=row.end,
-            currency=row.currency,
-            claims=BigInt(row.share.claims),
-            customers=row.customers or 0,
-            order_total=row.amount(row.share.order_total),
-            order_quantity=BigInt(row.share.order_quantity),
-            discount_total=row.amount(row.share.discount_total),
-            refusals=[
-                RefusalCount(reason=RefusalReason(reason), count=BigInt(count))
-                for reason, count in sorted(row.refusals.items())
-            ],
-        )
-
-
-async def usage(info: Info, input: UsageInput | None, promotion_id: int | None) -> list[UsageStat]:
-    """What a promotion, or all of the organization's, have brought."""
-    info.context.demand(Right.MANAGE)
-    caller = info.context.caller
-    asked = input.said() if input else usage_report.Asked()
-    with_customers = asks_for(info, "customers")
-    if promotion_id is None:
-        rows = await usage_report.organization_usage(caller.organization, asked, with_customers, caller.now)
-    else:
-        rows = await usage_report.promotion_usage(caller.organization, promotion_id, asked, with_customers, caller.now)
-    return [UsageStat.of(row) for row in rows]
 
 
 @strawberry.type(description="A place where codes may be used.")
@@ -404,13 +295,6 @@ class Code(Node):
     async def deliveries(self, info: Info, first: int = DEFAULT, after: str | None = None) -> Connection["Delivery"]:
         found = listing.all_deliveries(info.context.caller.organization.id, None)
         return await connect_below(info, Delivery.of, found, None, "code_id", self.row.id, first, after)
-
-
-@strawberry.type(directives=[Public()], description="The order that a claim went into.")
-class Order:
-    reference: str | None
-    total: Money | None
-    quantity: int | None
 
 
 @strawberry.type(description="One customer's use of one code.")

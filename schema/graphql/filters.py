@@ -1,0 +1,71 @@
+"""Inputs that select rows of a list, or the time and buckets of usage."""
+
+from datetime import datetime
+from typing import Any
+
+import strawberry
+from strawberry import UNSET
+
+from resolvers import listing, usage_report
+from resolvers.domain.usage_buckets import Size
+from schema.graphql.enums import ClaimStatus, CodeStatus, PromotionStatus
+from schema.graphql.inputs import optional
+
+
+@strawberry.input
+class PromotionFilter:
+    status: list[PromotionStatus] | None = UNSET
+    search: str | None = UNSET
+
+    def said(self) -> listing.PromotionFilter:
+        return listing.PromotionFilter(_names(self.status), optional(self.search))
+
+
+@strawberry.input
+class CodeFilter:
+    status: list[CodeStatus] | None = UNSET
+    text_prefix: str | None = UNSET
+    reserved_for_email: str | None = UNSET
+    created_after: datetime | None = UNSET
+    created_before: datetime | None = UNSET
+
+    def said(self) -> listing.CodeFilter:
+        return listing.CodeFilter(
+            status=_names(self.status),
+            text_prefix=optional(self.text_prefix),
+            reserved_for_email=optional(self.reserved_for_email),
+            created_after=optional(self.created_after),
+            created_before=optional(self.created_before),
+        )
+
+
+@strawberry.input
+class ClaimFilter:
+    email: str | None = UNSET
+    order_reference: str | None = UNSET
+    status: list[ClaimStatus] | None = UNSET
+    created_after: datetime | None = UNSET
+    created_before: datetime | None = UNSET
+
+    def said(self) -> listing.ClaimFilter:
+        return listing.ClaimFilter(
+            email=optional(self.email),
+            order_reference=optional(self.order_reference),
+            status=_names(self.status),
+            created_after=optional(self.created_after),
+            created_before=optional(self.created_before),
+        )
+
+
+def _names(statuses: Any) -> tuple[str, ...] | None:
+    return None if statuses is UNSET or statuses is None else tuple(dict.fromkeys(status.value for status in statuses))
+
+
+@strawberry.input(description="Widened to whole buckets. from and to left out: from the first use to now.")
+class UsageInput:
+    bucket: Size = Size.TOTAL
+    from_: datetime | None = strawberry.field(name="from", default=UNSET)
+    to: datetime | None = UNSET
+
+    def said(self) -> usage_report.Asked:
+        return usage_report.Asked(self.bucket, optional(self.from_), optional(self.to))

@@ -1,0 +1,63 @@
+"""Usage statistics: claims, totals and refusals, a bucket of time and a currency at a time."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import strawberry
+
+from resolvers import usage_report
+from resolvers.authenticate import Right
+from schema.graphql.connections import asks_for
+from schema.graphql.context import Info
+from schema.graphql.enums import RefusalReason
+from schema.graphql.filters import UsageInput
+from schema.graphql.scalars import BigInt
+
+
+@strawberry.type(description="Refusals of one reason.")
+class RefusalCount:
+    reason: RefusalReason
+    count: BigInt
+
+
+@strawberry.type(description="What claims amount to, in one bucket of time and one currency.")
+class UsageStat:
+    from_: datetime = strawberry.field(name="from")
+    to: datetime
+    currency: str | None = strawberry.field(description="Null: of claims and refusals without an order total.")
+    claims: BigInt
+    customers: int = strawberry.field(description="Distinct, over standing claims.")
+    order_total: Decimal
+    order_quantity: BigInt
+    discount_total: Decimal
+    refusals: list[RefusalCount]
+
+    @classmethod
+    def of(cls, row: usage_report.Measured) -> "UsageStat":
+        return cls(
+            from_=row.start,
+            to=row.end,
+            currency=row.currency,
+            claims=BigInt(row.share.claims),
+            customers=row.customers or 0,
+            order_total=row.amount(row.share.order_total),
+            order_quantity=BigInt(row.share.order_quantity),
+            discount_total=row.amount(row.share.discount_total),
+            refusals=[
+                RefusalCount(reason=RefusalReason(reason), count=BigInt(count))
+                for reason, count in sorted(row.refusals.items())
+            ],
+        )
+
+
+async def usage(info: Info, input: UsageInput | None, promotion_id: int | None) -> list[UsageStat]:
+    """What a promotion, or all of the organization's, have brought."""
+    info.context.demand(Right.MANAGE)
+    caller = info.context.caller
+    asked = input.said() if input else usage_report.Asked()
+    with_customers = asks_for(info, "customers")
+    if promotion_id is None:
+        rows = await usage_report.organization_usage(caller.organization, asked, with_customers, caller.now)
+    else:
+        rows = await usage_report.promotion_usage(caller.organization, promotion_id, asked, with_customers, caller.now)
+    return [UsageStat.of(row) for row in rows]
