@@ -5,26 +5,39 @@ PLAYGROUND = schema/graphql/playground
 NODE = .venv/node
 NPM = install --no-package-lock --no-audit --no-fund --ignore-scripts --legacy-peer-deps --fetch-retries 1 --fetch-retry-mintimeout 1000 --silent
 
-.PHONY: run install test test-all bench constraints developing whole
+.PHONY: run install quick test test-all lint bench constraints developing whole
 
 # Serve on an SQLite file; the first start prints the keys and the playground's address.
 run: install
 	@exec $(BIN)/python main.py serve $(if $(PORT),--port $(PORT))
 
 # What is compiled is kept, whatever the environment says: the tests start some hundred Pythons.
-test test-all: export PYTHONDONTWRITEBYTECODE =
+quick lint test test-all: export PYTHONDONTWRITEBYTECODE =
 
-# The gate: lints, formats, types, import contracts, tests.
-test: developing
+# Marks of tests, which tests/parts.py tells of and sets. Of repeated tests `make test-all` runs a share, which a seed draws.
+NOT_QUICK = postgres or processes or browser or slow
+NOT_GATE = repeated or browser or slow
+SHARE ?= 100
+PYTEST = $(BIN)/python -m pytest -n logical --dist loadgroup $(if $(SEED),--seed $(SEED))
+
+# A minute: lints and types, and the tests that need SQLite and one process.
+quick: lint
+	$(PYTEST) -m 'not ($(NOT_QUICK))'
+
+# The gate, below five minutes on two cores: every law, with real processes, and on both databases where it is one of databases.
+test: lint
+	$(PYTEST) -m 'not ($(NOT_GATE))'
+
+# All of it: the gate, and doors on PostgreSQL, browsers, kills, chaos, and stores of a hundred thousand rows.
+test-all: test
+	$(PYTEST) -m '$(NOT_GATE)' --share $(SHARE)
+
+# Lints, formats, types, import contracts.
+lint: developing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n logical --dist loadgroup -m 'not slow'
-
-# All of it: the gate, and what takes minutes of processes and kills.
-test-all: test
-	$(BIN)/python -m pytest -n logical --dist loadgroup -m slow
 
 # What serving needs, in .venv and beside the playground's page.
 install: whole

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import signal
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -23,7 +24,7 @@ from schema import errors, server
 from schema.context import Services
 from schema.rate_limit import Attempts
 from schema.server import sockets
-from tests import make
+from tests import make, parts
 from tests.postgres import Postgres
 from tests.speaker import Speaker
 
@@ -41,6 +42,34 @@ heed_signals()
 def shared_folder(config: pytest.Config, folders: pytest.TempPathFactory) -> Path:
     """The folder of a test run, which is the parent of each worker's."""
     return folders.getbasetemp().parent if hasattr(config, "workerinput") else folders.getbasetemp()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what `make test-all` says."""
+    group = parser.getgroup("tessera")
+    group.addoption("--share", type=int, default=100, help="how many of a hundred repeated tests run (tests/parts.py)")
+    group.addoption("--seed", type=int, default=0, help="which of them, and what chaos does; drawn where it is 0")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw a seed, the same for all workers, and watch over processes."""
+    config.option.seed = config.option.seed or time.time_ns() % 10**9
+    config.pluginmanager.register(parts.Watch(), "tessera-watch")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Print the seed."""
+    if reporter := session.config.pluginmanager.get_plugin("terminalreporter"):
+        reporter.write_line(f"seed {session.config.option.seed} (make test-all SEED={session.config.option.seed})")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark each test's part, before a `-m` chooses by it."""
+    parts.mark(items, config.rootpath)
+    items[:], left_out = parts.share(items, config.option.share, config.option.seed)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

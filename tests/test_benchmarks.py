@@ -70,7 +70,7 @@ async def asked_by(client: str, good: str, monkeypatch: pytest.MonkeyPatch) -> t
         return await asyncio.to_thread(load.most, request, 1, 7), told
 
 
-@pytest.fixture(params=["paced", "asyncio", "wrk"])
+@pytest.fixture(params=["paced", "asyncio", pytest.param("wrk", marks=pytest.mark.processes)])
 def client(request: pytest.FixtureRequest) -> str:
     """How a server is asked."""
     if request.param == "wrk":

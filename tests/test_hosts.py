@@ -16,7 +16,7 @@ import pytest
 from tests.operator import Operator, keys_in
 from tests.speaker import Json, Speaker
 
-pytestmark = pytest.mark.xdist_group("hosts")  # the same servers for all
+pytestmark = [pytest.mark.xdist_group("hosts"), pytest.mark.processes]  # the same servers for all
 
 CLIENTS = 64
 

@@ -17,7 +17,7 @@ from tests import packages
 from tests.operator import ROOT, Operator, keys_in, listening
 from tests.postgres import free_port
 
-pytestmark = pytest.mark.xdist_group("proxies")  # the same server for all
+pytestmark = [pytest.mark.xdist_group("proxies"), pytest.mark.processes]  # the same server for all
 
 PAGE = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 ATTEMPTS = 5

@@ -22,7 +22,7 @@ from tests.operator import Operator, listening
 from tests.postgres import Server, asked, free_port
 from tests.speaker import Speaker
 
-pytestmark = pytest.mark.xdist_group("survival")
+pytestmark = [pytest.mark.xdist_group("survival"), pytest.mark.processes, pytest.mark.slow]
 
 CLAIM = """
     mutation ($input: ClaimCodeInput!) {
@@ -331,7 +331,6 @@ def serving(parent: int) -> list[int]:
     return [int(pid) for pid in children if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
 
 
-@pytest.mark.slow
 @pytest.mark.case("4")
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_in_chaos_no_answer_is_lost_none_is_doubled_and_no_limit_is_passed(kind: str, tmp_path: Path) -> None:

@@ -237,7 +237,7 @@ MOST = 2**62
 @pytest.mark.case("W1")
 async def test_no_sum_makes_an_answer_null(secret: Speaker, public: Speaker, organization: Organization) -> None:
     """Counts and sums beyond 2147483647 are told exactly, by claims as by imports."""
-    limits = make.terms.Limits(per_code=None, per_customer_and_code=None)
+    limits = make.params.Limits(per_code=None, per_customer_and_code=None)
     promotion = await make.promotion(organization, "HELLO-15", reference="hello", limits=limits)
     for reference in ("R-1", "R-2"):
         order = {"reference": reference, "quantity": 2_000_000_000, "total": {"amount": "1", "currency": "EUR"}}
@@ -384,7 +384,7 @@ async def test_a_bucket_holds_sums_of_any_size(organization: Organization) -> No
 @pytest.mark.case("W1")
 async def test_claims_go_on_beyond_the_largest_sum(secret: Speaker, organization: Organization) -> None:
     """A bucket that is full of the largest orders takes more of them, tells the sum, and balances."""
-    limits = make.terms.Limits(per_code=None, per_customer_and_code=None)
+    limits = make.params.Limits(per_code=None, per_customer_and_code=None)
     promotion = await make.promotion(organization, "HELLO-15", limits=limits)
     order = {"reference": "R-1", "total": {"amount": "9999999999999.99", "currency": "EUR"}}
     first = await secret.claim(order=order)
@@ -397,7 +397,7 @@ async def test_claims_go_on_beyond_the_largest_sum(secret: Speaker, organization
     assert released["__typename"] == "ClaimReleased"
     asked = await secret.ask("{ usageStats { orderTotal } }")
     assert Decimal(asked["usageStats"][0]["orderTotal"]) == expected - Decimal("9999999999999.99")
-    await delete.promotion(organization, make.terms.PromotionRef(id=promotion.id), dry_run=False)
+    await delete.promotion(organization, make.params.PromotionRef(id=promotion.id), dry_run=False)
     asked = await secret.ask("{ usageStats { orderTotal } }")
     assert Decimal(asked["usageStats"][0]["orderTotal"]) == expected - Decimal("9999999999999.99")
     [row, *_] = await usage.all_of(organization.id)

@@ -9,6 +9,8 @@ import pytest
 
 from tests.operator import Operator, keys_in
 
+pytestmark = pytest.mark.processes
+
 FILES = 128
 """Files that the server may open; the connections that fit below are 64."""
 

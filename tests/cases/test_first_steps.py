@@ -20,6 +20,8 @@ from tests import packages
 from tests.operator import listening
 from tests.postgres import free_port
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BEGINNING = README[README.index("## Start") : README.index("## How fast it is")]

@@ -183,7 +183,7 @@ async def test_what_is_refused_changes_nothing(organization: Organization) -> No
         1,
         Format(Style.PATTERN, "9"),
         NOW,
-        activation=batch.Activation(create.sense.person(ADA), None, None, False),
+        activation=batch.Activation(create.validate.person(ADA), None, None, False),
     )
     async with refused(CodeSpaceTooSmall):
         await batch.codes(request)

@@ -30,7 +30,7 @@ from tests import make
 from tests.conftest import serving
 from tests.postgres import Server
 
-pytestmark = pytest.mark.xdist_group("postgres_hangs")
+pytestmark = [pytest.mark.xdist_group("postgres_hangs"), pytest.mark.postgres]
 
 OTHERS = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
 

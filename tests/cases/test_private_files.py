@@ -13,6 +13,8 @@ from db import private
 from schema.outgoing.letters.outbox import Outbox
 from tests.operator import Operator, keys_in
 
+pytestmark = pytest.mark.processes
+
 PATIENCE = 60
 """Seconds in which a letter is written."""
 

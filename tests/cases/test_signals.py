@@ -9,6 +9,8 @@ import pytest
 
 from tests.operator import ROOT, Operator
 
+pytestmark = pytest.mark.processes
+
 IGNORING = "trap '' INT TERM; exec \"$@\""
 
 CHILD = (

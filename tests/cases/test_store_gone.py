@@ -147,6 +147,7 @@ async def test_a_claim_whose_file_goes_while_it_commits_is_not_answered(
     assert db_errors.is_away(gone.value)
 
 
+@pytest.mark.processes
 @pytest.mark.case("F7")
 async def test_what_is_moved_away_is_whole(hot: Organization, file: Path) -> None:
     """The journal stays behind; what only it has is written into the file, so that a copy has every claim."""
@@ -162,6 +163,7 @@ async def test_what_is_moved_away_is_whole(hot: Organization, file: Path) -> Non
     assert Operator(file.parent, f"sqlite://{copy}").run("export", "claims", "--organization", "demo").count("O-0") == 1
 
 
+@pytest.mark.processes
 @pytest.mark.case("F7")
 async def test_a_journal_that_is_deleted_loses_nothing(hot: Organization, file: Path) -> None:
     """What only it had is written into the file; a service that is started anew goes on there."""
@@ -173,6 +175,7 @@ async def test_a_journal_that_is_deleted_loses_nothing(hot: Organization, file: 
     assert Operator(file.parent, f"sqlite://{copy}").run("export", "claims", "--organization", "demo").count("O-0") == 1
 
 
+@pytest.mark.processes
 @pytest.mark.case("F8")
 def test_a_full_disk_is_503_and_red_until_there_is_room(tmp_path: Path) -> None:
     """A file that may not grow stands for the disk. What was answered is there afterwards, and what was not is made then."""

@@ -478,6 +478,7 @@ def test_the_address_is_printed_with_the_port_that_was_found(
     assert command.environment["TESSERA_PUBLIC_URL"] == address
 
 
+@pytest.mark.processes
 @pytest.mark.case("F9")
 @pytest.mark.case("F10")
 def test_the_real_command_ends_with_a_sentence(tmp_path: Path) -> None:

@@ -206,6 +206,7 @@ def test_the_migrations_folding_is_the_houses() -> None:
     assert json.dumps(frozen.IGNORED).count("-") >= 8
 
 
+@pytest.mark.processes
 def test_an_operator_is_told(tmp_path: Path, bare_url: str) -> None:
     """`migrate` tells on standard error what has clashed, and `verify` lists it without finding fault."""
     asyncio.run(older_store(bare_url, OLD_CODES))

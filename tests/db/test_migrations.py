@@ -51,6 +51,7 @@ async def test_migrating_again_changes_nothing(database_url: str) -> None:
     assert len(before) > 15
 
 
+@pytest.mark.processes
 async def test_processes_that_start_together_migrate_once(bare_url: str) -> None:
     """Six processes meet an empty database: one makes the tables and the demo, and all find them."""
     start = f"""

@@ -219,6 +219,7 @@ def rename(url: str, text: str, other: str) -> None:
     connection.close()
 
 
+@pytest.mark.processes
 @BOTH_WAYS
 async def test_what_is_claimed_meanwhile_is_not_copied(database_url: str, bare_url: str) -> None:
     """The copy is of one moment: a claim that is made while tables are copied is in none of them."""

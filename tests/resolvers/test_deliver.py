@@ -109,6 +109,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.processes
 async def test_no_letter_is_taken_twice(database_url: str) -> None:
     """Three processes that take from one queue as fast as they can share it, and leave nothing."""
     async with db.opened(database_url):

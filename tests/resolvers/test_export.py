@@ -143,6 +143,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells a process's memory like this")
 async def test_memory_does_not_grow_with_the_export(organization: Organization, database_url: str) -> None:
     """200,000 codes need no more memory than the first 10,000 of them, but for 16 MB of breath."""

@@ -267,6 +267,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.processes
 def test_a_hundred_thousand_are_made_in_one_call_and_little_memory(database_url: str) -> None:
     """100,000 codes in one call take less than 64 MB more than a thousand do."""
     command = [sys.executable, "-c", ALL_AT_ONCE, database_url]

@@ -15,6 +15,8 @@ from schema.cli import selftest_workers
 from tests import make
 from tests.make import NOW, claimed
 
+pytestmark = pytest.mark.processes
+
 
 class Race:
     """Processes that start together; each makes its calls with some tasks at once."""

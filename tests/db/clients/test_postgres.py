@@ -72,6 +72,7 @@ async def test_no_more_connections_are_opened_than_allowed(address: str) -> None
         assert counted["n"] == 2
 
 
+@pytest.mark.postgres
 async def test_a_socket_is_an_address_too() -> None:
     with Server(unix_socket_directories=".", listen_addresses="", **CARELESS).running() as server:
         url = f"postgres://postgres:@/postgres?host={server.folder}&port={server.port}"

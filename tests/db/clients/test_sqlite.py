@@ -99,6 +99,7 @@ async def kill_while_claiming(url: str, name: str, answers: int) -> list[int]:
     return [claim_id for _, _, claim_id in [*told, *rest]]
 
 
+@pytest.mark.processes
 async def test_an_answered_claim_survives_a_kill(database_url: str) -> None:
     """After kill -9 every answered claim is there, at most those in the air beside them, and counters agree."""
     async with db.opened(database_url):

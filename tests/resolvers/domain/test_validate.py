@@ -146,6 +146,7 @@ for check in (
 """
 
 
+@pytest.mark.processes
 def test_an_endless_amount_is_refused_at_once() -> None:
     """A few letters that stand for a quintillion of digits cost a guest no time of ours."""
     told = subprocess.run([sys.executable, "-c", ENDLESS], cwd=ROOT, capture_output=True, text=True, timeout=10)

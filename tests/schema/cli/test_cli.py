@@ -23,6 +23,8 @@ from schema.cli import generate
 from schema.cli import selftest as cli_selftest
 from tests.operator import ROOT, Operator, keys_in
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def operator(tmp_path: Path, bare_url: str) -> Operator:

@@ -5,6 +5,8 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
+
 from schema.graphql import playground
 from tests import packages
 from tests.speaker import Speaker
@@ -14,6 +16,7 @@ AUDITS = playground.INSTALLED / "graphql-http/lib/audits/server.mjs"
 RUN = Path(__file__).with_name("audits.mjs")
 
 
+@pytest.mark.processes
 async def test_audits(secret: Speaker) -> None:
     """Every audit passes: what must be, what should be, and what may be."""
     if not (NODE.exists() and AUDITS.is_file()):

@@ -21,6 +21,8 @@ from tests.operator import Operator, keys_in, listening
 from tests.post_office import PostOffice
 from tests.speaker import Speaker
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def operator(tmp_path: Path, bare_url: str) -> Operator:
