@@ -30,7 +30,8 @@ import asyncpg
 import httpx
 
 import db
-from db.models import Code, Job, JobStatus, KeyKind
+from db.enums import JobStatus, KeyKind
+from db.models import Code, Job
 from resolvers import create, find, generate, jobs
 from resolvers.domain import params
 from resolvers.domain.code_format import Format, Style

@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 import db
 from benchmarks import servers, table
 from benchmarks.attacks import ATTACKS, CLAIM, Attack, Hostile
-from db.models import KeyKind
+from db.enums import KeyKind
 from resolvers import create, generate
 from resolvers.domain import params
 from resolvers.domain.code_format import Format

@@ -9,59 +9,16 @@ The first line of a class's docstring becomes the table's comment, where Tortois
 backquote for the statement's end: use neither there.
 """
 
-import json
-from enum import StrEnum
-from typing import Any
-
 from tortoise import fields
 from tortoise.fields import NO_ACTION
 from tortoise.indexes import Index
 from tortoise.models import Model
 
+from db.enums import DeliveryStatus, DiscountKind, JobStatus, KeyKind, UsageLevel
+from db.fields import JsonText
+
 DEFAULT_REFERENCE = "default"
 """Reference of the promotion that each organization is made with and that can't be deleted."""
-
-
-class JsonText(fields.TextField):
-    """JSON kept as text, so that both databases give back exactly what they were given."""
-
-    def to_db_value(self, value: Any, instance: Any) -> str:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-    def to_python_value(self, value: Any) -> Any:
-        return json.loads(value) if isinstance(value, str) else value
-
-
-class KeyKind(StrEnum):
-    SECRET = "SECRET"  # noqa: S105 (a kind of key, not one)
-    PUBLIC = "PUBLIC"
-    DEVICE = "DEVICE"
-    ACCOUNT = "ACCOUNT"
-
-
-class DiscountKind(StrEnum):
-    PERCENTAGE = "PERCENTAGE"
-    FIXED_AMOUNT = "FIXED_AMOUNT"
-    FREE_SHIPPING = "FREE_SHIPPING"
-    NONE = "NONE"
-
-
-class DeliveryStatus(StrEnum):
-    QUEUED = "QUEUED"
-    SENDING = "SENDING"
-    SENT = "SENT"
-    FAILED = "FAILED"
-
-
-class JobStatus(StrEnum):
-    RUNNING = "RUNNING"
-    DONE = "DONE"
-    FAILED = "FAILED"
-
-
-class UsageLevel(StrEnum):
-    HOUR = "HOUR"
-    DAY = "DAY"
 
 
 class Account(Model):

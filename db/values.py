@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from db.models import UsageLevel
+from db.enums import UsageLevel
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from db import batching
-from db.models import KeyKind, Organization
+from db.enums import KeyKind
+from db.models import Organization
 from db.queries import accounts, keys, organizations
 
 PREFIXES = {KeyKind.SECRET: "sk_", KeyKind.PUBLIC: "pk_", KeyKind.DEVICE: "dk_", KeyKind.ACCOUNT: "ak_"}

@@ -5,7 +5,8 @@ from datetime import datetime
 from tortoise.transactions import in_transaction
 
 from db import errors as db_errors
-from db.models import KeyKind, Organization
+from db.enums import KeyKind
+from db.models import Organization
 from db.queries import organizations
 from resolvers import create
 

@@ -10,7 +10,8 @@ from typing import Any
 from tortoise.transactions import in_transaction
 
 from db import errors as db_errors
-from db.models import DEFAULT_REFERENCE, Customer, KeyKind, Location, Organization, Product, Promotion
+from db.enums import KeyKind
+from db.models import DEFAULT_REFERENCE, Customer, Location, Organization, Product, Promotion
 from db.queries import accounts, codes, customers, keys, locations, organizations, products, promotions
 from resolvers import authenticate, generate, idempotency
 from resolvers.domain import folding, letter_template, params, validate

@@ -20,7 +20,8 @@ from enum import Enum
 from tortoise.transactions import in_transaction
 
 from db import errors as db_errors
-from db.models import Delivery, DeliveryStatus
+from db.enums import DeliveryStatus
+from db.models import Delivery
 from db.queries import deliveries, suppressions
 
 LEASE = timedelta(seconds=30)

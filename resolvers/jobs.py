@@ -20,8 +20,9 @@ from tortoise.transactions import in_transaction
 
 from db import errors as db_errors
 from db import leases, sql
+from db.enums import JobStatus
 from db.leases import LeaseLost
-from db.models import Job, JobStatus
+from db.models import Job
 from db.queries import codes, promotions
 from db.queries import jobs as rows
 from db.queries.codes import Shared

@@ -9,7 +9,8 @@ from typing import Any
 from tortoise.queryset import QuerySet
 
 from db import paging
-from db.models import Claim, Code, Customer, Delivery, DeliveryStatus, Job, Promotion
+from db.enums import DeliveryStatus
+from db.models import Claim, Code, Customer, Delivery, Job, Promotion
 from db.paging import Place as Place  # what a page begins after, for the doors
 from db.queries import claims, codes, customers, deliveries, jobs, promotions
 from resolvers.domain import code_format, folding, validate

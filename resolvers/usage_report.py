@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
-from db.models import Organization, RefusalStat, UsageLevel, UsageStat
+from db.enums import UsageLevel
+from db.models import Organization, RefusalStat, UsageStat
 from db.queries import claims, usage
 from db.values import NOTHING, Share
 from resolvers.domain import money, usage_buckets

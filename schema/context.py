@@ -7,7 +7,8 @@ from datetime import datetime
 
 from starlette.requests import Request
 
-from db.models import KeyKind, Organization
+from db.enums import KeyKind
+from db.models import Organization
 from resolvers import authenticate
 from resolvers.authenticate import Holder, Right
 from resolvers.refusal_counter import RefusalCounter

@@ -17,7 +17,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 import db
-from db.models import KeyKind, Organization
+from db.enums import KeyKind
+from db.models import Organization
 from resolvers.refusal_counter import RefusalCounter
 from schema import app as http_app
 from schema import errors, server

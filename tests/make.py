@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from db.models import Code, Customer, DiscountKind, KeyKind, Organization, Promotion
+from db.enums import DiscountKind, KeyKind
+from db.models import Code, Customer, Organization, Promotion
 from resolvers import claim, create, find, idempotency
 from resolvers.claim.state import Claimed, ClaimRequest
 from resolvers.domain import params, validate

@@ -27,7 +27,8 @@ import main
 import resolvers
 import schema
 from db import batching
-from db.models import KeyKind, Organization
+from db.enums import KeyKind
+from db.models import Organization
 from resolvers import generate, idempotency, listing, send
 from resolvers.domain import code_format, refusals
 from resolvers.domain import validate as validate_values

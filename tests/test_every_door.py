@@ -8,7 +8,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from db.models import Account, Claim, Code, Customer, Delivery, KeyKind, Organization, Promotion
+from db.enums import KeyKind
+from db.models import Account, Claim, Code, Customer, Delivery, Organization, Promotion
 from resolvers import find, generate, usage_report, verify
 from resolvers.domain import rules
 from resolvers.domain.code_format import Format

@@ -1,6 +1,7 @@
 from tortoise import migrations
 from tortoise.migrations import operations as ops
-from db.models import DeliveryStatus, DiscountKind, JsonText, KeyKind, UsageLevel
+from db.enums import DeliveryStatus, DiscountKind, KeyKind, UsageLevel
+from db.fields import JsonText
 from tortoise.fields.base import OnDelete
 from tortoise import fields
 from tortoise.indexes import Index

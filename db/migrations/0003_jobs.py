@@ -1,6 +1,7 @@
 from tortoise import migrations
 from tortoise.migrations import operations as ops
-from db.models import JobStatus, JsonText
+from db.enums import JobStatus
+from db.fields import JsonText
 from tortoise.fields.base import OnDelete
 from tortoise import fields
 from tortoise.indexes import Index

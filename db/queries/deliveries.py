@@ -10,7 +10,8 @@ from tortoise.functions import Count
 from tortoise.queryset import QuerySet
 
 from db import sql, statements
-from db.models import Delivery, DeliveryStatus
+from db.enums import DeliveryStatus
+from db.models import Delivery
 
 _KEYS = statements.ValuesTable(key="text")
 _NEW = statements.ValuesTable(recipient="text", recipient_key="text", first_name="text", last_name="text")

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from db import sql, statements
-from db.models import ApiKey, KeyKind, Organization
+from db.enums import KeyKind
+from db.models import ApiKey, Organization
 
 _HASHES = statements.ValuesTable(value_hash="text")
 

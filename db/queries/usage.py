@@ -6,7 +6,8 @@ from datetime import datetime
 from tortoise.expressions import Q
 
 from db import sql, statements
-from db.models import RefusalStat, UsageLevel, UsageStat
+from db.enums import UsageLevel
+from db.models import RefusalStat, UsageStat
 from db.values import Bucket, Share
 
 _BUCKET = {

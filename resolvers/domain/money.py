@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import iso4217
 
-from db.models import DiscountKind
+from db.enums import DiscountKind
 
 PERCENT = 10_000
 """A percent in the unit of a PERCENTAGE discount's `discount_value`."""

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Final, Literal, TypeAlias, TypeVar
 
-from db.models import DiscountKind
+from db.enums import DiscountKind
 from resolvers.domain.money import Money
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from db.models import UsageLevel
+from db.enums import UsageLevel
 from db.values import Bucket
 
 

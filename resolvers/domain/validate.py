@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from email_validator import EmailNotValidError, validate_email
 
-from db.models import DiscountKind
+from db.enums import DiscountKind
 from db.values import Folded
 from resolvers.domain import code_format, folding, money, params, usage_buckets
 from resolvers.domain.money import Money

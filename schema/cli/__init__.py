@@ -155,7 +155,7 @@ def add_key(
     if value is not None and len(value) < 16:
         print("warning: a key this short is easily guessed", file=sys.stderr)
 
-    from db.models import KeyKind
+    from db.enums import KeyKind
     from resolvers import create, find
 
     async def add(now: datetime) -> str:

@@ -104,7 +104,7 @@ async def _owner(identifier: str | None) -> Organization:
 
 async def _watched(job_id: int, process: Process) -> Job:
     """The job once it is finished: by us, or by a server that came first. Raises InvalidInput when it fails."""
-    from db.models import JobStatus
+    from db.enums import JobStatus
     from resolvers import jobs
     from resolvers.domain.refusals import InvalidInput
 

@@ -13,7 +13,8 @@ from schema.cli import tables
 from schema.cli.process import AsJson, with_database
 
 if TYPE_CHECKING:
-    from db.models import Delivery, DeliveryStatus, Organization
+    from db.enums import DeliveryStatus
+    from db.models import Delivery, Organization
 
     Shown = tuple[Organization, Delivery]
 
@@ -29,7 +30,7 @@ def deliveries(
     as_json: AsJson = False,
 ) -> None:
     """Show what became of letters, the newest first, and how many are in each state."""
-    from db.models import DeliveryStatus
+    from db.enums import DeliveryStatus
     from resolvers import listing, retry
 
     status = DeliveryStatus.FAILED if failed else None

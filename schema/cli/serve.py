@@ -13,7 +13,7 @@ from schema.cli.process import AsJson, Process, with_database
 from schema.cli.terminal import json_text
 
 if TYPE_CHECKING:
-    from db.models import KeyKind
+    from db.enums import KeyKind
     from db.store_version import StoreVersion
 
 MOST_WORKERS = 256
@@ -87,7 +87,7 @@ def _welcome(made: dict[KeyKind, str]) -> None:
 
 
 def _secret(made: dict[KeyKind, str]) -> str:
-    from db.models import KeyKind
+    from db.enums import KeyKind
 
     return made[KeyKind.SECRET]
 

@@ -4,7 +4,7 @@ from enum import Enum
 
 import strawberry
 
-from db.models import DeliveryStatus, DiscountKind, JobStatus
+from db.enums import DeliveryStatus, DiscountKind, JobStatus
 from resolvers.domain.code_format import Style
 from resolvers.domain.usage_buckets import Size
 

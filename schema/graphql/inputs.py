@@ -11,7 +11,7 @@ import strawberry
 from strawberry import UNSET
 from strawberry.scalars import JSON
 
-from db.models import DiscountKind
+from db.enums import DiscountKind
 from resolvers import create, generate, update
 from resolvers.domain import code_format, money, params
 from resolvers.domain.code_format import Style

@@ -4,7 +4,7 @@ import asyncio
 
 import strawberry
 
-from db.models import DeliveryStatus
+from db.enums import DeliveryStatus
 from resolvers import check, find, listing
 from resolvers.authenticate import Right
 from resolvers.domain import refusals

@@ -7,7 +7,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from db import models
-from db.models import DeliveryStatus, JobStatus
+from db.enums import DeliveryStatus, JobStatus
 from resolvers import find, listing
 from resolvers.authenticate import Right
 from resolvers.domain import rules

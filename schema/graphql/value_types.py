@@ -6,7 +6,7 @@ from decimal import Decimal
 import strawberry
 
 from db import models
-from db.models import DiscountKind
+from db.enums import DiscountKind
 from resolvers.domain import money, rules
 from schema.graphql.context import Info
 from schema.graphql.money import Money

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from db.models import DiscountKind, Promotion
+from db.enums import DiscountKind
+from db.models import Promotion
 from resolvers.domain import money, usage_buckets
 
 

@@ -18,7 +18,8 @@ from graphql import (
     is_non_null_type,
 )
 
-from db.models import Account, Code, KeyKind, Organization, Promotion, RefusalStat, UsageLevel, UsageStat
+from db.enums import KeyKind, UsageLevel
+from db.models import Account, Code, Organization, Promotion, RefusalStat, UsageStat
 from db.queries import usage
 from db.values import Share
 from resolvers import delete, usage_report

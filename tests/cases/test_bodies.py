@@ -8,7 +8,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from db.models import KeyKind, Organization
+from db.enums import KeyKind
+from db.models import Organization
 from resolvers import find
 from schema import limits
 from schema.vendors import kit

@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from db.models import Customer, KeyKind, Organization
+from db.enums import KeyKind
+from db.models import Customer, Organization
 from resolvers import check, create, generate
 from resolvers.domain import params, rules
 from resolvers.domain.code_format import Format, Style

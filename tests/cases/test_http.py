@@ -12,7 +12,8 @@ import pytest
 from starlette.responses import Response
 from starlette.routing import Route
 
-from db.models import KeyKind, Organization
+from db.enums import KeyKind
+from db.models import Organization
 from schema import app as http_app
 from schema import content_negotiation, vendors
 from schema.app import LONGEST_ASKED, RoutesClash

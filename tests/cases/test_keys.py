@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db.models import Claim, Code, Customer, KeyKind, Organization, Suppression
+from db.enums import KeyKind
+from db.models import Claim, Code, Customer, Organization, Suppression
 from resolvers import create, find, suppress
 from resolvers.domain import folding, params, validate
 from resolvers.domain.refusals import InvalidInput

@@ -9,7 +9,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from db.models import KeyKind, Organization
+from db.enums import KeyKind
+from db.models import Organization
 from db.queries import claims as claim_rows
 from db.queries import codes as code_rows
 from db.queries import customers as customer_rows

@@ -5,7 +5,8 @@ import asyncio
 import httpx
 import pytest
 
-from db.models import KeyKind, Organization
+from db.enums import KeyKind
+from db.models import Organization
 from schema import limits
 from tests import make
 

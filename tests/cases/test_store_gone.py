@@ -20,7 +20,8 @@ import db
 from db import errors as db_errors
 from db.clients import sqlite
 from db.clients.sqlite_file import FileGone
-from db.models import Claim, KeyKind, Organization
+from db.enums import KeyKind
+from db.models import Claim, Organization
 from resolvers import delete, verify
 from schema import app as http_app
 from schema import errors

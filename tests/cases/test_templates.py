@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db.models import Delivery, DeliveryStatus, Organization, Promotion
+from db.enums import DeliveryStatus
+from db.models import Delivery, Organization, Promotion
 from resolvers import send, update
 from resolvers.domain import letter_template, letter_template_check, params
 from resolvers.domain.letter_template import ValidLetter

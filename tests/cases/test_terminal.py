@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import db
-from db.models import Delivery, DeliveryStatus, Organization
+from db.enums import DeliveryStatus
+from db.models import Delivery, Organization
 from schema.cli import tables, terminal
 from schema.outgoing.letters.compose import Letter
 from schema.outgoing.letters.mailer import PutOff

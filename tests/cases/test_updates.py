@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from db.models import Code, KeyKind, Organization, Promotion
+from db.enums import KeyKind
+from db.models import Code, Organization, Promotion
 from tests import make
 from tests.speaker import Speaker
 

@@ -6,7 +6,8 @@ from tortoise.connection import get_connection
 from tortoise.queryset import QuerySet
 
 from db import sql
-from db.models import Delivery, DeliveryStatus, Organization
+from db.enums import DeliveryStatus
+from db.models import Delivery, Organization
 from resolvers import listing
 from tests import make
 from tests.make import NOW

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from db.models import ApiKey, KeyKind, Organization
+from db.enums import KeyKind
+from db.models import ApiKey, Organization
 from db.queries import keys
 from resolvers import authenticate, create, revoke
 from resolvers.authenticate import Holder, Right

@@ -1,6 +1,7 @@
 """What an empty database begins with."""
 
-from db.models import ApiKey, KeyKind, Organization, Promotion
+from db.enums import KeyKind
+from db.models import ApiKey, Organization, Promotion
 from resolvers import authenticate, bootstrap
 from tests.make import NOW
 

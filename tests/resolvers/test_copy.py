@@ -16,7 +16,9 @@ from tortoise.models import Model
 
 import db
 from db import models
-from db.models import JsonText, KeyKind, Organization
+from db.enums import KeyKind
+from db.fields import JsonText
+from db.models import Organization
 from db.transfer import tables
 from resolvers import authenticate, copy, delete, find, release, signed_links, verify
 from resolvers.copy import Copied

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from db.models import Account, ApiKey, Code, Customer, DiscountKind, KeyKind, Organization, Promotion
+from db.enums import DiscountKind, KeyKind
+from db.models import Account, ApiKey, Code, Customer, Organization, Promotion
 from resolvers import authenticate, create, delete, find, generate
 from resolvers.create import NewPromotion
 from resolvers.domain import params

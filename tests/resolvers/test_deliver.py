@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import db
-from db.models import Delivery, DeliveryStatus, Organization
+from db.enums import DeliveryStatus
+from db.models import Delivery, Organization
 from resolvers import deliver, send
 from resolvers.deliver import Fate, Outcome
 from resolvers.domain import params

@@ -9,8 +9,9 @@ import pytest
 from tortoise.connection import get_connection
 
 from db import leases
+from db.enums import JobStatus
 from db.leases import LeaseLost
-from db.models import Code, Customer, Job, JobStatus, Organization, Promotion
+from db.models import Code, Customer, Job, Organization, Promotion
 from db.queries import codes as rows
 from db.queries import jobs as job_rows
 from resolvers import activate, check, delete, generate, jobs, listing, random_codes

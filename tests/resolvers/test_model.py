@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 import db
-from db.models import Code, DiscountKind, Promotion
+from db.enums import DiscountKind
+from db.models import Code, Promotion
 from resolvers import (
     activate,
     check,

@@ -7,7 +7,8 @@ import pytest
 from tortoise.connection import get_connection
 from tortoise.exceptions import OperationalError
 
-from db.models import Organization, RefusalStat, UsageLevel
+from db.enums import UsageLevel
+from db.models import Organization, RefusalStat
 from resolvers.domain.refusals import Disabled, UnknownCode
 from resolvers.refusal_counter import RefusalCounter
 from tests.make import NOW

@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from db.models import Delivery, DeliveryStatus, Organization
+from db.enums import DeliveryStatus
+from db.models import Delivery, Organization
 from resolvers import retry, send
 from resolvers.domain import params
 from tests import make

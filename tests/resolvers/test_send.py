@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from db.models import Delivery, DeliveryStatus, Organization
+from db.enums import DeliveryStatus
+from db.models import Delivery, Organization
 from resolvers import delete, send
 from resolvers.domain import params
 from resolvers.domain.refusals import IdempotencyMismatch, InvalidInput, UnknownCode

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from db.models import Code, DiscountKind, Organization, Promotion
+from db.enums import DiscountKind
+from db.models import Code, Organization, Promotion
 from resolvers import create, find, update, verify
 from resolvers.domain import params
 from resolvers.domain.money import Money

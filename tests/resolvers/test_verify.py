@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from db.models import Claim, Code, Organization, Promotion, UsageLevel, UsageStat
+from db.enums import UsageLevel
+from db.models import Claim, Code, Organization, Promotion, UsageStat
 from resolvers import delete, release, verify
 from resolvers.domain import params
 from tests import make

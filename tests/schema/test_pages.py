@@ -14,7 +14,8 @@ import segno
 from playwright.async_api import BrowserContext, async_playwright
 
 import schema.pages
-from db.models import Code, DiscountKind, Organization, Promotion
+from db.enums import DiscountKind
+from db.models import Code, Organization, Promotion
 from resolvers import create, find, generate, signed_links, update
 from resolvers.domain import params
 from resolvers.domain.code_format import Format

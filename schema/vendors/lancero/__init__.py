@@ -7,7 +7,8 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from db.models import Code, KeyKind
+from db.enums import KeyKind
+from db.models import Code
 from resolvers import claim, create, delete, exchange, find, generate, send
 from resolvers.authenticate import Right
 from resolvers.domain import params, refusals, validate

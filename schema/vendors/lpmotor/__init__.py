@@ -9,7 +9,8 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from db.models import Code, KeyKind, Organization
+from db.enums import KeyKind
+from db.models import Code, Organization
 from resolvers import authenticate, create, delete, find, update
 from resolvers.authenticate import Holder
 from resolvers.domain import params

@@ -10,7 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from db.models import Code, DiscountKind, Promotion
+from db.enums import DiscountKind
+from db.models import Code, Promotion
 from resolvers import create, update
 from resolvers.domain import money, params, validate
 from resolvers.domain.params import ABSENT

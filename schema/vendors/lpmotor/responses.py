@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from db.models import Claim, Code, DiscountKind, Organization
+from db.enums import DiscountKind
+from db.models import Claim, Code, Organization
 from resolvers.domain import money, rules
 from schema.vendors.lpmotor import promo
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from db.models import Claim, Code, Customer, DiscountKind, Organization, Promotion, UsageStat
+from db.enums import DiscountKind
+from db.models import Claim, Code, Customer, Organization, Promotion, UsageStat
 from resolvers import activate, claim, create, delete, exchange, find, generate, release, update, verify
 from resolvers.domain import params, refusals
 from resolvers.domain.code_format import Format, Style

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db.models import DiscountKind
+from db.enums import DiscountKind
 from resolvers.domain import money
 from resolvers.domain.money import PERCENT, Money
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from db.models import UsageLevel
+from db.enums import UsageLevel
 from resolvers.domain import usage_buckets
 from resolvers.domain.usage_buckets import Size
 

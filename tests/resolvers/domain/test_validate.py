@@ -13,7 +13,7 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db.models import DiscountKind
+from db.enums import DiscountKind
 from resolvers.domain import money, params, validate
 from resolvers.domain.money import Money
 from resolvers.domain.refusals import InvalidInput
@@ -132,7 +132,7 @@ from decimal import Decimal
 from resolvers.domain import params, validate
 from resolvers.domain.money import Money
 from resolvers.domain.refusals import InvalidInput
-from db.models import DiscountKind
+from db.enums import DiscountKind
 endless = Decimal("1E-999999999999999999")
 percent = params.Discount(DiscountKind.PERCENTAGE, endless)
 for check in (

@@ -15,7 +15,8 @@ import pytest
 import typer.main
 
 import db
-from db.models import KeyKind, Promotion
+from db.enums import KeyKind
+from db.models import Promotion
 from resolvers import selftest
 from resolvers.domain.code_format import Style
 from schema import cli

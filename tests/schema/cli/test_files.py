@@ -13,7 +13,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from db.models import Code, KeyKind, Organization
+from db.enums import KeyKind
+from db.models import Code, Organization
 from resolvers.domain import params
 from schema.csv import records
 from tests import make

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 import db
-from db.models import Code, Job, JobStatus, Organization
+from db.enums import JobStatus
+from db.models import Code, Job, Organization
 from resolvers import listing
 from tests.make import NOW
 from tests.operator import Operator, listening

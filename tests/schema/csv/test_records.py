@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from db.models import Claim, Code, Customer, DiscountKind, Location, Organization, Promotion
+from db.enums import DiscountKind
+from db.models import Claim, Code, Customer, Location, Organization, Promotion
 from resolvers.domain.params import ABSENT
 from resolvers.domain.refusals import InvalidInput
 from resolvers.export import ExportedClaim, ExportedCode

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from db.models import Code, Job, KeyKind, Organization
+from db.enums import KeyKind
+from db.models import Code, Job, Organization
 from resolvers import generate, jobs
 from tests import make
 from tests.conftest import Clock

@@ -5,7 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from db.models import Claim, Code, Customer, Delivery, KeyKind, Organization, Promotion
+from db.enums import KeyKind
+from db.models import Claim, Code, Customer, Delivery, Organization, Promotion
 from schema.context import Services
 from tests import make
 from tests.conftest import Clock

@@ -6,7 +6,8 @@ import httpx
 import pytest
 from graphql import GraphQLObjectType, get_named_type, is_leaf_type
 
-from db.models import Code, KeyKind, Organization
+from db.enums import KeyKind
+from db.models import Code, Organization
 from resolvers import generate
 from schema.graphql.app import schema
 from tests import make

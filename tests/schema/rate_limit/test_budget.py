@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from benchmarks import guessing
-from db.models import Claim, KeyKind, Organization
+from db.enums import KeyKind
+from db.models import Claim, Organization
 from resolvers import find, generate, send
 from resolvers.claim import code as claim_code
 from resolvers.domain import params

@@ -11,7 +11,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from db.models import Claim, Code, Customer, Delivery, KeyKind, Organization
+from db.enums import KeyKind
+from db.models import Claim, Code, Customer, Delivery, Organization
 from resolvers import create, find, generate, release, update
 from resolvers.domain import params
 from resolvers.domain.code_format import Format

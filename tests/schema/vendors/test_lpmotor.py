@@ -11,7 +11,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from db.models import ApiKey, Claim, Code, DiscountKind, KeyKind, Organization, Promotion, UsageStat
+from db.enums import DiscountKind, KeyKind
+from db.models import ApiKey, Claim, Code, Organization, Promotion, UsageStat
 from resolvers import create, find, generate, release, update, verify
 from resolvers.domain import params
 from resolvers.domain.code_format import Format

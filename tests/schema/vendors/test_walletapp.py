@@ -10,7 +10,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from db.models import Claim, Code, Customer, KeyKind, Organization, Promotion
+from db.enums import KeyKind
+from db.models import Claim, Code, Customer, Organization, Promotion
 from resolvers import create, find, generate, issue, update
 from resolvers.domain import params, refusals
 from resolvers.domain.code_format import Format

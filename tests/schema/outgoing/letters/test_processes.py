@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 import db
-from db.models import Delivery, DeliveryStatus
+from db.enums import DeliveryStatus
+from db.models import Delivery
 from schema.outgoing import letters
 from tests import post_office
 from tests.operator import Operator, keys_in, listening

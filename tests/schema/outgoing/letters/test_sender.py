@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from db.models import Delivery, DeliveryStatus, Organization
+from db.enums import DeliveryStatus
+from db.models import Delivery, Organization
 from resolvers import deliver, send, suppress
 from resolvers.domain import params
 from schema.outgoing import letters

@@ -1,0 +1,35 @@
+"""Enumerations that columns hold, as their names."""
+
+from enum import StrEnum
+
+
+class KeyKind(StrEnum):
+    SECRET = "SECRET"  # noqa: S105 (a kind of key, not one)
+    PUBLIC = "PUBLIC"
+    DEVICE = "DEVICE"
+    ACCOUNT = "ACCOUNT"
+
+
+class DiscountKind(StrEnum):
+    PERCENTAGE = "PERCENTAGE"
+    FIXED_AMOUNT = "FIXED_AMOUNT"
+    FREE_SHIPPING = "FREE_SHIPPING"
+    NONE = "NONE"
+
+
+class DeliveryStatus(StrEnum):
+    QUEUED = "QUEUED"
+    SENDING = "SENDING"
+    SENT = "SENT"
+    FAILED = "FAILED"
+
+
+class JobStatus(StrEnum):
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    FAILED = "FAILED"
+
+
+class UsageLevel(StrEnum):
+    HOUR = "HOUR"
+    DAY = "DAY"

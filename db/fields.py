@@ -1,0 +1,16 @@
+"""Model fields of our own, beside those of Tortoise."""
+
+import json
+from typing import Any
+
+from tortoise import fields
+
+
+class JsonText(fields.TextField):
+    """JSON kept as text, so that both databases give back exactly what they were given."""
+
+    def to_db_value(self, value: Any, instance: Any) -> str:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    def to_python_value(self, value: Any) -> Any:
+        return json.loads(value) if isinstance(value, str) else value
