@@ -288,7 +288,7 @@ PLAIN_FINDS = {
 }  # fmt: skip
 """In resolvers/listing.py and resolvers/find.py: the noun is the whole promise."""
 
-TRANSLATIONS = {"of", "said", "making"}
+TRANSLATIONS = {"of", "to_params"}
 """In schema/graphql: a row's words, or the house's; the module tells which."""
 
 LENT = {

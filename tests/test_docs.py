@@ -195,7 +195,7 @@ LIMITS = {
     "documents of more than 1,000 characters that wait to be parsed": documents.WAITING,
     "errors of a refused document": error_format.ERRORS,
     "documents that a process remembers": documents.REMEMBERED[True] // 1_000_000,
-    "rows of one page (`first`)": connections.LARGEST,
+    "rows of one page (`first`)": connections.MAX_PAGE_SIZE,
     "body, at any door": limits.LARGEST_BODY // 2**20,
     "body with a public key": limits.LARGEST_PUBLIC_BODY // 1_000,
     "members of all objects and lists in a body": http_request.MEMBERS[False],

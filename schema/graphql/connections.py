@@ -1,4 +1,4 @@
-"""Connections: pages that stand still while rows are added."""
+"""Connections: keyset pages, which stay the same while rows are added."""
 
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Generic, TypeVar
@@ -15,12 +15,12 @@ from schema.graphql import ids
 from schema.graphql.context import Info
 
 T = TypeVar("T")
-ROW = 4
+ROW_COST = 4
 """Values that cost as much as making an object of a row."""
-OF_ROWS = ("nodes", "edges", "pageInfo")
-"""Fields of a connection that its page is fetched for."""
-DEFAULT, LARGEST = 50, 100
-"""Rows of a page: where nothing is said, and at most."""
+ROW_FIELDS = ("nodes", "edges", "pageInfo")
+"""Fields of a connection that need its page fetched."""
+PAGE_SIZE, MAX_PAGE_SIZE = 50, 100
+"""Rows of a page: by default, and at most."""
 
 
 @strawberry.type
@@ -40,7 +40,7 @@ class Edge(Generic[T]):
 @strawberry.type
 class Connection(Generic[T]):
     rows: strawberry.Private[list[Any]]
-    counting: strawberry.Private[Callable[[], Awaitable[int]]]
+    count: strawberry.Private[Callable[[], Awaitable[int]]]
 
     @strawberry.field
     def edges(self) -> list[Edge[T]]:
@@ -51,65 +51,72 @@ class Connection(Generic[T]):
 
     @strawberry.field(description="How many there are on all pages.")
     async def total_count(self) -> int:
-        return await self.counting()
+        return await self.count()
 
 
 async def connect(
-    info: Info, of: Callable[[Any], T], found: QuerySet[Any], first: int, after: str | None
+    info: Info, of: Callable[[Any], T], queryset: QuerySet[Any], first: int, after: str | None
 ) -> Connection[T]:
-    """One page of everything found."""
+    """One page of a query set; `of` makes a node of a row.
+
+    Raises NotAdmitted; InvalidInput for a page size or cursor that makes no sense.
+    """
     info.context.demand(Right.MANAGE)
     place, size = ids.place(after), _size(first)
-    rows = await listing.page(found, place, size) if asks_for(info, *OF_ROWS) else []
-    if found.model is Code and asks_for(info, "status", "promotion"):
-        await info.context.know_promotions(rows)
-    return await _page(info, rows, of, first, after, found.count)
+    rows = await listing.page(queryset, place, size) if selects(info, *ROW_FIELDS) else []
+    if queryset.model is Code and selects(info, "status", "promotion"):
+        await info.context.load_promotions(rows)
+    return await _page(info, rows, of, first, after, queryset.count)
 
 
 async def connect_below(
     info: Info,
     of: Callable[[Any], T],
-    found: QuerySet[Any],
-    asked: Hashable,
+    queryset: QuerySet[Any],
+    conditions: Hashable,
     parent: str,
     number: int,
     first: int,
     after: str | None,
 ) -> Connection[T]:
-    """One page of what is found below a parent; `asked` tells apart what was found by other filters."""
+    """One page of the rows below a parent row: those whose column `parent` is `number`.
+
+    The same page of other parents is fetched by the same statement; `conditions` tells query sets with other filters
+    apart. Raises as `connect` does.
+    """
     info.context.demand(Right.MANAGE)
-    key = (found.model, asked)
+    key = (queryset.model, conditions)
     place, size = ids.place(after), _size(first)
-    asked_for = asks_for(info, *OF_ROWS)
-    rows = await info.context.page_below(key, found, parent, number, place, size) if asked_for else []
+    wants_rows = selects(info, *ROW_FIELDS)
+    rows = await info.context.page_below(key, queryset, parent, number, place, size) if wants_rows else []
 
     async def count() -> int:
-        return await info.context.count_below(key, found, parent, number)
+        return await info.context.count_below(key, queryset, parent, number)
 
     return await _page(info, rows, of, first, after, count)
 
 
-def asks_for(info: Info, *names: str) -> bool:
+def selects(info: Info, *names: str) -> bool:
     """Whether any of these fields is selected below the present one, however deep, in fragments too."""
-    left: list[Any] = list(info._raw_info.field_nodes)
-    spread: set[str] = set()
-    while left:
-        node = left.pop()
+    pending: list[Any] = list(info._raw_info.field_nodes)
+    visited: set[str] = set()
+    while pending:
+        node = pending.pop()
         if isinstance(node, FragmentSpreadNode):
-            if node.name.value in spread:
+            if node.name.value in visited:
                 continue
-            spread.add(node.name.value)
+            visited.add(node.name.value)
             node = info._raw_info.fragments[node.name.value]
-        below = node.selection_set.selections if node.selection_set else ()
-        if any(isinstance(one, FieldNode) and one.name.value in names for one in below):
+        selections = node.selection_set.selections if node.selection_set else ()
+        if any(isinstance(child, FieldNode) and child.name.value in names for child in selections):
             return True
-        left += below
+        pending += selections
     return False
 
 
 def _size(first: int) -> int:
-    if not 0 <= first <= LARGEST:
-        raise InvalidInput(f"A page has 0 to {LARGEST} rows.", "first")
+    if not 0 <= first <= MAX_PAGE_SIZE:
+        raise InvalidInput(f"A page has 0 to {MAX_PAGE_SIZE} rows.", "first")
     return first
 
 
@@ -129,9 +136,9 @@ async def _page(
         end_cursor=_cursor(shown[-1]) if shown else None,
     )
     if info.context.turns.is_long:
-        await info.context.turns.turn(ROW * len(shown))
+        await info.context.turns.turn(ROW_COST * len(shown))
     nodes = [of(row) for row in shown]
-    return Connection(rows=shown, nodes=nodes, page_info=page_info, counting=count)
+    return Connection(rows=shown, nodes=nodes, page_info=page_info, count=count)
 
 
 def _cursor(row: Any) -> str:

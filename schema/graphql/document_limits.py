@@ -26,7 +26,7 @@ from graphql import (
 from strawberry.extensions import DisableIntrospection
 
 from schema.graphql import text_limits
-from schema.graphql.connections import DEFAULT, LARGEST, Connection
+from schema.graphql.connections import MAX_PAGE_SIZE, PAGE_SIZE, Connection
 
 TOKENS, ALIASES = text_limits.TOKENS, text_limits.ALIASES
 DEPTH = 15
@@ -40,7 +40,7 @@ CELLS = 400_000
 LISTS: Mapping[tuple[str, str], int] = {
     ("CodesGenerated", "codes"): 1_000,
     ("CodeSent", "deliveries"): 10_000,
-    ("Query", "nodes"): LARGEST,
+    ("Query", "nodes"): MAX_PAGE_SIZE,
 }
 """The most rows of lists that are no pages; others are short, or bounded as they are answered."""
 
@@ -188,7 +188,7 @@ def _rows(node: FieldNode, parent: Any, known: Any) -> int:
         return 1
     given = [argument.value for argument in node.arguments or () if argument.name.value == "ids"]
     if given and isinstance(given[0], ListValueNode):
-        return min(len(given[0].values), LARGEST)
+        return min(len(given[0].values), MAX_PAGE_SIZE)
     if parent.name.startswith("__"):
         return OF_THE_SCHEMA.get(node.name.value, 1)
     return LISTS.get((parent.name, node.name.value), 1)
@@ -204,5 +204,5 @@ def _page_size(node: FieldNode) -> int:
     for argument in node.arguments or ():
         if argument.name.value == "first":
             value = argument.value
-            return min(int(value.value), LARGEST) if isinstance(value, IntValueNode) else LARGEST
-    return DEFAULT
+            return min(int(value.value), MAX_PAGE_SIZE) if isinstance(value, IntValueNode) else MAX_PAGE_SIZE
+    return PAGE_SIZE

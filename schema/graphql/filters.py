@@ -9,7 +9,7 @@ from strawberry import UNSET
 from resolvers import listing, usage_report
 from resolvers.domain.usage_buckets import Size
 from schema.graphql.enums import ClaimStatus, CodeStatus, PromotionStatus
-from schema.graphql.inputs import optional
+from schema.graphql.inputs import or_none
 
 
 @strawberry.input
@@ -17,8 +17,8 @@ class PromotionFilter:
     status: list[PromotionStatus] | None = UNSET
     search: str | None = UNSET
 
-    def said(self) -> listing.PromotionFilter:
-        return listing.PromotionFilter(_names(self.status), optional(self.search))
+    def to_params(self) -> listing.PromotionFilter:
+        return listing.PromotionFilter(_names(self.status), or_none(self.search))
 
 
 @strawberry.input
@@ -29,13 +29,13 @@ class CodeFilter:
     created_after: datetime | None = UNSET
     created_before: datetime | None = UNSET
 
-    def said(self) -> listing.CodeFilter:
+    def to_params(self) -> listing.CodeFilter:
         return listing.CodeFilter(
             status=_names(self.status),
-            text_prefix=optional(self.text_prefix),
-            reserved_for_email=optional(self.reserved_for_email),
-            created_after=optional(self.created_after),
-            created_before=optional(self.created_before),
+            text_prefix=or_none(self.text_prefix),
+            reserved_for_email=or_none(self.reserved_for_email),
+            created_after=or_none(self.created_after),
+            created_before=or_none(self.created_before),
         )
 
 
@@ -47,13 +47,13 @@ class ClaimFilter:
     created_after: datetime | None = UNSET
     created_before: datetime | None = UNSET
 
-    def said(self) -> listing.ClaimFilter:
+    def to_params(self) -> listing.ClaimFilter:
         return listing.ClaimFilter(
-            email=optional(self.email),
-            order_reference=optional(self.order_reference),
+            email=or_none(self.email),
+            order_reference=or_none(self.order_reference),
             status=_names(self.status),
-            created_after=optional(self.created_after),
-            created_before=optional(self.created_before),
+            created_after=or_none(self.created_after),
+            created_before=or_none(self.created_before),
         )
 
 
@@ -67,5 +67,5 @@ class UsageInput:
     from_: datetime | None = strawberry.field(name="from", default=UNSET)
     to: datetime | None = UNSET
 
-    def said(self) -> usage_report.Asked:
-        return usage_report.Asked(self.bucket, optional(self.from_), optional(self.to))
+    def to_params(self) -> usage_report.Asked:
+        return usage_report.Asked(self.bucket, or_none(self.from_), or_none(self.to))

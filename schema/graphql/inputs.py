@@ -1,6 +1,6 @@
-"""What callers say, in GraphQL's words; `said()` translates it to the house's.
+"""The input types of the schema; `to_params()` converts each to what the resolvers take.
 
-A field left out and a field that is null are two things: out keeps or takes the default, null clears.
+A field that is left out differs from one that is null: left out keeps the value or takes the default, null clears.
 """
 
 from datetime import date, datetime
@@ -22,33 +22,33 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-def given(value: T) -> Maybe[T]:
-    """A field's value, or ABSENT when it was left out."""
+def or_absent(value: T) -> Maybe[T]:
+    """A field's value; ABSENT where it was left out."""
     return ABSENT if value is UNSET else value
 
 
-def present(value: T | None, otherwise: T) -> T:
-    """A field's value where null means the same as leaving it out."""
-    return otherwise if value is UNSET or value is None else value
+def or_default(value: T | None, default: T) -> T:
+    """A field's value; the default where it was left out or is null."""
+    return default if value is UNSET or value is None else value
 
 
-def optional(value: T | None) -> T | None:
-    """A field's value, None when it was left out."""
+def or_none(value: T | None) -> T | None:
+    """A field's value; None where it was left out or is null."""
     return None if value is UNSET else value
 
 
-class _Part(Protocol[T_co]):
+class _NestedInput(Protocol[T_co]):
     """An input object within another."""
 
-    def said(self) -> T_co: ...
+    def to_params(self) -> T_co: ...
 
 
-def _part(value: _Part[T_co] | None) -> Maybe[T_co | None]:
-    """What an input object within another says: ABSENT when it was left out, None when it is null."""
-    return ABSENT if value is UNSET else value.said() if value is not None else None
+def _nested(value: _NestedInput[T_co] | None) -> Maybe[T_co | None]:
+    """The parameters of an input object within another: ABSENT where it was left out, None where it is null."""
+    return ABSENT if value is UNSET else value.to_params() if value is not None else None
 
 
-# ------------------------------------------------------------------ parts
+# ------------------------------------------------------------------ inputs within other inputs
 
 
 @strawberry.input(one_of=True, description="A promotion by its id or its reference.")
@@ -56,10 +56,10 @@ class PromotionRef:
     id: strawberry.ID | None = UNSET
     reference: str | None = UNSET
 
-    def said(self) -> params.PromotionRef:
+    def to_params(self) -> params.PromotionRef:
         if self.id is not UNSET and self.id is not None:
-            found = ids.unpack(self.id)
-            return params.PromotionRef(id=found[1] if found and found[0] == "Promotion" else 0)
+            kind, number = ids.unpack(self.id) or ("", 0)
+            return params.PromotionRef(id=number if kind == "Promotion" else 0)
         return params.PromotionRef(reference=self.reference)
 
 
@@ -69,8 +69,8 @@ class CustomerInput:
     first_name: str | None = UNSET
     last_name: str | None = UNSET
 
-    def said(self) -> params.Person:
-        return params.Person(self.email, optional(self.first_name), optional(self.last_name))
+    def to_params(self) -> params.Person:
+        return params.Person(self.email, or_none(self.first_name), or_none(self.last_name))
 
 
 @strawberry.input
@@ -78,7 +78,7 @@ class MoneyInput:
     amount: Decimal
     currency: str
 
-    def said(self) -> money.Money:
+    def to_params(self) -> money.Money:
         return money.Money(self.amount, self.currency.strip().upper())
 
 
@@ -88,9 +88,9 @@ class OrderInput:
     total: MoneyInput | None = UNSET
     quantity: int | None = UNSET
 
-    def said(self) -> params.Order:
-        total = optional(self.total)
-        return params.Order(optional(self.reference), total.said() if total else None, optional(self.quantity))
+    def to_params(self) -> params.Order:
+        total = or_none(self.total)
+        return params.Order(or_none(self.reference), total.to_params() if total else None, or_none(self.quantity))
 
 
 @strawberry.input(
@@ -104,13 +104,13 @@ class DiscountInput:
     minimum_order: MoneyInput | None = UNSET
     maximum_discount: MoneyInput | None = UNSET
 
-    def said(self) -> params.Discount:
+    def to_params(self) -> params.Discount:
         return params.Discount(
-            kind=given(self.kind),
-            value=given(self.value),
-            currency=given(self.currency),
-            minimum_order=_part(self.minimum_order),
-            maximum_discount=_part(self.maximum_discount),
+            kind=or_absent(self.kind),
+            value=or_absent(self.value),
+            currency=or_absent(self.currency),
+            minimum_order=_nested(self.minimum_order),
+            maximum_discount=_nested(self.maximum_discount),
         )
 
 
@@ -124,12 +124,12 @@ class WindowInput:
     starts_on: date | None = UNSET
     ends_on: date | None = UNSET
 
-    def said(self) -> params.Window:
+    def to_params(self) -> params.Window:
         return params.Window(
-            starts_at=given(self.starts_at),
-            ends_at=given(self.ends_at),
-            starts_on=given(self.starts_on),
-            ends_on=given(self.ends_on),
+            starts_at=or_absent(self.starts_at),
+            ends_at=or_absent(self.ends_at),
+            starts_on=or_absent(self.starts_on),
+            ends_on=or_absent(self.ends_on),
         )
 
 
@@ -141,13 +141,13 @@ class LimitsInput:
     per_customer_and_code: int | None = UNSET
     code_lifetime_days: int | None = UNSET
 
-    def said(self) -> params.Limits:
+    def to_params(self) -> params.Limits:
         return params.Limits(
-            per_promotion=given(self.per_promotion),
-            per_code=given(self.per_code),
-            per_customer=given(self.per_customer),
-            per_customer_and_code=given(self.per_customer_and_code),
-            code_lifetime_days=given(self.code_lifetime_days),
+            per_promotion=or_absent(self.per_promotion),
+            per_code=or_absent(self.per_code),
+            per_customer=or_absent(self.per_customer),
+            per_customer_and_code=or_absent(self.per_customer_and_code),
+            code_lifetime_days=or_absent(self.code_lifetime_days),
         )
 
 
@@ -157,8 +157,8 @@ class CodeFormatInput:
     pattern: str | None = UNSET
     prefix: str | None = UNSET
 
-    def said(self) -> code_format.Format:
-        return code_format.read_format(self.style, optional(self.pattern), optional(self.prefix))
+    def to_params(self) -> code_format.Format:
+        return code_format.read_format(self.style, or_none(self.pattern), or_none(self.prefix))
 
 
 @strawberry.input(
@@ -170,11 +170,11 @@ class LetterInput:
     subject: str | None = UNSET
     body: str | None = UNSET
 
-    def said(self) -> params.Letter:
-        return params.Letter(subject=given(self.subject), body=given(self.body))
+    def to_params(self) -> params.Letter:
+        return params.Letter(subject=or_absent(self.subject), body=or_absent(self.body))
 
 
-# ------------------------------------------------------------------ deeds
+# ------------------------------------------------------------------ inputs of mutations and of checkCode
 
 
 @strawberry.input
@@ -194,21 +194,21 @@ class CreatePromotionInput:
     codes: list[str] | None = UNSET
     idempotency_key: str | None = UNSET
 
-    def said(self) -> create.NewPromotion:
+    def to_params(self) -> create.NewPromotion:
         return create.NewPromotion(
             name=self.name,
-            reference=optional(self.reference),
-            number=optional(self.number),
-            identifier=optional(self.identifier),
+            reference=or_none(self.reference),
+            number=or_none(self.number),
+            identifier=or_none(self.identifier),
             is_enabled=self.is_enabled,
             position=self.position,
-            discount=_part(self.discount),
-            window=_part(self.window),
-            limits=_part(self.limits),
-            letter=_part(self.letter),
-            location_numbers=tuple(present(self.location_numbers, [])),
-            metadata=optional(self.metadata),  # type: ignore[arg-type]  # `validate.metadata` says what it may be
-            codes=tuple(present(self.codes, [])),
+            discount=_nested(self.discount),
+            window=_nested(self.window),
+            limits=_nested(self.limits),
+            letter=_nested(self.letter),
+            location_numbers=tuple(or_default(self.location_numbers, [])),
+            metadata=or_none(self.metadata),  # type: ignore[arg-type]  # checked by `validate.metadata`
+            codes=tuple(or_default(self.codes, [])),
         )
 
 
@@ -230,19 +230,19 @@ class UpdatePromotionInput:
     location_numbers: list[int] | None = UNSET
     metadata: JSON | None = UNSET
 
-    def said(self) -> update.PromotionChange:
-        numbers = given(self.location_numbers)
+    def to_params(self) -> update.PromotionChange:
+        numbers = or_absent(self.location_numbers)
         return update.PromotionChange(
-            reference=given(self.reference),
-            name=given(self.name),
-            is_enabled=given(self.is_enabled),
-            position=given(self.position),
-            discount=_part(self.discount),
-            window=_part(self.window),
-            limits=_part(self.limits),
-            letter=_part(self.letter),
+            reference=or_absent(self.reference),
+            name=or_absent(self.name),
+            is_enabled=or_absent(self.is_enabled),
+            position=or_absent(self.position),
+            discount=_nested(self.discount),
+            window=_nested(self.window),
+            limits=_nested(self.limits),
+            letter=_nested(self.letter),
             location_numbers=numbers if isinstance(numbers, params.Absent) else tuple(numbers or ()),
-            metadata=given(self.metadata),  # type: ignore[arg-type]  # `validate.metadata` says what it may be
+            metadata=or_absent(self.metadata),  # type: ignore[arg-type]  # checked by `validate.metadata`
         )
 
 
@@ -280,14 +280,14 @@ class GenerateCodesInput:
     dry_run: bool = False
     idempotency_key: str | None = UNSET
 
-    def making(self) -> generate.Making:
-        customer = optional(self.reserved_for)
+    def to_params(self) -> generate.Making:
+        customer = or_none(self.reserved_for)
         return generate.Making(
-            window=_part(self.window),
-            allowed_claims=given(self.allowed_claims),
-            reserved_for=customer.said() if customer else None,
+            window=_nested(self.window),
+            allowed_claims=or_absent(self.allowed_claims),
+            reserved_for=customer.to_params() if customer else None,
             activated=self.activated,
-            metadata=optional(self.metadata),  # type: ignore[arg-type]  # `validate.metadata` says what it may be
+            metadata=or_none(self.metadata),  # type: ignore[arg-type]  # checked by `validate.metadata`
         )
 
 
@@ -301,14 +301,14 @@ class UpdateCodeInput:
     reserved_for: CustomerInput | None = UNSET
     metadata: JSON | None = UNSET
 
-    def said(self) -> update.CodeChange:
+    def to_params(self) -> update.CodeChange:
         return update.CodeChange(
-            new_text=given(self.new_text),
-            is_enabled=given(self.is_enabled),
-            window=_part(self.window),
-            allowed_claims=given(self.allowed_claims),
-            reserved_for=_part(self.reserved_for),
-            metadata=given(self.metadata),  # type: ignore[arg-type]  # `validate.metadata` says what it may be
+            new_text=or_absent(self.new_text),
+            is_enabled=or_absent(self.is_enabled),
+            window=_nested(self.window),
+            allowed_claims=or_absent(self.allowed_claims),
+            reserved_for=_nested(self.reserved_for),
+            metadata=or_absent(self.metadata),  # type: ignore[arg-type]  # checked by `validate.metadata`
         )
 
 

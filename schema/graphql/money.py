@@ -1,4 +1,4 @@
-"""Amounts with their currency."""
+"""The object type of an amount with its currency."""
 
 from decimal import Decimal
 

@@ -1,8 +1,8 @@
-"""What may be done: each mutation is a verb and its object, `claimCode` is `claim.code`.
+"""The mutations of the schema: each is a verb and its object, `claimCode` calls `claim.code`.
 
-The unions are a mutation's outcomes. What is refused is raised inside the verb and a member of its union
-(engine/field_resolvers.py).
-Every field is nullable, so that a fault in one deed of a document takes no committed answer with it.
+A mutation's union lists its outcomes. A refusal is raised by the verb and becomes a member of the union
+(engine/field_resolvers.py). Every field is nullable, so that a bug in one mutation of a document takes no committed
+answer with it.
 """
 
 from typing import Annotated
@@ -29,7 +29,7 @@ from schema.graphql.inputs import (
     SuppressRecipientInput,
     UpdateCodeInput,
     UpdatePromotionInput,
-    optional,
+    or_none,
 )
 from schema.graphql.public import Public
 from schema.graphql.refusals import (
@@ -60,7 +60,7 @@ from schema.graphql.refusals import (
 )
 from schema.graphql.types import Claim, Code, Delivery, Job, Location, Product, Promotion
 
-# ------------------------------------------------------------------ what a deed has done
+# ------------------------------------------------------------------ outcomes
 
 
 @strawberry.type
@@ -86,8 +86,10 @@ class PromotionDeleted:
     dry_run: bool
 
     @classmethod
-    def of(cls, gone: delete.Deleted) -> "PromotionDeleted":
-        return cls(reference=gone.name, codes_deleted=gone.codes, claims_deleted=gone.claims, dry_run=gone.dry_run)
+    def of(cls, result: delete.Deleted) -> "PromotionDeleted":
+        return cls(
+            reference=result.name, codes_deleted=result.codes, claims_deleted=result.claims, dry_run=result.dry_run
+        )
 
 
 @strawberry.type(description="How the texts look, and how hard they are to guess.")
@@ -96,21 +98,21 @@ class CodeFormat:
     pattern: str | None
     capacity: str = strawberry.field(description="How many different texts there are, taken or not.")
     entropy_bits: float
-    made: strawberry.Private[generate.Generated]
+    result: strawberry.Private[generate.Generated]
 
     @classmethod
-    def of(cls, made: generate.Generated) -> "CodeFormat":
+    def of(cls, result: generate.Generated) -> "CodeFormat":
         return cls(
-            style=made.format.style,
-            pattern=made.format.pattern,
-            capacity=str(made.format.capacity),
-            entropy_bits=made.format.entropy_bits,
-            made=made,
+            style=result.format.style,
+            pattern=result.format.pattern,
+            capacity=str(result.format.capacity),
+            entropy_bits=result.format.entropy_bits,
+            result=result,
         )
 
     @strawberry.field(description="Guesses a stranger needs, on average, to hit one of the organization's codes.")
     async def guesses_per_hit(self, info: Info) -> str:
-        return str(await generate.guesses_per_hit(info.context.caller.organization, self.made))
+        return str(await generate.guesses_per_hit(info.context.caller.organization, self.result))
 
 
 @strawberry.type
@@ -126,15 +128,15 @@ class CodesGenerated:
     )
 
     @classmethod
-    def of(cls, made: generate.Generated) -> "CodesGenerated":
+    def of(cls, result: generate.Generated) -> "CodesGenerated":
         return cls(
-            codes=[Code.of(row) for row in made.codes],
-            count=made.count,
-            format=CodeFormat.of(made),
-            job=Job.of(made.job) if made.job else None,
-            replayed=made.replayed,
-            dry_run=made.dry_run,
-            warnings=guessability.warnings(made.count, made.format),
+            codes=[Code.of(row) for row in result.codes],
+            count=result.count,
+            format=CodeFormat.of(result),
+            job=Job.of(result.job) if result.job else None,
+            replayed=result.replayed,
+            dry_run=result.dry_run,
+            warnings=guessability.warnings(result.count, result.format),
         )
 
 
@@ -177,7 +179,7 @@ class CodeDeleted:
     dry_run: bool
 
 
-# ------------------------------------------------------------------ how a deed may end
+# ------------------------------------------------------------------ unions of outcomes and refusals
 
 CreateLocationResult = Annotated[LocationChanged | InvalidInput, strawberry.union("CreateLocationResult")]
 CreateProductResult = Annotated[ProductChanged | InvalidInput, strawberry.union("CreateProductResult")]
@@ -242,7 +244,7 @@ SuppressRecipientResult = Annotated[RecipientSuppressed | InvalidInput, strawber
 DeleteCodeResult = Annotated[CodeDeleted | UnknownCode, strawberry.union("DeleteCodeResult")]
 
 
-# ------------------------------------------------------------------ the deeds
+# ------------------------------------------------------------------ the mutations
 
 
 @strawberry.type
@@ -251,122 +253,124 @@ class Mutation:
     async def create_location(self, info: Info, input: CreateLocationInput) -> CreateLocationResult | None:
         info.context.demand(Right.MANAGE)
         caller = info.context.caller
-        made = await create.location(
-            caller.organization, optional(input.number), input.name, input.is_default, caller.now
+        location = await create.location(
+            caller.organization, or_none(input.number), input.name, input.is_default, caller.now
         )
-        return LocationChanged(location=Location.of(made))
+        return LocationChanged(location=Location.of(location))
 
     @strawberry.mutation
     async def create_product(self, info: Info, input: CreateProductInput) -> CreateProductResult | None:
         info.context.demand(Right.MANAGE)
         caller = info.context.caller
-        made = await create.product(caller.organization, optional(input.number), input.title, caller.now)
-        return ProductChanged(product=Product.of(made))
+        product = await create.product(caller.organization, or_none(input.number), input.title, caller.now)
+        return ProductChanged(product=Product.of(product))
 
     @strawberry.mutation
     async def create_promotion(self, info: Info, input: CreatePromotionInput) -> CreatePromotionResult | None:
         info.context.demand(Right.MANAGE)
         caller = info.context.caller
-        made = await create.promotion(caller.organization, input.said(), optional(input.idempotency_key), caller.now)
-        return PromotionChanged(promotion=Promotion.of(made))
+        promotion = await create.promotion(
+            caller.organization, input.to_params(), or_none(input.idempotency_key), caller.now
+        )
+        return PromotionChanged(promotion=Promotion.of(promotion))
 
     @strawberry.mutation
     async def update_promotion(self, info: Info, input: UpdatePromotionInput) -> UpdatePromotionResult | None:
         info.context.demand(Right.MANAGE)
         caller = info.context.caller
-        changed = await update.promotion(
+        promotion = await update.promotion(
             caller.organization,
-            input.promotion.said(),
-            optional(input.expected_version),
-            input.said(),
+            input.promotion.to_params(),
+            or_none(input.expected_version),
+            input.to_params(),
             caller.now,
         )
-        return PromotionChanged(promotion=Promotion.of(changed))
+        return PromotionChanged(promotion=Promotion.of(promotion))
 
     @strawberry.mutation(description="For good, with its codes and their claims.")
     async def delete_promotion(self, info: Info, input: DeletePromotionInput) -> DeletePromotionResult | None:
         info.context.demand(Right.MANAGE)
         organization = info.context.caller.organization
-        gone = await delete.promotion(organization, input.promotion.said(), input.dry_run)
-        return PromotionDeleted.of(gone)
+        result = await delete.promotion(organization, input.promotion.to_params(), input.dry_run)
+        return PromotionDeleted.of(result)
 
     @strawberry.mutation
     async def generate_codes(self, info: Info, input: GenerateCodesInput) -> GenerateCodesResult | None:
         info.context.demand(Right.MANAGE if input.activated else Right.ACTIVATE)
         caller = info.context.caller
-        ref, format = optional(input.promotion), optional(input.format)
-        made = await generate.codes(
+        ref, format = or_none(input.promotion), or_none(input.format)
+        result = await generate.codes(
             caller.organization,
-            ref.said() if ref else None,
+            ref.to_params() if ref else None,
             input.amount,
-            format.said() if format else Format(),
-            input.making(),
+            format.to_params() if format else Format(),
+            input.to_params(),
             input.dry_run,
-            optional(input.idempotency_key),
+            or_none(input.idempotency_key),
             caller.now,
         )
-        info.context.know_of(made.codes)
-        return CodesGenerated.of(made)
+        info.context.remember_promotions_of(result.codes)
+        return CodesGenerated.of(result)
 
     @strawberry.mutation
     async def update_code(self, info: Info, input: UpdateCodeInput) -> UpdateCodeResult | None:
         info.context.demand(Right.MANAGE)
         caller = info.context.caller
-        changed = await update.code(caller.organization, input.text, input.said(), caller.now)
-        return CodeChanged(code=Code.of(changed))
+        code = await update.code(caller.organization, input.text, input.to_params(), caller.now)
+        return CodeChanged(code=Code.of(code))
 
     @strawberry.mutation(description="Gives a non-activated code to a named person and starts its life; once.")
     async def activate_code(self, info: Info, input: ActivateCodeInput) -> ActivateCodeResult | None:
         info.context.demand(Right.ACTIVATE)
         caller = info.context.caller
-        ref = optional(input.promotion)
-        activated = await activate.code(
+        ref = or_none(input.promotion)
+        code = await activate.code(
             caller.organization,
             input.text,
-            ref.said() if ref else None,
-            input.customer.said(),
-            optional(input.location_number),
-            optional(input.product_number),
+            ref.to_params() if ref else None,
+            input.customer.to_params(),
+            or_none(input.location_number),
+            or_none(input.product_number),
             input.off_peak,
             caller.now,
         )
-        return CodeChanged(code=Code.of(activated))
+        return CodeChanged(code=Code.of(code))
 
     @strawberry.mutation(description="Generates one code and activates it, as one deed.")
     async def issue_code(self, info: Info, input: IssueCodeInput) -> IssueCodeResult | None:
         info.context.demand(Right.ACTIVATE)
         caller = info.context.caller
-        issued = await issue.code(
+        code = await issue.code(
             caller.organization,
-            input.promotion.said(),
-            input.customer.said(),
-            optional(input.location_number),
-            optional(input.product_number),
+            input.promotion.to_params(),
+            input.customer.to_params(),
+            or_none(input.location_number),
+            or_none(input.product_number),
             input.off_peak,
-            optional(input.idempotency_key),
+            or_none(input.idempotency_key),
             caller.now,
         )
-        info.context.know_of([issued])
-        return CodeChanged(code=Code.of(issued))
+        info.context.remember_promotions_of([code])
+        return CodeChanged(code=Code.of(code))
 
     @strawberry.mutation(directives=[Public()], description="One customer uses a code once more.")
     async def claim_code(self, info: Info, input: ClaimCodeInput) -> ClaimCodeResult | None:
         info.context.demand(Right.CLAIM)
         caller = info.context.caller
-        order, customer = optional(input.order), input.customer.said()
+        order, customer = or_none(input.order), input.customer.to_params()
         claimed = await claim.code(
             caller.organization,
             input.text,
             customer,
-            order.said() if order else None,
-            optional(input.location_number),
-            optional(input.idempotency_key),
+            order.to_params() if order else None,
+            or_none(input.location_number),
+            or_none(input.idempotency_key),
             caller.guard,
             caller.services.tally,
             caller.now,
-            optional(input.proof),
+            or_none(input.proof),
         )
-        info.context.introduce(customer)
+        info.context.remember_customer(customer)
         return CodeClaimed(
             claim=Claim.of(claimed.claim), exchange_token=claimed.exchange_token, replayed=claimed.replayed
         )
@@ -375,8 +379,8 @@ class Mutation:
     async def release_claim(self, info: Info, input: ReleaseClaimInput) -> ReleaseClaimResult | None:
         info.context.demand(Right.MANAGE)
         caller = info.context.caller
-        number = ids.row(input.claim_id, "Claim", "claim_id")
-        released = await release.claim(caller.organization, number, input.reason, caller.now)
+        claim_id = ids.row_id(input.claim_id, "Claim", "claim_id")
+        released = await release.claim(caller.organization, claim_id, input.reason, caller.now)
         return ClaimReleased(claim=Claim.of(released))
 
     @strawberry.mutation
@@ -386,11 +390,11 @@ class Mutation:
         sent = await send.code(
             caller.organization,
             input.text,
-            [recipient.said() for recipient in input.recipients],
-            optional(input.message),
+            [recipient.to_params() for recipient in input.recipients],
+            or_none(input.message),
             input.resend,
             input.dry_run,
-            optional(input.idempotency_key),
+            or_none(input.idempotency_key),
             caller.now,
             input.even_if_not_claimable,
         )
@@ -413,5 +417,5 @@ class Mutation:
     @strawberry.mutation(description="For good, with its claims; updateCode(isEnabled: false) is the reversible way.")
     async def delete_code(self, info: Info, input: DeleteCodeInput) -> DeleteCodeResult | None:
         info.context.demand(Right.MANAGE)
-        gone = await delete.code(info.context.caller.organization, input.text, input.dry_run)
-        return CodeDeleted(text=gone.name, claims_deleted=gone.claims, dry_run=gone.dry_run)
+        result = await delete.code(info.context.caller.organization, input.text, input.dry_run)
+        return CodeDeleted(text=result.name, claims_deleted=result.claims, dry_run=result.dry_run)

@@ -1,4 +1,4 @@
-"""The nouns in GraphQL's words; each is made `of` its row."""
+"""The object types of the schema; `of` makes each of its database row."""
 
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from resolvers.authenticate import Right
 from resolvers.domain import rules
 from schema import pages
 from schema.graphql import ids
-from schema.graphql.connections import DEFAULT, Connection, connect, connect_below
+from schema.graphql.connections import PAGE_SIZE, Connection, connect, connect_below
 from schema.graphql.context import Info
 from schema.graphql.enums import ClaimStatus, CodeStatus, PromotionStatus
 from schema.graphql.filters import ClaimFilter, CodeFilter, PromotionFilter, UsageInput
@@ -102,20 +102,20 @@ class Promotion(Node):
 
     @strawberry.field
     async def codes(
-        self, info: Info, filter: CodeFilter | None = None, first: int = DEFAULT, after: str | None = None
+        self, info: Info, filter: CodeFilter | None = None, first: int = PAGE_SIZE, after: str | None = None
     ) -> Connection["Code"]:
-        asked = filter.said() if filter else listing.CodeFilter()
-        info.context.know(self.row)
-        found = listing.all_codes(info.context.caller.organization.id, asked, info.context.caller.now)
-        return await connect_below(info, Code.of, found, asked, "promotion_id", self.row.id, first, after)
+        conditions = filter.to_params() if filter else listing.CodeFilter()
+        info.context.remember_promotion(self.row)
+        queryset = listing.all_codes(info.context.caller.organization.id, conditions, info.context.caller.now)
+        return await connect_below(info, Code.of, queryset, conditions, "promotion_id", self.row.id, first, after)
 
     @strawberry.field
     async def claims(
-        self, info: Info, filter: ClaimFilter | None = None, first: int = DEFAULT, after: str | None = None
+        self, info: Info, filter: ClaimFilter | None = None, first: int = PAGE_SIZE, after: str | None = None
     ) -> Connection["Claim"]:
-        asked = filter.said() if filter else listing.ClaimFilter()
-        found = listing.all_claims(info.context.caller.organization.id, asked)
-        return await connect_below(info, Claim.of, found, asked, "promotion_id", self.row.id, first, after)
+        conditions = filter.to_params() if filter else listing.ClaimFilter()
+        queryset = listing.all_claims(info.context.caller.organization.id, conditions)
+        return await connect_below(info, Claim.of, queryset, conditions, "promotion_id", self.row.id, first, after)
 
     @strawberry.field
     async def usage_stats(self, info: Info, input: UsageInput | None = None) -> list[UsageStat]:
@@ -162,11 +162,11 @@ class Organization(Node):
 
     @strawberry.field
     async def promotions(
-        self, info: Info, filter: PromotionFilter | None = None, first: int = DEFAULT, after: str | None = None
+        self, info: Info, filter: PromotionFilter | None = None, first: int = PAGE_SIZE, after: str | None = None
     ) -> Connection[Promotion]:
-        asked = filter.said() if filter else listing.PromotionFilter()
-        found = listing.all_promotions(self.row.id, asked, info.context.caller.now)
-        return await connect(info, Promotion.of, found, first, after)
+        conditions = filter.to_params() if filter else listing.PromotionFilter()
+        queryset = listing.all_promotions(self.row.id, conditions, info.context.caller.now)
+        return await connect(info, Promotion.of, queryset, first, after)
 
     @strawberry.field
     async def usage_stats(self, info: Info, input: UsageInput | None = None) -> list[UsageStat]:
@@ -186,18 +186,18 @@ class Customer(Node):
 
     @strawberry.field(directives=[Public()], description="A public key is told the name that it said itself.")
     def first_name(self, info: Info) -> str | None:
-        said = info.context.introduced.get(self.row.email_key or "")
-        return (said.first_name if said else None) if info.context.caller.is_public else self.row.first_name
+        named = info.context.named_customers.get(self.row.email_key or "")
+        return (named.first_name if named else None) if info.context.caller.is_public else self.row.first_name
 
     @strawberry.field(directives=[Public()])
     def last_name(self, info: Info) -> str | None:
-        said = info.context.introduced.get(self.row.email_key or "")
-        return (said.last_name if said else None) if info.context.caller.is_public else self.row.last_name
+        named = info.context.named_customers.get(self.row.email_key or "")
+        return (named.last_name if named else None) if info.context.caller.is_public else self.row.last_name
 
     @strawberry.field
-    async def claims(self, info: Info, first: int = DEFAULT, after: str | None = None) -> Connection["Claim"]:
-        found = listing.all_claims(info.context.caller.organization.id, listing.ClaimFilter())
-        return await connect_below(info, Claim.of, found, None, "customer_id", self.row.id, first, after)
+    async def claims(self, info: Info, first: int = PAGE_SIZE, after: str | None = None) -> Connection["Claim"]:
+        queryset = listing.all_claims(info.context.caller.organization.id, listing.ClaimFilter())
+        return await connect_below(info, Claim.of, queryset, None, "customer_id", self.row.id, first, after)
 
 
 @strawberry.type(description="Who was given the code, when, and where and for what.")
@@ -285,16 +285,16 @@ class Code(Node):
 
     @strawberry.field
     async def claims(
-        self, info: Info, filter: ClaimFilter | None = None, first: int = DEFAULT, after: str | None = None
+        self, info: Info, filter: ClaimFilter | None = None, first: int = PAGE_SIZE, after: str | None = None
     ) -> Connection["Claim"]:
-        asked = filter.said() if filter else listing.ClaimFilter()
-        found = listing.all_claims(info.context.caller.organization.id, asked)
-        return await connect_below(info, Claim.of, found, asked, "code_id", self.row.id, first, after)
+        conditions = filter.to_params() if filter else listing.ClaimFilter()
+        queryset = listing.all_claims(info.context.caller.organization.id, conditions)
+        return await connect_below(info, Claim.of, queryset, conditions, "code_id", self.row.id, first, after)
 
     @strawberry.field
-    async def deliveries(self, info: Info, first: int = DEFAULT, after: str | None = None) -> Connection["Delivery"]:
-        found = listing.all_deliveries(info.context.caller.organization.id, None)
-        return await connect_below(info, Delivery.of, found, None, "code_id", self.row.id, first, after)
+    async def deliveries(self, info: Info, first: int = PAGE_SIZE, after: str | None = None) -> Connection["Delivery"]:
+        queryset = listing.all_deliveries(info.context.caller.organization.id, None)
+        return await connect_below(info, Delivery.of, queryset, None, "code_id", self.row.id, first, after)
 
 
 @strawberry.type(description="One customer's use of one code.")
@@ -313,11 +313,11 @@ class Claim(Node):
     @classmethod
     def of(cls, row: models.Claim) -> "Claim":
         total = Money.of_minor(row.order_total, row.currency)
-        told = row.order_reference is not None or total is not None or row.order_quantity is not None
+        has_order = row.order_reference is not None or total is not None or row.order_quantity is not None
         return cls(
             id=ids.pack("Claim", row.id),
             row=row,
-            order=Order(reference=row.order_reference, total=total, quantity=row.order_quantity) if told else None,
+            order=Order(reference=row.order_reference, total=total, quantity=row.order_quantity) if has_order else None,
             discount=Money.of_minor(row.discount, row.currency),
             status=ClaimStatus.CLAIMED if row.released_at is None else ClaimStatus.RELEASED,
             released_at=row.released_at,
@@ -400,4 +400,4 @@ NODES: dict[str, tuple[type[Any], type[Any]]] = {
     "Delivery": (models.Delivery, Delivery),
     "Job": (models.Job, Job),
 }
-"""What an opaque id may lead to: the row's table, and its type."""
+"""The types that an opaque id may be of: model and GraphQL type by the name of the type."""

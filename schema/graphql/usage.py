@@ -7,7 +7,7 @@ import strawberry
 
 from resolvers import usage_report
 from resolvers.authenticate import Right
-from schema.graphql.connections import asks_for
+from schema.graphql.connections import selects
 from schema.graphql.context import Info
 from schema.graphql.enums import RefusalReason
 from schema.graphql.filters import UsageInput
@@ -51,13 +51,16 @@ class UsageStat:
 
 
 async def usage(info: Info, input: UsageInput | None, promotion_id: int | None) -> list[UsageStat]:
-    """What a promotion, or all of the organization's, have brought."""
+    """The usage of one promotion, or of the whole organization where `promotion_id` is None.
+
+    Raises NotAdmitted; InvalidInput for a range that makes no sense.
+    """
     info.context.demand(Right.MANAGE)
     caller = info.context.caller
-    asked = input.said() if input else usage_report.Asked()
-    with_customers = asks_for(info, "customers")
+    query = input.to_params() if input else usage_report.Asked()
+    with_customers = selects(info, "customers")
     if promotion_id is None:
-        rows = await usage_report.organization_usage(caller.organization, asked, with_customers, caller.now)
+        rows = await usage_report.organization_usage(caller.organization, query, with_customers, caller.now)
     else:
-        rows = await usage_report.promotion_usage(caller.organization, promotion_id, asked, with_customers, caller.now)
+        rows = await usage_report.promotion_usage(caller.organization, promotion_id, query, with_customers, caller.now)
     return [UsageStat.of(row) for row in rows]
