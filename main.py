@@ -107,7 +107,7 @@ def app() -> FastAPI:
     services = Services(
         clock=utc_now,
         public_url=known.public_url.rstrip("/"),
-        tally=RefusalCounter(),
+        refusal_counter=RefusalCounter(),
         attempts=Attempts(known.failed_attempts_per_minute),
         proxies=TrustedProxies.parse(known.trusted_proxies),
     )
@@ -125,9 +125,9 @@ def app() -> FastAPI:
         async with AsyncExitStack() as life:
             await life.enter_async_context(db.opened(known.database_url))
             await unhurriedly(find.prepare())
-            life.push_async_callback(services.tally.write)
+            life.push_async_callback(services.refusal_counter.write)
             life.push_async_callback(services.attempts.budgets.close)
-            await life.enter_async_context(every(1, services.tally.write))
+            await life.enter_async_context(every(1, services.refusal_counter.write))
             worker = uuid4().hex
             life.push_async_callback(jobs.let_go, worker)
             await life.enter_async_context(every(1, lambda: unhurriedly(jobs.jobs(worker, utc_now))))

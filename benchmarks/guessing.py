@@ -25,7 +25,7 @@ from db.models import Organization
 from resolvers import create, generate, signed_links
 from resolvers.domain.code_format import Format, Style
 from resolvers.domain.refusals import TooManyAttempts
-from resolvers.guard import Guess
+from resolvers.guard import Attempt
 from schema.rate_limit import Attempts, Guard
 from schema.rate_limit.budget import Budgets
 from schema.rate_limit.limiter import Limiter
@@ -95,7 +95,7 @@ class World:
 
     async def attempt(self, process: Attempts, origin: str, text: str, proof: str | None = None) -> bool:
         """Whether a text is a live code, if it is looked at. Raises TooManyAttempts."""
-        guess = Guess(text, None, None, proof, BEGAN + timedelta(seconds=self.at))
+        guess = Attempt(text, None, None, proof, BEGAN + timedelta(seconds=self.at))
         taken = await Guard(process, self.organization, origin).take(guess)
         if text in self.live:
             taken.give_back()
@@ -181,7 +181,7 @@ async def store(seed: int, are_holders: bool) -> World:
     """The opened store, which is empty, with an organization and its codes."""
     made = await create.organization("Bench", 77, "bench", None, "EUR", "UTC", BEGAN)
     drawn = await generate.codes(made, None, CODES, Format(Style.NUMERIC), generate.Making(), False, None, BEGAN)
-    pages = {code.text: signed_links.of_code(made, code.id) for code in drawn.codes}
+    pages = {code.text: signed_links.code_token(made, code.id) for code in drawn.codes}
     return World(made, pages, seed, are_holders)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import db
 from resolvers import create, find, usage_report, verify
 from resolvers.domain import params
-from resolvers.domain.usage_buckets import Size
+from resolvers.domain.usage_buckets import BucketSize
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 DAYS = 365
@@ -69,7 +69,7 @@ async def read_year(url: str, with_customers: bool) -> float:
     """Seconds that reading the year by the day took."""
     async with db.opened(url):
         [organization] = await find.every_organization()
-        asked = usage_report.Asked(Size.DAY, START, START + timedelta(days=DAYS))
+        asked = usage_report.Asked(BucketSize.DAY, START, START + timedelta(days=DAYS))
         began = time.perf_counter()
         read = await usage_report.organization_usage(organization, asked, with_customers, START)
         took = time.perf_counter() - began

@@ -31,8 +31,8 @@ async def code(
     Disabled, InvalidInput.
     """
     person = validate.person(customer, "customer")
-    location = await claim.place(organization, location_number)
-    product = await thing(organization, product_number)
+    location = await claim.location_by_number(organization, location_number)
+    product = await product_by_number(organization, product_number)
     async with in_transaction():
         if promotion is not None:
             named = await find.promotion(organization.id, promotion)
@@ -44,11 +44,11 @@ async def code(
         return await start(organization, found, person, location, product, off_peak, now)
 
 
-async def thing(organization: Organization, number: int | None) -> Product | None:
+async def product_by_number(organization: Organization, number: int | None) -> Product | None:
     """The product that a caller named by its number, if any."""
     if number is None:
         return None
-    found = await find.product(organization.id, validate.whole(number, "product_number"))
+    found = await find.product(organization.id, validate.integer(number, "product_number"))
     if found is None:
         raise InvalidInput(f"There is no product {number}.", "product_number")
     return found

@@ -43,7 +43,7 @@ class Holder:
         return right in RIGHTS[self.kind]
 
 
-async def holder(value: str) -> Holder | None:
+async def key(value: str) -> Holder | None:
     """Who holds this key, or None when it does not work; as many as ask at once are one question to the store."""
     return await batching.submit(_holders, key_hash(value), is_first=True)
 
@@ -53,7 +53,7 @@ async def _holders(hashes: Sequence[str]) -> list[Holder | None]:
     return [found.get(value) for value in hashes]
 
 
-async def speaks_for(holder: Holder, identifier: str | None) -> Organization | None:
+async def organization_of(holder: Holder, identifier: str | None) -> Organization | None:
     """The organization that a holder speaks for: the key's own; an account's by identifier, or its only one.
 
     None where that names no organization of the holder's.
@@ -66,13 +66,13 @@ async def speaks_for(holder: Holder, identifier: str | None) -> Organization | N
     return next((organization for organization in found if organization.identifier == identifier), None)
 
 
-async def is_of(holder: Holder, account_number: int) -> bool:
+async def is_of_account(holder: Holder, account_number: int) -> bool:
     """Whether a holder's key is of the account with this number."""
     account = await accounts.by_number(account_number)
     return account is not None and account.id == holder.account_id
 
 
-async def reaches(holder: Holder, number: int) -> Organization | None:
+async def reachable_organization(holder: Holder, number: int) -> Organization | None:
     """The organization with this number, if the holder's key reaches it."""
     found = await organizations.by_number(number)
     if found is None or found.account_id != holder.account_id:

@@ -12,11 +12,11 @@ from resolvers.claim.state import ClaimRequest, ClaimState
 from resolvers.domain import money, params, validate
 from resolvers.domain.money import Money
 from resolvers.domain.refusals import IdempotencyMismatch, InvalidInput, Refusal, TooManyAttempts, UnknownCode
-from resolvers.guard import Guess
+from resolvers.guard import Attempt
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckResult:
     """`discount` is what a claim would take off the order; None without a total or where a rule says no."""
 
     refusals: Sequence[Refusal]
@@ -34,7 +34,7 @@ async def code(
     now: datetime,
     proof: str | None = None,
     asked_at: datetime | None = None,
-) -> Checked:
+) -> CheckResult:
     """What `claim.code` would answer at `now`; without a customer, what would hold for a new one.
 
     Nothing is changed, and nothing promised: somebody else may claim in between. What makes no sense is a
@@ -43,11 +43,11 @@ async def code(
     """
     try:
         request = await _read(organization, text, customer, order, location_number, now, guard is not None)
-        guess = Guess(request.text_key, request.person, request.order.reference, proof, asked_at or now)
+        guess = Attempt(request.text_key, request.person, request.order.reference, proof, asked_at or now)
         taken = await guard.take(guess) if guard is not None else None
     except (InvalidInput, TooManyAttempts) as refusal:
-        return Checked([refusal])
-    checked = Checked([])
+        return CheckResult([refusal])
+    checked = CheckResult([])
     try:
         checked = _look(await batch.read([request]), request)
     finally:
@@ -57,24 +57,24 @@ async def code(
         try:
             await taken.fail()
         except TooManyAttempts as refusal:
-            return Checked([refusal])
+            return CheckResult([refusal])
     return checked
 
 
-def _look(known: ClaimState, request: ClaimRequest) -> Checked:
+def _look(known: ClaimState, request: ClaimRequest) -> CheckResult:
     try:
         found, promotion = known.found(request)
     except UnknownCode as refusal:
-        return Checked([refusal])
+        return CheckResult([refusal])
     try:
         if known.standing(request, found) is not None:
-            return Checked([], code=found)
+            return CheckResult([], code=found)
     except IdempotencyMismatch as refusal:
-        return Checked([refusal], code=found)
+        return CheckResult([refusal], code=found)
     objections = list(known.objections(request, found, promotion))
-    off = None if objections else state.taken_off(promotion, request.order)
+    off = None if objections else state.order_discount(promotion, request.order)
     discount = money.of_minor(off, request.order.currency or "") if off is not None else None
-    return Checked(objections, discount, found)
+    return CheckResult(objections, discount, found)
 
 
 async def _read(
@@ -89,5 +89,5 @@ async def _read(
     key = await find.code_key(organization.id, text)
     person = validate.person(customer, "customer") if customer else None
     checked = validate.order(order, "order")
-    location = await claim.place(organization, location_number)
+    location = await claim.location_by_number(organization, location_number)
     return ClaimRequest(organization, text, key, person, checked, location, None, now, in_public)

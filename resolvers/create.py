@@ -61,7 +61,7 @@ async def promotion(
     values = _checked(organization, new)
     texts = _texts(new.codes)
     async with in_transaction():
-        earlier = await idempotency.call(organization.id, idempotency_key, ("create.promotion", new), now)
+        earlier = await idempotency.begin(organization.id, idempotency_key, ("create.promotion", new), now)
         if earlier is not None:
             return await _again(organization.id, earlier)
         values["number"] = await _promotion_number(organization, new.number)
@@ -72,7 +72,7 @@ async def promotion(
         made = await promotions.add({**values, "created_at": now, "updated_at": now})
         await link(organization.id, made.id, new.location_numbers)
         await _insert(organization, made, texts, now)
-        await idempotency.answer(organization.id, idempotency_key, made.id)
+        await idempotency.finish(organization.id, idempotency_key, made.id)
         return made
 
 
@@ -86,9 +86,9 @@ def _checked(organization: Organization, new: NewPromotion) -> dict[str, Any]:
     return {
         "organization_id": organization.id,
         "name": validate.text(new.name, "name"),
-        "identifier": validate.optional_text(new.identifier, "identifier", longest=64) or str(uuid.uuid4()),
+        "identifier": validate.optional_text(new.identifier, "identifier", max_length=64) or str(uuid.uuid4()),
         "is_enabled": new.is_enabled,
-        "position": validate.whole(new.position, "position", least=-validate.HIGHEST_INT),
+        "position": validate.integer(new.position, "position", minimum=-validate.MAX_INT),
         **asdict(validate.discount(new.discount, ValidDiscount(), organization.currency)),
         "starts_at": starts_at,
         "ends_at": ends_at,
@@ -116,7 +116,7 @@ async def _promotion_number(organization: Organization, chosen: int | None) -> i
     """The chosen number, or the next; unambiguous over the account, as LP Motor's paths name no site."""
     account = await accounts.hold(organization.account_id)
     if chosen is not None:
-        if await promotions.number_is_taken(account.id, validate.whole(chosen, "number")):
+        if await promotions.number_is_taken(account.id, validate.integer(chosen, "number")):
             raise InvalidInput(f"Another promotion of this account has the number {chosen}.", "number")
         return chosen
     number = account.last_promotion_number + 1
@@ -140,7 +140,7 @@ async def link(organization_id: int, promotion_id: int, numbers: tuple[int, ...]
     """Link a promotion to exactly the locations with these numbers. Raises UnknownLocation."""
     if len(numbers) > MOST_LOCATIONS:
         raise InvalidInput(f"At most {MOST_LOCATIONS} locations, please.", "location_numbers")
-    wanted = {validate.whole(number, "location_numbers", str(place)) for place, number in enumerate(numbers)}
+    wanted = {validate.integer(number, "location_numbers", str(place)) for place, number in enumerate(numbers)}
     found = await locations.by_numbers(organization_id, wanted)
     for number in sorted(wanted - {location.number for location in found}):
         raise UnknownLocation(number)
@@ -171,12 +171,12 @@ async def location(
 ) -> Location:
     """Make a location, with the next number unless one is chosen. Raises InvalidInput."""
     checked = validate.text(name, "name")
-    validate.optional_whole(number, "number")
+    validate.optional_integer(number, "number")
     async with in_transaction():
         await organizations.hold(organization.id)
         if number is not None and await locations.by_number(organization.id, number):
             raise InvalidInput(f"There is a location {number} already.", "number")
-        drawn = number or validate.whole(await locations.highest_number(organization.id) + 1, "number")
+        drawn = number or validate.integer(await locations.highest_number(organization.id) + 1, "number")
         return await locations.add(organization.id, drawn, checked, is_default, now)
 
 
@@ -184,12 +184,12 @@ async def location(
 async def product(organization: Organization, number: int | None, title: str, now: datetime) -> Product:
     """Make a product, with the next number unless one is chosen. Raises InvalidInput."""
     checked = validate.text(title, "title")
-    validate.optional_whole(number, "number")
+    validate.optional_integer(number, "number")
     async with in_transaction():
         await organizations.hold(organization.id)
         if number is not None and await products.by_number(organization.id, number):
             raise InvalidInput(f"There is a product {number} already.", "number")
-        drawn = number or validate.whole(await products.highest_number(organization.id) + 1, "number")
+        drawn = number or validate.integer(await products.highest_number(organization.id) + 1, "number")
         return await products.add(organization.id, drawn, checked, now)
 
 
@@ -238,14 +238,14 @@ async def organization(
     """
     checked_name, checked_zone = validate.text(name, "name"), validate.time_zone(time_zone, "time_zone")
     checked_currency = validate.currency(currency, "currency")
-    validate.optional_whole(number, "number")
-    validate.optional_whole(account_number, "account")
+    validate.optional_integer(number, "number")
+    validate.optional_integer(account_number, "account")
     async with in_transaction():
         await organizations.hold_all()
-        owner = account_number or validate.whole(await accounts.highest_number() + 1, "account")
+        owner = account_number or validate.integer(await accounts.highest_number() + 1, "account")
         account = await accounts.by_number(owner) or await accounts.add(owner, now)
-        drawn = number or validate.whole(await organizations.highest_number() + 1, "number")
-        called = validate.optional_text(identifier, "identifier", longest=64) or _identifier()
+        drawn = number or validate.integer(await organizations.highest_number() + 1, "number")
+        called = validate.optional_text(identifier, "identifier", max_length=64) or _identifier()
         taken = await organizations.taken(drawn, called)
         if taken is not None:
             field = "number" if taken.number == drawn else "identifier"

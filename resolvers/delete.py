@@ -100,7 +100,7 @@ async def _keep_share(organization: Organization, code: Code) -> None:
     sums = await claims.sums_of_code(code.id)
     for one in sums:
         share = Share(one.claims, one.order_total, one.order_quantity, one.discount_total)
-        for bucket in usage_buckets.of(
+        for bucket in usage_buckets.hour_and_day(
             organization.id, code.promotion_id, one.currency, one.at, organization.time_zone
         ):
             shares[bucket] += share

@@ -113,7 +113,7 @@ async def code(organization_id: int, text: str) -> Code:
     try:
         key = await code_key(organization_id, text)
     except InvalidInput:
-        raise UnknownCode(text[: code_format.LONGEST_TEXT]) from None
+        raise UnknownCode(text[: code_format.MAX_CODE_LENGTH]) from None
     found = await batching.submit(_codes, (organization_id, key))
     if found is None:
         raise UnknownCode(text)
@@ -240,10 +240,10 @@ async def keys(identifier: str | None) -> list[ApiKey]:
 
 async def code_at(said: str) -> tuple[Organization, Promotion, Code]:
     """What the address of a code's page leads to. Raises UnknownCode."""
-    ids = signed_links.read(said)
+    ids = signed_links.read_code_token(said)
     organization = await organizations.by_id(ids[0]) if ids else None
-    if ids is None or organization is None or not signed_links.is_of(organization, ids[1], said):
-        raise UnknownCode(said[: code_format.LONGEST_TEXT])
+    if ids is None or organization is None or not signed_links.is_code_token(organization, ids[1], said):
+        raise UnknownCode(said[: code_format.MAX_CODE_LENGTH])
     found = await codes.by_id(organization.id, ids[1])
     of_code = await promotions.by_id(organization.id, found.promotion_id) if found else None
     if found is None or of_code is None:
@@ -253,9 +253,9 @@ async def code_at(said: str) -> tuple[Organization, Promotion, Code]:
 
 async def recipient_at(said: str) -> tuple[Organization, str] | None:
     """Whom the address in a letter speaks of, and who wrote to them; None for one that we have not written."""
-    told = signed_links.read_recipient(said)
+    told = signed_links.read_recipient_token(said)
     organization = await organizations.by_id(told[0]) if told else None
-    if told is None or organization is None or not signed_links.is_of_recipient(organization, told[1], said):
+    if told is None or organization is None or not signed_links.is_recipient_token(organization, told[1], said):
         return None
     return organization, told[1]
 
@@ -265,7 +265,7 @@ async def organization_called(identifier: str | None, number: int | None) -> Org
     if identifier is not None:
         checked = validate.storable(identifier, "organization")
         return await organizations.by_identifier(checked) if len(checked) <= LONGEST_IDENTIFIER else None
-    if number is None or not 1 <= number <= validate.HIGHEST_INT:
+    if number is None or not 1 <= number <= validate.MAX_INT:
         return None
     return await organizations.by_number(number)
 

@@ -10,7 +10,7 @@ from resolvers.domain.validate import ValidPerson
 T = TypeVar("T")
 
 
-class Guess(NamedTuple):
+class Attempt(NamedTuple):
     """A text that may be a guess, by its key, and what tells its holder: `proof` is what was asked for."""
 
     key: str
@@ -20,7 +20,7 @@ class Guess(NamedTuple):
     now: datetime
 
 
-class Taken(Protocol):
+class PendingAttempt(Protocol):
     """An attempt that is counted, until it is known what came of it."""
 
     def give_back(self) -> None:
@@ -33,11 +33,11 @@ class Taken(Protocol):
 class Guard(Protocol):
     """What counts the attempts of a caller who might be guessing; those who may be told everything have none."""
 
-    async def take(self, guess: Guess | None = None) -> Taken:
+    async def take(self, guess: Attempt | None = None) -> PendingAttempt:
         """Count an attempt that is to be looked at, and what it may find. Raises TooManyAttempts."""
 
 
-async def attempt(guard: Guard | None, guess: Guess, answer: Callable[[], Awaitable[T]]) -> T:
+async def attempt(guard: Guard | None, guess: Attempt, answer: Callable[[], Awaitable[T]]) -> T:
     """The answer, which counts as an attempt: failed where a Rule or an IdempotencyMismatch is raised.
 
     Raises TooManyAttempts. Another fault tells nothing, and is not counted.

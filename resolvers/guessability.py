@@ -20,19 +20,19 @@ from db.queries import codes
 from resolvers.domain import wordlist
 from resolvers.domain.code_format import Format
 
-PAGE = 1_000
+PAGE_SIZE = 1_000
 """Codes that are looked at between two moments in which others are served."""
 
-FEWEST = 8
+MIN_GROUP_SIZE = 8
 """Codes that show what they have in common: fewer may be alike by chance."""
 
-ASSUMED = 100
+MIN_ASSUMED_CODES = 100
 """Codes that every space is taken to have at least: what is made may be looked at a minute later."""
 
-AT_RISK = 1e-8
+MAX_SAFE_CHANCE = 1e-8
 """A chance that is no risk: ten thousand addresses at 60 failed attempts a minute would find one in three hours."""
 
-WARNED = 1e-4
+WARNING_CHANCE = 1e-4
 """A chance that its owner is told of when codes are made."""
 
 _SIZES = {"9": (10, 0, 10), "a": (26, 26, 0), "x": (36, 26, 10), "?": (64, 0, 0)}
@@ -85,7 +85,7 @@ def _prefix_of_words(key: str) -> str | None:
 
 
 @dataclass
-class Counted:
+class GroupCount:
     """The codes of a group: how many, and the characters at each place once they are more than a few."""
 
     codes: int = 0
@@ -95,7 +95,7 @@ class Counted:
     def add(self, keys: list[str]) -> None:
         """Count these as well."""
         self.codes += len(keys)
-        if self.codes < FEWEST:
+        if self.codes < MIN_GROUP_SIZE:
             self.few += keys
             return
         keys, self.few = self.few + keys, []
@@ -119,7 +119,7 @@ class Counted:
 class Chances:
     """What a guess's chance is at one organization, by the guess."""
 
-    def __init__(self, counted: dict[Group, Counted], own_at_most: float) -> None:
+    def __init__(self, counted: dict[Group, GroupCount], own_at_most: float) -> None:
         self.counted = sum(group.codes for group in counted.values())
         self._own: dict[tuple[str, int | str], float] = defaultdict(float)
         self._drawn: dict[tuple[str, int | str], float] = defaultdict(float)
@@ -133,15 +133,17 @@ class Chances:
             at_risk[key] += known.codes
             densest[key] = max(densest[key], chance)
         self.at_risk = sum(
-            number for key, number in at_risk.items() if densest[key] + self._own[key] + self._drawn[key] > AT_RISK
+            number
+            for key, number in at_risk.items()
+            if densest[key] + self._own[key] + self._drawn[key] > MAX_SAFE_CHANCE
         )
 
-    def _add(self, key: tuple[str, int | str], known: Counted) -> float:
+    def _add(self, key: tuple[str, int | str], known: GroupCount) -> float:
         if key[0] == "w":
             self._drawn[key] += known.codes / _words()[2]
             return 0
         whole = space(*key)
-        if known.codes < FEWEST:
+        if known.codes < MIN_GROUP_SIZE:
             self._own[key] += known.codes / whole
             return 0
         pattern, size = known.pattern()
@@ -156,7 +158,7 @@ class Chances:
         """The chance that a text with this key is a live code that anybody may claim."""
         found = kind(key)
         size = _words()[2] if found[0] == "w" else space(*found)
-        own = max(self._own.get(found, 0.0), ASSUMED / size)
+        own = max(self._own.get(found, 0.0), MIN_ASSUMED_CODES / size)
         drawn = self._drawn.get(found, 0.0)
         for pattern, chance in self._alike.get(found, ()):
             if pattern.fullmatch(key):
@@ -175,15 +177,15 @@ def _size(places: list[tuple[int, int, int]], is_mixed: bool) -> float:
     return max(1.0, every - letters - digits if is_mixed else every)
 
 
-def nothing(own_at_most: float) -> Chances:
+def assumed(own_at_most: float) -> Chances:
     """What is assumed of an organization whose codes nobody has looked at yet."""
     return Chances({}, own_at_most)
 
 
-async def pages(organization_id: int, now: datetime) -> AsyncIterator[dict[Group, Counted]]:
+async def count_by_page(organization_id: int, now: datetime) -> AsyncIterator[dict[Group, GroupCount]]:
     """An organization's live codes, those that are nobody's own, as counted after each page: by now, in the end all."""
-    counted: dict[Group, Counted] = defaultdict(Counted)
-    async for page in codes.claimable_by_anybody(organization_id, now, PAGE):
+    counted: dict[Group, GroupCount] = defaultdict(GroupCount)
+    async for page in codes.claimable_by_anybody(organization_id, now, PAGE_SIZE):
         alike: dict[Group, list[str]] = defaultdict(list)
         for promotion_id, key in page:
             alike[Group(promotion_id, *kind(key))].append(key)
@@ -198,8 +200,8 @@ async def pages(organization_id: int, now: datetime) -> AsyncIterator[dict[Group
 
 async def count(organization_id: int, now: datetime, own_at_most: float = 1.0) -> Chances:
     """All of it. An organization of a million codes takes seconds, in which others are served."""
-    last: dict[Group, Counted] = {}
-    async for counted in pages(organization_id, now):
+    last: dict[Group, GroupCount] = {}
+    async for counted in count_by_page(organization_id, now):
         last = counted
     return Chances(last, own_at_most)
 
@@ -207,7 +209,7 @@ async def count(organization_id: int, now: datetime, own_at_most: float = 1.0) -
 def warnings(amount: int, format: Format) -> list[str]:
     """What the owner of new codes should know, in sentences; nothing where strangers would guess for ever."""
     chance = amount / format.capacity
-    if chance <= WARNED:
+    if chance <= WARNING_CHANCE:
         return []
     hit = "every guess hits" if chance >= 1 else f"one in {max(2, round(1 / chance)):,} guesses hits"
     return [

@@ -22,7 +22,7 @@ from db.queries.codes import NewCode
 from db.queries.customers import SpokenOf
 from resolvers import find
 from resolvers.domain import folding, params, validate
-from resolvers.domain.params import said
+from resolvers.domain.params import value_or
 from resolvers.domain.refusals import CodeTaken, InvalidInput, Refusal, UnknownPromotion
 
 
@@ -216,13 +216,13 @@ def _good(batch: list[Checked | Refused]) -> list[Checked]:
 def _checked(row: Row, promotion: Promotion, now: datetime | None) -> Checked:
     text, key = validate.new_code_text(row.text, "text")
     is_ours = row.claim_count is not None
-    allowed = validate.optional_whole(
-        said(row.allowed_claims, promotion.per_code), "allowed_claims", least=0 if is_ours else 1
+    allowed = validate.optional_integer(
+        value_or(row.allowed_claims, promotion.per_code), "allowed_claims", minimum=0 if is_ours else 1
     )
-    so_far = validate.whole(row.claims_so_far, "claims_so_far", least=0)
+    so_far = validate.integer(row.claims_so_far, "claims_so_far", minimum=0)
     if allowed is not None and so_far > allowed:
         raise InvalidInput(f"{so_far} claims are more than the {allowed} allowed.", "claims_so_far")
-    counted = validate.whole(row.claim_count or 0, "claim_count", least=0)
+    counted = validate.integer(row.claim_count or 0, "claim_count", minimum=0)
     window = params.Window(starts_at=row.starts_at, ends_at=row.ends_at)
     starts_at, ends_at = validate.window(window, None, None, "UTC")
     code = NewCode(
@@ -252,7 +252,7 @@ def _holder(email: str | None) -> SpokenOf | None:
 
 
 def _in_range(instant: datetime | None, column: str) -> datetime | None:
-    return None if instant is None else validate.in_range(instant, column)
+    return None if instant is None else validate.storable_instant(instant, column)
 
 
 async def _batches(

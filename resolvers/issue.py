@@ -27,8 +27,8 @@ async def code(
     """
     said = ("issue.code", ref, customer, location_number, product_number, off_peak)
     person = validate.person(customer, "customer")
-    location = await claim.place(organization, location_number)
-    product = await activate.thing(organization, product_number)
+    location = await claim.location_by_number(organization, location_number)
+    product = await activate.product_by_number(organization, product_number)
     made = await batch.codes(
         Request(
             organization,
@@ -36,7 +36,7 @@ async def code(
             1,
             Format(),
             now,
-            call=idempotency.heard(idempotency_key, said),
+            call=idempotency.keyed_call(idempotency_key, said),
             needs_activation=True,
             activation=Activation(person, location.id if location else None, product.id if product else None, off_peak),
         )

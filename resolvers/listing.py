@@ -51,7 +51,9 @@ def all_promotions(organization_id: int, asked: PromotionFilter, now: datetime) 
 def all_codes(organization_id: int, asked: CodeFilter, now: datetime) -> QuerySet[Code]:
     found = _made_between(codes.all_of(organization_id), asked.created_after, asked.created_before)
     if asked.text_prefix is not None:
-        prefix = validate.optional_text(asked.text_prefix, "filter", "text_prefix", longest=code_format.LONGEST_TEXT)
+        prefix = validate.optional_text(
+            asked.text_prefix, "filter", "text_prefix", max_length=code_format.MAX_CODE_LENGTH
+        )
         found = found.filter(text_key__startswith=code_format.match_key(prefix or ""))
     if asked.reserved_for_email is not None:
         _, email_key = validate.email(asked.reserved_for_email, "filter", "reserved_for_email")
@@ -103,9 +105,9 @@ def _made_between(
     found: QuerySet[Any], created_after: datetime | None, created_before: datetime | None
 ) -> QuerySet[Any]:
     if created_after is not None:
-        found = found.filter(created_at__gte=validate.in_range(created_after, "filter", "created_after"))
+        found = found.filter(created_at__gte=validate.storable_instant(created_after, "filter", "created_after"))
     if created_before is not None:
-        found = found.filter(created_at__lt=validate.in_range(created_before, "filter", "created_before"))
+        found = found.filter(created_at__lt=validate.storable_instant(created_before, "filter", "created_before"))
     return found
 
 

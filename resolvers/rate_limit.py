@@ -23,7 +23,7 @@ class Lease(NamedTuple):
     left: float
 
 
-class Asked(NamedTuple):
+class LeaseRequest(NamedTuple):
     """What is wanted, and the seconds that stand in for the database's clock in a simulation."""
 
     want: Want
@@ -35,11 +35,11 @@ async def lease(organization_id: int, name: str, want: int, most: int, seconds: 
 
     At most `most` are granted in a window of so many seconds, to all processes together.
     """
-    return await batching.submit(_leases, Asked(Want(organization_id, name, want, most, seconds), now))
+    return await batching.submit(_leases, LeaseRequest(Want(organization_id, name, want, most, seconds), now))
 
 
 @db_errors.retried
-async def _leases(asked: Sequence[Asked]) -> list[Lease]:
+async def _leases(asked: Sequence[LeaseRequest]) -> list[Lease]:
     alike: dict[tuple[int, str], list[int]] = defaultdict(list)
     for place, (want, _) in enumerate(asked):
         alike[want.organization_id, want.name].append(place)

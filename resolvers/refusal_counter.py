@@ -18,9 +18,9 @@ class RefusalCounter:
     """The refusals of one process that are not written yet."""
 
     def __init__(self) -> None:
-        self._gathered: Counter[tuple[Bucket, str]] = Counter()
+        self._counts: Counter[tuple[Bucket, str]] = Counter()
 
-    def note(
+    def add(
         self,
         organization: Organization,
         refusal: Refusal,
@@ -29,15 +29,15 @@ class RefusalCounter:
         now: datetime,
     ) -> None:
         """One claim was refused; `promotion_id` is 0 when its promotion is not known."""
-        for bucket in usage_buckets.of(organization.id, promotion_id, currency, now, organization.time_zone):
-            self._gathered[bucket, refusal.reason] += 1
+        for bucket in usage_buckets.hour_and_day(organization.id, promotion_id, currency, now, organization.time_zone):
+            self._counts[bucket, refusal.reason] += 1
 
     async def write(self) -> None:
         """Write what was gathered; what can't be written now is kept for the next time."""
-        gathered, self._gathered = self._gathered, Counter()
+        gathered, self._counts = self._counts, Counter()
         in_order = sorted(gathered.items(), key=lambda item: (str(item[0][0]), item[0][1]))
         try:
             await usage.count_refusals((bucket, reason, count) for (bucket, reason), count in in_order)
         except BaseException:
-            self._gathered.update(gathered)
+            self._counts.update(gathered)
             raise

@@ -19,7 +19,7 @@ async def claim(organization: Organization, claim_id: int, reason: str, now: dat
     Its share leaves the usage of the hour and day in which it was made. Raises InvalidInput for a claim that
     does not exist.
     """
-    checked = validate.text(reason, "reason", longest=1000)
+    checked = validate.text(reason, "reason", max_length=1000)
     async with in_transaction():
         promotion = await promotions.hold_of_claim(organization.id, claim_id)
         found = await claims.by_id(organization.id, claim_id) if promotion else None
@@ -36,7 +36,7 @@ async def _give_back(organization: Organization, found: Claim, reason: str, now:
     await claims.save(found, ["released_at", "release_reason", "order_key", "exchange_key"])
     await codes.count_claim(found.code_id, -1)
     await promotions.count_claim(found.promotion_id, -1)
-    counted = usage_buckets.of(
+    counted = usage_buckets.hour_and_day(
         organization.id, found.promotion_id, found.currency, found.created_at, organization.time_zone
     )
-    await usage.add(counted, -state.share(found))
+    await usage.add(counted, -state.usage_share(found))

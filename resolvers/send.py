@@ -12,7 +12,7 @@ from db.models import Code, Delivery, Organization
 from db.queries import codes, deliveries, suppressions
 from resolvers import find, idempotency, update
 from resolvers.domain import letter_template, params, rules, validate
-from resolvers.domain.letter_template_check import LONGEST_MESSAGE
+from resolvers.domain.letter_template_check import MAX_MESSAGE_LENGTH
 from resolvers.domain.refusals import IdempotencyMismatch, InvalidInput
 from resolvers.domain.validate import ValidPerson
 
@@ -52,20 +52,20 @@ async def code(
     """
     said = ("send.code", text, tuple(recipients), message, resend, *(["even"] if even_if_not_claimable else []))
     people = await _different(recipients)
-    note = validate.optional_text(message, "message", longest=LONGEST_MESSAGE)
+    note = validate.optional_text(message, "message", max_length=MAX_MESSAGE_LENGTH)
     if dry_run:
         found = await find.code(organization.id, text)
         _check(found, even_if_not_claimable, note, now)
         return replace(await _write(found, people, note, resend, now), dry_run=True)
     async with in_transaction():
-        earlier = await idempotency.call(organization.id, idempotency_key, said, now)
+        earlier = await idempotency.begin(organization.id, idempotency_key, said, now)
         if earlier is not None:
             return await _again(earlier)
         found = await update.hold_code(organization.id, text)
         _check(found, even_if_not_claimable, note, now)
         sent = await _write(found, people, note, resend, now)
         await deliveries.add(sent.deliveries)
-        await idempotency.answer(organization.id, idempotency_key, _told(found, sent))
+        await idempotency.finish(organization.id, idempotency_key, _told(found, sent))
         return sent
 
 
@@ -75,7 +75,7 @@ def _check(found: Code, even_if_not_claimable: bool, message: str | None, now: d
     And InvalidInput for a message that the promotion's own words make too much of.
     """
     letter_template.check_message(found.promotion.letter_subject, found.promotion.letter_body, message)
-    for refusal in rules.end_of(found, found.promotion, now):
+    for refusal in rules.final_objections(found, found.promotion, now):
         if not even_if_not_claimable:
             raise refusal
 

@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from db.queries import idempotency_keys, rate_limits
-from resolvers.idempotency import KEPT
+from resolvers.idempotency import ANSWER_LIFETIME
 
 
 async def leftovers(now: datetime) -> None:
     """Idempotency keys whose day is over."""
-    await idempotency_keys.forget(now - KEPT)
+    await idempotency_keys.forget(now - ANSWER_LIFETIME)
 
 
 async def counters() -> None:

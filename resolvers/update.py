@@ -15,7 +15,7 @@ from db.queries import codes, organizations, promotions
 from resolvers import create, find, generate
 from resolvers.domain import letter_template, params, validate
 from resolvers.domain.letter_template import ValidLetter
-from resolvers.domain.params import ABSENT, Absent, Maybe, said
+from resolvers.domain.params import ABSENT, Absent, Maybe, value_or
 from resolvers.domain.refusals import (
     CodeTaken,
     InvalidInput,
@@ -117,23 +117,23 @@ def _changed(organization: Organization, found: Promotion, change: PromotionChan
     return {
         "reference": _text(change.reference, found.reference, "reference"),
         "name": _text(change.name, found.name, "name"),
-        "is_enabled": validate.kept(change.is_enabled, found.is_enabled, "is_enabled"),
-        "position": validate.whole(
-            validate.kept(change.position, found.position, "position"), "position", least=-validate.HIGHEST_INT
+        "is_enabled": validate.not_null(change.is_enabled, found.is_enabled, "is_enabled"),
+        "position": validate.integer(
+            validate.not_null(change.position, found.position, "position"), "position", minimum=-validate.MAX_INT
         ),
         **asdict(validate.discount(change.discount, present_discount, organization.currency)),
         "starts_at": starts_at,
         "ends_at": ends_at,
         **asdict(validate.limits(change.limits, present_limits)),
         **asdict(letter_template.letter(change.letter, ValidLetter(found.letter_subject, found.letter_body))),
-        "metadata": validate.metadata(said(change.metadata, found.metadata) or {}, "metadata"),
-        "particulars": {**present_particulars, **said(change.particulars, {})},
+        "metadata": validate.metadata(value_or(change.metadata, found.metadata) or {}, "metadata"),
+        "particulars": {**present_particulars, **value_or(change.particulars, {})},
     }
 
 
 def _text(change: Maybe[str | None], present: str, field: str) -> str:
     """A text that can be changed and not cleared."""
-    return present if isinstance(change, Absent) else validate.text(validate.kept(change, present, field), field)
+    return present if isinstance(change, Absent) else validate.text(validate.not_null(change, present, field), field)
 
 
 async def _check_reference(organization_id: int, found: Promotion, reference: str) -> None:
@@ -181,11 +181,11 @@ async def hold_code(organization_id: int, text: str) -> Code:
 async def _code_columns(organization: Organization, found: Code, change: CodeChange, now: datetime) -> dict[str, Any]:
     starts_at, ends_at = validate.window(change.window, found.starts_at, found.ends_at, organization.time_zone)
     columns: dict[str, Any] = {
-        "is_enabled": validate.kept(change.is_enabled, found.is_enabled, "is_enabled"),
+        "is_enabled": validate.not_null(change.is_enabled, found.is_enabled, "is_enabled"),
         "starts_at": starts_at,
         "ends_at": ends_at,
         "allowed_claims": _allowed_claims(change.allowed_claims, found.allowed_claims),
-        "metadata": validate.metadata(said(change.metadata, found.metadata) or {}, "metadata"),
+        "metadata": validate.metadata(value_or(change.metadata, found.metadata) or {}, "metadata"),
     }
     if not isinstance(change.reserved_for, Absent):
         customer = await generate.reserve(organization, change.reserved_for, now)
@@ -193,7 +193,7 @@ async def _code_columns(organization: Organization, found: Code, change: CodeCha
     if not isinstance(change.new_text, Absent):
         await organizations.hold(organization.id)  # of two that want one text, the second hears that it is taken
         columns["text"], columns["text_key"] = validate.new_code_text(
-            validate.kept(change.new_text, found.text, "new_text"), "new_text"
+            validate.not_null(change.new_text, found.text, "new_text"), "new_text"
         )
         if columns["text_key"] != found.text_key and await codes.by_text(organization.id, columns["text_key"]):
             raise CodeTaken(columns["text"])
@@ -202,4 +202,4 @@ async def _code_columns(organization: Organization, found: Code, change: CodeCha
 
 def _allowed_claims(change: Maybe[int | None], present: int | None) -> int | None:
     """What is said is checked; a code that was brought along used up has 0, which stays until it is said anew."""
-    return present if isinstance(change, Absent) else validate.optional_whole(change, "allowed_claims")
+    return present if isinstance(change, Absent) else validate.optional_integer(change, "allowed_claims")

@@ -13,7 +13,7 @@ from db.queries import claims, usage
 from db.values import NOTHING, Share
 from resolvers.domain import money, usage_buckets
 from resolvers.domain.refusals import InvalidInput
-from resolvers.domain.usage_buckets import Size
+from resolvers.domain.usage_buckets import BucketSize
 
 MOST_ROWS = 10_000
 EARLIEST, LATEST = datetime(1, 3, 1, tzinfo=UTC), datetime(9999, 10, 31, tzinfo=UTC)
@@ -24,7 +24,7 @@ EARLIEST, LATEST = datetime(1, 3, 1, tzinfo=UTC), datetime(9999, 10, 31, tzinfo=
 class Asked:
     """Which buckets; `start` and `end` are widened to whole ones. Absent: from the first use to now."""
 
-    size: Size = Size.TOTAL
+    size: BucketSize = BucketSize.TOTAL
     start: datetime | None = None
     end: datetime | None = None
 
@@ -68,7 +68,7 @@ async def _measure(
         raise InvalidInput("`to` must be after `from`.", "to")
     bounds = _bounds(asked.size, start, end, organization.time_zone)
     level = _level(asked)
-    first = usage_buckets.start(Size(level), bounds[0], organization.time_zone)
+    first = usage_buckets.start(BucketSize(level), bounds[0], organization.time_zone)
     whose = (organization.id, promotion_id)
     shares = _shares(bounds, await usage.between(*whose, level, first, bounds[-1]))
     refused = _refused(bounds, await usage.refusals_between(*whose, level, first, bounds[-1]))
@@ -107,18 +107,18 @@ def _place(bounds: list[datetime], starts_at: datetime) -> int:
 
 def _level(asked: Asked) -> UsageLevel:
     """Whose sums are read: days make up whole days and all time, hours the rest."""
-    of_days = asked.size in (Size.DAY, Size.WEEK, Size.MONTH)
-    of_all_time = asked.size is Size.TOTAL and asked.start is None and asked.end is None
+    of_days = asked.size in (BucketSize.DAY, BucketSize.WEEK, BucketSize.MONTH)
+    of_all_time = asked.size is BucketSize.TOTAL and asked.start is None and asked.end is None
     return UsageLevel.DAY if of_days or of_all_time else UsageLevel.HOUR
 
 
-def _bounds(size: Size, start: datetime, end: datetime, zone: str) -> list[datetime]:
+def _bounds(size: BucketSize, start: datetime, end: datetime, zone: str) -> list[datetime]:
     """Where each bucket begins, and at last where the last one ends."""
     for instant, field in ((start, "from"), (end, "to")):
         if not EARLIEST <= instant <= LATEST:
             raise InvalidInput("This instant is out of range.", field)
     bounds = [usage_buckets.start(size, start, zone)]
-    if size is Size.TOTAL:
+    if size is BucketSize.TOTAL:
         closed = usage_buckets.start(size, end, zone)
         return [*bounds, closed if closed == end and end > bounds[0] else usage_buckets.end(size, closed, zone)]
     while bounds[-1] < end or len(bounds) == 1:

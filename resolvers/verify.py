@@ -53,10 +53,10 @@ async def _drifts(organization: Organization) -> AsyncIterator[str]:
 async def _recount(organization: Organization) -> dict[Bucket, Share]:
     shares: dict[Bucket, Share] = defaultdict(lambda: NOTHING)
     async for claim in claims.walk(claims.all_of(organization.id).filter(released_at=None)):
-        for bucket in usage_buckets.of(
+        for bucket in usage_buckets.hour_and_day(
             organization.id, claim.promotion_id, claim.currency, claim.created_at, organization.time_zone
         ):
-            shares[bucket] += state.share(claim)
+            shares[bucket] += state.usage_share(claim)
     return shares
 
 

@@ -24,7 +24,7 @@ class Services:
 
     clock: Callable[[], datetime]
     public_url: str
-    tally: RefusalCounter
+    refusal_counter: RefusalCounter
     attempts: Attempts
     streams: Streams = field(default_factory=Streams)
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
@@ -75,7 +75,7 @@ async def holder(headers: Mapping[str, str]) -> Holder:
     value = bearer(headers)
     if value is None:
         raise NotAdmitted("Send a key: `Authorization: Bearer <key>`.")
-    found = await authenticate.holder(value)
+    found = await authenticate.key(value)
     if found is None:
         raise NotAdmitted("This key does not work.")
     return found
@@ -83,7 +83,7 @@ async def holder(headers: Mapping[str, str]) -> Holder:
 
 async def caller(request: Request, found: Holder) -> Caller:
     """The holder of a request's key, speaking for an organization. Raises NoOrganization."""
-    organization = await authenticate.speaks_for(found, request.headers.get("x-organization"))
+    organization = await authenticate.organization_of(found, request.headers.get("x-organization"))
     if organization is None:
         raise NoOrganization
     origin = request.client.host if request.client else ""

@@ -161,7 +161,7 @@ def attempts() -> Attempts:
 @pytest_asyncio.fixture
 async def services(clock: Clock, attempts: Attempts) -> AsyncIterator[Services]:
     """What a process lends its requests."""
-    yield Services(clock=clock, public_url="https://codes.example", tally=RefusalCounter(), attempts=attempts)
+    yield Services(clock=clock, public_url="https://codes.example", refusal_counter=RefusalCounter(), attempts=attempts)
     await attempts.budgets.close()
 
 

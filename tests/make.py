@@ -61,13 +61,19 @@ async def claimed(
     email: str = "ada@example.com",
     order: params.Order | None = None,
     now: datetime = NOW,
-    tally: RefusalCounter | None = None,
+    refusal_counter: RefusalCounter | None = None,
     **more: Any,
 ) -> Claimed:
     """A claim, or the refusal it is answered with."""
     said = {"location_number": None, "idempotency_key": None, "guard": None, **more}
     return await claim.code(
-        organization, text, params.Person(email), order, tally=tally or RefusalCounter(), now=now, **said
+        organization,
+        text,
+        params.Person(email),
+        order,
+        refusal_counter=refusal_counter or RefusalCounter(),
+        now=now,
+        **said,
     )
 
 
@@ -95,6 +101,6 @@ def claim_request(
         validate.person(person),
         validate.order(order),
         None,
-        idempotency.heard(key, said),
+        idempotency.keyed_call(key, said),
         now,
     )

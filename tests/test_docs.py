@@ -211,11 +211,11 @@ LIMITS = {
     "claims of one batch": batching.LARGEST,
     "codes of one `generateCodes`": generate.MOST,
     "recipients of one `sendCode`": send.MOST_RECIPIENTS,
-    "characters of a code": code_format.LONGEST_TEXT,
-    "quantities, limits and numbers": validate_values.HIGHEST_INT,
+    "characters of a code": code_format.MAX_CODE_LENGTH,
+    "quantities, limits and numbers": validate_values.MAX_INT,
     "words of a search": listing.MOST_WORDS,
-    "characters of `metadata`": validate_values.LONGEST_METADATA,
-    "time that an `idempotencyKey` is remembered": idempotency.KEPT // timedelta(hours=1),
+    "characters of `metadata`": validate_values.MAX_METADATA_LENGTH,
+    "time that an `idempotencyKey` is remembered": idempotency.ANSWER_LIFETIME // timedelta(hours=1),
 }
 """The names of limits in the reference, and what they are."""
 
@@ -420,7 +420,7 @@ async def test_the_examples_are_answered_as_the_pages_tell(services: Services, o
     transport = httpx.ASGITransport(http_app.hang(services))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
         for number, call in enumerate(CALLS, 1):
-            await services.tally.write()  # as the process does each second
+            await services.refusal_counter.write()  # as the process does each second
             headers = {name: as_it_is_here(value) for name, value in call.headers.items()}
             response = await client.post(call.path, content=as_it_is_here(call.body), headers=headers)
             where = f"call {number}, {call.path}"

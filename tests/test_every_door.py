@@ -155,7 +155,7 @@ async def test_claim(shop: Shop, deed: Deed) -> None:
     [claim] = await Claim.all().select_related("code", "customer", "promotion")
     assert (claim.code.text, claim.code.claim_count, claim.promotion.claim_count) == ("HELLO-15", 1, 1)
     assert (claim.customer.email_key, claim.released_at, claim.created_at) == (ADA, None, make.NOW)
-    asked = usage_report.Asked(usage_report.Size.DAY)
+    asked = usage_report.Asked(usage_report.BucketSize.DAY)
     [row] = await usage_report.promotion_usage(shop.organization, promotion.id, asked, True, make.NOW)
     assert (row.share.claims, row.customers) == (1, 1)
     assert await verify.counters(shop.organization) == []

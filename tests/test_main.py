@@ -49,6 +49,6 @@ async def test_what_is_gathered_is_written_at_the_end(monkeypatch: pytest.Monkey
     app = main.app()
     async with app.router.lifespan_context(app):
         organization = await make.organization()
-        app.state.services.tally.note(organization, UnknownCode("x"), 0, None, make.NOW)
+        app.state.services.refusal_counter.add(organization, UnknownCode("x"), 0, None, make.NOW)
     async with db.opened(database_url):
         assert sum([row.count for row in await RefusalStat.filter(level="DAY")]) == 1

@@ -13,7 +13,7 @@ from resolvers.claim import batch
 from resolvers.claim.state import Claimed, ClaimRequest
 from resolvers.domain import params, refusals, validate
 from resolvers.domain.refusals import IdempotencyMismatch, InvalidInput
-from resolvers.guard import Guess
+from resolvers.guard import Attempt
 from resolvers.refusal_counter import RefusalCounter
 
 
@@ -25,7 +25,7 @@ async def code(
     location_number: int | None,
     idempotency_key: str | None,
     guard: guards.Guard | None,
-    tally: RefusalCounter,
+    refusal_counter: RefusalCounter,
     now: datetime,
     proof: str | None = None,
 ) -> Claimed:
@@ -34,29 +34,29 @@ async def code(
     `proof` is what a TooManyAttempts has asked for.
 
     Raises InvalidInput, TooManyAttempts, IdempotencyMismatch, or the first Rule of `rules.objections` that
-    says no. The exchange token is good for `exchange.token`, once, within TOKEN_GOOD_FOR.
+    says no. The exchange token is good for `exchange.token`, once, within TOKEN_LIFETIME.
     """
     said = ("claim.code", text, customer, order, location_number)
     key = await find.code_key(organization.id, text)
     person = validate.person(customer, "customer")
     checked = validate.order(order, "order")
-    call = idempotency.heard(idempotency_key, said, in_public=guard is not None)
-    location = await place(organization, location_number)
+    call = idempotency.keyed_call(idempotency_key, said, in_public=guard is not None)
+    location = await location_by_number(organization, location_number)
     request = ClaimRequest(organization, text, key, person, checked, location, call, now, in_public=guard is not None)
-    guess = Guess(key, person, checked.reference, proof, now)
+    guess = Attempt(key, person, checked.reference, proof, now)
     try:
         return await guards.attempt(guard, guess, lambda: batching.submit(batch.process, request))
     except (refusals.Rule, IdempotencyMismatch) as refusal:
         promotion_id = getattr(refusal, "promotion_id", None)
-        tally.note(organization, refusal, promotion_id or 0, checked.currency, now)
+        refusal_counter.add(organization, refusal, promotion_id or 0, checked.currency, now)
         raise
 
 
-async def place(organization: Organization, number: int | None) -> Location | None:
+async def location_by_number(organization: Organization, number: int | None) -> Location | None:
     """The location that a caller named by its number, if any."""
     if number is None:
         return None
-    found = await find.location(organization.id, validate.whole(number, "location_number"))
+    found = await find.location(organization.id, validate.integer(number, "location_number"))
     if found is None:
         raise InvalidInput(f"There is no location {number}.", "location_number")
     return found

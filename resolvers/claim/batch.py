@@ -15,7 +15,7 @@ from db.queries.customers import Acting, Known
 from db.queries.idempotency_keys import Answer
 from db.values import NOTHING, Bucket, Share
 from resolvers import idempotency
-from resolvers.claim.state import Claimed, ClaimRequest, ClaimState, Key, StoredAnswer, share
+from resolvers.claim.state import Claimed, ClaimRequest, ClaimState, Key, StoredAnswer, usage_share
 from resolvers.domain import usage_buckets
 from resolvers.domain.refusals import Refusal
 from resolvers.domain.validate import ValidPerson
@@ -44,7 +44,7 @@ async def _settle(round: Sequence[ClaimRequest], passing_over: bool = False) -> 
     """
     async with statements.planned_transaction():
         batching.admit_late(round)
-        taken = await idempotency.take_each(round)
+        taken = await idempotency.take_keys(round)
         locked = await promotions.of_codes({request.code for request in round}, hold=True, passing_over=passing_over)
         early = len(round)
         batching.admit_late(round, lambda request: request.call is None)
@@ -195,9 +195,11 @@ def _shares(state: ClaimState) -> dict[Bucket, Share]:
         alike[claim.organization_id, claim.promotion_id, claim.currency, second].append(claim)
     shares: dict[Bucket, Share] = defaultdict(lambda: NOTHING)
     for made in alike.values():
-        one, whole = made[0], share(*made)
+        one, whole = made[0], usage_share(*made)
         zone = zones[one.organization_id]
-        for bucket in usage_buckets.of(one.organization_id, one.promotion_id, one.currency, one.created_at, zone):
+        for bucket in usage_buckets.hour_and_day(
+            one.organization_id, one.promotion_id, one.currency, one.created_at, zone
+        ):
             shares[bucket] += whole
     return shares
 

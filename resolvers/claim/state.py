@@ -20,9 +20,9 @@ from resolvers import idempotency
 from resolvers.domain import money, refusals, rules
 from resolvers.domain.refusals import IdempotencyMismatch
 from resolvers.domain.validate import ValidOrder, ValidPerson
-from resolvers.idempotency import Call
+from resolvers.idempotency import KeyedCall
 
-TOKEN_GOOD_FOR = timedelta(seconds=60)
+TOKEN_LIFETIME = timedelta(seconds=60)
 """Lancero's documented life of a claim's token, "not extendable"."""
 
 Key = tuple[int, str]
@@ -42,7 +42,7 @@ class ClaimRequest(NamedTuple):
     person: ValidPerson | None
     order: ValidOrder
     location: Location | None
-    call: Call | None
+    call: KeyedCall | None
     now: datetime
     in_public: bool = False
 
@@ -150,10 +150,10 @@ class ClaimState:
         self.standing(request, code)
         list(self.objections(request, code, promotion))
 
-    def _asked(self, request: ClaimRequest, code: Code) -> rules.Asked:
+    def _asked(self, request: ClaimRequest, code: Code) -> rules.ClaimFacts:
         who = request.customer
         customer = None if who is None else self.customers.get(who)
-        return rules.Asked(
+        return rules.ClaimFacts(
             is_anonymous=who is None,
             customer_id=customer.id if customer else None,
             order=request.order,
@@ -170,14 +170,14 @@ class ClaimState:
         kept = self.kept.get((request.organization.id, request.call.value))
         if kept is None:
             return None
-        idempotency.demand_same(kept.fingerprint, request.call.fingerprint)
+        idempotency.check_fingerprint(kept.fingerprint, request.call.fingerprint)
         if kept.is_gone:
             raise IdempotencyMismatch("The claim that this key was used for has been deleted.")
         return kept.claim
 
     def _again(self, claim: Claim, now: datetime) -> Claimed:
         token = secrets.token_hex(12)
-        claim.exchange_key, claim.exchange_until = token_hash(token), now + TOKEN_GOOD_FOR
+        claim.exchange_key, claim.exchange_until = token_hash(token), now + TOKEN_LIFETIME
         if claim.id not in self.new_claims:  # those are written in this round anyway
             self.renewed[claim.id] = claim
         return Claimed(claim, token, replayed=True)
@@ -217,23 +217,23 @@ def _row(request: ClaimRequest, code: Code, promotion: Promotion, token: str) ->
         "order_total": order.total,
         "order_quantity": order.quantity,
         "currency": order.currency,
-        "discount": taken_off(promotion, order),
+        "discount": order_discount(promotion, order),
         "discount_kind": promotion.discount_kind,
         "discount_value": promotion.discount_value,
         "exchange_key": token_hash(token),
-        "exchange_until": request.now + TOKEN_GOOD_FOR,
+        "exchange_until": request.now + TOKEN_LIFETIME,
         "created_at": request.now,
     }
 
 
-def taken_off(promotion: Promotion, order: ValidOrder) -> int | None:
+def order_discount(promotion: Promotion, order: ValidOrder) -> int | None:
     """What the promotion takes off an order, in minor units; None when its total was not told."""
     if order.total is None:
         return None
     return money.discount(promotion.discount_kind, promotion.discount_value, order.total, promotion.maximum_discount)
 
 
-def share(*claims: Claim) -> Share:
+def usage_share(*claims: Claim) -> Share:
     """What claims put into the sums of their buckets."""
     return Share(
         len(claims),

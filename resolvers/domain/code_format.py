@@ -18,12 +18,12 @@ from string import ascii_lowercase, ascii_uppercase, digits
 from resolvers.domain import folding, wordlist
 from resolvers.domain.refusals import InvalidInput
 
-LONGEST_TEXT = 100
-LONGEST_KEY = 400
+MAX_CODE_LENGTH = 100
+MAX_KEY_LENGTH = 400
 
 _WRITABLE = set(ascii_lowercase + ascii_uppercase + digits + "-_")
 
-LARGEST_BLOCK = 2**16
+MAX_BLOCK_TEXTS = 2**16
 """Texts that neighbouring slots may come to, to be joined once and for all."""
 
 
@@ -88,7 +88,7 @@ class Format:
         """The slots with neighbours joined, the last first: a text is put together of few long parts."""
         groups: list[tuple[Sequence[str], ...]] = [()]
         for alphabet in reversed(self.slots):
-            if math.prod(map(len, groups[-1])) * len(alphabet) > LARGEST_BLOCK:
+            if math.prod(map(len, groups[-1])) * len(alphabet) > MAX_BLOCK_TEXTS:
                 groups.append(())
             groups[-1] = (alphabet, *groups[-1])
         return tuple(_joined(group) for group in groups)
@@ -129,8 +129,8 @@ def read_format(style: Style, pattern: str | None, prefix: str | None) -> Format
     for field, part in (("pattern", (pattern or "").replace("#", "")), ("prefix", prefix or "")):
         if not _WRITABLE.issuperset(part):
             raise InvalidInput("Codes are made of the letters A-Z, digits, - and _.", "format", field)
-        if len(part) > LONGEST_TEXT // 2:
-            raise InvalidInput(f"At most {LONGEST_TEXT // 2} characters, please.", "format", field)
+        if len(part) > MAX_CODE_LENGTH // 2:
+            raise InvalidInput(f"At most {MAX_CODE_LENGTH // 2} characters, please.", "format", field)
     if not written.texts([0])[0][1]:
         raise InvalidInput("A code needs more than dashes.", "format", "pattern")
     return written

@@ -16,12 +16,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from resolvers.domain import letter_template_check, params, validate
 from resolvers.domain.letter_template_check import FILTERS as FILTERS
-from resolvers.domain.letter_template_check import LONGEST_MESSAGE, LONGEST_RENDERED
+from resolvers.domain.letter_template_check import MAX_MESSAGE_LENGTH, MAX_RENDERED_LENGTH
 from resolvers.domain.letter_template_check import VARIABLES as VARIABLES
 from resolvers.domain.params import Absent
 from resolvers.domain.refusals import InvalidInput
 
-LONGEST = {"subject": 500, "body": 20_000}
+MAX_TEMPLATE_LENGTH = {"subject": 500, "body": 20_000}
 """Characters a template may have."""
 
 # Not optimized: that takes time with the cube of the filters on a value, and saves letters nothing.
@@ -79,12 +79,12 @@ def _check(text: str | None, field: str) -> str | None:
 @lru_cache(maxsize=64)
 def _complaint(text: str, field: str) -> str | None:
     """What is wrong with a template, with its line; None when it can be rendered, and is tried."""
-    if len(text) > LONGEST[field]:
-        return f"At most {LONGEST[field]} characters, please; these are {len(text)}."
+    if len(text) > MAX_TEMPLATE_LENGTH[field]:
+        return f"At most {MAX_TEMPLATE_LENGTH[field]} characters, please; these are {len(text)}."
     try:
         parsed = _plain.parse(text)
         letter_template_check.check(parsed)
-        too_long = letter_template_check.excess(parsed, field, LONGEST_MESSAGE)
+        too_long = letter_template_check.excess(parsed, field, MAX_MESSAGE_LENGTH)
         if too_long is not None:
             return f"This is too much for a letter: {too_long}. Print less, or less often."
         for value in ("x", ""):
@@ -139,8 +139,10 @@ def _rendered(compiled: Template, values: Mapping[str, str], field: str) -> str:
     for piece in compiled.generate(values):
         pieces.append(piece)
         number += len(piece)
-        if number > LONGEST_RENDERED[field]:
-            raise Unrenderable(f"the {field} comes to more than the {LONGEST_RENDERED[field]} characters it may have")
+        if number > MAX_RENDERED_LENGTH[field]:
+            raise Unrenderable(
+                f"the {field} comes to more than the {MAX_RENDERED_LENGTH[field]} characters it may have"
+            )
     return "".join(pieces)
 
 

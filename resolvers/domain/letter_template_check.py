@@ -25,11 +25,11 @@ VARIABLES = {
 
 FILTERS = {"capitalize", "default", "d", "e", "escape", "lower", "title", "trim", "upper"}
 
-MOST_NODES, MOST_FILTERS, DEEPEST, LONGEST_CHAIN = 1_000, 100, 30, 5
+MAX_NODES, MAX_FILTERS, MAX_DEPTH, MAX_FILTER_CHAIN = 1_000, 100, 30, 5
 """Parts, filters among them, parts within each other, and filters on one value that a template may have."""
 
-LONGEST_MESSAGE = 10_000
-LONGEST_VALUES = {
+MAX_MESSAGE_LENGTH = 10_000
+MAX_VALUE_LENGTHS = {
     "code": 100,
     "url": 1_000,
     "firstName": 200,
@@ -39,12 +39,12 @@ LONGEST_VALUES = {
     "promotion": 200,
     "gives": 200,
     "until": 200,
-    "message": LONGEST_MESSAGE,
+    "message": MAX_MESSAGE_LENGTH,
     "unsubscribeUrl": 1_000,
 }
 """Characters that each of them may have."""
 
-LONGEST_RENDERED = {"subject": 12_000, "body": 100_000}
+MAX_RENDERED_LENGTH = {"subject": 12_000, "body": 100_000}
 """Characters that a letter's words may come to."""
 
 ALLOWED = (
@@ -78,12 +78,12 @@ def check(parsed: nodes.Template) -> None:
 
 def excess(parsed: nodes.Template, field: str, message: int) -> str | None:
     """What is too long about words that tell a message of so many characters; None where they fit."""
-    most = length(parsed, LONGEST_VALUES | {"message": message})
-    if most <= LONGEST_RENDERED[field]:
+    most = length(parsed, MAX_VALUE_LENGTHS | {"message": message})
+    if most <= MAX_RENDERED_LENGTH[field]:
         return None
     return (
         f"with a message of {message} characters and the longest names the {field} comes to {most} characters,"
-        f" and {LONGEST_RENDERED[field]} are allowed"
+        f" and {MAX_RENDERED_LENGTH[field]} are allowed"
     )
 
 
@@ -99,10 +99,10 @@ def _check_size(parsed: nodes.Template) -> None:
         filters += is_filter
         chain = chain + 1 if is_filter else 0
         for what, count, limit in (
-            ("parts", number, MOST_NODES),
-            ("filters", filters, MOST_FILTERS),
-            ("parts within each other", depth, DEEPEST),
-            ("filters on one value", chain, LONGEST_CHAIN),
+            ("parts", number, MAX_NODES),
+            ("filters", filters, MAX_FILTERS),
+            ("parts within each other", depth, MAX_DEPTH),
+            ("filters on one value", chain, MAX_FILTER_CHAIN),
         ):
             if count > limit:
                 raise TemplateSyntaxError(f"a letter has at most {limit} {what}.", line)

@@ -22,7 +22,7 @@ ABSENT: Final = Absent.ABSENT
 Maybe: TypeAlias = T | Literal[Absent.ABSENT]
 
 
-def said(value: "Maybe[T]", otherwise: T) -> T:
+def value_or(value: "Maybe[T]", otherwise: T) -> T:
     """What was said, or what holds otherwise."""
     return otherwise if isinstance(value, Absent) else value
 

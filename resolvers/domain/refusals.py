@@ -271,7 +271,7 @@ class PromotionSpent(Rule):
         self.limit = limit
 
 
-def as_heard_in_public(refusal: Refusal) -> Refusal:
+def for_public_key(refusal: Refusal) -> Refusal:
     """What a public key hears of a refusal: no rule, and nothing of another customer's order."""
     of_an_order = isinstance(refusal, IdempotencyMismatch) and refusal.by_order_reference
     return NotClaimable() if isinstance(refusal, Rule) or of_an_order else refusal

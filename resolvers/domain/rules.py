@@ -56,7 +56,7 @@ def code_status(code: Code, promotion: Promotion, now: datetime) -> str:
 # ------------------------------------------------------------------ may this code be claimed?
 
 
-class Asked(NamedTuple):
+class ClaimFacts(NamedTuple):
     """A claim as far as its rules go: who asks, about which order, where, and what they hold already.
 
     `is_anonymous` asks what holds for anybody; a customer without an id is one we have never seen.
@@ -72,25 +72,25 @@ class Asked(NamedTuple):
 
 
 def objections(
-    code: Code, promotion: Promotion, location_ids: set[int], asked: Asked, now: datetime
+    code: Code, promotion: Promotion, location_ids: set[int], facts: ClaimFacts, now: datetime
 ) -> Iterator[refusals.Rule]:
     """Every rule that says no, in the one documented order; nothing when the code may be claimed."""
-    for refusal in _objections(code, promotion, location_ids, asked, now):
+    for refusal in _objections(code, promotion, location_ids, facts, now):
         refusal.promotion_id = promotion.id
         yield refusal
 
 
 def _objections(
-    code: Code, promotion: Promotion, location_ids: set[int], asked: Asked, now: datetime
+    code: Code, promotion: Promotion, location_ids: set[int], facts: ClaimFacts, now: datetime
 ) -> Iterator[refusals.Rule]:
     yield from switches(code, promotion, now)
-    reserved = code.reserved_for_id is not None and code.reserved_for_id != asked.customer_id
-    if reserved and not asked.is_anonymous:
+    reserved = code.reserved_for_id is not None and code.reserved_for_id != facts.customer_id
+    if reserved and not facts.is_anonymous:
         yield refusals.ReservedForAnother()
-    if location_ids and asked.location_id is not None and asked.location_id not in location_ids:
+    if location_ids and facts.location_id is not None and facts.location_id not in location_ids:
         yield refusals.WrongLocation()
-    yield from _money(promotion, asked.order)
-    yield from _limits(code, promotion, asked)
+    yield from _money(promotion, facts.order)
+    yield from _limits(code, promotion, facts)
 
 
 def switches(code: Code, promotion: Promotion, now: datetime) -> Iterator[refusals.Rule]:
@@ -106,7 +106,7 @@ def switches(code: Code, promotion: Promotion, now: datetime) -> Iterator[refusa
         yield refusals.Ended(ends_at)
 
 
-def end_of(code: Code, promotion: Promotion, now: datetime) -> Iterator[refusals.Rule]:
+def final_objections(code: Code, promotion: Promotion, now: datetime) -> Iterator[refusals.Rule]:
     """Why nobody can claim a code any more, unless it is changed: it is switched off, over, or used up."""
     over = (refusals.Disabled, refusals.Ended)
     yield from (refusal for refusal in switches(code, promotion, now) if isinstance(refusal, over))
@@ -120,14 +120,14 @@ def _money(promotion: Promotion, order: ValidOrder) -> Iterator[refusals.Rule]:
         yield refusals.OrderTooSmall(money.of_minor(promotion.minimum_order, promotion.currency or ""))
 
 
-def _limits(code: Code, promotion: Promotion, asked: Asked) -> Iterator[refusals.Rule]:
+def _limits(code: Code, promotion: Promotion, facts: ClaimFacts) -> Iterator[refusals.Rule]:
     per_code = promotion.per_customer_and_code
-    if per_code is not None and asked.claims_of_code >= per_code:
-        if per_code == 1 and asked.standing is not None:
-            yield refusals.AlreadyClaimed(asked.standing)
+    if per_code is not None and facts.claims_of_code >= per_code:
+        if per_code == 1 and facts.standing is not None:
+            yield refusals.AlreadyClaimed(facts.standing)
         else:
             yield refusals.CustomerLimitReached(per_code)
-    if promotion.per_customer is not None and asked.claims_of_promotion >= promotion.per_customer:
+    if promotion.per_customer is not None and facts.claims_of_promotion >= promotion.per_customer:
         yield refusals.CustomerLimitReached(promotion.per_customer)
     yield from _places(code, promotion)
 

@@ -13,7 +13,7 @@ from db.enums import UsageLevel
 from db.values import Bucket
 
 
-class Size(StrEnum):
+class BucketSize(StrEnum):
     HOUR = "HOUR"
     DAY = "DAY"
     WEEK = "WEEK"
@@ -26,37 +26,39 @@ def start_of_day(day: date, zone: str) -> datetime:
     return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
-def start(size: Size, at: datetime, zone: str) -> datetime:
+def start(size: BucketSize, at: datetime, zone: str) -> datetime:
     """When the bucket began that an instant is in; TOTAL is cut to the hour."""
     return _start(size, at.replace(microsecond=0), zone)
 
 
 @lru_cache(maxsize=1024)  # claims of one second ask for the same
-def _start(size: Size, at: datetime, zone: str) -> datetime:
+def _start(size: BucketSize, at: datetime, zone: str) -> datetime:
     local = at.astimezone(ZoneInfo(zone))
-    if size in (Size.HOUR, Size.TOTAL):
+    if size in (BucketSize.HOUR, BucketSize.TOTAL):
         return (at - timedelta(minutes=local.minute, seconds=local.second)).astimezone(UTC)
     day = local.date()
-    if size is Size.WEEK:
+    if size is BucketSize.WEEK:
         day -= timedelta(days=day.weekday())
-    elif size is Size.MONTH:
+    elif size is BucketSize.MONTH:
         day = day.replace(day=1)
     return start_of_day(day, zone)
 
 
-def end(size: Size, started: datetime, zone: str) -> datetime:
+def end(size: BucketSize, started: datetime, zone: str) -> datetime:
     """When a bucket that began then ends, which is when the next one begins."""
-    if size in (Size.HOUR, Size.TOTAL):
-        return start(Size.HOUR, started + timedelta(minutes=61), zone)
+    if size in (BucketSize.HOUR, BucketSize.TOTAL):
+        return start(BucketSize.HOUR, started + timedelta(minutes=61), zone)
     day = started.astimezone(ZoneInfo(zone)).date()
-    days = {Size.DAY: 1, Size.WEEK: 7, Size.MONTH: 32}[size]
+    days = {BucketSize.DAY: 1, BucketSize.WEEK: 7, BucketSize.MONTH: 32}[size]
     later = day + timedelta(days=days)
-    return start_of_day(later.replace(day=1) if size is Size.MONTH else later, zone)
+    return start_of_day(later.replace(day=1) if size is BucketSize.MONTH else later, zone)
 
 
-def of(organization_id: int, promotion_id: int, currency: str | None, at: datetime, zone: str) -> list[Bucket]:
+def hour_and_day(
+    organization_id: int, promotion_id: int, currency: str | None, at: datetime, zone: str
+) -> list[Bucket]:
     """The hour and the day into which something at that instant is counted."""
     return [
-        Bucket(organization_id, promotion_id, level, start(Size(level), at, zone), currency or "")
+        Bucket(organization_id, promotion_id, level, start(BucketSize(level), at, zone), currency or "")
         for level in UsageLevel
     ]

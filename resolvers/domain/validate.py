@@ -21,34 +21,34 @@ from db.enums import DiscountKind
 from db.values import Folded
 from resolvers.domain import code_format, folding, money, params, usage_buckets
 from resolvers.domain.money import Money
-from resolvers.domain.params import said
+from resolvers.domain.params import value_or
 from resolvers.domain.refusals import InvalidInput
 
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # not the words backslash-u-0000, whose backslash is escaped
 _PLAIN_LOCAL = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*")  # nothing in it that the library would change
 T = TypeVar("T")
 UNWRITABLE = ("Cc", "Zl", "Zp")  # controls, line and paragraph separators
-HIGHEST_INT = 2**31 - 1
-HIGHEST_AMOUNT = 10**15  # minor units of one order; sums of many still fit a big integer
-FINEST = 50  # decimals of a number that is looked at
-LONGEST_METADATA = 20_000
-LONGEST_WRITTEN = 1_000  # characters of a new code's text with the spaces around it
-EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+MAX_INT = 2**31 - 1
+MAX_AMOUNT = 10**15  # minor units of one order; sums of many still fit a big integer
+MAX_DECIMALS = 50  # decimals of a number that is looked at
+MAX_METADATA_LENGTH = 20_000
+MAX_PADDED_CODE_LENGTH = 1_000  # characters of a new code's text with the spaces around it
+MIN_INSTANT, MAX_INSTANT = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
 
-def text(value: str, *path: str, longest: int = 200) -> str:
+def text(value: str, *path: str, max_length: int = 200) -> str:
     """A text that is there, without the spaces around it."""
     stripped = storable(value, *path).strip()
     if not stripped:
         raise InvalidInput("This may not be empty.", *path)
-    if len(stripped) > longest:
-        raise InvalidInput(f"At most {longest} characters, please; these are {len(stripped)}.", *path)
+    if len(stripped) > max_length:
+        raise InvalidInput(f"At most {max_length} characters, please; these are {len(stripped)}.", *path)
     return stripped
 
 
-def optional_text(value: str | None, *path: str, longest: int = 200) -> str | None:
+def optional_text(value: str | None, *path: str, max_length: int = 200) -> str | None:
     """A text that may be left out; an empty one is as good as none."""
-    return text(value, *path, longest=longest) if value is not None and value.strip() else None
+    return text(value, *path, max_length=max_length) if value is not None and value.strip() else None
 
 
 def storable(value: str, *path: str) -> str:
@@ -69,11 +69,11 @@ def _is_whole(value: str) -> bool:
 
 def code_text(value: str, *path: str) -> tuple[str, str]:
     """A code's text as issued, and the key it is matched by."""
-    stripped = text(value, *path, longest=code_format.LONGEST_TEXT)
+    stripped = text(value, *path, max_length=code_format.MAX_CODE_LENGTH)
     key = code_format.match_key(stripped)
     if not key:
         raise InvalidInput("A code needs more than spaces and dashes.", *path)
-    if len(key) > code_format.LONGEST_KEY:
+    if len(key) > code_format.MAX_KEY_LENGTH:
         raise InvalidInput("This code is too long once its ligatures are spelled out.", *path)
     return stripped, key
 
@@ -81,16 +81,16 @@ def code_text(value: str, *path: str) -> tuple[str, str]:
 def new_code_text(value: str, *path: str) -> tuple[str, str]:
     """The same of a code that is made or renamed: it is one line that can be shown, with nothing that controls."""
     read = code_text(value, *path)
-    if not value.isprintable() and any(unicodedata.category(c) in UNWRITABLE for c in value[:LONGEST_WRITTEN]):
+    if not value.isprintable() and any(unicodedata.category(c) in UNWRITABLE for c in value[:MAX_PADDED_CODE_LENGTH]):
         raise InvalidInput("A code has no line breaks or control characters.", *path)
-    if len(value) > LONGEST_WRITTEN:
-        raise InvalidInput(f"At most {LONGEST_WRITTEN} characters, please, spaces around it included.", *path)
+    if len(value) > MAX_PADDED_CODE_LENGTH:
+        raise InvalidInput(f"At most {MAX_PADDED_CODE_LENGTH} characters, please, spaces around it included.", *path)
     return read
 
 
 def email(value: str, *path: str) -> tuple[str, str]:
     """An address as it is written, and the key by which it is one customer."""
-    stripped = text(value, *path, longest=254)
+    stripped = text(value, *path, max_length=254)
     local, _, domain = stripped.partition("@")
     if _PLAIN_LOCAL.fullmatch(local) and (plain := _plain_domain(domain)):
         address = f"{local}@{plain}"
@@ -138,16 +138,16 @@ def person(value: params.Person, *path: str) -> ValidPerson:
     )
 
 
-def whole(value: int, *path: str, least: int = 1, most: int = HIGHEST_INT) -> int:
+def integer(value: int, *path: str, minimum: int = 1, maximum: int = MAX_INT) -> int:
     """A whole number within bounds."""
-    if not least <= value <= most:
-        raise InvalidInput(f"A whole number from {least} to {most}, please.", *path)
+    if not minimum <= value <= maximum:
+        raise InvalidInput(f"A whole number from {minimum} to {maximum}, please.", *path)
     return value
 
 
-def optional_whole(value: int | None, *path: str, least: int = 1, most: int = HIGHEST_INT) -> int | None:
+def optional_integer(value: int | None, *path: str, minimum: int = 1, maximum: int = MAX_INT) -> int | None:
     """A whole number within bounds, or none."""
-    return None if value is None else whole(value, *path, least=least, most=most)
+    return None if value is None else integer(value, *path, minimum=minimum, maximum=maximum)
 
 
 def currency(value: str, *path: str) -> str:
@@ -158,24 +158,24 @@ def currency(value: str, *path: str) -> str:
     return code
 
 
-def minor(value: Money, *path: str) -> int:
+def minor_units(value: Money, *path: str) -> int:
     """An amount as whole minor units of its currency; finer amounts are refused, not rounded."""
-    return _minor(value.amount, currency(value.currency, *path, "currency"), *path, "amount")
+    return _minor_units(value.amount, currency(value.currency, *path, "currency"), *path, "amount")
 
 
-def _minor(amount: Decimal, unit: str, *path: str) -> int:
+def _minor_units(amount: Decimal, unit: str, *path: str) -> int:
     digits = money.digits(unit) or 0
-    if not amount.is_finite() or not 0 <= amount <= HIGHEST_AMOUNT:
+    if not amount.is_finite() or not 0 <= amount <= MAX_AMOUNT:
         raise InvalidInput("An amount from 0 up, and not that much, please.", *path)
     scaled = _times(amount, 10**digits)
     if scaled is None:
         raise InvalidInput(f"{unit} has {digits} decimals.", *path)
-    return whole(scaled, *path, least=0, most=HIGHEST_AMOUNT)
+    return integer(scaled, *path, minimum=0, maximum=MAX_AMOUNT)
 
 
 def _times(value: Decimal, factor: int) -> int | None:
     """The exact product, if it is a whole number; decimal arithmetic would round it to 28 digits."""
-    if int(value.as_tuple().exponent) < -FINEST:  # of 1e-999999 the ratio has a million digits
+    if int(value.as_tuple().exponent) < -MAX_DECIMALS:  # of 1e-999999 the ratio has a million digits
         return None
     numerator, denominator = value.as_integer_ratio()
     product, rest = divmod(numerator * factor, denominator)
@@ -199,8 +199,8 @@ def metadata(value: Any, *path: str) -> dict[str, Any]:
         written = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (ValueError, RecursionError):
         raise InvalidInput("Metadata is JSON: no NaN or infinity, and not nested that deep.", *path) from None
-    if len(written) > LONGEST_METADATA:
-        raise InvalidInput(f"At most {LONGEST_METADATA} characters of metadata, please.", *path)
+    if len(written) > MAX_METADATA_LENGTH:
+        raise InvalidInput(f"At most {MAX_METADATA_LENGTH} characters of metadata, please.", *path)
     storable(_ESCAPED_NUL.sub("\x00", written), *path)
     return value
 
@@ -220,17 +220,17 @@ def order(value: params.Order | None, *path: str) -> ValidOrder:
         return ValidOrder(None, None, None, None)
     return ValidOrder(
         reference=optional_text(value.reference, *path, "reference"),
-        total=None if value.total is None else minor(value.total, *path, "total"),
+        total=None if value.total is None else minor_units(value.total, *path, "total"),
         currency=None if value.total is None else currency(value.total.currency, *path, "total", "currency"),
-        quantity=optional_whole(value.quantity, *path, "quantity", least=0),
+        quantity=optional_integer(value.quantity, *path, "quantity", minimum=0),
     )
 
 
-def kept(change: "params.Maybe[T | None]", present: T, *path: str) -> T:
+def not_null(change: "params.Maybe[T | None]", present: T, *path: str) -> T:
     """The value after a change of what is never empty: absent keeps the present one, and null is refused."""
     if change is None:
         raise InvalidInput("This can't be null: leave it out to keep it as it is.", *path)
-    return said(change, present)
+    return value_or(change, present)
 
 
 # ------------------------------------------------------------------ windows
@@ -247,7 +247,7 @@ def window(
     starts_at = _bound(said_window.starts_at, said_window.starts_on, starts_at, zone, "starts", 0)
     ends_at = _bound(said_window.ends_at, said_window.ends_on, ends_at, zone, "ends", 1)
     if starts_at is not None and ends_at is not None and ends_at <= starts_at:
-        said_on = said(said_window.ends_on, None) is not None
+        said_on = value_or(said_window.ends_on, None) is not None
         raise InvalidInput("A window must end after it starts.", "window", "ends_on" if said_on else "ends_at")
     return starts_at, ends_at
 
@@ -260,21 +260,21 @@ def _bound(
     name: str,
     days_later: int,
 ) -> datetime | None:
-    day, instant = said(on, None), said(at, None)
+    day, instant = value_or(on, None), value_or(at, None)
     if day is not None and instant is not None:
         raise InvalidInput(f"Say {name}At or {name}On, not both.", "window", f"{name}_on")
     if day is not None:
-        if not EARLIEST.date() <= day < LATEST.date():
+        if not MIN_INSTANT.date() <= day < MAX_INSTANT.date():
             raise InvalidInput("This day is out of range.", "window", f"{name}_on")
         return usage_buckets.start_of_day(day + timedelta(days=days_later), zone)
     if isinstance(at, params.Absent) and isinstance(on, params.Absent):
         return present
-    return None if instant is None else in_range(instant, "window", f"{name}_at")
+    return None if instant is None else storable_instant(instant, "window", f"{name}_at")
 
 
-def in_range(instant: datetime, *path: str) -> datetime:
+def storable_instant(instant: datetime, *path: str) -> datetime:
     """An instant that both databases can hold, in UTC."""
-    if not EARLIEST <= instant <= LATEST:
+    if not MIN_INSTANT <= instant <= MAX_INSTANT:
         raise InvalidInput("This instant is out of range.", *path)
     return instant.astimezone(UTC)
 
@@ -299,7 +299,7 @@ class ValidDiscount:
         return is_amount or self.minimum_order is not None or self.maximum_discount is not None
 
 
-SIZED = (DiscountKind.PERCENTAGE, DiscountKind.FIXED_AMOUNT)
+KINDS_WITH_VALUE = (DiscountKind.PERCENTAGE, DiscountKind.FIXED_AMOUNT)
 """The kinds of discounts that have a value; of another a value would say nothing."""
 
 
@@ -309,7 +309,7 @@ def discount(change: params.Maybe[params.Discount | None], present: ValidDiscoun
         return present
     if change is None:
         return ValidDiscount()
-    kind = kept(change.kind, present.discount_kind, "discount", "kind")
+    kind = not_null(change.kind, present.discount_kind, "discount", "kind")
     value = _value(change, kind, present)
     minimum = _amount(change.minimum_order, present.minimum_order, present.currency, "minimum_order")
     maximum = _amount(change.maximum_discount, present.maximum_discount, present.currency, "maximum_discount")
@@ -328,8 +328,8 @@ def discount(change: params.Maybe[params.Discount | None], present: ValidDiscoun
 
 def _value(change: params.Discount, kind: DiscountKind, present: ValidDiscount) -> Decimal:
     """The discount's size after a change: a kind that has one is told with it, and no other is."""
-    value = said(change.value, None)
-    if kind not in SIZED:
+    value = value_or(change.value, None)
+    if kind not in KINDS_WITH_VALUE:
         if value is not None and isinstance(change.kind, params.Absent):
             raise InvalidInput("A value needs its kind: PERCENTAGE or FIXED_AMOUNT.", "discount", "kind")
         if value is not None:
@@ -339,7 +339,7 @@ def _value(change: params.Discount, kind: DiscountKind, present: ValidDiscount) 
         return value
     if kind is not present.discount_kind:
         raise InvalidInput(f"A discount of the kind {kind} needs its value.", "discount", "value")
-    return kept(
+    return not_null(
         change.value,
         money.discount_amount(present.discount_kind, present.discount_value, present.currency),
         "discount",
@@ -355,7 +355,7 @@ def _amount(
         return present, unit if present is not None else None
     if change is None:
         return None, None
-    return minor(change, "discount", name), currency(change.currency, "discount", name, "currency")
+    return minor_units(change, "discount", name), currency(change.currency, "discount", name, "currency")
 
 
 def _unit(
@@ -393,17 +393,17 @@ def limits(change: params.Maybe[params.Limits | None], present: ValidLimits) -> 
         return present
     if change is None:
         return ValidLimits()
-    changed = {name: said(getattr(change, name), value) for name, value in vars(present).items()}
+    changed = {name: value_or(getattr(change, name), value) for name, value in vars(present).items()}
     for name, value in changed.items():
-        most = 36_500 if name == "code_lifetime_days" else HIGHEST_INT
-        optional_whole(value, "limits", name, most=most)
+        maximum = 36_500 if name == "code_lifetime_days" else MAX_INT
+        optional_integer(value, "limits", name, maximum=maximum)
     return ValidLimits(**changed)
 
 
 def discount_value(kind: DiscountKind, value: Decimal, unit: str | None, *path: str) -> int:
     """A discount's size in its unit: ten-thousandths of a percent, or minor units of the currency."""
     if kind is DiscountKind.FIXED_AMOUNT:
-        return _minor(value, unit or "", *path)
+        return _minor_units(value, unit or "", *path)
     if not value.is_finite() or not 0 <= value <= 100:
         raise InvalidInput("A percentage from 0 to 100, please.", *path)
     scaled = _times(value, money.PERCENT)

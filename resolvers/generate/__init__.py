@@ -22,7 +22,7 @@ from db.queries.codes import Shared
 from resolvers import find, idempotency, random_codes
 from resolvers.domain import code_format, params, validate
 from resolvers.domain.code_format import Format
-from resolvers.domain.params import said
+from resolvers.domain.params import value_or
 from resolvers.domain.refusals import CodeSpaceTooSmall, IdempotencyMismatch
 from resolvers.generate import batch
 from resolvers.generate.batch import Crowded, Request
@@ -81,7 +81,7 @@ async def codes(
     whether they could be made. Raises InvalidInput, UnknownPromotion, IdempotencyMismatch, or
     CodeSpaceTooSmall when the format has fewer free texts than that.
     """
-    validate.whole(amount, "amount", most=MOST)
+    validate.integer(amount, "amount", maximum=MOST)
     check(making, organization)
     said_now = ("generate.codes", promotion, amount, format, making)
     if dry_run:
@@ -134,7 +134,7 @@ async def _with_others(
             amount,
             format,
             now,
-            call=idempotency.heard(idempotency_key, said_now),
+            call=idempotency.keyed_call(idempotency_key, said_now),
             starts_at=starts_at,
             ends_at=ends_at,
             allowed_claims=making.allowed_claims,
@@ -159,7 +159,7 @@ async def _alone(
 ) -> Generated:
     """Make codes of these numbers in a transaction of their own. Raises Crowded when too few of them are free."""
     async with in_transaction():
-        earlier = await idempotency.call(organization.id, idempotency_key, said_now, now)
+        earlier = await idempotency.begin(organization.id, idempotency_key, said_now, now)
         if earlier is not None:
             return await _again(organization, earlier, format)
         parent = await find.promotion(organization.id, promotion)
@@ -178,7 +178,7 @@ async def _alone(
             start += len(some)
             ids += await insert(organization, parent, format.texts(some), making, customer, now)
         ids = random_codes.mixed(ids, SHOWN)
-        await idempotency.answer(organization.id, idempotency_key, [amount, ids[:SHOWN]])
+        await idempotency.finish(organization.id, idempotency_key, [amount, ids[:SHOWN]])
     shown = await rows.by_ids(ids[:SHOWN])
     return Generated([shown[id] for id in ids[:SHOWN] if id in shown], amount, format, ids=tuple(ids))
 
@@ -196,21 +196,21 @@ async def _as_job(
     """Begin a job. Whether there is room is asked before the transaction: near the end of a space it takes seconds."""
     lack = await random_codes.lack(organization.id, amount, format)
     async with in_transaction():
-        earlier = await idempotency.call(organization.id, idempotency_key, said_now, now)
+        earlier = await idempotency.begin(organization.id, idempotency_key, said_now, now)
         if earlier is not None:
             return await _again(organization, earlier, format)
         parent = await find.promotion(organization.id, promotion)
         if lack is not None:
             raise lack
         job = await _begin(organization, parent, amount, format, making, now)
-        await idempotency.answer(organization.id, idempotency_key, {"job": job.id})
+        await idempotency.finish(organization.id, idempotency_key, {"job": job.id})
         return Generated([], amount, format, job=job)
 
 
 def check(making: Making, organization: Organization) -> None:
     """Raises InvalidInput where what is asked of the codes makes no sense."""
     validate.window(making.window, None, None, organization.time_zone)
-    validate.optional_whole(said(making.allowed_claims, None), "allowed_claims")
+    validate.optional_integer(value_or(making.allowed_claims, None), "allowed_claims")
     validate.metadata(making.metadata or {}, "metadata")
     if making.reserved_for is not None:
         validate.person(making.reserved_for, "reserved_for")
@@ -235,7 +235,7 @@ def _shared(organization: Organization, promotion: Promotion, making: Making, cu
         promotion.id,
         starts_at=starts_at,
         ends_at=ends_at,
-        allowed_claims=said(making.allowed_claims, promotion.per_code),
+        allowed_claims=value_or(making.allowed_claims, promotion.per_code),
         reserved_for_id=customer.id if customer else None,
         needs_activation=not making.activated,
         metadata=making.metadata or {},

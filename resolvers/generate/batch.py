@@ -18,10 +18,10 @@ from db.queries.idempotency_keys import Answer
 from resolvers import activate, idempotency, random_codes
 from resolvers.domain import params
 from resolvers.domain.code_format import Format, Text
-from resolvers.domain.params import said
+from resolvers.domain.params import value_or
 from resolvers.domain.refusals import Disabled, Ended, IdempotencyMismatch, PromotionSpent, Refusal, UnknownPromotion
 from resolvers.domain.validate import ValidPerson
-from resolvers.idempotency import Call
+from resolvers.idempotency import KeyedCall
 
 LOOKED_UP = 64
 """Texts that are looked up where a first one was taken."""
@@ -50,7 +50,7 @@ class Request(NamedTuple):
     amount: int
     format: Format
     now: datetime
-    call: Call | None = None
+    call: KeyedCall | None = None
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     allowed_claims: params.Maybe[int | None] = params.ABSENT
@@ -133,7 +133,7 @@ class _Round:
 
     async def settled(self) -> list[Made | Exception]:
         round, answers = self.round, self.answers
-        taken = await idempotency.take_each(round)
+        taken = await idempotency.take_keys(round)
         await self._replay(taken)
         open = [place for place in range(len(round)) if place not in answers]
         await self._read(open)
@@ -268,7 +268,7 @@ class _Round:
                 "text_key": text[1],
                 "starts_at": request.starts_at,
                 "ends_at": request.ends_at,
-                "allowed_claims": said(request.allowed_claims, promotion.per_code),
+                "allowed_claims": value_or(request.allowed_claims, promotion.per_code),
                 "needs_activation": request.needs_activation,
                 "off_peak": False,
                 "metadata": request.metadata,
@@ -332,7 +332,7 @@ def _again(request: Request, kept: Answer | None, ids: Sequence[int], found: Map
     if kept is None or request.call is None:
         return batching.Deferred()  # whoever had the key was refused meanwhile, and has given it back
     try:
-        idempotency.demand_same(kept.fingerprint, request.call.fingerprint)
+        idempotency.check_fingerprint(kept.fingerprint, request.call.fingerprint)
     except IdempotencyMismatch as no:
         return no
     if not ids or any(id not in found for id in ids):

@@ -6,12 +6,12 @@ import strawberry
 
 from db.enums import DeliveryStatus, DiscountKind, JobStatus
 from resolvers.domain.code_format import Style
-from resolvers.domain.usage_buckets import Size
+from resolvers.domain.usage_buckets import BucketSize
 
 strawberry.enum(DiscountKind, name="DiscountKind")
 strawberry.enum(DeliveryStatus, name="DeliveryStatus")
 strawberry.enum(JobStatus, name="JobStatus")
-StatBucket = strawberry.enum(Size, name="StatBucket")
+StatBucket = strawberry.enum(BucketSize, name="StatBucket")
 CodeStyle = strawberry.enum(Style, name="CodeStyle")
 
 

@@ -7,7 +7,7 @@ import strawberry
 from strawberry import UNSET
 
 from resolvers import listing, usage_report
-from resolvers.domain.usage_buckets import Size
+from resolvers.domain.usage_buckets import BucketSize
 from schema.graphql.enums import ClaimStatus, CodeStatus, PromotionStatus
 from schema.graphql.inputs import or_none
 
@@ -63,7 +63,7 @@ def _names(statuses: Any) -> tuple[str, ...] | None:
 
 @strawberry.input(description="Widened to whole buckets. from and to left out: from the first use to now.")
 class UsageInput:
-    bucket: Size = Size.TOTAL
+    bucket: BucketSize = BucketSize.TOTAL
     from_: datetime | None = strawberry.field(name="from", default=UNSET)
     to: datetime | None = UNSET
 

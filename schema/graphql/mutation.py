@@ -366,7 +366,7 @@ class Mutation:
             or_none(input.location_number),
             or_none(input.idempotency_key),
             caller.guard,
-            caller.services.tally,
+            caller.services.refusal_counter,
             caller.now,
             or_none(input.proof),
         )

@@ -173,7 +173,7 @@ def path_of(refusal: refusals.InvalidInput, above: str | None = "input") -> list
 
 def to_graphql_refusal(refusal: refusals.Refusal, in_public: bool) -> Refusal:
     """A refusal as this caller may hear it."""
-    heard = refusals.as_heard_in_public(refusal) if in_public else refusal
+    heard = refusals.for_public_key(refusal) if in_public else refusal
     data: dict[str, Any] = dict(vars(heard))
     for unsaid in ("promotion_id", "by_order_reference", "number"):
         data.pop(unsaid, None)

@@ -43,12 +43,12 @@ templates.globals["style"] = Markup(STYLE)  # noqa: S704 (our own file)
 
 def url(public_url: str, organization: Organization, code_id: int) -> str:
     """The address of a code's page."""
-    return f"{public_url}/c/{signed_links.of_code(organization, code_id)}"
+    return f"{public_url}/c/{signed_links.code_token(organization, code_id)}"
 
 
 def unsubscribe_url(public_url: str, organization: Organization, email: str) -> str:
     """Where a recipient says that they want no more letters."""
-    return f"{public_url}/u/{signed_links.of_recipient(organization, email)}"
+    return f"{public_url}/u/{signed_links.recipient_token(organization, email)}"
 
 
 async def code(request: Request) -> Response:

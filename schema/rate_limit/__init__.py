@@ -2,7 +2,7 @@
 
 from db.models import Organization
 from resolvers.domain.refusals import TooManyAttempts
-from resolvers.guard import Guess
+from resolvers.guard import Attempt
 from schema.rate_limit.budget import Budgets
 from schema.rate_limit.limiter import Free, Limit, Limiter, Taken, address
 
@@ -39,7 +39,7 @@ class Guard:
     def __init__(self, attempts: Attempts, organization: Organization, origin: str) -> None:
         self._attempts, self._organization, self._origin = attempts, organization, address(origin)
 
-    async def take(self, guess: Guess | None = None) -> Taken | Free | Both:
+    async def take(self, guess: Attempt | None = None) -> Taken | Free | Both:
         """Count an attempt before it is looked at: its address's, and what it may find. Raises TooManyAttempts."""
         limit, known = self._attempts.of_an_address, self._attempts
         mine = await known.limiter.take(self._organization.id, self._origin, limit) if limit else Free()

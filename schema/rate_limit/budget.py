@@ -2,7 +2,7 @@
 
 An attempt costs the chance that it hits a live code (resolvers/guessability.py), and is given back when it succeeds.
 In a window of six minutes strangers may find 0.03 codes, and those who bring a proof of work 0.04 more: 0.7 an hour.
-What can't be guessed costs nothing. A code's own holder is served whatever is spent (resolvers/vouch.py).
+What can't be guessed costs nothing. A code's own holder is served whatever is spent (resolvers/recognize_holder.py).
 """
 
 import asyncio
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from db.models import Organization
-from resolvers import guessability, vouch
+from resolvers import guessability, recognize_holder
 from resolvers.domain.refusals import TooManyAttempts
-from resolvers.guard import Guess
+from resolvers.guard import Attempt
 from resolvers.guessability import Chances
 from schema.rate_limit.limiter import Free, Limit, Limiter, Taken
 from schema.rate_limit.proof_of_work import GOOD_FOR, ProofOfWork
@@ -69,10 +69,10 @@ class Budgets:
         self._limiter, self._work, self._monotonic = limiter, work or ProofOfWork(), monotonic
         self._known: dict[int, Known] = {}
 
-    async def take(self, organization: Organization, origin: str, guess: Guess) -> Taken | Free:
+    async def take(self, organization: Organization, origin: str, guess: Attempt) -> Taken | Free:
         """Take what an attempt costs. Raises TooManyAttempts, with a challenge where a proof of work would help."""
         chance = (await self.chances(organization.id, guess.now)).of(guess.key)
-        if chance <= guessability.AT_RISK:
+        if chance <= guessability.MAX_SAFE_CHANCE:
             return Free()
         cost = min(STRANGERS.most, math.ceil(chance * UNIT))
         try:
@@ -83,24 +83,28 @@ class Budgets:
             return Free()
         return await self._take_proven(organization, origin, guess, cost, spent.retry_after_seconds)
 
-    async def _is_holder(self, organization: Organization, guess: Guess) -> bool:
-        if guess.proof and await vouch.page(organization, guess.key, guess.proof):
+    async def _is_holder(self, organization: Organization, guess: Attempt) -> bool:
+        if guess.proof and await recognize_holder.by_page_link(organization, guess.key, guess.proof):
             return True
-        customer_id = await vouch.customer(organization, guess.person)
+        customer_id = await recognize_holder.customer_id(organization, guess.person)
         if customer_id is None or guess.person is None:
             return False
         try:
             taken = await self._limiter.take(organization.id, f"@{customer_id}", OF_A_CUSTOMER)
         except TooManyAttempts:
             return False
-        is_holder = await vouch.recipient(organization, guess.key, customer_id, guess.person, guess.order_reference)
+        is_holder = await recognize_holder.by_delivery_or_claim(
+            organization, guess.key, customer_id, guess.person, guess.order_reference
+        )
         if is_holder:
             taken.give_back()
         else:
             await taken.fail()
         return is_holder
 
-    async def _take_proven(self, organization: Organization, origin: str, guess: Guess, cost: int, wait: int) -> Taken:
+    async def _take_proven(
+        self, organization: Organization, origin: str, guess: Attempt, cost: int, wait: int
+    ) -> Taken:
         used, left = self._limiter.used(organization.id, "+", PROVEN)
         if used >= 1:
             raise TooManyAttempts(left)
@@ -121,7 +125,7 @@ class Budgets:
         """
         known = self._known.get(organization_id)
         if known is None:
-            known = self._known[organization_id] = Known(guessability.nothing(OWN_AT_MOST))
+            known = self._known[organization_id] = Known(guessability.assumed(OWN_AT_MOST))
         if known.counting is None and known.good_until <= self._monotonic():
             known.began = self._monotonic()
             known.counting = asyncio.create_task(self._count(organization_id, now, known))
@@ -135,8 +139,8 @@ class Budgets:
         began, is_first = known.began, not known.good_until
         try:
             pages = 0
-            counted: dict[guessability.Group, guessability.Counted] = {}
-            async for counted in guessability.pages(organization_id, now):
+            counted: dict[guessability.Group, guessability.GroupCount] = {}
+            async for counted in guessability.count_by_page(organization_id, now):
                 pages += 1
                 if is_first and pages & (pages - 1) == 0:
                     known.chances = Chances(counted, OWN_AT_MOST)  # better than nothing, of a million codes

@@ -25,7 +25,7 @@ from db.values import Share
 from resolvers import delete, usage_report
 from resolvers.domain import usage_buckets, validate
 from resolvers.domain.refusals import InvalidInput
-from resolvers.domain.usage_buckets import Size
+from resolvers.domain.usage_buckets import BucketSize
 from resolvers.import_codes import Row
 from schema.csv.records import read_codes
 from schema.graphql.app import schema
@@ -271,7 +271,7 @@ async def test_usage_at_the_calendars_edge(organization: Organization, zone: str
     organization.time_zone = zone
     within = [datetime(1, 3, 1, tzinfo=UTC), datetime(9999, 10, 30, tzinfo=UTC)]
     beyond = [datetime(1, 1, 1, tzinfo=UTC), datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)]
-    for size in Size:
+    for size in BucketSize:
         for start in within:
             asked = usage_report.Asked(size, start, start + timedelta(minutes=59))
             [row, *_] = await usage_report.organization_usage(organization, asked, True, make.NOW)
@@ -368,8 +368,8 @@ async def test_vendors_read_iso_8601_of_days_and_times(secret: Speaker, written:
 async def test_a_bucket_holds_sums_of_any_size(organization: Organization) -> None:
     """Of a day with a million of the largest orders as of one with none, added, taken out and deleted: to the unit."""
     promotion = await make.promotion(organization, "HELLO-15")
-    [bucket, _] = usage_buckets.of(organization.id, promotion.id, "EUR", make.NOW, organization.time_zone)
-    largest = validate.HIGHEST_AMOUNT
+    [bucket, _] = usage_buckets.hour_and_day(organization.id, promotion.id, "EUR", make.NOW, organization.time_zone)
+    largest = validate.MAX_AMOUNT
     total, gone = 0, 0
     for claims in (1, 5_000, -4_999, 1_000_000, -1, 3, 10**9, -(10**9), 7_777_777):
         amount = claims * largest - 1

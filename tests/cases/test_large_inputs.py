@@ -76,4 +76,4 @@ def test_long_texts_are_not_looked_at_letter_by_letter(text: str, says: str, mon
     monkeypatch.setattr(unicodedata, "category", counted)
     with pytest.raises(InvalidInput, match=says):
         validate.new_code_text(text, "text")
-    assert looked_at <= validate.LONGEST_WRITTEN
+    assert looked_at <= validate.MAX_PADDED_CODE_LENGTH

@@ -176,9 +176,9 @@ async def test_a_look_up_on_a_backend_that_hangs_holds_up_one_batch(watcher: Wat
     key = await make.key(organization)
     await both_open()
     with watcher.stopped(*(await watcher.backends())):
-        told = await places(authenticate.holder(key), find.code(organization.id, "HOT"), probe.store())
+        told = await places(authenticate.key(key), find.code(organization.id, "HOT"), probe.store())
         assert told == ["away", "away", "away"]
-        assert await places(authenticate.holder(key), find.code(organization.id, "HOT")) == ["Holder", "Code"]
+        assert await places(authenticate.key(key), find.code(organization.id, "HOT")) == ["Holder", "Code"]
     assert len(await watcher.backends("state <> 'idle'")) == 0
 
 
@@ -371,7 +371,7 @@ async def in_a_statement(organization: Organization) -> None:
 
 
 async def in_a_statement_for_many(organization: Organization) -> None:
-    await statements.Deed(
+    await statements.Statement(
         "INSERT INTO suppression (organization_id, email_key, created_at) VALUES ($1, $2, $3)",
         [],
         (),

@@ -233,4 +233,4 @@ async def test_letters_are_composed_beside_the_loop(
 
 def test_the_longest_values_are_known() -> None:
     """Each variable has a bound of its own, so that a letter's length is known before there is a recipient."""
-    assert set(letter_template_check.LONGEST_VALUES) == set(letter_template.VARIABLES)
+    assert set(letter_template_check.MAX_VALUE_LENGTHS) == set(letter_template.VARIABLES)

@@ -95,9 +95,9 @@ async def test_a_store_of_the_first_release_lives_on(bare_url: str) -> None:
     await with_the_first_release(bare_url)
     await db.migrate(bare_url)
     async with db.opened(bare_url):
-        holder = await authenticate.holder("previous-release-secret")
+        holder = await authenticate.key("previous-release-secret")
         assert holder is not None
-        organization = await authenticate.speaks_for(holder, None)
+        organization = await authenticate.organization_of(holder, None)
         assert organization is not None
         assert (organization.identifier, organization.time_zone) == ("käserei", "Europe/Amsterdam")
         assert await verify.counters(organization) == []

@@ -14,7 +14,7 @@ from tests.make import NOW
 
 
 async def holder(value: str) -> Holder:
-    found = await authenticate.holder(value)
+    found = await authenticate.key(value)
     assert found is not None
     return found
 
@@ -31,10 +31,10 @@ async def test_an_unknown_or_revoked_key_opens_nothing(organization: Organizatio
     """A key works exactly as it was given out, until it is revoked, which happens once."""
     value = await make.key(organization)
     for wrong in ("", value.upper(), value + " ", value[:-1], "\ud800", "ключ"):
-        assert await authenticate.holder(wrong) is None
+        assert await authenticate.key(wrong) is None
     kept = await ApiKey.get()
     assert await revoke.key(kept.id, NOW)
-    assert await authenticate.holder(value) is None
+    assert await authenticate.key(value) is None
     assert not await revoke.key(kept.id, NOW)
     assert not await revoke.key(99, NOW)
 
@@ -59,21 +59,21 @@ async def test_an_organizations_key_speaks_for_it_alone(organization: Organizati
     await make.organization("sister")
     found = await holder(await make.key(organization))
     for identifier, expected in ((None, "demo"), ("demo", "demo"), ("sister", None), ("DEMO", None)):
-        spoken_for = await authenticate.speaks_for(found, identifier)
+        spoken_for = await authenticate.organization_of(found, identifier)
         assert (spoken_for and spoken_for.identifier) == expected
 
 
 async def test_an_accounts_key_speaks_for_whom_it_names(organization: Organization) -> None:
     """An account with one organization need not name it; with two it must, and never a stranger's."""
     found = await holder(await make.key(organization, KeyKind.ACCOUNT))
-    only = await authenticate.speaks_for(found, None)
+    only = await authenticate.organization_of(found, None)
     assert only is not None
     assert only.id == organization.id
     await make.organization("sister")
     await make.organization("stranger", account=2)
-    assert await authenticate.speaks_for(found, None) is None
-    assert await authenticate.speaks_for(found, "stranger") is None
-    sister = await authenticate.speaks_for(found, "sister")
+    assert await authenticate.organization_of(found, None) is None
+    assert await authenticate.organization_of(found, "stranger") is None
+    sister = await authenticate.organization_of(found, "sister")
     assert sister is not None
     assert sister.identifier == "sister"
 
@@ -103,9 +103,9 @@ async def test_many_keys_at_once_are_one_question(organization: Organization, mo
         return await asking(hashes)
 
     monkeypatch.setattr(keys, "by_hashes", counted)
-    found = await asyncio.gather(*(authenticate.holder(value) for value in (secret, public, "nobody's", secret)))
+    found = await asyncio.gather(*(authenticate.key(value) for value in (secret, public, "nobody's", secret)))
     told = [who and (who.kind, who.organization and who.organization.identifier) for who in found]
     assert told == [(KeyKind.SECRET, "demo"), (KeyKind.PUBLIC, "other"), None, (KeyKind.SECRET, "demo")]
     assert asked == [3]
     assert await revoke.key((await ApiKey.get(kind=KeyKind.SECRET)).id, NOW)
-    assert await asyncio.gather(authenticate.holder(secret), authenticate.holder(secret)) == [None, None]
+    assert await asyncio.gather(authenticate.key(secret), authenticate.key(secret)) == [None, None]

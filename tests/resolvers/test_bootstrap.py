@@ -14,10 +14,10 @@ async def test_an_empty_database_gets_an_organization_and_a_key_of_each_kind(sto
     assert (demo.identifier, demo.number, demo.account.number) == ("demo", 1, 1)
     assert (demo.currency, demo.time_zone) == ("EUR", "UTC")
     for kind, value in made.items():
-        holder = await authenticate.holder(value)
+        holder = await authenticate.key(value)
         assert holder is not None
         assert holder.kind is kind
-        assert (await authenticate.speaks_for(holder, None)) == demo
+        assert (await authenticate.organization_of(holder, None)) == demo
     assert [promotion.reference for promotion in await Promotion.all()] == ["default"]
 
 

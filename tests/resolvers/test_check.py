@@ -8,7 +8,7 @@ import pytest
 
 from db.models import Organization
 from resolvers import check, claim, update
-from resolvers.check import Checked
+from resolvers.check import CheckResult
 from resolvers.domain import params
 from resolvers.domain.money import Money
 from resolvers.domain.refusals import CustomerLimitReached, InvalidInput, Refusal, TooManyAttempts, UnknownCode
@@ -22,12 +22,12 @@ from tests.resolvers.refused import everything
 ADA = params.Person("ada@example.com")
 
 
-async def checked(organization: Organization, text: str = "HELLO-15", **more: Any) -> Checked:
+async def checked(organization: Organization, text: str = "HELLO-15", **more: Any) -> CheckResult:
     said = {"customer": ADA, "order": None, "location_number": None, "guard": None, "now": NOW, **more}
     return await check.code(organization, text, **said)
 
 
-def names(answer: Checked) -> list[str]:
+def names(answer: CheckResult) -> list[str]:
     return [type(refusal).__name__ for refusal in answer.refusals]
 
 

@@ -170,15 +170,15 @@ async def test_all_goes_on_in_the_copy(database_url: str, bare_url: str) -> None
     key, last_id, gone_id = await busy(database_url)
     async with db.opened(database_url):
         before = await find.code((await Organization.get()).id, "hello15")
-        page = signed_links.of_code(await Organization.get(), before.id)
+        page = signed_links.code_token(await Organization.get(), before.id)
     done = await copied(database_url, bare_url)
     assert done.drifts == []
     async with db.opened(bare_url):
-        holder = await authenticate.holder(key)
+        holder = await authenticate.key(key)
         assert holder is not None
-        organization = await authenticate.speaks_for(holder, None)
+        organization = await authenticate.organization_of(holder, None)
         assert organization is not None
-        assert signed_links.of_code(organization, (await find.code(organization.id, "hello15")).id) == page
+        assert signed_links.code_token(organization, (await find.code(organization.id, "hello15")).id) == page
         again = await claimed(organization, order=order("R-1", "20.05"))
         assert again.replayed
         fresh = await claimed(organization, email="cy@example.com", order=order("R-4", "5.00"))

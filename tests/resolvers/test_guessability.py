@@ -5,8 +5,8 @@ import pytest
 from db.models import Organization
 from resolvers import delete, generate, guessability, update
 from resolvers.domain import params
-from resolvers.domain.code_format import Format, Style, key
-from resolvers.guessability import ASSUMED
+from resolvers.domain.code_format import Format, Style, match_key
+from resolvers.guessability import MIN_ASSUMED_CODES
 from tests import make
 from tests.make import NOW
 
@@ -23,7 +23,7 @@ async def test_digits(organization: Organization) -> None:
     await generated(organization, 1_000, Format(Style.NUMERIC))
     chances = await guessability.count(organization.id, NOW)
     assert chances.of("123456") == 1_000 / 10**6
-    assert chances.of("12345678901") <= guessability.AT_RISK
+    assert chances.of("12345678901") <= guessability.MAX_SAFE_CHANCE
     assert (chances.at_risk, chances.counted) == (1_000, 1_000)
 
 
@@ -45,7 +45,7 @@ async def test_what_all_have_in_common_is_no_secret(
     assert chances.of(guess) >= 0.5 * 100 / size
     assert chances.at_risk == 100
     if other is not None:
-        assert chances.of(other) <= guessability.AT_RISK
+        assert chances.of(other) <= guessability.MAX_SAFE_CHANCE
 
 
 @pytest.mark.parametrize("prefix", ["", "summer"])
@@ -53,8 +53,8 @@ async def test_adjective_and_noun(organization: Organization, prefix: str) -> No
     """They are found in our own words, with what stands before them; other words are no guess at them."""
     drawn = await generated(organization, 100, Format(Style.CREATIVE, prefix=prefix))
     chances = await guessability.count(organization.id, NOW)
-    assert chances.of(key(drawn[0])) == pytest.approx(max(100, ASSUMED) / Format().capacity)
-    assert chances.of("zzzzzz" + "qqqqqq") <= guessability.AT_RISK
+    assert chances.of(match_key(drawn[0])) == pytest.approx(max(100, MIN_ASSUMED_CODES) / Format().capacity)
+    assert chances.of("zzzzzz" + "qqqqqq") <= guessability.MAX_SAFE_CHANCE
     assert chances.at_risk == 100
 
 
@@ -64,7 +64,7 @@ async def test_own_wordings_count_by_their_length(organization: Organization) ->
     await make.promotion(organization, "ADA")
     chances = await guessability.count(organization.id, NOW, own_at_most=0.003)
     assert chances.at_risk == 1
-    assert chances.of("hello15") <= guessability.AT_RISK
+    assert chances.of("hello15") <= guessability.MAX_SAFE_CHANCE
     assert chances.of("ada") == 0.003, "a hundred failures an hour, however short"
 
 
@@ -83,7 +83,7 @@ async def test_what_nobody_or_only_one_may_claim_is_no_risk(organization: Organi
 async def test_many_pages_come_to_the_same(organization: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many codes are looked at at a time."""
     await generated(organization, 50, Format(Style.NUMERIC))
-    monkeypatch.setattr(guessability, "PAGE", 7)
+    monkeypatch.setattr(guessability, "PAGE_SIZE", 7)
     chances = await guessability.count(organization.id, NOW)
     assert (chances.at_risk, chances.counted) == (50, 50)
 

@@ -465,8 +465,8 @@ class Machine(RuleBasedStateMachine):
             assert what == "CodeTaken"
         else:
             assert what == "done"
-            code.enabled = params.said(enabled, code.enabled)
-            code.allowed = params.said(allowed, code.allowed)
+            code.enabled = params.value_or(enabled, code.enabled)
+            code.allowed = params.value_or(allowed, code.allowed)
             if window:
                 code.starts, code.ends = starts_at, ends_at
             if not isinstance(email, params.Absent):
@@ -501,7 +501,7 @@ class Machine(RuleBasedStateMachine):
         else:
             assert what == "done"
             found.version += 1
-            found.enabled = params.said(enabled, found.enabled)
+            found.enabled = params.value_or(enabled, found.enabled)
             for name, value in changed.items():
                 setattr(found, name, value)
             if window:

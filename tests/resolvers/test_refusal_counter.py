@@ -20,11 +20,11 @@ async def kept() -> dict[tuple[str, str, int, str], int]:
 
 async def test_refusals_are_written_by_hour_day_reason_and_currency(organization: Organization) -> None:
     """Each refusal is counted in its hour and its day, and writing again adds to what is there."""
-    tally = RefusalCounter()
+    refusal_counter = RefusalCounter()
     for _ in range(2):
-        tally.note(organization, Disabled(), 7, "EUR", NOW)
-        tally.note(organization, UnknownCode("X"), 0, None, NOW)
-        await tally.write()
+        refusal_counter.add(organization, Disabled(), 7, "EUR", NOW)
+        refusal_counter.add(organization, UnknownCode("X"), 0, None, NOW)
+        await refusal_counter.write()
     levels = [level.value for level in UsageLevel]
     assert await kept() == {
         **{(level, "DISABLED", 7, "EUR"): 2 for level in levels},
@@ -34,35 +34,35 @@ async def test_refusals_are_written_by_hour_day_reason_and_currency(organization
 
 async def test_nothing_gathered_writes_nothing(organization: Organization) -> None:
     """Without refusals there is nothing to write, before and after some were."""
-    tally = RefusalCounter()
-    await tally.write()
-    tally.note(organization, Disabled(), 7, None, NOW)
+    refusal_counter = RefusalCounter()
+    await refusal_counter.write()
+    refusal_counter.add(organization, Disabled(), 7, None, NOW)
     for _ in range(3):
-        await tally.write()
+        await refusal_counter.write()
     assert set((await kept()).values()) == {1}
 
 
 async def test_what_can_not_be_written_is_kept(organization: Organization) -> None:
     """A failing database loses no refusal: the next writing has them all, once."""
-    tally = RefusalCounter()
-    tally.note(organization, Disabled(), 7, None, NOW)
+    refusal_counter = RefusalCounter()
+    refusal_counter.add(organization, Disabled(), 7, None, NOW)
     connection = get_connection("default")
     await connection.execute_script("ALTER TABLE refusalstat RENAME TO elsewhere")
     with pytest.raises(OperationalError):
-        await tally.write()
-    tally.note(organization, Disabled(), 7, None, NOW)
+        await refusal_counter.write()
+    refusal_counter.add(organization, Disabled(), 7, None, NOW)
     await connection.execute_script("ALTER TABLE elsewhere RENAME TO refusalstat")
-    await tally.write()
-    await tally.write()
+    await refusal_counter.write()
+    await refusal_counter.write()
     assert set((await kept()).values()) == {2}
 
 
 async def test_many_different_refusals_are_written_in_several_statements(organization: Organization) -> None:
     """More buckets than one statement takes are all written."""
-    tally = RefusalCounter()
+    refusal_counter = RefusalCounter()
     for hours in range(1_500):
-        tally.note(organization, Disabled(), 7, None, NOW + timedelta(hours=hours))
-    await tally.write()
+        refusal_counter.add(organization, Disabled(), 7, None, NOW + timedelta(hours=hours))
+    await refusal_counter.write()
     counted: Counter[str] = Counter()
     for row in await RefusalStat.all():
         counted[row.level] += row.count

@@ -12,5 +12,5 @@ async def test_a_revoked_key_opens_nothing(organization: Organization) -> None:
     assert await revoke.key(row.id, make.NOW) is True
     assert await revoke.key(row.id, make.NOW) is False
     assert await revoke.key(0, make.NOW) is False
-    assert await authenticate.holder(first) is None
-    assert await authenticate.holder(second) is not None
+    assert await authenticate.key(first) is None
+    assert await authenticate.key(second) is not None

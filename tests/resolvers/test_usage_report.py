@@ -11,7 +11,7 @@ from db.models import Organization
 from resolvers import delete, release, update, usage_report
 from resolvers.domain import params
 from resolvers.domain.refusals import InvalidInput, Rule
-from resolvers.domain.usage_buckets import Size
+from resolvers.domain.usage_buckets import BucketSize
 from resolvers.refusal_counter import RefusalCounter
 from resolvers.usage_report import Asked, Measured
 from tests import make
@@ -22,7 +22,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 async def measured(
-    organization: Organization, size: Size = Size.TOTAL, *, now: datetime = NOW + HOUR / 2, **more: Any
+    organization: Organization, size: BucketSize = BucketSize.TOTAL, *, now: datetime = NOW + HOUR / 2, **more: Any
 ) -> list[Measured]:
     return await usage_report.organization_usage(organization, Asked(size, **more), True, now)
 
@@ -81,15 +81,15 @@ async def test_a_promotion_is_measured_alone(organization: Organization) -> None
 @pytest.mark.parametrize(
     ("size", "claims"),
     [
-        (Size.HOUR, [1] + [0] * 10 + [1] + [0] * 12 + [1]),
-        (Size.DAY, [1, 2]),
-        (Size.WEEK, [1, 2]),
-        (Size.MONTH, [3]),
-        (Size.TOTAL, [3]),
+        (BucketSize.HOUR, [1] + [0] * 10 + [1] + [0] * 12 + [1]),
+        (BucketSize.DAY, [1, 2]),
+        (BucketSize.WEEK, [1, 2]),
+        (BucketSize.MONTH, [3]),
+        (BucketSize.TOTAL, [3]),
     ],
 )
 async def test_buckets_follow_each_other_empty_ones_included(
-    organization: Organization, size: Size, claims: list[int]
+    organization: Organization, size: BucketSize, claims: list[int]
 ) -> None:
     """From the first use to now each bucket has its row, and each use is in the bucket of its local time."""
     await make.code(organization, per_code=None, per_customer_and_code=None)
@@ -107,11 +107,11 @@ async def test_an_empty_bucket_has_a_row_per_currency_of_the_range(organization:
     await claimed(organization, order=order(total="1"))
     await claimed(organization, order=order(total="1", currency="USD"), now=NOW + 2 * DAY)
     await claimed(organization, order=order(total="1", currency="JPY"), now=NOW + 9 * DAY)
-    rows = await measured(organization, Size.DAY, start=NOW, end=NOW + 2 * DAY + HOUR)
+    rows = await measured(organization, BucketSize.DAY, start=NOW, end=NOW + 2 * DAY + HOUR)
     assert [(row.currency, row.share.claims) for row in rows] == [
         ("EUR", 1), ("USD", 0), ("EUR", 0), ("USD", 0), ("EUR", 0), ("USD", 1),
     ]  # fmt: skip
-    empty = await measured(organization, Size.DAY, start=NOW + 4 * DAY, end=NOW + 5 * DAY)
+    empty = await measured(organization, BucketSize.DAY, start=NOW + 4 * DAY, end=NOW + 5 * DAY)
     assert {(row.currency, row.share.claims) for row in empty} == {(None, 0)}
 
 
@@ -120,27 +120,27 @@ async def test_a_day_is_the_organizations(store: str, zone: str, hours: int) -> 
     """A day begins at its local midnight and is 25 hours long where clocks go back."""
     organization = await make.organization(time_zone=zone)
     noon = datetime(2026, 10, 25, 12, tzinfo=UTC)
-    [day] = await measured(organization, Size.DAY, start=noon, end=noon + timedelta(seconds=1))
+    [day] = await measured(organization, BucketSize.DAY, start=noon, end=noon + timedelta(seconds=1))
     assert day.end - day.start == hours * HOUR
     assert day.start.astimezone(UTC) <= noon < day.end
     await make.code(organization, per_code=None, per_customer_and_code=None)
     for at in (day.start - timedelta(microseconds=1), day.start, day.end - timedelta(microseconds=1), day.end):
         await claimed(organization, now=at)
-    [day] = await measured(organization, Size.DAY, start=noon, end=noon + timedelta(seconds=1))
+    [day] = await measured(organization, BucketSize.DAY, start=noon, end=noon + timedelta(seconds=1))
     assert day.share.claims == 2
-    its_hours = await measured(organization, Size.HOUR, start=day.start, end=day.end)
+    its_hours = await measured(organization, BucketSize.HOUR, start=day.start, end=day.end)
     assert [row.share.claims for row in its_hours] == [1] + [0] * (hours - 2) + [1]
 
 
 async def test_refusals_are_counted_by_reason(organization: Organization) -> None:
     """Refusals are in their promotion's rows, those of unknown codes in the organization's only."""
     promotion = await busy(organization)
-    tally = RefusalCounter()
+    refusal_counter = RefusalCounter()
     for text, said in (("HELLO-15", {"location_number": None}), ("NOPE", {}), ("NOPE", {})):
         await delete_limit(organization)
         with pytest.raises(Rule):
-            await claimed(organization, text, tally=tally, **said)
-    await tally.write()
+            await claimed(organization, text, refusal_counter=refusal_counter, **said)
+    await refusal_counter.write()
     [row, _] = await measured(organization)
     assert (row.currency, row.refusals) == (None, {"FULLY_CLAIMED": 1, "UNKNOWN_CODE": 2})
     [own, _] = await usage_report.promotion_usage(organization, promotion, Asked(), False, NOW + HOUR / 2)
@@ -153,10 +153,10 @@ async def delete_limit(organization: Organization) -> None:
 
 async def test_a_refusal_alone_begins_the_time(organization: Organization) -> None:
     """Where nothing but a refusal was, the total still tells of it."""
-    tally = RefusalCounter()
+    refusal_counter = RefusalCounter()
     with pytest.raises(Rule):
-        await claimed(organization, "NOPE", tally=tally, order=order(total="1", currency="USD"))
-    await tally.write()
+        await claimed(organization, "NOPE", refusal_counter=refusal_counter, order=order(total="1", currency="USD"))
+    await refusal_counter.write()
     [row] = await measured(organization, now=NOW + 3 * DAY)
     assert (row.currency, row.share.claims, row.refusals) == ("USD", 0, {"UNKNOWN_CODE": 1})
 
@@ -189,20 +189,20 @@ async def test_another_organizations_use_is_not_ours(organization: Organization)
 @pytest.mark.parametrize(
     ("size", "start", "end", "path"),
     [
-        (Size.DAY, NOW, NOW, "to"),
-        (Size.DAY, NOW, NOW - DAY, "to"),
-        (Size.HOUR, NOW, NOW + 10_001 * HOUR, "bucket"),
-        (Size.DAY, datetime(1, 1, 1, tzinfo=UTC), NOW, "from"),
+        (BucketSize.DAY, NOW, NOW, "to"),
+        (BucketSize.DAY, NOW, NOW - DAY, "to"),
+        (BucketSize.HOUR, NOW, NOW + 10_001 * HOUR, "bucket"),
+        (BucketSize.DAY, datetime(1, 1, 1, tzinfo=UTC), NOW, "from"),
     ],
 )
 async def test_a_range_that_makes_no_sense_is_refused(
-    organization: Organization, size: Size, start: datetime, end: datetime, path: str
+    organization: Organization, size: BucketSize, start: datetime, end: datetime, path: str
 ) -> None:
     """A range must go forward, be in range, and give at most 10,000 rows."""
     with pytest.raises(InvalidInput) as no:
         await measured(organization, size, start=start, end=end)
     assert no.value.path == (path,)
-    assert len(await measured(organization, Size.HOUR, start=NOW, end=NOW + 10_000 * HOUR)) == 10_000
+    assert len(await measured(organization, BucketSize.HOUR, start=NOW, end=NOW + 10_000 * HOUR)) == 10_000
 
 
 async def test_a_use_at_this_very_instant_is_counted(organization: Organization) -> None:
@@ -211,4 +211,4 @@ async def test_a_use_at_this_very_instant_is_counted(organization: Organization)
     await claimed(organization, now=NOW - 2 * HOUR)
     await claimed(organization, now=NOW)
     assert [row.share.claims for row in await measured(organization, now=NOW)] == [2]
-    assert sum(row.share.claims for row in await measured(organization, Size.HOUR, now=NOW)) == 2
+    assert sum(row.share.claims for row in await measured(organization, BucketSize.HOUR, now=NOW)) == 2

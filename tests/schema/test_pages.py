@@ -32,7 +32,7 @@ XSS = "<script>alert('x')</script> & \"more\""
 
 async def at(organization: Organization, text: str = "HELLO-15") -> str:
     """The path of a code's page."""
-    return f"/c/{signed_links.of_code(organization, (await find.code(organization.id, text)).id)}"
+    return f"/c/{signed_links.code_token(organization, (await find.code(organization.id, text)).id)}"
 
 
 async def seen(client: httpx.AsyncClient, path: str, status: int = 200) -> list[str]:
@@ -269,8 +269,10 @@ async def test_nobody_makes_an_address_without_the_secret(organization: Organiza
     """Of the same ids and text, another secret makes another seal: 96 bits that nobody can guess."""
     other = await Organization.get(id=organization.id)
     other.page_secret = "0" * 64
-    assert signed_links.of_code(other, 1) != signed_links.of_code(organization, 1)
-    assert signed_links.read(signed_links.of_code(other, 1)) == signed_links.read(signed_links.of_code(organization, 1))
+    assert signed_links.code_token(other, 1) != signed_links.code_token(organization, 1)
+    assert signed_links.read_code_token(signed_links.code_token(other, 1)) == signed_links.read_code_token(
+        signed_links.code_token(organization, 1)
+    )
 
 
 SORRY = ["Nothing here", "There is no code at this address. Is it complete, as it was given to you?"]
@@ -290,14 +292,14 @@ async def test_a_foreign_or_broken_seal_leads_nowhere(served: httpx.AsyncClient,
     """No letter of an address can be another one, and no seal opens another row."""
     await make.code(organization)
     found = await find.code(organization.id, "HELLO-15")
-    good = signed_links.of_code(organization, found.id)
+    good = signed_links.code_token(organization, found.id)
     other = await make.organization("other", account=2)
     await make.code(other, "THEIRS")
-    theirs = signed_links.of_code(other, (await find.code(other.id, "THEIRS")).id)
+    theirs = signed_links.code_token(other, (await find.code(other.id, "THEIRS")).id)
     wrong = {good[:place] + ("A" if good[place] != "A" else "B") + good[place + 1 :] for place in range(len(good))}
-    wrong |= {good[:21] + theirs[21:], theirs[:21] + good[21:], signed_links.of_code(other, found.id + 1000)}
+    wrong |= {good[:21] + theirs[21:], theirs[:21] + good[21:], signed_links.code_token(other, found.id + 1000)}
     wrong |= {
-        signed_links.of_code(replace_id(organization, 999), found.id),
+        signed_links.code_token(replace_id(organization, 999), found.id),
         good + "=",
         good + "A",
         good[:-1],

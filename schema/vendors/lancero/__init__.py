@@ -83,11 +83,11 @@ async def claim_code(request: Request) -> Json:
             location_number=None,
             idempotency_key=None,
             guard=caller.guard,
-            tally=caller.services.tally,
+            refusal_counter=caller.services.refusal_counter,
             now=caller.now,
         )
     except Refusal as refusal:
-        raise refusals.as_heard_in_public(refusal) if caller.is_public else refusal from None
+        raise refusals.for_public_key(refusal) if caller.is_public else refusal from None
     return responses.answer({"token": claimed.exchange_token})
 
 

@@ -59,7 +59,7 @@ def instant(body: dict[str, Any], field: str) -> datetime | None:
         instant = instants.read_leniently(value.strip())
     except ValueError:
         raise NotUnderstood(f"`{field}` must be an ISO 8601 date with its time and offset") from None
-    return validate.in_range(instant, field)
+    return validate.storable_instant(instant, field)
 
 
 def recipients(body: dict[str, Any]) -> list[params.Person]:
@@ -95,5 +95,5 @@ def particulars(body: dict[str, Any]) -> dict[str, Any]:
     waitlist = body.get("waitlist")
     if not isinstance(waitlist, bool | None):
         raise NotUnderstood("`waitlist` must be a boolean")
-    notes = validate.optional_text(optional_text(body, "notes"), "notes", longest=LONGEST_NOTES)
+    notes = validate.optional_text(optional_text(body, "notes"), "notes", max_length=LONGEST_NOTES)
     return {"notes": notes or "", "onWaitlist": bool(waitlist)}

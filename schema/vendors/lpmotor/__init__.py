@@ -42,7 +42,7 @@ async def _user(request: Request) -> User:
     """The user of `X-Api-User-Id`, if the token is an account's and it is theirs [doc]; 401 is a choice."""
     found = await context.holder(request.headers)
     number = requests.id_of(request.headers.get("x-api-user-id", ""))
-    if found.kind is not KeyKind.ACCOUNT or number is None or not await authenticate.is_of(found, number):
+    if found.kind is not KeyKind.ACCOUNT or number is None or not await authenticate.is_of_account(found, number):
         raise NotAdmitted("not the token of this user")
     services: Services = request.app.state.services
     return User(found, number, services.clock())
@@ -51,7 +51,7 @@ async def _user(request: Request) -> User:
 async def _site(user: User, said: object) -> Organization:
     """The site with this number, which must be said (choice), if the user has it [doc]."""
     number = requests.id_of(str(requests.whole(said)))
-    site = await authenticate.reaches(user.holder, number) if number else None
+    site = await authenticate.reachable_organization(user.holder, number) if number else None
     if site is None:
         raise NoOrganization
     return site

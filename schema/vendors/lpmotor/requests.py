@@ -61,7 +61,7 @@ def instant(value: Any) -> datetime | None:
     if not isinstance(value, str):
         raise NotUnderstood("not a date")
     try:
-        return validate.in_range(instants.read_leniently(value.strip()))
+        return validate.storable_instant(instants.read_leniently(value.strip()))
     except ValueError:
         raise NotUnderstood("not a date with its time and offset") from None
 
@@ -75,7 +75,7 @@ def code(value: Any) -> str:
 
 def limit(value: Any) -> int:
     """How many uses there may be, from 0 up."""
-    return whole(value, 0, validate.HIGHEST_INT)
+    return whole(value, 0, validate.MAX_INT)
 
 
 FIELDS: dict[str, Callable[[Any], Any]] = {
@@ -103,4 +103,4 @@ def id_of(text: str) -> int | None:
     """A number of a path, a query or a header; None for what is none that anything could have."""
     stripped = text.strip()
     found = int(stripped) if _ID.fullmatch(stripped) else 0
-    return found if 1 <= found <= validate.HIGHEST_INT else None
+    return found if 1 <= found <= validate.MAX_INT else None

@@ -70,7 +70,7 @@ async def _asked(request: Request, holder: Holder, named: Named, promotion: str)
     organization = await _organization(holder, named)
     if organization is None:
         raise NoSuchOrganization("There is no such organization.")
-    if await authenticate.speaks_for(holder, organization.identifier) is None:
+    if await authenticate.organization_of(holder, organization.identifier) is None:
         raise NotAllowed("This token is not allowed for this organization.")
     services: Services = request.app.state.services
     found = await find.promotion_called(organization.id, promotion)

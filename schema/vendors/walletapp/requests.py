@@ -102,7 +102,7 @@ class Fields:
     def number(self, name: str) -> int | None:
         """A number that may be left out; nonsense is as good as none (choice)."""
         number = whole(self._said(name))
-        return number if number is not None and 1 <= number <= validate.HIGHEST_INT else None
+        return number if number is not None and 1 <= number <= validate.MAX_INT else None
 
 
 def whole(value: Any) -> int | None:

@@ -425,14 +425,17 @@ async def test_many_at_once_are_few_transactions(organization: Organization, mon
         return await settling(round)
 
     monkeypatch.setattr(batch, "process", counted)
-    tally = RefusalCounter()
+    refusal_counter = RefusalCounter()
     answers = await asyncio.gather(
-        *(claimed(organization, email=f"c{number}@example.com", tally=tally) for number in range(50)),
+        *(
+            claimed(organization, email=f"c{number}@example.com", refusal_counter=refusal_counter)
+            for number in range(50)
+        ),
         return_exceptions=True,
     )
     assert [type(answer) for answer in answers] == [Claimed] * 40 + [FullyClaimed] * 10
     assert rounds == [50]
-    assert {count for (bucket, reason), count in tally._gathered.items() if reason == "FULLY_CLAIMED"} == {10}
+    assert {count for (bucket, reason), count in refusal_counter._counts.items() if reason == "FULLY_CLAIMED"} == {10}
 
 
 async def test_who_comes_while_the_lock_is_waited_for_boards_the_round(

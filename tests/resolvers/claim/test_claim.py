@@ -677,14 +677,14 @@ async def test_a_limit_cannot_be_passed_by_many_tasks(organization: Organization
 async def test_refusals_are_noted_for_their_promotion_and_currency(organization: Organization) -> None:
     """Each refused claim is tallied once, under its promotion, an unknown code under none."""
     code = await make.code(organization)
-    tally = RefusalCounter()
-    await claimed(organization, tally=tally)
+    refusal_counter = RefusalCounter()
+    await claimed(organization, refusal_counter=refusal_counter)
     for text, email in (("HELLO-15", ADA), ("HELLO-15", BEN), ("NOPE", BEN)):
         with pytest.raises(refusals.Rule):
-            await claimed(organization, text, email, order(total="1"), tally=tally)
+            await claimed(organization, text, email, order(total="1"), refusal_counter=refusal_counter)
     noted = {
         (bucket.promotion_id, bucket.currency, reason): count
-        for (bucket, reason), count in tally._gathered.items()
+        for (bucket, reason), count in refusal_counter._counts.items()
         if bucket.level == "DAY"
     }
     assert noted == {
@@ -707,6 +707,6 @@ async def test_a_claims_discount_stays_as_it_was(organization: Organization) -> 
 def test_a_refusal_is_heard_in_public_as_not_claimable() -> None:
     """A public key hears no rule and nothing of another's order, but what is its own business."""
     rules = [UnknownCode("X"), Disabled(), FullyClaimed(1), IdempotencyMismatch("", by_order_reference=True)]
-    assert {refusals.as_heard_in_public(rule).reason for rule in rules} == {"NOT_CLAIMABLE"}
+    assert {refusals.for_public_key(rule).reason for rule in rules} == {"NOT_CLAIMABLE"}
     own = [InvalidInput("", "text"), TooManyAttempts(1), IdempotencyMismatch("")]
-    assert [refusals.as_heard_in_public(refusal) for refusal in own] == own
+    assert [refusals.for_public_key(refusal) for refusal in own] == own

@@ -186,7 +186,7 @@ def test_the_longest_format_still_makes_a_code() -> None:
     """Prefix and pattern together are no longer than a code may be."""
     written = read_format(Style.PATTERN, "9" * 50, "x" * 50)
     [(text, said)] = written.texts([0])
-    assert len(text) == len(said) == code_format.LONGEST_TEXT
+    assert len(text) == len(said) == code_format.MAX_CODE_LENGTH
 
 
 @pytest.mark.parametrize("letter", [chr(number) for number in range(128)])

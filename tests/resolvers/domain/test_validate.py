@@ -103,7 +103,7 @@ def test_what_is_no_address_is_refused(said: str) -> None:
 )
 def test_an_amount_is_whole_minor_units(said: str, minor: int) -> None:
     """An amount is exact, however it is written."""
-    assert validate.minor(Money(Decimal(said), "EUR")) == minor
+    assert validate.minor_units(Money(Decimal(said), "EUR")) == minor
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_an_amount_is_whole_minor_units(said: str, minor: int) -> None:
 )
 def test_a_finer_larger_or_impossible_amount_is_refused(amount: str, currency: str) -> None:
     """Nothing is rounded on the way in, however many digits it has."""
-    assert refusal_of(validate.minor, Money(Decimal(amount), currency), "total") == ("total", "amount")
+    assert refusal_of(validate.minor_units, Money(Decimal(amount), currency), "total") == ("total", "amount")
 
 
 ENDLESS = """
@@ -136,7 +136,7 @@ from db.enums import DiscountKind
 endless = Decimal("1E-999999999999999999")
 percent = params.Discount(DiscountKind.PERCENTAGE, endless)
 for check in (
-    lambda: validate.minor(Money(endless, "EUR")),
+    lambda: validate.minor_units(Money(endless, "EUR")),
     lambda: validate.discount(percent, validate.ValidDiscount(), "EUR"),
 ):
     try:
@@ -181,8 +181,8 @@ def test_metadata_may_tell_of_a_nul_in_words() -> None:
 @pytest.mark.parametrize("said", [0, -1, 2**31])
 def test_a_whole_number_is_within_bounds(said: int) -> None:
     """From 1 to what a database's integer holds."""
-    assert refusal_of(validate.whole, said, "amount") == ("amount",)
-    assert validate.whole(2**31 - 1) == 2**31 - 1
+    assert refusal_of(validate.integer, said, "amount") == ("amount",)
+    assert validate.integer(2**31 - 1) == 2**31 - 1
 
 
 # ------------------------------------------------------------------ windows

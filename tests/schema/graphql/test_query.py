@@ -286,7 +286,7 @@ async def test_usage(secret: Speaker, organization: Organization, services: obje
     for number in range(3):
         await secret.claim(email=f"{number}@example.com", order={"total": {"amount": "10.01", "currency": "EUR"}})
     await secret.client.get("/healthz")
-    await services.tally.write()  # type: ignore[attr-defined]
+    await services.refusal_counter.write()  # type: ignore[attr-defined]
     asked = await secret.ask(
         """{ usageStats(input: {bucket: DAY, from: "2026-11-21T12:00:00Z"}) { from to currency claims customers
              orderTotal orderQuantity discountTotal refusals { reason count } } }"""

@@ -639,9 +639,9 @@ async def test_guessing_is_slowed_down(secret: Speaker, public: Speaker, organiz
 
 async def test_refusals_are_tallied(public: Speaker, organization: Organization, services: Services) -> None:
     """A refused claim is counted with the process's refusals."""
-    assert services.tally._gathered == RefusalCounter()._gathered
+    assert services.refusal_counter._counts == RefusalCounter()._counts
     await public("POST", "/codes/claim", {"code": "nope", "email": "ada@example.com"})
-    assert {reason for _, reason in services.tally._gathered} == {"UNKNOWN_CODE"}
+    assert {reason for _, reason in services.refusal_counter._counts} == {"UNKNOWN_CODE"}
 
 
 # ------------------------------------------------------------------ leads

@@ -6,23 +6,23 @@ from resolvers import signed_links
 from resolvers.domain.validate import ValidPerson
 
 
-async def customer(organization: Organization, person: ValidPerson | None) -> int | None:
+async def customer_id(organization: Organization, person: ValidPerson | None) -> int | None:
     """The id of somebody who is known already, as a code's holder is; None for anybody else."""
     found = await customers.by_email(organization.id, person.email_key) if person is not None else None
     return found.id if found is not None else None
 
 
-async def page(organization: Organization, key: str, proof: str) -> bool:
+async def by_page_link(organization: Organization, key: str, proof: str) -> bool:
     """Whether the proof is the address of the code's page, or its last part."""
     last = proof.strip().rpartition("/")[2]
-    told = signed_links.read(last)
-    if told is None or told[0] != organization.id or not signed_links.is_of(organization, told[1], last):
+    told = signed_links.read_code_token(last)
+    if told is None or told[0] != organization.id or not signed_links.is_code_token(organization, told[1], last):
         return False
     found = await codes.by_id(*told)
     return found is not None and found.text_key == key
 
 
-async def recipient(
+async def by_delivery_or_claim(
     organization: Organization, key: str, customer_id: int, person: ValidPerson, order_reference: str | None
 ) -> bool:
     """Whether a code is reserved for somebody, or was sent to them, or was claimed by them with this order before."""
