@@ -171,7 +171,7 @@ async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIte
             try:
                 await work()
             except Exception as fault:
-                if db_errors.is_away(fault):
+                if db_errors.is_unavailable(fault):
                     errors.outage.note(fault, f"what is done every {seconds} s")
                 else:
                     log.error("this will be tried again in %s seconds: %r", seconds, fault, exc_info=True)

@@ -1,8 +1,8 @@
-"""Gathers what many ask at once, so that the database is asked once: in rounds, with no timer.
+"""Group commit and micro-batching: concurrent requests of one kind are processed as one batch, with no timer.
 
-What is asked while a round goes on rides in the next, or boards the round where that waits for a lock. Whoever
-comes alone is a round of one, at once. As rounds come one after another, each has a time limit, where the database
-has one for it (`sql.batch_seconds`): one that hangs is given up, and the next has another connection.
+Requests that come while a batch is processed wait for the next one, or join it late where it waits for a lock. A
+request that comes alone is a batch of one, at once. As batches come one after another, each has a time limit, where
+the database has one for it (`sql.batch_seconds`): one that hangs is given up, and the next has another connection.
 """
 
 import asyncio
@@ -18,183 +18,193 @@ from tortoise.connection import get_connection
 from db import errors as db_errors
 from db import sql
 
-LARGEST = 100
-"""Riders of one round: enough to share the cost of a commit, few enough that the next one starts soon."""
+MAX_REQUESTS = 100
+"""Requests of one batch: enough to share the cost of a commit, few enough that the next one starts soon."""
 
 QUIET_TICKS = 2
-"""Passes of the event loop in which nobody new comes, after which nobody is at the door."""
+"""Passes of the event loop without a new request, after which no more are waited for."""
 
-Asked = TypeVar("Asked")
-Told = TypeVar("Told")
-Settle = Callable[[Sequence[Asked]], Awaitable[Sequence[Told | Exception]]]
+Request = TypeVar("Request")
+Result = TypeVar("Result")
+ProcessBatch = Callable[[Sequence[Request]], Awaitable[Sequence[Result | Exception]]]
+"""Processes a batch: one result for each request, in their order; an exception is raised to the request's caller."""
 
-Riders = list[tuple[Asked, asyncio.Future[Told]]]
+Pending = list[tuple[Request, asyncio.Future[Result]]]
+"""Requests, each with the future that its caller awaits."""
 
 log = logging.getLogger("tessera")
 
 
 class Deferred(Exception):
-    """The answer to who boarded a round that could not take them: they ride in the next, before all others."""
+    """The result of a request that was admitted late and does not fit: it is in the next batch, before all others."""
 
 
-class Round(list[Asked]):
-    """What is asked in a round, by its riders, and those who wait for the next."""
+class Batch(list[Request]):
+    """The requests that are processed together; with the pending ones they come from, and the queue for the next."""
 
-    def __init__(self, riders: Riders[Asked, Any], waiting: deque[tuple[Asked, asyncio.Future[Any]]]) -> None:
-        super().__init__(asked for asked, _ in riders)
-        self.riders, self.waiting = riders, waiting
+    def __init__(self, pending: Pending[Request, Any], queue: deque[tuple[Request, asyncio.Future[Any]]]) -> None:
+        super().__init__(request for request, _ in pending)
+        self.pending, self.queue = pending, queue
 
 
-def admit_late(round: Sequence[Asked], fits: Callable[[Asked], bool] = lambda _: True) -> None:
-    """Let those ride along, behind the others, who came meanwhile: until the round is full, or one doesn't fit.
+def admit_late(batch: Sequence[Request], fits: Callable[[Request], bool] = lambda _: True) -> None:
+    """Append queued requests to the batch: until it is full, the queue is empty, or the next one does not fit.
 
-    What was not asked in a round of ours has nobody waiting.
+    A sequence that is no `Batch` has no queue, and stays as it is.
     """
-    while isinstance(round, Round) and round.waiting and len(round) < LARGEST and fits(round.waiting[0][0]):
-        rider = round.waiting.popleft()
-        if not rider[1].done():
-            round.riders.append(rider)
-            round.append(rider[0])
+    while isinstance(batch, Batch) and batch.queue and len(batch) < MAX_REQUESTS and fits(batch.queue[0][0]):
+        queued = batch.queue.popleft()
+        if not queued[1].done():
+            batch.pending.append(queued)
+            batch.append(queued[0])
 
 
-class Batcher(Generic[Asked, Told]):
-    """One round after another; `settle` answers all of a round, with an exception where that is the answer."""
+class Batcher(Generic[Request, Result]):
+    """A queue of requests, processed one batch after another by `process`, in a task of its own."""
 
-    def __init__(self, settle: Settle[Asked, Told], is_first: bool = False, seconds: float | None = None) -> None:
-        """`seconds` is how long a round may take; None is as long as it takes."""
-        self._settle, self._is_first, self._seconds = settle, is_first, seconds
-        self.began: float | None = None
-        """When the round began that is going on, by the loop's clock."""
-        self.failed: float | None = None
-        """When the last round failed because the database is away; None since one has not."""
-        self._waiting: deque[tuple[Asked, asyncio.Future[Told]]] = deque()
-        self._going: asyncio.Task[None] | None = None
+    def __init__(
+        self, process: ProcessBatch[Request, Result], gathers: bool = False, seconds: float | None = None
+    ) -> None:
+        """`seconds` is how long a batch may take; None is as long as it takes. For `gathers` see `submit` below."""
+        self._process, self._gathers, self._seconds = process, gathers, seconds
+        self.started_at: float | None = None
+        """When the present batch began, by the loop's clock; None between batches."""
+        self.failed_at: float | None = None
+        """When the last batch failed because the database is unavailable; None where it did not."""
+        self._queue: deque[tuple[Request, asyncio.Future[Result]]] = deque()
+        self._task: asyncio.Task[None] | None = None
 
-    async def submit(self, asked: Asked) -> Told:
-        """The answer to what is asked, or the exception that is its answer.
+    async def submit(self, request: Request) -> Result:
+        """The request's result; an exception that is its result is raised.
 
-        Who stops waiting before their round begins is left out of it; afterwards they ride along unheard, and
-        nobody else notices.
+        A caller that is cancelled before its batch begins is left out of it; afterwards the request is processed all
+        the same, and the others don't notice.
         """
-        told: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
-        self._waiting.append((asked, told))
-        if self._going is None:
-            self._going = asyncio.create_task(self._go())
-        return await told
+        result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._queue.append((request, result))
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+        return await result
 
-    async def _go(self) -> None:
-        riders: Riders[Asked, Told] = []
+    async def _run(self) -> None:
+        pending: Pending[Request, Result] = []
         try:
-            if self._is_first:
-                await self._let_in()
-            riders = self._next()
-            while riders:
-                self.began = asyncio.get_running_loop().time()
-                await self._settle_round(riders)
-                riders = self._next()
+            if self._gathers:
+                await self._gather()
+            pending = self._next_batch()
+            while pending:
+                self.started_at = asyncio.get_running_loop().time()
+                await self._process_batch(pending)
+                pending = self._next_batch()
         finally:
-            self._going = self.began = None
-            for _, told in (*riders, *self._waiting):  # some only when this task is cancelled: its loop is closing
-                told.cancel()
-            self._waiting.clear()
+            self._task = self.started_at = None
+            for _, result in (*pending, *self._queue):  # some only when this task is cancelled: its loop is closing
+                result.cancel()
+            self._queue.clear()
 
-    async def _let_in(self) -> None:
-        """Wait while passes of the event loop bring somebody: requests that came together are not read in one.
+    async def _gather(self) -> None:
+        """Wait while passes of the event loop add requests: those that came together are not read in one pass.
 
-        This is no timer: a pass that brings nobody takes some microseconds.
+        This is no timer: a pass that adds none takes some microseconds.
         """
-        known = quiet = 0
-        while quiet < QUIET_TICKS and known < LARGEST:
+        number = quiet = 0
+        while quiet < QUIET_TICKS and number < MAX_REQUESTS:
             await asyncio.sleep(0)
-            quiet = quiet + 1 if len(self._waiting) == known else 0
-            known = len(self._waiting)
+            quiet = quiet + 1 if len(self._queue) == number else 0
+            number = len(self._queue)
 
-    def _next(self) -> Riders[Asked, Told]:
-        riders: Riders[Asked, Told] = []
-        while self._waiting and len(riders) < LARGEST:
-            asked, told = self._waiting.popleft()
-            if not told.done():
-                riders.append((asked, told))
-        return riders
+    def _next_batch(self) -> Pending[Request, Result]:
+        pending: Pending[Request, Result] = []
+        while self._queue and len(pending) < MAX_REQUESTS:
+            request, result = self._queue.popleft()
+            if not result.done():
+                pending.append((request, result))
+        return pending
 
-    async def _settle_round(self, riders: Riders[Asked, Told], boards: bool = True) -> None:
-        """Answer them together or, where that fails, each alone: a fault is its own rider's, an absence everybody's."""
-        answers: Sequence[Told | Exception]
+    async def _process_batch(self, pending: Pending[Request, Result], admits_late: bool = True) -> None:
+        """Process requests together or, where that fails, one by one.
+
+        So a fault reaches the request that causes it, and an unavailable database all of them.
+        """
+        results: Sequence[Result | Exception]
         try:
-            answers = await self._in_time(Round(riders, self._waiting if boards else deque()))
-            self.failed = None
+            results = await self._process_in_time(Batch(pending, self._queue if admits_late else deque()))
+            self.failed_at = None
         except Exception as fault:
-            is_away = db_errors.is_away(fault)
-            self.failed = asyncio.get_running_loop().time() if is_away else None
-            if len(riders) > 1 and not is_away:
-                log.warning("a round of %s is settled one by one: %r", len(riders), fault)
-                await self._settle_each(riders)
+            is_unavailable = db_errors.is_unavailable(fault)
+            self.failed_at = asyncio.get_running_loop().time() if is_unavailable else None
+            if len(pending) > 1 and not is_unavailable:
+                log.warning("a batch of %s requests failed, and is processed one by one: %r", len(pending), fault)
+                await self._process_one_by_one(pending)
                 return
-            answers = [fault] * len(riders)
-        late: Riders[Asked, Told] = []
-        for (asked, told), answer in zip(riders, answers, strict=True):
-            if told.done():
+            results = [fault] * len(pending)
+        deferred: Pending[Request, Result] = []
+        for (request, future), result in zip(pending, results, strict=True):
+            if future.done():
                 continue
-            if isinstance(answer, Deferred):
-                late.append((asked, told))
-            elif isinstance(answer, Exception):
-                told.set_exception(answer)
+            if isinstance(result, Deferred):
+                deferred.append((request, future))
+            elif isinstance(result, Exception):
+                future.set_exception(result)
             else:
-                told.set_result(answer)
-        self._waiting.extendleft(reversed(late))
+                future.set_result(result)
+        self._queue.extendleft(reversed(deferred))
 
-    async def _settle_each(self, riders: Riders[Asked, Told]) -> None:
-        for asked, told in riders:
-            if told.done():
+    async def _process_one_by_one(self, pending: Pending[Request, Result]) -> None:
+        for request, result in pending:
+            if result.done():
                 continue
-            if self.failed is not None:  # the others would wait as long as this one did, one after another
-                told.set_exception(db_errors.Unanswered("The database has gone away meanwhile; this was not asked."))
+            if self.failed_at is not None:  # the others would wait as long as this one did, one after another
+                message = "The database has become unavailable meanwhile; this request was not sent to it."
+                result.set_exception(db_errors.DatabaseTimeout(message))
             else:
-                await self._settle_round([(asked, told)], boards=False)
+                await self._process_batch([(request, result)], admits_late=False)
 
-    async def _in_time(self, round: Round[Asked]) -> Sequence[Told | Exception]:
-        """The round's answers. Raises Unanswered where they don't come in time; nobody knows what was done."""
+    async def _process_in_time(self, batch: Batch[Request]) -> Sequence[Result | Exception]:
+        """The batch's results. Raises DatabaseTimeout where they don't come in time; nobody knows what was done."""
         try:
             async with asyncio.timeout(self._seconds) as limit:
-                return await self._settle(round)
+                return await self._process(batch)
         except TimeoutError:
             if limit.expired():
-                raise db_errors.Unanswered(f"The database has not answered within {self._seconds} seconds.") from None
+                message = f"The database has not answered within {self._seconds} seconds."
+                raise db_errors.DatabaseTimeout(message) from None
             raise
 
 
-_rounds: WeakKeyDictionary[BaseDBAsyncClient, dict[Any, Batcher[Any, Any]]] = WeakKeyDictionary()
+_batchers: WeakKeyDictionary[BaseDBAsyncClient, dict[Any, Batcher[Any, Any]]] = WeakKeyDictionary()
 
 
-async def submit(settle: Settle[Asked, Told], asked: Asked, is_first: bool = False) -> Told:
-    """What `settle` answers to this, asked in a round with others; rounds are an opened database's own.
+async def submit(process: ProcessBatch[Request, Result], request: Request, gathers: bool = False) -> Result:
+    """The result of a request that `process` processes in a batch with others; an exception is raised.
 
-    What a request asks first (`is_first`) is asked once all are in who come at the same moment. They stay together
-    then: what they ask next is one round as well.
+    Each opened database has one batcher for each `process` function. With `gathers` its first batch begins once all
+    requests of the same moment are in: what those ask the database next is one batch as well.
 
-    Inside a transaction it is asked alone, in the transaction: a round would go on beside it, and outlive it.
+    Inside a transaction the request is processed alone, in the transaction: a batch would go on beside it, and
+    outlive it.
     """
     connection = get_connection("default")
     if isinstance(connection, TransactionalDBClient):
-        [told] = await settle([asked])
-        if isinstance(told, Exception):
-            raise told
-        return told
+        [result] = await process([request])
+        if isinstance(result, Exception):
+            raise result
+        return result
     try:
-        rounds: Batcher[Asked, Told] = _rounds[connection][settle]
+        batcher: Batcher[Request, Result] = _batchers[connection][process]
     except KeyError:
-        rounds = _rounds.setdefault(connection, {})[settle] = Batcher(settle, is_first, sql.batch_seconds())
-    return await rounds.submit(asked)
+        batcher = _batchers.setdefault(connection, {})[process] = Batcher(process, gathers, sql.batch_seconds())
+    return await batcher.submit(request)
 
 
-def longest_wait() -> float:
-    """For how many seconds the round has been going on that began first; 0 where none is."""
-    going = _rounds.get(get_connection("default"), {}).values()
-    began = [rounds.began for rounds in going if rounds.began is not None]
-    return asyncio.get_running_loop().time() - min(began) if began else 0.0
+def longest_running() -> float:
+    """For how many seconds the batch has been running that began first; 0 where none is."""
+    running = _batchers.get(get_connection("default"), {}).values()
+    started = [batcher.started_at for batcher in running if batcher.started_at is not None]
+    return asyncio.get_running_loop().time() - min(started) if started else 0.0
 
 
-def failed_lately(seconds: float) -> bool:
-    """Whether there are rounds of which the last one failed, so lately, because the database is away."""
+def has_failed_within(seconds: float) -> bool:
+    """Whether a batcher's last batch failed within so many seconds because the database is unavailable."""
     since = asyncio.get_running_loop().time() - seconds
-    return any((rounds.failed or 0) > since for rounds in _rounds.get(get_connection("default"), {}).values())
+    return any((batcher.failed_at or 0) > since for batcher in _batchers.get(get_connection("default"), {}).values())

@@ -1,4 +1,4 @@
-"""What a database can fail with that is nobody's fault: it is away, or two transactions stood in each other's way."""
+"""Database errors that the program is not to blame for: the database is unavailable, or two transactions conflict."""
 
 import asyncio
 import functools
@@ -14,26 +14,26 @@ from tortoise.exceptions import DBConnectionError
 
 from db.clients import pool
 
-TRIES = 6
-PAUSE = 0.01
-"""Seconds before the second try, doubled each time, and anything between half and all of it."""
+MAX_TRIES = 6
+RETRY_DELAY_SECONDS = 0.01
+"""Before the second try; doubled with each further one, and anything between half and all of it."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Locked(Exception):
-    """Raised where a row is locked by a transaction that doesn't end: what was to be done there is not done."""
+class RowLocked(Exception):
+    """Raised when a row is locked by a transaction that doesn't end; nothing was done."""
 
 
-class Unanswered(Exception):
-    """Raised where the database has not answered in time: what it was asked to do may be done or not."""
+class DatabaseTimeout(Exception):
+    """Raised when the database has not answered in time; the statement may have been run or not."""
 
 
-_AWAY = (
-    Locked,
-    Unanswered,
-    pool.InDoubt,
+_UNAVAILABLE = (
+    RowLocked,
+    DatabaseTimeout,
+    pool.UnconfirmedCommit,
     asyncpg.LockNotAvailableError,  # a row is locked by a transaction that does not end
     OSError,  # refused, reset, no such host, no such socket
     DBConnectionError,
@@ -58,73 +58,75 @@ _BUSY_OR_BROKEN = {
     sqlite3.SQLITE_CANTOPEN,
 }
 _CLOSED = ("closed", "closing", "released back to the pool")
-"""What the driver says of a connection that has ended between two statements."""
+"""Words of the driver's messages about a connection that has ended between two statements."""
 _CONFLICT = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
-    asyncpg.UniqueViolationError,  # somebody was quicker: asked again, the verb finds what they made
-    asyncpg.ForeignKeyViolationError,  # the same of what they deleted
+    asyncpg.UniqueViolationError,  # another was quicker: run again, the verb finds the other's row
+    asyncpg.ForeignKeyViolationError,  # the same of a row that was deleted
 )
 
 
-def is_away(error: BaseException) -> bool:
-    """Whether the database could not be asked at all; the same request may succeed when it is back."""
-    return any(isinstance(one, _AWAY) or _is_closed(one) or _is_stuck(one) for one in _behind(error))
+def is_unavailable(error: BaseException) -> bool:
+    """Whether the database is unavailable: the same request may succeed when it is back."""
+    return any(
+        isinstance(cause, _UNAVAILABLE) or _is_closed(cause) or _is_busy_or_broken(cause) for cause in _causes(error)
+    )
 
 
 def is_locked(error: BaseException) -> bool:
-    """Whether a row was waited for in vain that another transaction has locked; nothing is done then."""
-    return any(isinstance(one, asyncpg.LockNotAvailableError) for one in _behind(error))
+    """Whether the time limit for a row lock that another transaction holds has passed; nothing was done then."""
+    return any(isinstance(cause, asyncpg.LockNotAvailableError) for cause in _causes(error))
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Whether PostgreSQL ended a transaction for the sake of another; done again, it sees what that one did."""
-    return any(isinstance(one, _CONFLICT) for one in _behind(error))
+    """Whether PostgreSQL ended a transaction because of another one: run again, it sees the other's changes."""
+    return any(isinstance(cause, _CONFLICT) for cause in _causes(error))
 
 
-def retried(verb: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Do a verb again, up to TRIES times in all, while its transaction is ended for the sake of another.
+def retry_on_conflict(verb: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Decorator that runs a verb again after a conflict, up to MAX_TRIES times in all.
 
     A verb that takes part in another's transaction is not retried by itself: the other one is.
     """
 
     @functools.wraps(verb)
-    async def tried(*said: P.args, **named: P.kwargs) -> T:
-        pause = PAUSE
-        for _ in range(0 if is_inside() else TRIES - 1):
+    async def retrying(*args: P.args, **kwargs: P.kwargs) -> T:
+        delay = RETRY_DELAY_SECONDS
+        for _ in range(0 if is_in_transaction() else MAX_TRIES - 1):
             try:
-                return await verb(*said, **named)
+                return await verb(*args, **kwargs)
             except Exception as error:
                 if not is_conflict(error):
                     raise
-            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 (keeps rivals apart)
-            pause *= 2
-        return await verb(*said, **named)
+            await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311 (keeps rivals apart)
+            delay *= 2
+        return await verb(*args, **kwargs)
 
-    return tried
+    return retrying
 
 
-def is_inside() -> bool:
+def is_in_transaction() -> bool:
     """Whether the present task is inside a transaction already."""
     return isinstance(get_connection("default"), TransactionalDBClient)
 
 
-def _behind(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it was raised for: Tortoise keeps the driver's own as its cause or its argument."""
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and its causes: Tortoise keeps the driver's own error as its cause or its argument."""
     seen: set[int] = set()
     waiting: list[object] = [error]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, BaseException) and id(one) not in seen:
-            seen.add(id(one))
-            yield one
-            waiting += [one.__cause__, *one.args[:1]]
+        cause = waiting.pop()
+        if isinstance(cause, BaseException) and id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            waiting += [cause.__cause__, *cause.args[:1]]
 
 
 def _is_closed(error: BaseException) -> bool:
     return isinstance(error, asyncpg.InterfaceError) and any(word in str(error) for word in _CLOSED)
 
 
-def _is_stuck(error: BaseException) -> bool:
+def _is_busy_or_broken(error: BaseException) -> bool:
     code = getattr(error, "sqlite_errorcode", None)
     return isinstance(error, sqlite3.Error) and code is not None and code & 0xFF in _BUSY_OR_BROKEN

@@ -14,7 +14,7 @@ from resolvers.domain.refusals import AlreadyActivated, Disabled, Ended, Invalid
 from resolvers.domain.validate import ValidPerson
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def code(
     organization: Organization,
     text: str,

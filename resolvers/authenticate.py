@@ -45,7 +45,7 @@ class Holder:
 
 async def key(value: str) -> Holder | None:
     """Who holds this key, or None when it does not work; as many as ask at once are one question to the store."""
-    return await batching.submit(_holders, key_hash(value), is_first=True)
+    return await batching.submit(_holders, key_hash(value), gathers=True)
 
 
 async def _holders(hashes: Sequence[str]) -> list[Holder | None]:

@@ -11,7 +11,7 @@ from db.queries import organizations
 from resolvers import create
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def demo(now: datetime) -> dict[KeyKind, str]:
     """The organization `demo`, in EUR and UTC, with a key of each kind; nothing where there is one already."""
     async with in_transaction():

@@ -49,7 +49,7 @@ class NewPromotion:
     particulars: dict[str, Any] | None = None  # what a single vendor tells of it, under the vendor's name
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def promotion(
     organization: Organization, new: NewPromotion, idempotency_key: str | None, now: datetime
 ) -> Promotion:
@@ -165,7 +165,7 @@ async def _again(organization_id: int, promotion_id: int) -> Promotion:
     return made
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def location(
     organization: Organization, number: int | None, name: str, is_default: bool, now: datetime
 ) -> Location:
@@ -180,7 +180,7 @@ async def location(
         return await locations.add(organization.id, drawn, checked, is_default, now)
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def product(organization: Organization, number: int | None, title: str, now: datetime) -> Product:
     """Make a product, with the next number unless one is chosen. Raises InvalidInput."""
     checked = validate.text(title, "title")
@@ -193,7 +193,7 @@ async def product(organization: Organization, number: int | None, title: str, no
         return await products.add(organization.id, drawn, checked, now)
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def customer(
     organization: Organization,
     person: params.Person,
@@ -222,7 +222,7 @@ async def customer(
         return made
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def organization(
     name: str,
     number: int | None,
@@ -265,7 +265,7 @@ def _identifier() -> str:
     return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(26))
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def key(kind: KeyKind, account_id: int, organization_id: int | None, value: str | None, now: datetime) -> str:
     """Give out a key, or take over one that a vendor has issued; only here is it told. Raises InvalidInput."""
     if (kind is KeyKind.ACCOUNT) != (organization_id is None):

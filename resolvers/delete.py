@@ -29,7 +29,7 @@ class Deleted:
     dry_run: bool
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def code(organization: Organization, text: str, dry_run: bool) -> Deleted:
     """Delete a code with its claims and deliveries. Raises UnknownCode."""
     if dry_run:
@@ -43,7 +43,7 @@ async def code(organization: Organization, text: str, dry_run: bool) -> Deleted:
         return Deleted(found.text, 1, gone, False)
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def promotion(organization: Organization, ref: params.PromotionRef, dry_run: bool) -> Deleted:
     """Delete a promotion with its codes and their claims. Raises UnknownPromotion, InvalidInput."""
     found = await find.promotion(organization.id, ref)
@@ -63,7 +63,7 @@ async def promotion(organization: Organization, ref: params.PromotionRef, dry_ru
         return Deleted(found.reference, codes_gone, claims_gone, False)
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def customer(organization: Organization, email: str, now: datetime) -> Customer:
     """Forget a customer: what was known of them is given back a last time.
 
@@ -81,7 +81,7 @@ async def customer(organization: Organization, email: str, now: datetime) -> Cus
         return found
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def organization(organization: Organization) -> None:
     """Delete an organization with all that is below it, and its account if that was its only one.
 

@@ -63,7 +63,7 @@ async def are_due(now: datetime) -> bool:
     return await deliveries.any_due(now)
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def take(now: datetime) -> Batch:
     """Take the letters that are due, at most MOST_IN_FLIGHT; nobody else gets them until the lease is over.
 
@@ -93,7 +93,7 @@ async def _kept_from(letters: list[Delivery]) -> dict[int, Outcome]:
     return found
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def record(batch: Batch, outcomes: Mapping[int, Outcome], now: datetime) -> None:
     """Write down what became of letters; alike ones in one statement.
 

@@ -11,7 +11,7 @@ from resolvers.claim.state import token_hash
 from resolvers.domain.refusals import UnknownToken
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def token(organization: Organization, value: str, now: datetime) -> Claim:
     """The claim that a token was given for, with its code and customer, if the token is good and unused.
 

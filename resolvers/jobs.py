@@ -69,7 +69,7 @@ async def let_go(worker: str) -> None:
     await rows.let_go(worker)
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def _take(job_id: int, worker: str, now: datetime) -> Job:
     """Lease a job. Raises LeaseLost, and UnknownPromotion when its promotion was deleted."""
     async with in_transaction():
@@ -107,7 +107,7 @@ def _run(job: Job, format: Format) -> list[int]:
     return sorted(random_codes.numbers(job.run_size, format.capacity, job.run_seed or ""))
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def _begin_run(job_id: int, worker: str, format: Format, now: datetime) -> Job:
     async with in_transaction():
         job = await _hold(job_id, worker, now)
@@ -136,7 +136,7 @@ def _next_size(size: int, took: timedelta, aim: timedelta) -> int:
     return min(size * 2, generate.BATCH) if took < aim / 2 else size
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def _make(job_id: int, texts: list[Text], worker: str, now: datetime) -> Job:
     """Insert those of the texts that are free; the last of all makes the job's codes claimable."""
     async with in_transaction():
@@ -156,7 +156,7 @@ def _shared(job: Job) -> Shared:
     return Shared(**kept, job_id=job.id)
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def _fail(job_id: int, worker: str, no: Refusal, now: datetime) -> None:
     async with in_transaction():
         job = await rows.hold(job_id, worker, now + LEASE)
@@ -171,7 +171,7 @@ async def _clear(job_id: int, worker: str, clock: Clock) -> None:
         pass
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def _remove(job_id: int, worker: str, now: datetime) -> bool:
     """Remove some of what a failed job has made; whether there is more."""
     async with in_transaction():

@@ -15,5 +15,5 @@ async def store() -> None:
 async def _write(asked: Sequence[None]) -> list[None]:
     async with statements.planned_transaction():
         if not await probes.write():
-            raise db_errors.Locked("Every row that could be written is locked by a transaction that does not end.")
+            raise db_errors.RowLocked("Every row that could be written is locked by a transaction that does not end.")
     return [None] * len(asked)

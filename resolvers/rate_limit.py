@@ -38,7 +38,7 @@ async def lease(organization_id: int, name: str, want: int, most: int, seconds: 
     return await batching.submit(_leases, LeaseRequest(Want(organization_id, name, want, most, seconds), now))
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def _leases(asked: Sequence[LeaseRequest]) -> list[Lease]:
     alike: dict[tuple[int, str], list[int]] = defaultdict(list)
     for place, (want, _) in enumerate(asked):

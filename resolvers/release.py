@@ -12,7 +12,7 @@ from resolvers.domain import usage_buckets, validate
 from resolvers.domain.refusals import InvalidInput
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def claim(organization: Organization, claim_id: int, reason: str, now: datetime) -> Claim:
     """Give a claim's place back, once: releasing it again changes nothing.
 

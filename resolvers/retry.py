@@ -10,7 +10,7 @@ from db.models import Organization
 from db.queries import deliveries
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def letters(organizations: Sequence[Organization], now: datetime) -> int:
     """Queue the failed letters of organizations anew, with all their tries before them; how many there were.
 

@@ -33,7 +33,7 @@ class Sent:
     dry_run: bool = False
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def code(
     organization: Organization,
     text: str,

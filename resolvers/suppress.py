@@ -10,7 +10,7 @@ from db.queries import suppressions
 from resolvers.domain import validate
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def recipient(organization: Organization, email: str, now: datetime) -> str:
     """Write no more letters to an address, those that are queued included; the address as it was understood.
 

@@ -42,7 +42,7 @@ class PromotionChange:
     particulars: Maybe[dict[str, Any]] = ABSENT  # of the vendors that are named in it; what others told stays
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def promotion(
     organization: Organization,
     ref: params.PromotionRef,
@@ -61,7 +61,7 @@ async def promotion(
         return found
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def promotion_with_code(
     organization: Organization,
     ref: params.PromotionRef,
@@ -153,7 +153,7 @@ class CodeChange:
     metadata: Maybe[dict[str, Any] | None] = ABSENT
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def code(organization: Organization, text: str, change: CodeChange, now: datetime) -> Code:
     """Change a code in place; renamed, it keeps its claims. Raises UnknownCode, CodeTaken, InvalidInput."""
     async with in_transaction():

@@ -89,7 +89,7 @@ def logged(bug: BaseException, where: object) -> Fault | Away:
     """
     if isinstance(bug, ClientDisconnect):
         raise bug
-    if db_errors.is_away(bug):
+    if db_errors.is_unavailable(bug):
         outage.note(bug, where)
         return Away()
     fault = Fault(secrets.token_hex(6))

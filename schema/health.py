@@ -30,13 +30,13 @@ class Readiness:
 
     async def fault(self) -> str:
         """What keeps claims from being made; nothing where they can be."""
-        waited = batching.longest_wait()
+        waited = batching.longest_running()
         if waited > HUNG:
             return f"Hung: a batch of requests has been waiting for {waited:.0f} s"
         if self._clock() - self._asked_at > FRESH:
             self._fault = await self._probed()
             self._asked_at = self._clock()
-        if not self._fault and batching.failed_lately(LATELY):
+        if not self._fault and batching.has_failed_within(LATELY):
             return "Failed: the last batch of requests could not be done"  # more than a row may find no room
         return self._fault
 

@@ -208,7 +208,7 @@ LIMITS = {
     "time for an answer to be taken": protocol.SEND_SECONDS,
     "connections of a process": connection_limit.MOST,
     "long answers at once": streams.MOST,
-    "claims of one batch": batching.LARGEST,
+    "claims of one batch": batching.MAX_REQUESTS,
     "codes of one `generateCodes`": generate.MOST,
     "recipients of one `sendCode`": send.MOST_RECIPIENTS,
     "characters of a code": code_format.MAX_CODE_LENGTH,

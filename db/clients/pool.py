@@ -35,7 +35,7 @@ log = logging.getLogger("tessera")
 _seconds: ContextVar[float | None] = ContextVar("seconds", default=STATEMENT_SECONDS)
 
 
-class InDoubt(Exception):
+class UnconfirmedCommit(Exception):
     """Raised where a commit is answered that no standby has confirmed: it stands, and a failover may lose it."""
 
 
@@ -149,7 +149,7 @@ class Lent:
         """Let others have it; not if it was not waited for until its answer, or lied, which nobody can use."""
         if self._watch is not None:
             self._watch.cancel()
-        if not isinstance(fault, asyncio.CancelledError | InDoubt):
+        if not isinstance(fault, asyncio.CancelledError | UnconfirmedCommit):
             await self._pool.release(self.connection)
             return
         self._end()
@@ -195,7 +195,7 @@ class CommitNotices:
         with contextlib.suppress(asyncpg.InterfaceError):  # the connection has ended
             self._connection.remove_log_listener(self._hear)
         if self._doubt and fault is None:
-            raise InDoubt(self._doubt)
+            raise UnconfirmedCommit(self._doubt)
 
     def _hear(self, _: object, message: asyncpg.PostgresLogMessage) -> None:
         function = getattr(message, "server_source_function", None) or "SyncRepWaitForLSN"

@@ -120,7 +120,7 @@ class OneStatement(PoolConnectionWrapper[asyncpg.Connection]):
         fault: BaseException | None = exc_val
         try:
             self.notices.__exit__(exc_type, exc_val, exc_tb)
-        except pool.InDoubt as doubt:
+        except pool.UnconfirmedCommit as doubt:
             fault = doubt
             raise
         finally:

@@ -35,7 +35,7 @@ async def process(round: Sequence[ClaimRequest]) -> list[Claimed | Exception]:
     return await _settle(round, passing_over=True)
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def _settle(round: Sequence[ClaimRequest], passing_over: bool = False) -> list[Claimed | Exception]:
     """Settle them in a transaction.
 
@@ -62,7 +62,7 @@ def _answer(state: ClaimState, request: ClaimRequest, is_late: bool, passing_ove
         if is_late:
             return batching.Deferred()
         if passing_over:
-            return db_errors.Locked("The promotion is locked by a transaction that does not end.")
+            return db_errors.RowLocked("The promotion is locked by a transaction that does not end.")
     try:
         return state.claim(request)
     except Refusal as refusal:

@@ -64,7 +64,7 @@ class Making:
     metadata: dict[str, Any] | None = None
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def codes(
     organization: Organization,
     promotion: params.PromotionRef | None,

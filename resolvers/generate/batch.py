@@ -102,7 +102,7 @@ async def requests(round: Sequence[Request]) -> list[Made | Exception]:
         crowded |= unlucky
 
 
-@db_errors.retried
+@db_errors.retry_on_conflict
 async def _answers(round: Sequence[Request], crowded: set[int]) -> "list[Made | Exception] | set[int]":
     """Answers in the order asked; or, with nothing written, the places of those whose texts are taken."""
     try:

@@ -113,7 +113,7 @@ async def both_open() -> None:
 async def places(*claims: asyncio.Future[Claimed] | Any) -> list[str]:
     """What became of claims: `away`, or the answer's kind."""
     told = await asyncio.gather(*claims, return_exceptions=True)
-    return ["away" if db_errors.is_away(one) else type(one).__name__ for one in told if one is not None]
+    return ["away" if db_errors.is_unavailable(one) else type(one).__name__ for one in told if one is not None]
 
 
 # ------------------------------------------------------------------ hanging
@@ -143,7 +143,7 @@ async def test_claims_go_on_while_a_backend_hangs(watcher: Watcher) -> None:
             except FullyClaimed:
                 return "full"
             except Exception as fault:
-                if not db_errors.is_away(fault):
+                if not db_errors.is_unavailable(fault):
                     raise
                 aways.append(name)
                 continue
@@ -280,7 +280,7 @@ async def test_readyz_is_red_while_the_server_hangs_and_green_after_it(
         now[0] += 1
         assert await readiness.fault() == "TimeoutError"
         claim = asyncio.create_task(make.claimed(organization, "HOT"))
-        while batching.longest_wait() <= 0.3:
+        while batching.longest_running() <= 0.3:
             await asyncio.sleep(0.05)
         now[0] += 2
         assert (await readiness.fault()).startswith("Hung: ")
@@ -472,5 +472,5 @@ async def test_after_a_refusal_nobody_asks_for_a_moment(monkeypatch: pytest.Monk
     for _ in range(20):
         with pytest.raises(ConnectionError) as refused:
             await connect("postgres://h/d")
-        assert db_errors.is_away(refused.value)
+        assert db_errors.is_unavailable(refused.value)
     assert tries == 1

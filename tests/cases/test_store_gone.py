@@ -145,7 +145,7 @@ async def test_a_claim_whose_file_goes_while_it_commits_is_not_answered(
     monkeypatch.setattr(sqlite.ImmediateTransaction, "commit", commit)
     with pytest.raises(FileGone) as gone:
         await make.claimed(hot, "HOT")
-    assert db_errors.is_away(gone.value)
+    assert db_errors.is_unavailable(gone.value)
 
 
 @pytest.mark.processes

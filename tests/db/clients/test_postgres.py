@@ -130,7 +130,7 @@ async def test_a_connection_is_as_encrypted_as_the_address_says(address: str, tm
             with pytest.raises((OSError, asyncpg.PostgresError)) as refused:
                 async with db.opened(with_words(url, **words)):
                     pass
-            assert db_errors.is_away(refused.value)
+            assert db_errors.is_unavailable(refused.value)
 
 
 # ------------------------------------------------------------------ poolers
@@ -222,7 +222,7 @@ async def test_a_deadlock_is_not_the_callers(address: str) -> None:
     tries = {1: 0, 2: 0}
     both = asyncio.Barrier(2)
 
-    @db_errors.retried
+    @db_errors.retry_on_conflict
     async def lock(first: int, second: int) -> int:
         tries[first] += 1
         async with in_transaction():
@@ -243,7 +243,7 @@ async def test_a_conflict_that_does_not_end_is_raised(address: str) -> None:
     """After TRIES tries the caller is told after all; inside another's transaction there is one try only."""
     tried = 0
 
-    @db_errors.retried
+    @db_errors.retry_on_conflict
     async def add() -> None:
         nonlocal tried
         tried += 1
@@ -255,7 +255,7 @@ async def test_a_conflict_that_does_not_end_is_raised(address: str) -> None:
         with pytest.raises(Exception, match="duplicate key") as raised:
             await add()
         assert db_errors.is_conflict(raised.value)
-        assert tried == db_errors.TRIES
+        assert tried == db_errors.MAX_TRIES
         tried = 0
         with pytest.raises(Exception, match="duplicate key"):
             async with in_transaction():
@@ -265,5 +265,5 @@ async def test_a_conflict_that_does_not_end_is_raised(address: str) -> None:
 
 def test_other_errors_are_neither() -> None:
     for error in (ValueError("x"), httpx.ReadError("x"), asyncpg.UndefinedTableError("x")):
-        assert not db_errors.is_away(error)
+        assert not db_errors.is_unavailable(error)
         assert not db_errors.is_conflict(error)

@@ -490,10 +490,10 @@ async def test_a_round_of_any_size_is_the_same_few_statements(
     asked.clear()
     full = [
         claim_request(organization, email=f"c{n}@example.com", order=order(f"R-{n}"))
-        for n in range(1, batching.LARGEST + 1)
+        for n in range(1, batching.MAX_REQUESTS + 1)
     ]
     answers = await batch.process(full)
-    assert [told(answer) for answer in answers] == ["claimed"] * batching.LARGEST
+    assert [told(answer) for answer in answers] == ["claimed"] * batching.MAX_REQUESTS
     assert asked == alone
     assert [size for size in trips if size] == [1, 5, 5] * 2
     asked.clear()
