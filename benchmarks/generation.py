@@ -35,7 +35,7 @@ from db.models import Code, Job
 from resolvers import create, find, generate, jobs
 from resolvers.domain import params
 from resolvers.domain.code_format import Format, Style
-from tests.operator import ROOT, listening
+from tests.installation import ROOT, wait_until_listening
 from tests.postgres import Server, free_port
 
 STYLES = (Style.CREATIVE, Style.ALPHANUMERIC)
@@ -177,7 +177,7 @@ def server(url: str) -> Iterator[str]:
     try:
         for _ in range(100):
             try:
-                listening(f"http://127.0.0.1:{port}")
+                wait_until_listening(f"http://127.0.0.1:{port}")
                 break
             except TimeoutError:
                 continue

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from tests.operator import Operator
-from tests.speaker import Json, Speaker
+from tests.graphql_client import GraphQLClient, Json
+from tests.installation import Installation
 
 PLACES = {"HOT": 400, "GIVE": 40}
 """Claims that a code's promotion, or the code itself, allows in all."""
@@ -99,7 +99,7 @@ class Crowd:
             "query": f"mutation ($input: {kind}!) {{ {deed}(input: $input) {{ __typename {selection} }} }}",
             "variables": {"input": said},
         }
-        answer = await self.asked(lambda client: Speaker(client, self.key).post(body))
+        answer = await self.asked(lambda client: GraphQLClient(client, self.key).post(body))
         told = answer.json()
         assert "errors" not in told, told
         return dict(told["data"][deed])
@@ -172,7 +172,7 @@ class Crowd:
     async def check(self) -> None:
         said = {"query": "query ($input: CheckCodeInput!) { checkCode(input: $input) { isClaimable } }"}
         body = {**said, "variables": {"input": {"text": "hot"}}}
-        answer = await self.asked(lambda client: Speaker(client, self.key).post(body))
+        answer = await self.asked(lambda client: GraphQLClient(client, self.key).post(body))
         assert "errors" not in answer.json()
 
     async def generate(self) -> None:
@@ -218,16 +218,18 @@ def prepare(address: str, key: str) -> None:
     async def make() -> None:
         async with httpx.AsyncClient(base_url=address, timeout=30, verify=False) as client:  # noqa: S501
             for said in PROMOTIONS:
-                told = await Speaker(client, key).do("createPromotion", "", {"name": said["reference"], **said})
+                told = await GraphQLClient(client, key).mutate(
+                    "createPromotion", "", {"name": said["reference"], **said}
+                )
                 assert told["__typename"] == "PromotionChanged", told
 
     asyncio.run(make())
 
 
-def check(operator: Operator, address: str, diary: Diary, key: str) -> None:
+def check(installation: Installation, address: str, diary: Diary, key: str) -> None:
     """No answer is lost, none is doubled, no limit is passed, and every counter equals its claims."""
-    assert "equals" in operator.run("verify")
-    rows = list(csv.DictReader(io.StringIO(operator.run("export", "claims", "--organization", "n"))))
+    assert "equals" in installation.run("verify")
+    rows = list(csv.DictReader(io.StringIO(installation.run("export", "claims", "--organization", "n"))))
     ordered = [row for row in rows if row["order_reference"]]
     assert [ids for ids in diary.claims.values() if len(ids) != 1] == []
     assert Counter(row["order_reference"] for row in ordered) == Counter(diary.claims.keys())
@@ -244,7 +246,9 @@ def check(operator: Operator, address: str, diary: Diary, key: str) -> None:
     of_buyer = Counter(row["customer_email"] for row in standing if row["code"] == "PERSON")
     assert max(of_buyer.values()) <= PER_CUSTOMER
 
-    codes = [row["text"] for row in csv.DictReader(io.StringIO(operator.run("export", "codes", "--organization", "n")))]
+    codes = [
+        row["text"] for row in csv.DictReader(io.StringIO(installation.run("export", "codes", "--organization", "n")))
+    ]
     named = {text for said in PROMOTIONS for text in said.get("codes", ())}
     made = [text for texts in diary.made.values() for text in texts]
     assert Counter(codes) == Counter((set(made) - diary.deleted) | named)

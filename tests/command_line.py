@@ -1,4 +1,4 @@
-"""Somebody who runs `python main.py …` within this process: what it prints, and its exit code, without its start."""
+"""`python main.py …` within this process, for tests: its output and exit code, without the start of a process."""
 
 import sys
 from dataclasses import dataclass, field

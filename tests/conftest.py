@@ -26,8 +26,8 @@ from schema.context import Services
 from schema.rate_limit import Attempts
 from schema.server import sockets
 from tests import make, parts
+from tests.graphql_client import GraphQLClient
 from tests.postgres import Postgres
-from tests.speaker import Speaker
 
 
 def heed_signals() -> None:
@@ -207,12 +207,12 @@ async def served(store: str, services: Services) -> AsyncIterator[httpx.AsyncCli
 
 
 @pytest_asyncio.fixture
-async def secret(served: httpx.AsyncClient, organization: Organization) -> Speaker:
-    """Somebody who speaks GraphQL with the organization's secret key."""
-    return Speaker(served, await make.key(organization, KeyKind.SECRET))
+async def secret(served: httpx.AsyncClient, organization: Organization) -> GraphQLClient:
+    """A GraphQL client with the organization's secret key."""
+    return GraphQLClient(served, await make.key(organization, KeyKind.SECRET))
 
 
 @pytest_asyncio.fixture
-async def public(served: httpx.AsyncClient, organization: Organization) -> Speaker:
-    """Somebody who speaks GraphQL with the organization's public key."""
-    return Speaker(served, await make.key(organization, KeyKind.PUBLIC))
+async def public(served: httpx.AsyncClient, organization: Organization) -> GraphQLClient:
+    """A GraphQL client with the organization's public key."""
+    return GraphQLClient(served, await make.key(organization, KeyKind.PUBLIC))

@@ -14,7 +14,7 @@ from resolvers import find, generate, usage_report, verify
 from resolvers.domain import rules
 from resolvers.domain.code_format import Format
 from tests import make
-from tests.speaker import Speaker
+from tests.graphql_client import GraphQLClient
 
 Json = Any
 ADA = "ada@example.com"
@@ -27,7 +27,7 @@ class Shop:
     client: httpx.AsyncClient
     organization: Organization
     account: Account
-    graphql: Speaker
+    graphql: GraphQLClient
     keys: dict[KeyKind, str]
 
     async def rest(self, kind: KeyKind, method: str, path: str, body: Json = None) -> Json:
@@ -56,7 +56,7 @@ class Shop:
 async def shop(served: httpx.AsyncClient, organization: Organization) -> Shop:
     keys = {kind: await make.key(organization, kind) for kind in KeyKind}
     account = await Account.get(id=organization.account_id)
-    return Shop(served, organization, account, Speaker(served, keys[KeyKind.SECRET]), keys)
+    return Shop(served, organization, account, GraphQLClient(served, keys[KeyKind.SECRET]), keys)
 
 
 Deed = Callable[[Shop], Awaitable[Json]]
@@ -71,7 +71,7 @@ def doors(**deeds: Deed) -> pytest.MarkDecorator:
 
 
 async def make_by_graphql(shop: Shop) -> str:
-    await shop.graphql.do("createPromotion", "", {"name": "Hello", "codes": ["HELLO-15"]})
+    await shop.graphql.mutate("createPromotion", "", {"name": "Hello", "codes": ["HELLO-15"]})
     return "HELLO-15"
 
 
@@ -96,7 +96,7 @@ async def test_make(shop: Shop, deed: Deed) -> None:
 
 async def prepare_by_graphql(shop: Shop) -> str:
     said = {"amount": 1, "activated": False}
-    made = await shop.graphql.do("generateCodes", "... on CodesGenerated { codes { text } }", said)
+    made = await shop.graphql.mutate("generateCodes", "... on CodesGenerated { codes { text } }", said)
     return str(made["codes"][0]["text"])
 
 
@@ -166,7 +166,7 @@ async def test_claim(shop: Shop, deed: Deed) -> None:
 
 async def activate_by_graphql(shop: Shop, text: str) -> None:
     said = {"text": text, "customer": {"email": ADA, "firstName": "Ada", "lastName": "Lovelace"}}
-    assert (await shop.graphql.do("activateCode", "", said))["__typename"] == "CodeChanged"
+    assert (await shop.graphql.mutate("activateCode", "", said))["__typename"] == "CodeChanged"
 
 
 async def activate_by_walletapp(shop: Shop, text: str) -> None:
@@ -199,7 +199,7 @@ async def test_activate(shop: Shop, deed: Callable[[Shop, str], Awaitable[None]]
 
 async def send_by_graphql(shop: Shop) -> tuple[int, int]:
     said = {"text": "HELLO-15", "recipients": [{"email": ADA}, {"email": "ben@example.com"}]}
-    sent = await shop.graphql.do("sendCode", "... on CodeSent { received queued }", said)
+    sent = await shop.graphql.mutate("sendCode", "... on CodeSent { received queued }", said)
     return sent["received"], sent["queued"]
 
 
@@ -227,7 +227,7 @@ async def test_send(shop: Shop, deed: Deed) -> None:
 
 
 async def delete_by_graphql(shop: Shop) -> None:
-    assert (await shop.graphql.do("deleteCode", "", {"text": "HELLO-15"}))["__typename"] == "CodeDeleted"
+    assert (await shop.graphql.mutate("deleteCode", "", {"text": "HELLO-15"}))["__typename"] == "CodeDeleted"
 
 
 async def delete_by_lancero(shop: Shop) -> None:
@@ -288,7 +288,7 @@ async def test_a_promo_of_lpmotor_goes_through_every_door(shop: Shop) -> None:
     )
     [claim] = asked["code"]["claims"]["nodes"]
     assert (asked["code"]["claimCount"], claim["customer"]["email"].lower()) == ("1", ADA)
-    await shop.graphql.do("releaseClaim", "", {"claimId": claim["id"], "reason": "card declined"})
+    await shop.graphql.mutate("releaseClaim", "", {"claimId": claim["id"], "reason": "card declined"})
     assert await shop.lpmotor("GET", f"{promo}/statistics") == []
     await shop.lpmotor("PUT", promo, {"code": "BONJOUR-15"})
     assert (await shop.lancero("GET", "/codes/code/bonjour15"))["claims"] == 0

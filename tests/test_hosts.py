@@ -13,8 +13,8 @@ from itertools import count
 import httpx
 import pytest
 
-from tests.operator import Operator, keys_in
-from tests.speaker import Json, Speaker
+from tests.graphql_client import GraphQLClient, Json
+from tests.installation import Installation, keys_in
 
 pytestmark = [pytest.mark.xdist_group("hosts"), pytest.mark.processes]  # the same servers for all
 
@@ -25,19 +25,19 @@ CLIENTS = 64
 class Hosts:
     """Servers over one database, and the key to all of them."""
 
-    operator: Operator
+    installation: Installation
     addresses: list[str]
     key: str
 
     @asynccontextmanager
-    async def speakers(self, number: int = CLIENTS) -> AsyncIterator[list[Speaker]]:
+    async def graphql_clients(self, number: int = CLIENTS) -> AsyncIterator[list[GraphQLClient]]:
         """That many clients, spread over the hosts, each with a connection of its own."""
         clients = [
             httpx.AsyncClient(base_url=self.addresses[place % len(self.addresses)], timeout=60, verify=False)  # noqa: S501
             for place in range(number)
         ]
         try:
-            yield [Speaker(client, self.key) for client in clients]
+            yield [GraphQLClient(client, self.key) for client in clients]
         finally:
             for client in clients:
                 await client.aclose()
@@ -47,17 +47,17 @@ class Hosts:
         waiting = iter(deeds)
         outcomes: list[Json] = []
 
-        async def go_on(speaker: Speaker) -> None:
+        async def go_on(graphql: GraphQLClient) -> None:
             for deed, said in waiting:
-                outcomes.append(await speaker.do(deed, selection, said))
+                outcomes.append(await graphql.mutate(deed, selection, said))
 
-        async with self.speakers() as crowd:
-            await asyncio.gather(*(go_on(speaker) for speaker in crowd))
+        async with self.graphql_clients() as crowd:
+            await asyncio.gather(*(go_on(graphql) for graphql in crowd))
         return outcomes
 
     def balanced(self) -> None:
         """Every counter equals its rows, as the command line says."""
-        assert "equals" in self.operator.run("verify")
+        assert "equals" in self.installation.run("verify")
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
@@ -66,14 +66,14 @@ def hosts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("hosts")
     if request.param == "postgres":
         with request.getfixturevalue("postgres").bare() as url:
-            yield from serving(Operator(folder, url))
+            yield from serving(Installation(folder, url))
     else:
-        yield from serving(Operator(folder))
+        yield from serving(Installation(folder))
 
 
-def serving(operator: Operator) -> Iterator[Hosts]:
-    with operator.serving("--workers", "2") as (printed, one), operator.serving("--workers", "2") as (_, two):
-        yield Hosts(operator, [one, two], keys_in(printed)["SECRET"])
+def serving(installation: Installation) -> Iterator[Hosts]:
+    with installation.serving("--workers", "2") as (printed, one), installation.serving("--workers", "2") as (_, two):
+        yield Hosts(installation, [one, two], keys_in(printed)["SECRET"])
 
 
 numbers = count()
@@ -83,16 +83,16 @@ async def promotion(hosts: Hosts, codes: list[str], **limits: int | None) -> str
     """A promotion with these codes and limits; its reference."""
     reference = f"race-{next(numbers)}"
     said = {"reference": reference, "name": reference, "codes": codes, "limits": limits}
-    async with hosts.speakers(1) as [speaker]:
-        assert (await speaker.do("createPromotion", "", said))["__typename"] == "PromotionChanged"
+    async with hosts.graphql_clients(1) as [graphql]:
+        assert (await graphql.mutate("createPromotion", "", said))["__typename"] == "PromotionChanged"
     return reference
 
 
 async def counted(hosts: Hosts, reference: str) -> int:
     """The claims that a promotion counts, which are those that stand."""
-    async with hosts.speakers(1) as [speaker]:
+    async with hosts.graphql_clients(1) as [graphql]:
         asked = "query ($of: String!) { promotion(ref: {reference: $of}) { claimCount } }"
-        told = (await speaker.ask(asked, of=reference))["promotion"]
+        told = (await graphql.ask(asked, of=reference))["promotion"]
     return int(told["claimCount"])
 
 

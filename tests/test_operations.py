@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests import packages
-from tests.operator import ROOT, Operator, keys_in, listening
+from tests.installation import ROOT, Installation, keys_in, wait_until_listening
 from tests.postgres import free_port
 
 pytestmark = [pytest.mark.xdist_group("proxies"), pytest.mark.processes]  # the same server for all
@@ -34,10 +34,10 @@ class Shop:
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """The real server, with the setting that the page names."""
-    operator = Operator(tmp_path_factory.mktemp("proxies"))
+    installation = Installation(tmp_path_factory.mktemp("proxies"))
     [(name, value)] = re.findall(r"^export (TESSERA_TRUSTED_PROXIES)=(\S+)$", PAGE, re.M)
-    operator.environment |= {name: value, "TESSERA_FAILED_ATTEMPTS_PER_MINUTE": str(ATTEMPTS)}
-    with operator.serving() as (printed, address):
+    installation.environment |= {name: value, "TESSERA_FAILED_ATTEMPTS_PER_MINUTE": str(ATTEMPTS)}
+    with installation.serving() as (printed, address):
         yield Shop(address, keys_in(printed))
 
 
@@ -119,7 +119,7 @@ PROXIES: dict[str, Callable[[Shop, Path], contextlib.AbstractContextManager[str]
 def proxy(shop: Shop, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A proxy's address, once it answers."""
     with PROXIES[request.param](shop, tmp_path_factory.mktemp(request.param)) as address:
-        listening(address)
+        wait_until_listening(address)
         yield address
 
 

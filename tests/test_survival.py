@@ -18,9 +18,9 @@ import httpx
 import pytest
 
 from tests import chaos
-from tests.operator import Operator, listening
+from tests.graphql_client import GraphQLClient
+from tests.installation import Installation, wait_until_listening
 from tests.postgres import Server, asked, free_port
-from tests.speaker import Speaker
 
 pytestmark = [pytest.mark.xdist_group("survival"), pytest.mark.processes, pytest.mark.slow]
 
@@ -37,14 +37,14 @@ PATIENCE = 90
 class Service:
     """`python main.py serve` with two processes on a port of its own, which may be killed and started again."""
 
-    def __init__(self, operator: Operator) -> None:
-        self.operator, self.port = operator, free_port()
+    def __init__(self, installation: Installation) -> None:
+        self.installation, self.port = installation, free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        log = (self.operator.folder / "served.log").open("ab")
-        self.process = self.operator.start(
+        log = (self.installation.folder / "served.log").open("ab")
+        self.process = self.installation.start(
             "serve",
             "--create",
             "--port",
@@ -56,7 +56,7 @@ class Service:
             start_new_session=True,
         )
         log.close()
-        listening(self.address)
+        wait_until_listening(self.address)
 
     def kill(self) -> None:
         """`kill -9` on all of its processes."""
@@ -110,7 +110,7 @@ class Orders:
         while True:
             client.base_url = httpx.URL(random.choice(self.addresses))  # noqa: S311
             try:
-                answer = await Speaker(client, self.key).post({"query": CLAIM, "variables": {"input": said}})
+                answer = await GraphQLClient(client, self.key).post({"query": CLAIM, "variables": {"input": said}})
             except httpx.TransportError:
                 answer = None
             if answer is None or answer.status_code == 503:  # there is none: the client comes again
@@ -125,19 +125,19 @@ class Orders:
             return
 
 
-def prepared(operator: Operator) -> str:
+def prepared(installation: Installation) -> str:
     """An organization with the code SURVIVE, as often as one likes; its secret key."""
-    operator.run("migrate")
-    operator.run("organization", "add", "--name", "N", "--identifier", "n")
-    (operator.folder / "codes.csv").write_text("text,allowed_claims\nSURVIVE,unlimited\n")
-    operator.run("import", "codes", "--organization", "n", "--promotion", "default", "codes.csv")
-    return operator.run("key", "add", "--organization", "n", "--kind", "secret").strip()
+    installation.run("migrate")
+    installation.run("organization", "add", "--name", "N", "--identifier", "n")
+    (installation.folder / "codes.csv").write_text("text,allowed_claims\nSURVIVE,unlimited\n")
+    installation.run("import", "codes", "--organization", "n", "--promotion", "default", "codes.csv")
+    return installation.run("key", "add", "--organization", "n", "--kind", "secret").strip()
 
 
-def check(operator: Operator, orders: Orders) -> None:
+def check(installation: Installation, orders: Orders) -> None:
     """Every order that was answered has one claim, the one of its answers, no other has any, and all is counted."""
-    assert "equals" in operator.run("verify")
-    rows = list(csv.DictReader(io.StringIO(operator.run("export", "claims", "--organization", "n"))))
+    assert "equals" in installation.run("verify")
+    rows = list(csv.DictReader(io.StringIO(installation.run("export", "claims", "--organization", "n"))))
     assert sorted(row["order_reference"] for row in rows) == sorted(orders.answers)
     assert [ids for ids in orders.answers.values() if len(ids) != 1] == []
 
@@ -154,9 +154,9 @@ def test_a_service_that_is_killed_forgets_no_answer(kind: str, request: pytest.F
     """`kill -9` on one of two services in the middle of a rush, three times."""
     database = request.getfixturevalue("postgres").bare() if kind == "postgres" else nullcontext()
     with database as url:
-        operator = Operator(tmp_path, url)
-        key = prepared(operator)
-        with Service(operator).running() as one, Service(operator).running() as two:
+        installation = Installation(tmp_path, url)
+        key = prepared(installation)
+        with Service(installation).running() as one, Service(installation).running() as two:
             orders = Orders(key, [one.address, two.address])
 
             def strike() -> None:
@@ -165,15 +165,15 @@ def test_a_service_that_is_killed_forgets_no_answer(kind: str, request: pytest.F
 
             rounds(orders, strike)
             assert orders.troubles > 0
-            check(operator, orders)
+            check(installation, orders)
 
 
 def test_a_database_that_is_killed_forgets_no_answer(tmp_path: Path) -> None:
     """`kill -9` on PostgreSQL itself in the middle of a rush, three times; the services go on by themselves."""
     with Server().running() as server:  # as careful with what it writes as PostgreSQL is by default
-        operator = Operator(tmp_path, server.url)
-        key = prepared(operator)
-        with Service(operator).running() as one, Service(operator).running() as two:
+        installation = Installation(tmp_path, server.url)
+        key = prepared(installation)
+        with Service(installation).running() as one, Service(installation).running() as two:
             orders = Orders(key, [one.address, two.address])
 
             def strike() -> None:
@@ -183,7 +183,7 @@ def test_a_database_that_is_killed_forgets_no_answer(tmp_path: Path) -> None:
 
             rounds(orders, strike)
             assert orders.troubles > 0
-            check(operator, orders)
+            check(installation, orders)
 
 
 # ------------------------------------------------------------------ the database away
@@ -201,11 +201,11 @@ DOORS = [
 def test_while_the_database_is_away_every_door_says_so(tmp_path: Path) -> None:
     """503 in each door's own words within seconds, red and green lights, and all as before when it is back."""
     with Server().running() as server:
-        operator = Operator(tmp_path, server.url)
-        key = prepared(operator)
-        account = operator.run("key", "add", "--account", "1", "--kind", "account").strip()
+        installation = Installation(tmp_path, server.url)
+        key = prepared(installation)
+        account = installation.run("key", "add", "--account", "1", "--kind", "account").strip()
 
-        with Service(operator).running() as service, httpx.Client(base_url=service.address, verify=False) as client:  # noqa: S501
+        with Service(installation).running() as service, httpx.Client(base_url=service.address, verify=False) as client:  # noqa: S501
 
             def ask(method: str, path: str, body: object) -> httpx.Response:
                 headers = {"Authorization": f"Bearer {account if '/v1/' in path else key}", "X-Api-User-Id": "1"}
@@ -243,9 +243,9 @@ def test_while_the_database_is_away_every_door_says_so(tmp_path: Path) -> None:
 
 def test_a_service_does_not_start_without_its_database(tmp_path: Path) -> None:
     """A sentence and an exit code, no stack."""
-    operator = Operator(tmp_path, f"postgres://nobody@127.0.0.1:{free_port()}/nothing")
+    installation = Installation(tmp_path, f"postgres://nobody@127.0.0.1:{free_port()}/nothing")
     for words in (["serve"], ["verify"], ["migrate"]):
-        assert "can't be reached" in operator.run(*words, code=1)
+        assert "can't be reached" in installation.run(*words, code=1)
 
 
 # ------------------------------------------------------------------ chaos
@@ -339,16 +339,16 @@ def test_in_chaos_no_answer_is_lost_none_is_doubled_and_no_limit_is_passed(kind:
     print(f"TESSERA_CHAOS_SEED={seed}")
     # Kills need no disk that is synchronous: the kernel goes on.
     with Server(fsync="off").running() if kind == "postgres" else nullcontext() as server:
-        operator = Operator(tmp_path, server.url if server else None)
-        operator.run("migrate")
-        operator.run("organization", "add", "--name", "N", "--identifier", "n")
-        key = operator.run("key", "add", "--organization", "n", "--kind", "secret").strip()
-        with Service(operator).running() as one, Service(operator).running() as two:
+        installation = Installation(tmp_path, server.url if server else None)
+        installation.run("migrate")
+        installation.run("organization", "add", "--name", "N", "--identifier", "n")
+        key = installation.run("key", "add", "--organization", "n", "--kind", "secret").strip()
+        with Service(installation).running() as one, Service(installation).running() as two:
             chaos.prepare(one.address, key)
             crowd = chaos.Crowd(key, [one.address, two.address], seed)
             strikes = Chaos([one, two], server, random.Random(seed))  # noqa: S311
             asyncio.run(with_strikes(crowd, strikes))
-            chaos.check(operator, one.address, crowd.diary, key)
+            chaos.check(installation, one.address, crowd.diary, key)
         told = crowd.diary
         print(f"{sum(told.operations.values())} operations, asked again {told.asked_again} times; {strikes.struck}")
         assert sum(told.operations.values()) == OPERATIONS

@@ -30,8 +30,8 @@ from resolvers.import_codes import Row
 from schema.csv.records import read_codes
 from schema.graphql.app import schema
 from tests import make
+from tests.graphql_client import GraphQLClient
 from tests.resolvers.refused import refused
-from tests.speaker import Speaker
 
 Json = Any
 ONE_OF = "PromotionRef"
@@ -130,7 +130,12 @@ ROOTS = [
 @pytest.mark.case("W1")
 @pytest.mark.parametrize(("kind", "name", "field"), ROOTS, ids=[name for _, name, _ in ROOTS])
 async def test_every_argument(
-    secret: Speaker, organization: Organization, kind: str, name: str, field: Any, caplog: pytest.LogCaptureFixture
+    secret: GraphQLClient,
+    organization: Organization,
+    kind: str,
+    name: str,
+    field: Any,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Each field of each argument, with each hostile value of its type."""
     await make.promotion(organization, "HELLO-15", reference="hello")
@@ -144,7 +149,7 @@ async def test_every_argument(
         said["after"] = None
     found = []
     caplog.set_level(logging.ERROR)
-    sensible = await secret.told(document, **said)
+    sensible = await secret.execute(document, **said)
     assert "errors" not in sensible, sensible
     if kind == "mutation" and name != "releaseClaim":
         assert sensible["data"][name]["__typename"] not in ("InvalidInput", "UnknownPromotion"), sensible
@@ -205,7 +210,7 @@ ANYTHING = [
 @pytest.mark.case("W1")
 @pytest.mark.parametrize(("key", "method", "path", "body"), REST, ids=[path for _, _, path, _ in REST])
 async def test_every_member_at_every_vendors_door(
-    secret: Speaker,
+    secret: GraphQLClient,
     organization: Organization,
     key: KeyKind,
     method: str,
@@ -236,7 +241,9 @@ MOST = 2**62
 
 
 @pytest.mark.case("W1")
-async def test_no_sum_makes_an_answer_null(secret: Speaker, public: Speaker, organization: Organization) -> None:
+async def test_no_sum_makes_an_answer_null(
+    secret: GraphQLClient, public: GraphQLClient, organization: Organization
+) -> None:
     """Counts and sums beyond 2147483647 are told exactly, by claims as by imports."""
     limits = make.params.Limits(per_code=None, per_customer_and_code=None)
     promotion = await make.promotion(organization, "HELLO-15", reference="hello", limits=limits)
@@ -320,10 +327,10 @@ def test_scalars_are_written_in_one_way(kind: str, written: str, expected: str |
     ("literal", "is_good"),
     [("15", True), ("12.5", True), ('"12.5"', True), ("1e1", False), ('"1e1"', False), ("true", False), ("[1]", False)],
 )
-async def test_a_decimal_in_a_document_is_digits(secret: Speaker, literal: str, is_good: bool) -> None:
+async def test_a_decimal_in_a_document_is_digits(secret: GraphQLClient, literal: str, is_good: bool) -> None:
     """As a number or a string, it has no exponent."""
     discount = f"{{kind: PERCENTAGE, value: {literal}}}"
-    answer = await secret.told(
+    answer = await secret.execute(
         f'mutation {{ createPromotion(input: {{name: "x", discount: {discount}}}) {{ __typename }} }}'
     )
     assert (answer["data"] == {"createPromotion": {"__typename": "PromotionChanged"}}) is is_good, answer
@@ -358,7 +365,7 @@ async def test_an_import_reads_instants_alike(organization: Organization) -> Non
         ("20261224T180000Z", False),
     ],
 )
-async def test_vendors_read_iso_8601_of_days_and_times(secret: Speaker, written: str, is_good: bool) -> None:
+async def test_vendors_read_iso_8601_of_days_and_times(secret: GraphQLClient, written: str, is_good: bool) -> None:
     """What their clients write is read; weeks, days of the year and 24:00 are not, nor what has no offset."""
     response = await secret.client.post("/codes/generate", json={"validUntil": written}, headers=secret.headers)
     assert response.status_code == (200 if is_good else 400), response.text
@@ -383,7 +390,7 @@ async def test_a_bucket_holds_sums_of_any_size(organization: Organization) -> No
 
 
 @pytest.mark.case("W1")
-async def test_claims_go_on_beyond_the_largest_sum(secret: Speaker, organization: Organization) -> None:
+async def test_claims_go_on_beyond_the_largest_sum(secret: GraphQLClient, organization: Organization) -> None:
     """A bucket that is full of the largest orders takes more of them, tells the sum, and balances."""
     limits = make.params.Limits(per_code=None, per_customer_and_code=None)
     promotion = await make.promotion(organization, "HELLO-15", limits=limits)
@@ -394,7 +401,7 @@ async def test_claims_go_on_beyond_the_largest_sum(secret: Speaker, organization
     expected = (usage.HIGH - 1 + 10**15 - 1) / Decimal(100)
     asked = await secret.ask("{ usageStats { orderTotal } }")
     assert Decimal(asked["usageStats"][0]["orderTotal"]) == expected
-    released = await secret.do("releaseClaim", "", {"claimId": first["claim"]["id"], "reason": "test"})
+    released = await secret.mutate("releaseClaim", "", {"claimId": first["claim"]["id"], "reason": "test"})
     assert released["__typename"] == "ClaimReleased"
     asked = await secret.ask("{ usageStats { orderTotal } }")
     assert Decimal(asked["usageStats"][0]["orderTotal"]) == expected - Decimal("9999999999999.99")

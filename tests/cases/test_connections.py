@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.operator import Operator, keys_in
+from tests.installation import Installation, keys_in
 
 pytestmark = pytest.mark.processes
 
@@ -22,8 +22,8 @@ def few_files() -> None:
 @pytest.mark.case("A4")
 def test_half_heads_do_not_keep_customers_out(tmp_path: Path) -> None:
     """Of 600 connections with half a head, ten times what fits, none keeps a claim or /readyz from its answer."""
-    operator = Operator(tmp_path)
-    with operator.serving(preexec_fn=few_files) as (printed, address):
+    installation = Installation(tmp_path)
+    with installation.serving(preexec_fn=few_files) as (printed, address):
         host, port = address.removeprefix("http://").split(":")
         headers = {"Authorization": f"Bearer {keys_in(printed)['SECRET']}"}
         strangers = []

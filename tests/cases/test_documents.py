@@ -14,7 +14,7 @@ from schema.graphql.app import schema
 from schema.graphql.engine import documents
 from schema.rate_limit import Attempts
 from tests import make
-from tests.speaker import Speaker
+from tests.graphql_client import GraphQLClient
 
 SMALL = 10_000
 """Bytes that a refusal may have."""
@@ -67,10 +67,12 @@ HOSTILE = {
 @pytest.mark.case("A5")
 @pytest.mark.case("A6")
 @pytest.mark.parametrize("what", HOSTILE)
-async def test_a_hostile_document_is_refused_in_few_words(secret: Speaker, public: Speaker, what: str) -> None:
+async def test_a_hostile_document_is_refused_in_few_words(
+    secret: GraphQLClient, public: GraphQLClient, what: str
+) -> None:
     """Whoever sends it: no data, a few short errors, and no fault."""
-    for speaker in (secret, public):
-        response = await speaker.post({"query": HOSTILE[what]})
+    for client in (secret, public):
+        response = await client.post({"query": HOSTILE[what]})
         assert response.status_code in (200, 413)
         told = response.json()
         assert told["data"] is None
@@ -131,7 +133,7 @@ def test_documents_of_strangers_are_bounded_in_bytes() -> None:
 
 @pytest.mark.case("A7")
 async def test_few_long_documents_wait_to_be_read(
-    public: Speaker, secret: Speaker, monkeypatch: pytest.MonkeyPatch
+    public: GraphQLClient, secret: GraphQLClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One more hears 503; short ones, known ones and those of other keys are read."""
     long = "{ __typename } #" + "x" * 2_000
@@ -140,8 +142,8 @@ async def test_few_long_documents_wait_to_be_read(
     told = await public.post({"query": f"{long}1"})
     assert (told.status_code, told.headers["retry-after"]) == (503, "1")
     assert [error["extensions"] for error in told.json()["errors"]] == [{"code": "UNAVAILABLE"}]
-    for speaker, text in ((public, long), (public, "{ a: __typename }"), (secret, f"{long}1")):
-        assert "errors" not in await speaker.told(text)
+    for client, text in ((public, long), (public, "{ a: __typename }"), (secret, f"{long}1")):
+        assert "errors" not in await client.execute(text)
 
 
 @pytest.fixture
@@ -151,12 +153,12 @@ def attempts() -> Attempts:
 
 
 @pytest.mark.case("A1")
-async def test_refused_documents_are_failed_attempts(public: Speaker, secret: Speaker) -> None:
+async def test_refused_documents_are_failed_attempts(public: GraphQLClient, secret: GraphQLClient) -> None:
     """Somebody with a public key who sends many of them is not read at length for a while; others are."""
     long = "{ __typename } #" + "x" * 2_000
     assert await public.ask(long + "0") == {"__typename": "Query"}
     for number in range(5):
-        await public.told(f"{{ nothing{number} }}")
+        await public.execute(f"{{ nothing{number} }}")
     told = await public.post({"query": long + "1"})
     assert (told.status_code, told.headers["retry-after"].isdigit()) == (429, True)
     assert [error["extensions"] for error in told.json()["errors"]] == [{"code": "TOO_MANY_ATTEMPTS"}]
@@ -176,7 +178,7 @@ VARIABLES: dict[str, Any] = {
 
 @pytest.mark.case("A6")
 @pytest.mark.parametrize("what", VARIABLES)
-async def test_hostile_values_are_refused_in_few_words(public: Speaker, what: str) -> None:
+async def test_hostile_values_are_refused_in_few_words(public: GraphQLClient, what: str) -> None:
     """Of what was said little is printed, and the sizes of a public key's body are small."""
     document = "query ($input: CheckCodeInput!) { checkCode(input: $input) { isClaimable } }"
     response = await public.post({"query": document, "variables": {"input": VARIABLES[what]}})
@@ -191,7 +193,7 @@ SHARED = "fragment F on Query { promotion(ref: {reference: $r}) { id } }"
 
 
 @pytest.mark.case("W9")
-async def test_variables_are_looked_up_by_operation(secret: Speaker) -> None:
+async def test_variables_are_looked_up_by_operation(secret: GraphQLClient) -> None:
     """A fragment may stand before its operation, and may be several operations' with variables of their own."""
     assert await secret.ask(f"{SHARED} query Q($r: String!) {{ ...F }}", r="default") == {
         "promotion": (await secret.ask('{ promotion(ref: {reference: "default"}) { id } }'))["promotion"]
@@ -201,7 +203,7 @@ async def test_variables_are_looked_up_by_operation(secret: Speaker) -> None:
         response = await secret.post({"query": shared, "operationName": name, "variables": {"r": "none"}})
         assert set(response.json()["data"]) == answers
     mixed = f"query A($r: String!) {{ ...F }} query B($r: String) {{ ...F }} {SHARED}"
-    told = await secret.told(mixed)
+    told = await secret.execute(mixed)
     assert [error["message"] for error in told["errors"]] == [
         "Variable '$r' is of type 'String' but must be non-nullable to be used for OneOf Input Object 'PromotionRef'."
     ]
@@ -220,9 +222,9 @@ async def test_variables_are_looked_up_by_operation(secret: Speaker) -> None:
         ("query($r:PromotionRef!){promotion(ref:$r){id}}", {"r": {"reference": None}}, "one"),
     ],
 )
-async def test_exactly_one_is_said(secret: Speaker, document: str, variables: dict[str, Any], says: str) -> None:
+async def test_exactly_one_is_said(secret: GraphQLClient, document: str, variables: dict[str, Any], says: str) -> None:
     """Of an input that takes one of several fields, in a literal and in a variable."""
-    told = await secret.told(document, **variables)
+    told = await secret.execute(document, **variables)
     assert told["data"] is None
     assert any(
         says in error["message"].lower().replace("variable '$u'", "Variable '$u'") for error in told["errors"]
@@ -231,15 +233,15 @@ async def test_exactly_one_is_said(secret: Speaker, document: str, variables: di
 
 
 @pytest.mark.case("W9")
-async def test_a_public_key_may_name_variables_that_are_not_there(public: Speaker) -> None:
+async def test_a_public_key_may_name_variables_that_are_not_there(public: GraphQLClient) -> None:
     """It is told that it may not ask, or that there is no such variable, and no fault."""
-    told = await public.told("{promotion(ref:{reference:$u}){id}}")
+    told = await public.execute("{promotion(ref:{reference:$u}){id}}")
     assert "log knows" not in str(told)
     assert told["data"] is None
 
 
 @pytest.mark.case("W9")
-async def test_one_of_is_told_to_who_asks_about_the_schema(secret: Speaker) -> None:
+async def test_one_of_is_told_to_who_asks_about_the_schema(secret: GraphQLClient) -> None:
     """Introspection says that the input takes one of its fields."""
     assert await secret.ask('{ __type(name: "PromotionRef") { isOneOf } }') == {"__type": {"isOneOf": True}}
 
@@ -250,7 +252,7 @@ EMPTY = ["{}", "{organization{}}", 'mutation{claimCode(input:{text:"a" customer:
 
 @pytest.mark.case("W10")
 @pytest.mark.parametrize("document", EMPTY)
-async def test_an_empty_selection_is_a_syntax_error(secret: Speaker, document: str) -> None:
+async def test_an_empty_selection_is_a_syntax_error(secret: GraphQLClient, document: str) -> None:
     """400 to who reads GraphQL's own media type, and no fault to anybody."""
     headers = {**secret.headers, "Accept": "application/graphql-response+json"}
     response = await secret.client.post("/graphql", json={"query": document}, headers=headers)
@@ -262,7 +264,7 @@ async def test_an_empty_selection_is_a_syntax_error(secret: Speaker, document: s
 @pytest.mark.case("W10")
 @pytest.mark.parametrize("error", [ValueError("max() of an empty"), KeyError("a"), RecursionError()])
 async def test_no_exception_of_a_rule_is_a_fault(
-    secret: Speaker, monkeypatch: pytest.MonkeyPatch, error: Exception
+    secret: GraphQLClient, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     """A document that a rule stumbles over is refused like any other."""
 
@@ -281,7 +283,7 @@ TOLD = [{"message": "PersistedQueryNotSupported", "extensions": {"code": "PERSIS
 
 @pytest.mark.case("W11")
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html, */*", "application/graphql-response+json"])
-async def test_persisted_queries_are_told_to_be_sent(public: Speaker, accept: str) -> None:
+async def test_persisted_queries_are_told_to_be_sent(public: GraphQLClient, accept: str) -> None:
     """In Apollo's words, by POST and by GET, so that its clients and urql send the document itself."""
     headers = {**public.headers, "Accept": accept}
     body = {"operationName": "Q", "variables": {}, "extensions": PERSISTED}
@@ -334,7 +336,7 @@ async def test_a_long_answer_is_written_as_a_short_one(answer: dict[str, Any]) -
 
 
 @pytest.mark.case("A5")
-async def test_pages_that_nobody_looks_into_are_not_fetched(secret: Speaker, organization: Organization) -> None:
+async def test_pages_that_nobody_looks_into_are_not_fetched(secret: GraphQLClient, organization: Organization) -> None:
     """How many there are is told without fetching them, so a document can't have rows fetched that it isn't counted."""
     await make.promotion(organization, "A", "B")
     asked = "{ promotions { nodes { codes { totalCount pageInfo { hasNextPage endCursor } } } } codes { totalCount } }"

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests import packages
-from tests.operator import listening
+from tests.installation import wait_until_listening
 from tests.postgres import free_port
 
 pytestmark = pytest.mark.processes
@@ -132,7 +132,7 @@ def service(folder: Path, command: str, port: int) -> Iterator[str]:
             line = running.stdout.readline()
             assert line, printed
             printed += line
-        listening(f"http://127.0.0.1:{port}")
+        wait_until_listening(f"http://127.0.0.1:{port}")
         yield printed
     finally:
         os.killpg(running.pid, signal.SIGINT)

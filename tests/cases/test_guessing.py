@@ -20,7 +20,7 @@ from resolvers.domain.money import Money
 from resolvers.domain.refusals import Rule
 from schema.rate_limit import Attempts, Guard
 from tests import make
-from tests.speaker import Json, Speaker
+from tests.graphql_client import GraphQLClient, Json
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def attempts(request: pytest.FixtureRequest) -> Attempts:
     return Attempts(getattr(request, "param", 60))
 
 
-async def claim(public: Speaker, text: str = "guess", **more: object) -> str:
+async def claim(public: GraphQLClient, text: str = "guess", **more: object) -> str:
     """The reason why a claim with a public key is refused, or its type's name."""
     said = {"text": text, "customer": {"email": "eve@example.com"}, **more}
     document = (
@@ -40,7 +40,7 @@ async def claim(public: Speaker, text: str = "guess", **more: object) -> str:
 
 
 @pytest.mark.case("A8")
-async def test_aliases_of_one_document_are_attempts_each(public: Speaker) -> None:
+async def test_aliases_of_one_document_are_attempts_each(public: GraphQLClient) -> None:
     """Of 99 checks in one document at a limit of 60, 60 are looked at."""
     checks = " ".join(
         f'c{number}: checkCode(input: {{text: "guess {number}"}}) {{ refusals {{ reason }} }}' for number in range(99)
@@ -51,7 +51,7 @@ async def test_aliases_of_one_document_are_attempts_each(public: Speaker) -> Non
 
 
 @pytest.mark.case("A8")
-async def test_claims_at_once_are_attempts_each(public: Speaker) -> None:
+async def test_claims_at_once_are_attempts_each(public: GraphQLClient) -> None:
     """Of 200 claims at once at a limit of 60, 60 are looked at."""
     reasons = Counter(await asyncio.gather(*(claim(public, f"guess {number}") for number in range(200))))
     assert reasons == {"NOT_CLAIMABLE": 60, "TOO_MANY_ATTEMPTS": 140}
@@ -59,7 +59,7 @@ async def test_claims_at_once_are_attempts_each(public: Speaker) -> None:
 
 @pytest.mark.case("A8")
 @pytest.mark.parametrize("attempts", [1], indirect=True)
-async def test_who_succeeds_is_not_held_up(public: Speaker, organization: Organization) -> None:
+async def test_who_succeeds_is_not_held_up(public: GraphQLClient, organization: Organization) -> None:
     """At a limit of one, twenty claims at once that succeed are all granted: they are given back."""
     await make.promotion(organization, *(f"GOOD-{number}" for number in range(20)))
     answers = await asyncio.gather(*(claim(public, f"GOOD-{number}") for number in range(20)))
@@ -67,7 +67,9 @@ async def test_who_succeeds_is_not_held_up(public: Speaker, organization: Organi
 
 
 @pytest.mark.case("W19")
-async def test_keys_of_public_callers_are_apart(public: Speaker, secret: Speaker, organization: Organization) -> None:
+async def test_keys_of_public_callers_are_apart(
+    public: GraphQLClient, secret: GraphQLClient, organization: Organization
+) -> None:
     """Whoever uses up the keys of the shop's jobs with a public key stands in nobody's way, and is replayed as ever."""
     await make.promotion(organization, "A1", "A2", "A3")
     key = {"idempotencyKey": "nightly-1"}
@@ -77,7 +79,7 @@ async def test_keys_of_public_callers_are_apart(public: Speaker, secret: Speaker
     assert await claim(public, "A3", **key) == "IDEMPOTENCY_MISMATCH"
     made = {"promotion": {"reference": "default"}, "amount": 1, "idempotencyKey": "nightly-2"}
     assert await claim(public, "A3", idempotencyKey="nightly-2") == "CodeClaimed"
-    assert (await secret.do("generateCodes", "", made))["__typename"] == "CodesGenerated"
+    assert (await secret.mutate("generateCodes", "", made))["__typename"] == "CodesGenerated"
 
 
 class Work(logging.Handler):

@@ -14,8 +14,8 @@ from resolvers.domain.refusals import InvalidInput
 from resolvers.import_codes import Refused, Row
 from resolvers.import_codes import codes as bring_codes
 from tests import make
+from tests.graphql_client import GraphQLClient
 from tests.resolvers.refused import refused
-from tests.speaker import Speaker
 
 UNSEEN = ["\u200e", "\u200f", "\u202a", "\u202c", "\u2066", "\u2069", "\u200d", "\u200c", "\ufe0f", "\ufe00", "\u034f", "\u061c",
           "\u180e", "\u115f", "\u3164", "\uffa0", "\U000e0041", "\U000e0100", "\u2064", "\u00ad", "\ufff8", "\U0001d173"]  # fmt: skip
@@ -99,10 +99,10 @@ def test_case_does_not_matter_in_any_alphabet() -> None:
 @pytest.mark.case("W5")
 @pytest.mark.case("W6")
 async def test_a_code_is_found_as_it_is_typed_at_every_door(
-    public: Speaker, secret: Speaker, organization: Organization
+    public: GraphQLClient, secret: GraphQLClient, organization: Organization
 ) -> None:
     """A Turkish code that was pasted with marks of direction, claimed by GraphQL and by Lancero's door."""
-    made = await secret.do("createPromotion", "", {"name": "New Year", "codes": ["YILBAŞI", "FAMILY👨‍👩‍👧"]})
+    made = await secret.mutate("createPromotion", "", {"name": "New Year", "codes": ["YILBAŞI", "FAMILY👨‍👩‍👧"]})
     assert made["__typename"] == "PromotionChanged"
     assert (await public.claim("\u202ayılbaşı\u202c", "a@example.com"))["__typename"] == "CodeClaimed"
     assert (await public.claim("family👨👩👧\ufe0f", "a@example.com"))["__typename"] == "CodeClaimed"
@@ -112,7 +112,7 @@ async def test_a_code_is_found_as_it_is_typed_at_every_door(
     ):
         response = await secret.client.post(path, json=said, headers=secret.headers)
         assert response.status_code in (200, 409), response.text
-    taken = await secret.do("createPromotion", "", {"name": "Again", "codes": ["yılbaşı\u200e"]})
+    taken = await secret.mutate("createPromotion", "", {"name": "Again", "codes": ["yılbaşı\u200e"]})
     assert taken["__typename"] == "CodeTaken"
 
 
@@ -138,7 +138,7 @@ ONE = [
 @pytest.mark.case("W4")
 @pytest.mark.parametrize(("one", "other"), TWO)
 async def test_two_addresses_are_two_customers(
-    public: Speaker, organization: Organization, one: str, other: str
+    public: GraphQLClient, organization: Organization, one: str, other: str
 ) -> None:
     """The other's claim and token are not told, nor is the other suppressed, refused or deleted."""
     await make.promotion(organization, "HELLO-15")
@@ -147,9 +147,9 @@ async def test_two_addresses_are_two_customers(
     again = await public.claim(email=other, order=order)
     assert again["__typename"] == "NotClaimable" or again["__typename"] == "IdempotencyMismatch", again
     await suppress.recipient(organization, one, make.NOW)
-    secret = Speaker(public.client, await make.key(organization))
+    secret = GraphQLClient(public.client, await make.key(organization))
     selection = "... on CodeSent { queued suppressed }"
-    sent = await secret.do(
+    sent = await secret.mutate(
         "sendCode", selection, {"text": "HELLO-15", "recipients": [{"email": other}], "evenIfNotClaimable": True}
     )
     assert (sent["queued"], sent["suppressed"]) == (1, 0)
@@ -159,7 +159,9 @@ async def test_two_addresses_are_two_customers(
 
 @pytest.mark.case("W4")
 @pytest.mark.parametrize(("one", "other"), ONE)
-async def test_one_address_is_one_customer(public: Speaker, organization: Organization, one: str, other: str) -> None:
+async def test_one_address_is_one_customer(
+    public: GraphQLClient, organization: Organization, one: str, other: str
+) -> None:
     """However case, composition and the domain's form are written."""
     assert validate.email(one)[1] == validate.email(other)[1]
     await make.promotion(organization, "HELLO-15")
@@ -189,16 +191,16 @@ UNWRITABLE = [
 
 @pytest.mark.case("W22")
 @pytest.mark.parametrize("text", UNWRITABLE, ids=ascii)
-async def test_a_code_is_one_line_at_every_door(secret: Speaker, organization: Organization, text: str) -> None:
+async def test_a_code_is_one_line_at_every_door(secret: GraphQLClient, organization: Organization, text: str) -> None:
     """Made, renamed, imported or drawn, by GraphQL and by LP Motor's door; looked up, it is typed as ever."""
     await make.promotion(organization, "OTHER", number=7)
     selection = "... on InvalidInput { path }"
-    made = await secret.do("createPromotion", selection, {"name": "Broken", "codes": ["FINE", text]})
+    made = await secret.mutate("createPromotion", selection, {"name": "Broken", "codes": ["FINE", text]})
     assert (made["__typename"], made["path"][:2]) == ("InvalidInput", ["input", "codes"])
-    renamed = await secret.do("updateCode", selection, {"text": "OTHER", "newText": text})
+    renamed = await secret.mutate("updateCode", selection, {"text": "OTHER", "newText": text})
     assert (renamed["__typename"], renamed["path"]) == ("InvalidInput", ["input", "newText"])
     for style, field in (("PATTERN", "pattern"), ("NUMERIC", "prefix")):
-        drawn = await secret.do("generateCodes", selection, {"amount": 1, "format": {"style": style, field: text}})
+        drawn = await secret.mutate("generateCodes", selection, {"amount": 1, "format": {"style": style, field: text}})
         assert (drawn["__typename"], drawn["path"]) == ("InvalidInput", ["input", "format", field])
     told: list[Refused] = []
     ref = params.PromotionRef(reference="default")

@@ -10,7 +10,7 @@ from resolvers import send
 from resolvers.domain import params, validate
 from resolvers.domain.refusals import InvalidInput
 from tests import make
-from tests.speaker import Speaker
+from tests.graphql_client import GraphQLClient
 
 
 @pytest.mark.case("A6")
@@ -37,15 +37,15 @@ async def test_many_recipients_let_others_be_served(organization: Organization) 
 
 
 @pytest.mark.case("A6")
-async def test_a_dry_run_tells_who_would_be_written_to(secret: Speaker, organization: Organization) -> None:
+async def test_a_dry_run_tells_who_would_be_written_to(secret: GraphQLClient, organization: Organization) -> None:
     """Letters that are not queued are told like those that are."""
     await make.code(organization)
     selection = (
         "... on CodeSent { queued dryRun deliveries { id recipient status attempts lastError queuedAt sentAt } }"
     )
     said = {"text": "HELLO-15", "recipients": [{"email": "ada@example.com"}]}
-    dry = await secret.do("sendCode", selection, {**said, "dryRun": True})
-    wet = await secret.do("sendCode", selection, said)
+    dry = await secret.mutate("sendCode", selection, {**said, "dryRun": True})
+    wet = await secret.mutate("sendCode", selection, said)
     assert [dry.pop("dryRun"), wet.pop("dryRun")] == [True, False]
     assert dry["deliveries"][0].pop("id") != wet["deliveries"][0].pop("id")
     assert dry == wet

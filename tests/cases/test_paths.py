@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.speaker import Speaker
+from tests.graphql_client import GraphQLClient
 
 QUESTIONS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "{ codes(first: 1000) { totalCount } }": ({}, ["first"]),
@@ -28,10 +28,10 @@ QUESTIONS: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 @pytest.mark.case("W14")
 @pytest.mark.parametrize("question", QUESTIONS)
-async def test_the_path_of_a_question(secret: Speaker, question: str) -> None:
+async def test_the_path_of_a_question(secret: GraphQLClient, question: str) -> None:
     """From the field's own arguments on, of which `input` is one where there is one."""
     variables, path = QUESTIONS[question]
-    told = await secret.told(question, **variables)
+    told = await secret.execute(question, **variables)
     assert [error["extensions"].get("path") for error in told["errors"]] == [path]
 
 
@@ -62,7 +62,7 @@ INPUTS: list[tuple[str, dict[str, Any], list[str]]] = [
 
 @pytest.mark.case("W14")
 @pytest.mark.parametrize(("deed", "said", "path"), INPUTS)
-async def test_the_path_of_an_input(secret: Speaker, deed: str, said: dict[str, Any], path: list[str]) -> None:
+async def test_the_path_of_an_input(secret: GraphQLClient, deed: str, said: dict[str, Any], path: list[str]) -> None:
     """A member of a list by its place; a fixed amount as it is said, without what it isn't made of."""
-    answer = await secret.do(deed, "... on InvalidInput { path }", said)
+    answer = await secret.mutate(deed, "... on InvalidInput { path }", said)
     assert (answer["__typename"], answer.get("path")) == ("InvalidInput", ["input", *path])

@@ -11,7 +11,7 @@ import pytest
 
 from db import private
 from schema.outgoing.letters.outbox import Outbox
-from tests.operator import Operator, keys_in
+from tests.installation import Installation, keys_in
 
 pytestmark = pytest.mark.processes
 
@@ -42,8 +42,8 @@ def modes(folder: Path) -> dict[str, int]:
 @pytest.mark.case("F12")
 def test_what_a_service_writes(tmp_path: Path) -> None:
     """Store, journal, lock, outbox, letters and exports: 0600 and 0700."""
-    operator = Operator(tmp_path)
-    with operator.serving() as (printed, address):
+    installation = Installation(tmp_path)
+    with installation.serving() as (printed, address):
         sent = httpx.post(
             f"{address}/graphql",
             json={"query": SEND},
@@ -53,7 +53,7 @@ def test_what_a_service_writes(tmp_path: Path) -> None:
         deadline = time.monotonic() + PATIENCE
         while not list(tmp_path.glob("outbox/*.eml")) and time.monotonic() < deadline:
             time.sleep(0.05)
-        operator.run("export", "codes", "--organization", "demo", "--output", "codes.csv")
+        installation.run("export", "codes", "--organization", "demo", "--output", "codes.csv")
         found = modes(tmp_path)
     assert found.keys() >= {"store.db", "store.db-wal", "store.db-shm", "outbox", "codes.csv"}
     assert [name for name in found if name.endswith(".eml")] != []
@@ -63,13 +63,13 @@ def test_what_a_service_writes(tmp_path: Path) -> None:
 @pytest.mark.case("F12")
 def test_what_was_open_is_closed_at_the_next_start(tmp_path: Path) -> None:
     """A store that an earlier version left to everybody, and a copy of one."""
-    operator = Operator(tmp_path)
-    operator.run("migrate")
+    installation = Installation(tmp_path)
+    installation.run("migrate")
     (tmp_path / "store.db").chmod(0o644)
     (tmp_path / "store.db.migrating").touch()
     (tmp_path / "store.db.migrating").chmod(0o666)
-    operator.run("migrate")
-    operator.run("copy", "--from", f"sqlite://{tmp_path / 'store.db'}", "--to", f"sqlite://{tmp_path / 'new.db'}")
+    installation.run("migrate")
+    installation.run("copy", "--from", f"sqlite://{tmp_path / 'store.db'}", "--to", f"sqlite://{tmp_path / 'new.db'}")
     assert {mode for name, mode in modes(tmp_path).items()} == {0o600}
     (tmp_path / "outbox").mkdir()
     Outbox(tmp_path / "outbox")

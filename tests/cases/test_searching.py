@@ -13,8 +13,8 @@ from resolvers import create, listing, update
 from resolvers.domain import params
 from resolvers.update import PromotionChange
 from tests import make
+from tests.graphql_client import GraphQLClient
 from tests.make import NOW
-from tests.speaker import Speaker
 
 pytestmark = pytest.mark.case("W7")
 PROMOTIONS = [
@@ -50,7 +50,7 @@ FINDS = [
 NOTHING = ["osterreich", "100_", "x_n", "%%", "лето зима", "\\"]
 
 
-async def test_promotions_are_found(secret: Speaker, organization: Organization) -> None:
+async def test_promotions_are_found(secret: GraphQLClient, organization: Organization) -> None:
     """By name and by reference; what LIKE reads otherwise stands for itself."""
     for name in PROMOTIONS:
         await make.promotion(organization, name=name)
@@ -106,7 +106,9 @@ CUSTOMERS = [
         ("a b c d e f g h i j k", None),
     ],
 )
-async def test_customers_are_found(secret: Speaker, organization: Organization, search: str, found: str | None) -> None:
+async def test_customers_are_found(
+    secret: GraphQLClient, organization: Organization, search: str, found: str | None
+) -> None:
     """By address and names, each word of a search somewhere in them."""
     for customer in CUSTOMERS:
         await make.customer(organization, *customer)

@@ -10,7 +10,7 @@ from resolvers import activate, generate
 from resolvers.domain import params
 from resolvers.domain.code_format import Format
 from tests import make
-from tests.speaker import Speaker
+from tests.graphql_client import GraphQLClient
 
 ENDED = {"window": params.Window(ends_at=make.NOW)}
 LATER = {"window": params.Window(starts_at=make.NOW + timedelta(days=1))}
@@ -42,30 +42,30 @@ async def code_that_is(organization: Organization, state: str) -> None:
     ],
 )
 async def test_what_nobody_can_claim_is_not_sent(
-    secret: Speaker, organization: Organization, state: str, refusal: str, status: int
+    secret: GraphQLClient, organization: Organization, state: str, refusal: str, status: int
 ) -> None:
     """By GraphQL, dry or not, and by Lancero's door, whose samples send what is used up; said with a word it is sent."""
     await code_that_is(organization, state)
     said = {"text": "hello 15", "recipients": [{"email": "ben@example.com"}]}
     for dry_run in (True, False):
-        assert (await secret.do("sendCode", "", {**said, "dryRun": dry_run}))["__typename"] == refusal
+        assert (await secret.mutate("sendCode", "", {**said, "dryRun": dry_run}))["__typename"] == refusal
     body = {"code": "HELLO-15", "emails": ["cleo@example.com"]}
     response = await secret.client.post("/codes/send", json=body, headers=secret.headers)
     assert response.status_code == status, response.text
     assert await Delivery.all().count() == (status == 200) + (refusal == "CodeSent")
-    forced = await secret.do("sendCode", "... on CodeSent { received }", {**said, "evenIfNotClaimable": True})
+    forced = await secret.mutate("sendCode", "... on CodeSent { received }", {**said, "evenIfNotClaimable": True})
     assert forced == {"__typename": "CodeSent", "received": 1}
     assert await Delivery.filter(recipient="ben@example.com").count() == 1
 
 
 @pytest.mark.case("W20")
-async def test_a_replay_is_answered_after_the_end(secret: Speaker, organization: Organization) -> None:
+async def test_a_replay_is_answered_after_the_end(secret: GraphQLClient, organization: Organization) -> None:
     """What was queued is told again by its key, whatever has become of the code."""
     await make.promotion(organization, "HELLO-15")
     said = {"text": "HELLO-15", "recipients": [{"email": "ben@example.com"}], "idempotencyKey": "K"}
-    first = await secret.do("sendCode", "... on CodeSent { queued deliveries { id } }", said)
+    first = await secret.mutate("sendCode", "... on CodeSent { queued deliveries { id } }", said)
     await make.claimed(organization)
-    assert await secret.do("sendCode", "... on CodeSent { queued deliveries { id } }", said) == first
+    assert await secret.mutate("sendCode", "... on CodeSent { queued deliveries { id } }", said) == first
 
 
 @pytest.mark.case("W21")

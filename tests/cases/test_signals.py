@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.operator import ROOT, Operator
+from tests.installation import ROOT, Installation
 
 pytestmark = pytest.mark.processes
 
@@ -24,7 +24,7 @@ CHILD = (
 )
 def test_a_service_stops(tmp_path: Path, words: tuple[str, ...], number: signal.Signals) -> None:
     """However it was started, SIGINT and SIGTERM end a service, with one process or several."""
-    operator = Operator(tmp_path)
+    installation = Installation(tmp_path)
     command = [
         "sh",
         "-c",
@@ -39,7 +39,7 @@ def test_a_service_stops(tmp_path: Path, words: tuple[str, ...], number: signal.
         *words,
     ]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=tmp_path, env=operator.environment, **pipes) as process:
+    with subprocess.Popen(command, cwd=tmp_path, env=installation.environment, **pipes) as process:
         assert process.stderr
         for line in process.stderr:
             if "startup complete" in line:

@@ -28,7 +28,7 @@ from schema import errors
 from schema.context import Services
 from tests import make
 from tests.conftest import serving
-from tests.operator import Operator, listening
+from tests.installation import Installation, wait_until_listening
 from tests.postgres import Postgres, free_port
 from tests.test_survival import DOORS, prepared
 
@@ -161,7 +161,10 @@ async def test_what_is_moved_away_is_whole(hot: Organization, file: Path) -> Non
         while journal.stat().st_size:
             await asyncio.sleep(0.005)
     copy = Path(shutil.copy(elsewhere, file.with_name("copy.db")))
-    assert Operator(file.parent, f"sqlite://{copy}").run("export", "claims", "--organization", "demo").count("O-0") == 1
+    assert (
+        Installation(file.parent, f"sqlite://{copy}").run("export", "claims", "--organization", "demo").count("O-0")
+        == 1
+    )
 
 
 @pytest.mark.processes
@@ -173,18 +176,21 @@ async def test_a_journal_that_is_deleted_loses_nothing(hot: Organization, file: 
         await make.claimed(hot, "HOT")
     await asyncio.gather(*sqlite._going_on)
     copy = Path(shutil.copy(file, file.with_name("copy.db")))
-    assert Operator(file.parent, f"sqlite://{copy}").run("export", "claims", "--organization", "demo").count("O-0") == 1
+    assert (
+        Installation(file.parent, f"sqlite://{copy}").run("export", "claims", "--organization", "demo").count("O-0")
+        == 1
+    )
 
 
 @pytest.mark.processes
 @pytest.mark.case("F8")
 def test_a_full_disk_is_503_and_red_until_there_is_room(tmp_path: Path) -> None:
     """A file that may not grow stands for the disk. What was answered is there afterwards, and what was not is made then."""
-    operator = Operator(tmp_path)
-    key, port = prepared(operator), free_port()
-    server = operator.start("serve", "--port", str(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    installation = Installation(tmp_path)
+    key, port = prepared(installation), free_port()
+    server = installation.start("serve", "--port", str(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        listening(f"http://127.0.0.1:{port}")
+        wait_until_listening(f"http://127.0.0.1:{port}")
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, verify=False) as client:  # noqa: S501
 
             def ask(reference: str) -> int:
@@ -207,9 +213,9 @@ def test_a_full_disk_is_503_and_red_until_there_is_room(tmp_path: Path) -> None:
     finally:
         server.kill()
         server.communicate()
-    exported = list(csv.DictReader(io.StringIO(operator.run("export", "claims", "--organization", "n"))))
+    exported = list(csv.DictReader(io.StringIO(installation.run("export", "claims", "--organization", "n"))))
     assert [row["order_reference"] for row in exported] == [f"O-{number}" for number in range(len(answers) + 1)]
-    assert "equals" in operator.run("verify")
+    assert "equals" in installation.run("verify")
 
 
 # ------------------------------------------------------------------ PostgreSQL

@@ -17,7 +17,7 @@ from db.store_version import Unusable
 from schema.cli.process import read_public_url
 from schema.server import sockets
 from tests.command_line import CommandLine
-from tests.operator import ROOT, Operator, keys_in
+from tests.installation import ROOT, Installation, keys_in
 from tests.postgres import Postgres, free_port
 
 READING = [
@@ -483,7 +483,7 @@ def test_the_address_is_printed_with_the_port_that_was_found(
 @pytest.mark.case("F10")
 def test_the_real_command_ends_with_a_sentence(tmp_path: Path) -> None:
     """As a process: a misspelt setting, and a garbage file, end with exit code 1 and no stack."""
-    operator = Operator(tmp_path, garbage(tmp_path))
-    assert "is no SQLite database" in operator.run("verify", code=1)
-    operator.environment["TESSERA_DATABSE_URL"] = "x"
-    assert operator.run("migrate", code=1).startswith("error: there is no setting TESSERA_DATABSE_URL;")
+    installation = Installation(tmp_path, garbage(tmp_path))
+    assert "is no SQLite database" in installation.run("verify", code=1)
+    installation.environment["TESSERA_DATABSE_URL"] = "x"
+    assert installation.run("migrate", code=1).startswith("error: there is no setting TESSERA_DATABSE_URL;")

@@ -7,7 +7,7 @@ import pytest
 from db.enums import KeyKind
 from db.models import Code, Organization, Promotion
 from tests import make
-from tests.speaker import Speaker
+from tests.graphql_client import GraphQLClient
 
 Json = dict[str, Any]
 FULL: Json = {
@@ -49,18 +49,18 @@ async def columns(model: type[Promotion] | type[Code], row_id: int) -> Json:
     return {name: getattr(row, name) for name in model._meta.db_fields if name not in ("version", "updated_at")}
 
 
-async def change(secret: Speaker, deed: str, said: Json, row: Promotion | Code) -> tuple[str, Json, list[str]]:
+async def change(secret: GraphQLClient, deed: str, said: Json, row: Promotion | Code) -> tuple[str, Json, list[str]]:
     """What an update is answered, which columns it changes, and the path of a refusal."""
     before = await columns(type(row), row.id)
-    answer = await secret.do(deed, "... on InvalidInput { path }", said)
+    answer = await secret.mutate(deed, "... on InvalidInput { path }", said)
     after = await columns(type(row), row.id)
     changed = {name: value for name, value in after.items() if value != before[name]}
     return answer["__typename"], changed, answer.get("path", [])[1:]
 
 
-async def promotion(secret: Speaker, **said: Any) -> Promotion:
+async def promotion(secret: GraphQLClient, **said: Any) -> Promotion:
     """A switched-off promotion that says something in every field."""
-    made = await secret.do("createPromotion", "", FULL | said)
+    made = await secret.mutate("createPromotion", "", FULL | said)
     assert made["__typename"] == "PromotionChanged", made
     return await Promotion.get(reference="spring")
 
@@ -98,7 +98,9 @@ async def promotion(secret: Speaker, **said: Any) -> Promotion:
         ({"discount": {"kind": "NONE", "value": "0"}}, ["discount", "value"]),
     ],
 )  # fmt: skip
-async def test_a_promotion_is_updated_by_the_one_rule(secret: Speaker, said: Json, expected: Json | list[str]) -> None:
+async def test_a_promotion_is_updated_by_the_one_rule(
+    secret: GraphQLClient, said: Json, expected: Json | list[str]
+) -> None:
     """Columns that change, or the path of what is refused, when nothing does."""
     made = await promotion(secret)
     changed = await change(secret, "updatePromotion", {"promotion": {"reference": "spring"}, **said}, made)
@@ -121,7 +123,7 @@ async def test_a_promotion_is_updated_by_the_one_rule(secret: Speaker, said: Jso
         ({"newText": None}, ["newText"]),
     ],
 )
-async def test_a_code_is_updated_by_the_one_rule(secret: Speaker, said: Json, expected: Json | list[str]) -> None:
+async def test_a_code_is_updated_by_the_one_rule(secret: GraphQLClient, said: Json, expected: Json | list[str]) -> None:
     """The same of codes."""
     await promotion(secret)
     full = {
@@ -131,7 +133,7 @@ async def test_a_code_is_updated_by_the_one_rule(secret: Speaker, said: Json, ex
         "metadata": {"a": 1},
         "reservedFor": {"email": "ada@example.com"},
     }
-    await secret.do("updateCode", "", {"text": "HELLO-15", **full})
+    await secret.mutate("updateCode", "", {"text": "HELLO-15", **full})
     changed = await change(secret, "updateCode", {"text": "HELLO-15", **said}, await Code.get(text="HELLO-15"))
     if isinstance(expected, list):
         assert changed == ("InvalidInput", {}, expected)
@@ -140,7 +142,7 @@ async def test_a_code_is_updated_by_the_one_rule(secret: Speaker, said: Json, ex
 
 
 @pytest.mark.case("W3")
-async def test_a_currency_goes_with_the_last_amount(secret: Speaker) -> None:
+async def test_a_currency_goes_with_the_last_amount(secret: GraphQLClient) -> None:
     """A fixed amount brought it; one that was said by itself stays."""
     made = await promotion(secret, discount={"kind": "FIXED_AMOUNT", "value": "5", "currency": "USD"})
     spring = {"promotion": {"reference": "spring"}}
@@ -154,7 +156,7 @@ async def test_a_currency_goes_with_the_last_amount(secret: Speaker) -> None:
 
 
 @pytest.mark.case("W3")
-async def test_an_amount_is_not_read_in_another_currency(secret: Speaker) -> None:
+async def test_an_amount_is_not_read_in_another_currency(secret: GraphQLClient) -> None:
     """5 USD don't become 5 EUR because the currency alone is changed or cleared."""
     made = await promotion(secret, discount={"kind": "FIXED_AMOUNT", "value": "5", "currency": "USD"})
     for currency in (None, "EUR", "JPY"):
@@ -179,11 +181,11 @@ async def test_an_amount_is_not_read_in_another_currency(secret: Speaker) -> Non
     ],
 )
 async def test_kind_and_value_go_together(
-    secret: Speaker, organization: Organization, discount: Json, path: list[str]
+    secret: GraphQLClient, organization: Organization, discount: Json, path: list[str]
 ) -> None:
     """A promotion that would take nothing off by an oversight is not made, nor does one become so."""
     said = {"name": "Oversight", "discount": discount}
-    answer = await secret.do("createPromotion", "... on InvalidInput { path }", said)
+    answer = await secret.mutate("createPromotion", "... on InvalidInput { path }", said)
     assert (answer["__typename"], answer.get("path")) == ("InvalidInput", ["input", *path])
     none = await make.promotion(organization, "NOTHING", reference="none", discount=None)
     said = {"promotion": {"reference": "none"}, "discount": discount}
@@ -207,7 +209,7 @@ async def test_kind_and_value_go_together(
     ids=str,
 )  # fmt: skip
 async def test_a_promo_is_updated_by_the_one_rule(
-    secret: Speaker, organization: Organization, said: Json, expected: Json | None
+    secret: GraphQLClient, organization: Organization, said: Json, expected: Json | None
 ) -> None:
     """At LP Motor's door as well: a date is cleared by null, and nothing else is null (400)."""
     account = await make.key(organization, KeyKind.ACCOUNT)

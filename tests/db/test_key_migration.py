@@ -19,8 +19,8 @@ from resolvers import find, listing, update, verify
 from resolvers.domain import folding, validate
 from resolvers.update import CodeChange
 from tests import make
+from tests.installation import Installation
 from tests.make import NOW, claimed
-from tests.operator import Operator
 
 pytestmark = [pytest.mark.case("W4"), pytest.mark.case("W5"), pytest.mark.case("W6")]
 AT = "2026-01-01 00:00:00+00:00"
@@ -210,10 +210,10 @@ def test_the_migrations_folding_is_the_houses() -> None:
 def test_an_operator_is_told(tmp_path: Path, bare_url: str) -> None:
     """`migrate` tells on standard error what has clashed, and `verify` lists it without finding fault."""
     asyncio.run(older_store(bare_url, OLD_CODES))
-    operator = Operator(tmp_path, bare_url)
-    _, told = operator.start("migrate").communicate(timeout=120)
+    installation = Installation(tmp_path, bare_url)
+    _, told = installation.start("migrate").communicate(timeout=120)
     assert "code 1 'YILBAŞI' and code 2 'yılbaşı' of organization 1 are one now" in told
-    listed = operator.run("verify")
+    listed = installation.run("verify")
     assert "o: code 2 'yılbaşı' is one with code 1 'YILBAŞI' as people type them" in listed
     assert "Every counter equals its claims." in listed
 

@@ -23,8 +23,8 @@ from resolvers.domain.money import Money
 from schema.pages import describe
 from tests import make, packages
 from tests.conftest import Clock
+from tests.graphql_client import GraphQLClient
 from tests.make import NOW
-from tests.speaker import Speaker
 
 DAY = timedelta(days=1)
 XSS = "<script>alert('x')</script> & \"more\""
@@ -56,7 +56,7 @@ async def seen(client: httpx.AsyncClient, path: str, status: int = 200) -> list[
 # ------------------------------------------------------------------ what it says
 
 
-async def test_the_page_that_graphql_names_shows_the_code(secret: Speaker, organization: Organization) -> None:
+async def test_the_page_that_graphql_names_shows_the_code(secret: GraphQLClient, organization: Organization) -> None:
     """`Code.url` leads to the organization, the promotion, what it gives, the code, and how it stands."""
     await make.code(organization)
     url = (await secret.ask('{ code(text: "HELLO-15") { url } }'))["code"]["url"]

@@ -22,25 +22,25 @@ from resolvers.domain.code_format import Style
 from schema import cli
 from schema.cli import generate
 from schema.cli import selftest as cli_selftest
-from tests.operator import ROOT, Operator, keys_in
+from tests.installation import ROOT, Installation, keys_in
 
 pytestmark = pytest.mark.processes
 
 
 @pytest.fixture
-def operator(tmp_path: Path, bare_url: str) -> Operator:
-    return Operator(tmp_path, bare_url)
+def installation(tmp_path: Path, bare_url: str) -> Installation:
+    return Installation(tmp_path, bare_url)
 
 
 @pytest.fixture
-def established(tmp_path: Path, database_url: str) -> Operator:
-    """An operator whose store has its tables, and nothing in them."""
-    return Operator(tmp_path, database_url)
+def established(tmp_path: Path, database_url: str) -> Installation:
+    """An installation whose store has its tables, and nothing in them."""
+    return Installation(tmp_path, database_url)
 
 
-def test_a_first_start_prints_keys_once(operator: Operator) -> None:
+def test_a_first_start_prints_keys_once(installation: Installation) -> None:
     """An empty database gets `demo` with a key of each kind, printed once with the playground's address."""
-    with operator.serving() as (printed, address):
+    with installation.serving() as (printed, address):
         keys = keys_in(printed)
         assert sorted(keys) == ["ACCOUNT", "DEVICE", "PUBLIC", "SECRET"]
         assert re.search(rf"Playground: http://\S+/graphql#key={keys['SECRET']}$", printed, re.MULTILINE)
@@ -56,42 +56,42 @@ def test_a_first_start_prints_keys_once(operator: Operator) -> None:
             }
         assert httpx.get(f"{address}/readyz").json() == {"status": "ok"}
         assert "<title>Tessera playground</title>" in httpx.get(f"{address}/graphql").text
-    with operator.serving("--workers", "2") as (printed, address):
+    with installation.serving("--workers", "2") as (printed, address):
         assert keys_in(printed) == {}
         assert httpx.get(f"{address}/healthz").status_code == 200
 
 
-def test_python_main_py_alone_serves(operator: Operator) -> None:
+def test_python_main_py_alone_serves(installation: Installation) -> None:
     """Without a command it serves, which is what `--help` says too."""
-    assert "serve" in operator.run("--help")
-    operator.environment["TESSERA_FAILED_ATTEMPTS_PER_MINUTE"] = "many"
-    assert "TESSERA_FAILED_ATTEMPTS_PER_MINUTE" in operator.run(code=1)
+    assert "serve" in installation.run("--help")
+    installation.environment["TESSERA_FAILED_ATTEMPTS_PER_MINUTE"] = "many"
+    assert "TESSERA_FAILED_ATTEMPTS_PER_MINUTE" in installation.run(code=1)
 
 
-def test_the_version_is_the_projects(operator: Operator) -> None:
+def test_the_version_is_the_projects(installation: Installation) -> None:
     """`--version` prints the version of `pyproject.toml` and opens no database."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    operator.environment["TESSERA_DATABASE_URL"] = "sqlite:///nowhere/at/all.db"
-    assert operator.run("--version") == f"tessera {project['version']}\n"
+    installation.environment["TESSERA_DATABASE_URL"] = "sqlite:///nowhere/at/all.db"
+    assert installation.run("--version") == f"tessera {project['version']}\n"
 
 
-def test_organizations_and_keys(established: Operator) -> None:
+def test_organizations_and_keys(established: Installation) -> None:
     """A shop that moves brings its numbers and keys along; `key add` prints the key and nothing else."""
-    operator = established
-    operator.run(
+    installation = established
+    installation.run(
         "organization", "add", "--name", "Käserei", "--number", "11111", "--identifier", "kaese", "--account", "123",
         "--currency", "CHF", "--time-zone", "Europe/Zurich",
     )  # fmt: skip
-    assert "11111" in operator.run("organization", "list")
-    drawn = operator.run("key", "add", "--organization", "kaese", "--kind", "secret")
+    assert "11111" in installation.run("organization", "list")
+    drawn = installation.run("key", "add", "--organization", "kaese", "--kind", "secret")
     assert re.fullmatch(r"sk_[0-9a-f]{48}\n", drawn)
     brought = "0123456789abcdef0123456789abcdef0123456789abcdef"
-    assert operator.run("key", "add", "--account", "123", "--kind", "account", "--value", brought) == f"{brought}\n"
-    listed = operator.run("key", "list")
+    assert installation.run("key", "add", "--account", "123", "--kind", "account", "--value", brought) == f"{brought}\n"
+    listed = installation.run("key", "list")
     assert drawn.strip() not in listed
     assert brought not in listed
     assert "kaese" in listed
-    with operator.serving() as (printed, address):
+    with installation.serving() as (printed, address):
         assert keys_in(printed) == {}  # there is an organization already
         for key in (drawn.strip(), brought):
             asked = httpx.post(
@@ -100,8 +100,8 @@ def test_organizations_and_keys(established: Operator) -> None:
                 headers={"Authorization": f"Bearer {key}"},
             )
             assert asked.json() == {"data": {"organization": {"number": 11111, "currency": "CHF"}}}
-    assert "revoked" in operator.run("key", "revoke", "1")
-    assert "no working key 1" in operator.run("key", "revoke", "1", code=1)
+    assert "revoked" in installation.run("key", "revoke", "1")
+    assert "no working key 1" in installation.run("key", "revoke", "1", code=1)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_organizations_and_keys(established: Operator) -> None:
         ("nonsense", "nonsense", 2),
     ],
 )
-def test_a_command_that_makes_no_sense(established: Operator, words: str, says: str, code: int) -> None:
+def test_a_command_that_makes_no_sense(established: Installation, words: str, says: str, code: int) -> None:
     """A wrong command is a sentence that names what is wrong, and an exit code."""
     assert says in established.run(*words.split(), code=code)
 
@@ -163,15 +163,15 @@ def test_the_command_line_knows_the_words_it_takes() -> None:
     assert cli_selftest.FEWEST_CLAIMS == selftest.FEWEST_CLAIMS
 
 
-def test_a_database_that_makes_no_sense(operator: Operator) -> None:
+def test_a_database_that_makes_no_sense(installation: Installation) -> None:
     """A database address of no known kind is told so."""
-    operator.environment["TESSERA_DATABASE_URL"] = "mysql://nowhere/x"
-    assert "no database address" in operator.run("migrate", code=1)
+    installation.environment["TESSERA_DATABASE_URL"] = "mysql://nowhere/x"
+    assert "no database address" in installation.run("migrate", code=1)
 
 
-def test_the_schema_is_printed(operator: Operator) -> None:
+def test_the_schema_is_printed(installation: Installation) -> None:
     """`schema` prints what is committed."""
-    assert operator.run("schema") == (ROOT / "schema/graphql/schema.graphql").read_text(encoding="utf-8")
+    assert installation.run("schema") == (ROOT / "schema/graphql/schema.graphql").read_text(encoding="utf-8")
 
 
 async def spoil(url: str) -> None:
@@ -179,7 +179,7 @@ async def spoil(url: str) -> None:
         await Promotion.all().update(claim_count=1)
 
 
-def test_verify_says_where_counters_drift(established: Operator, database_url: str) -> None:
+def test_verify_says_where_counters_drift(established: Installation, database_url: str) -> None:
     """`verify` is content with a fresh store, and exits with 1 where a counter was spoiled."""
     established.run("organization", "add", "--name", "N", "--identifier", "n")
     assert "equals" in established.run("verify")

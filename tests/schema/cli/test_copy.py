@@ -15,14 +15,14 @@ import httpx
 import pytest
 
 import db
-from tests.operator import ROOT, Operator, keys_in
+from tests.installation import ROOT, Installation, keys_in
 from tests.postgres import Postgres
 
 
 @pytest.fixture
-def operator(tmp_path: Path) -> Operator:
-    """An operator with a store on SQLite."""
-    return Operator(tmp_path).with_store()
+def installation(tmp_path: Path) -> Installation:
+    """An installation with a store on SQLite."""
+    return Installation(tmp_path).with_store()
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def target(postgres: Postgres) -> Iterator[str]:
         yield url
 
 
-def source(operator: Operator) -> str:
-    return operator.environment["TESSERA_DATABASE_URL"]
+def source(installation: Installation) -> str:
+    return installation.environment["TESSERA_DATABASE_URL"]
 
 
 CLAIM = """mutation ($text: String!, $email: String!) { claimCode(input: { text: $text, customer: { email: $email } }) {
@@ -52,18 +52,18 @@ def asked(address: str, key: str, query: str, **variables: str) -> dict[str, obj
     return data
 
 
-def test_a_shop_goes_on_where_it_was_copied_to(operator: Operator, target: str) -> None:
+def test_a_shop_goes_on_where_it_was_copied_to(installation: Installation, target: str) -> None:
     """Its key opens, a code's page has its address, the last place is claimed once, and `verify` is content."""
-    operator.environment["TESSERA_PUBLIC_URL"] = "https://codes.example"
-    with operator.serving() as (printed, address):
+    installation.environment["TESSERA_PUBLIC_URL"] = "https://codes.example"
+    with installation.serving() as (printed, address):
         key = keys_in(printed)["SECRET"]
         asked(address, key, MAKE)
         before = asked(address, key, CLAIM, text="hello15", email="ada@example.com")
-    said = operator.run("copy", "--from", source(operator), "--to", target)
+    said = installation.run("copy", "--from", source(installation), "--to", target)
     assert said.endswith("rows copied, and read again to compare each.\nEvery counter equals its claims.\n")
     assert "│ claim " in said
-    operator.environment["TESSERA_DATABASE_URL"] = target
-    with operator.serving() as (printed, address):
+    installation.environment["TESSERA_DATABASE_URL"] = target
+    with installation.serving() as (printed, address):
         assert keys_in(printed) == {}
         after = asked(address, key, CLAIM, text="hello15", email="ben@example.com")
         url = str(before["claimCode"]["claim"]["code"]["url"])  # type: ignore[index]
@@ -74,7 +74,7 @@ def test_a_shop_goes_on_where_it_was_copied_to(operator: Operator, target: str) 
         page = httpx.get(address + url.removeprefix("https://codes.example"))
         assert page.status_code == 200
         assert "HELLO-15" in page.text
-    assert "equals" in operator.run("verify")
+    assert "equals" in installation.run("verify")
 
 
 CODES = """
@@ -86,10 +86,10 @@ CODES = """
     """
 
 
-def with_codes(operator: Operator, amount: int) -> None:
+def with_codes(installation: Installation, amount: int) -> None:
     """Let the store have an organization with that many codes."""
-    operator.run("organization", "add", "--name", "N")
-    with sqlite3.connect(db.file_of(source(operator))) as connection:
+    installation.run("organization", "add", "--name", "N")
+    with sqlite3.connect(db.file_of(source(installation))) as connection:
         connection.execute(CODES, (amount,))
     connection.close()
 
@@ -117,10 +117,10 @@ async def copying(url: str) -> bool:
         await connection.close()
 
 
-async def test_what_is_killed_leaves_an_empty_target(operator: Operator, target: str) -> None:
+async def test_what_is_killed_leaves_an_empty_target(installation: Installation, target: str) -> None:
     """After kill -9 in the middle nothing is there, and the same command does it all."""
-    with_codes(operator, 60_000)
-    process = operator.start("copy", "--from", source(operator), "--to", target)
+    with_codes(installation, 60_000)
+    process = installation.start("copy", "--from", source(installation), "--to", target)
     try:
         until = time.monotonic() + 60
         while not await copying(target):
@@ -131,15 +131,15 @@ async def test_what_is_killed_leaves_an_empty_target(operator: Operator, target:
         process.kill()
         process.communicate()
     assert await counted(target) == 0
-    operator.run("copy", "--from", source(operator), "--to", target)
+    installation.run("copy", "--from", source(installation), "--to", target)
     assert await counted(target) == 60_000
-    assert "not empty" in operator.run("copy", "--from", source(operator), "--to", target, code=1)
+    assert "not empty" in installation.run("copy", "--from", source(installation), "--to", target, code=1)
 
 
-def peak(operator: Operator, target: str) -> int:
+def peak(installation: Installation, target: str) -> int:
     """The most memory that a copy takes, in bytes."""
-    command = [sys.executable, str(ROOT / "main.py"), "copy", "--from", source(operator), "--to", target]
-    process = subprocess.Popen(command, env=operator.environment, stdout=subprocess.DEVNULL)
+    command = [sys.executable, str(ROOT / "main.py"), "copy", "--from", source(installation), "--to", target]
+    process = subprocess.Popen(command, env=installation.environment, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0
@@ -151,20 +151,20 @@ def test_memory_does_not_grow_with_the_store(tmp_path: Path, postgres: Postgres)
     peaks = []
     for amount in (15_000, 150_000):
         (tmp_path / str(amount)).mkdir()
-        operator = Operator(tmp_path / str(amount)).with_store()
-        with_codes(operator, amount)
+        installation = Installation(tmp_path / str(amount)).with_store()
+        with_codes(installation, amount)
         with postgres.bare() as target:
-            peaks.append(peak(operator, target))
+            peaks.append(peak(installation, target))
     assert peaks[1] - peaks[0] < 20 * 2**20, peaks
 
 
-def test_a_counter_that_was_wrong_is_told_of(operator: Operator, target: str) -> None:
+def test_a_counter_that_was_wrong_is_told_of(installation: Installation, target: str) -> None:
     """A store that counts wrongly is copied as it is, and the exit code says that it does."""
-    operator.run("organization", "add", "--name", "N", "--identifier", "n")
-    with sqlite3.connect(db.file_of(source(operator))) as connection:
+    installation.run("organization", "add", "--name", "N", "--identifier", "n")
+    with sqlite3.connect(db.file_of(source(installation))) as connection:
         connection.execute("UPDATE promotion SET claim_count = 1")
     connection.close()
-    said = operator.run("copy", "--from", source(operator), "--to", target, code=1)
+    said = installation.run("copy", "--from", source(installation), "--to", target, code=1)
     assert "n: promotion default: counts 1 claims, has 0" in said
     assert "Every" not in said
 
@@ -180,18 +180,20 @@ def test_a_counter_that_was_wrong_is_told_of(operator: Operator, target: str) ->
         ("--from sqlite://a.db", "--to", 2),
     ],
 )
-def test_a_copy_that_makes_no_sense(operator: Operator, words: str, says: str, code: int) -> None:
+def test_a_copy_that_makes_no_sense(installation: Installation, words: str, says: str, code: int) -> None:
     """A wrong command is a sentence that names what is wrong, and no file is made on the way."""
-    asyncio.run(db.migrate(f"sqlite://{operator.folder / 'a.db'}"))
-    operator.environment["TESSERA_DATABASE_URL"] = "sqlite://a.db"
-    operator.run("organization", "add", "--name", "N")
-    assert says in operator.run("copy", *words.split(), code=code)
-    assert not (operator.folder / "b.db").exists()
+    asyncio.run(db.migrate(f"sqlite://{installation.folder / 'a.db'}"))
+    installation.environment["TESSERA_DATABASE_URL"] = "sqlite://a.db"
+    installation.run("organization", "add", "--name", "N")
+    assert says in installation.run("copy", *words.split(), code=code)
+    assert not (installation.folder / "b.db").exists()
 
 
-def test_progress_is_shown_to_somebody_who_looks(operator: Operator) -> None:
+def test_progress_is_shown_to_somebody_who_looks(installation: Installation) -> None:
     """On a terminal a bar tells which table is copied or compared, and of how many rows."""
-    with_codes(operator, 6_000)
-    seen = operator.watch("copy", "--from", source(operator), "--to", f"sqlite://{operator.folder / 'b.db'}")
+    with_codes(installation, 6_000)
+    seen = installation.watch(
+        "copy", "--from", source(installation), "--to", f"sqlite://{installation.folder / 'b.db'}"
+    )
     assert "comparing" in seen
     assert "12006/12006" in seen

@@ -18,17 +18,17 @@ from db.models import Code, Organization
 from resolvers.domain import params
 from schema.csv import records
 from tests import make
+from tests.installation import ROOT, Installation
 from tests.make import claimed, order
-from tests.operator import ROOT, Operator
 
 
 @pytest.fixture
-def operator(tmp_path: Path) -> Operator:
-    """An operator with an organization `n`."""
-    somebody = Operator(tmp_path).with_store()
-    somebody.environment["TESSERA_PUBLIC_URL"] = "https://codes.example/"
-    somebody.run("organization", "add", "--name", "N", "--identifier", "n")
-    return somebody
+def installation(tmp_path: Path) -> Installation:
+    """An installation with an organization `n`."""
+    installation = Installation(tmp_path).with_store()
+    installation.environment["TESSERA_PUBLIC_URL"] = "https://codes.example/"
+    installation.run("organization", "add", "--name", "N", "--identifier", "n")
+    return installation
 
 
 TO_N = ("--organization", "n", "--promotion", "default")
@@ -38,12 +38,12 @@ def table(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def piped(operator: Operator, given: bytes, *words: str) -> tuple[int, str, str]:
+def piped(installation: Installation, given: bytes, *words: str) -> tuple[int, str, str]:
     """Exit code and both outputs of a command that reads a pipe."""
     done = subprocess.run(
         [sys.executable, str(ROOT / "main.py"), *words],
-        cwd=operator.folder,
-        env=operator.environment,
+        cwd=installation.folder,
+        env=installation.environment,
         input=given,
         capture_output=True,
         timeout=60,
@@ -54,14 +54,14 @@ def piped(operator: Operator, given: bytes, *words: str) -> tuple[int, str, str]
 # ------------------------------------------------------------------ import
 
 
-def test_what_is_imported_is_exported(operator: Operator) -> None:
+def test_what_is_imported_is_exported(installation: Installation) -> None:
     """Codes of a file come out again with their windows and the places they have left; verify is content."""
-    (operator.folder / "in.csv").write_text(
+    (installation.folder / "in.csv").write_text(
         "text,allowed_claims,ends_at,claims_so_far\n=käse,5,2099-12-24T00:00:00+01:00,2\nfull,1,,1\nfree,unlimited,,\n",
         encoding="utf-8",
     )
-    assert operator.run("import", "codes", "in.csv", *TO_N) == "3 codes brought.\n"
-    rows = table(operator.run("export", "codes", "--organization", "n"))
+    assert installation.run("import", "codes", "in.csv", *TO_N) == "3 codes brought.\n"
+    rows = table(installation.run("export", "codes", "--organization", "n"))
     shown = [(row["text"], row["status"], row["allowed_claims"], row["ends_at"]) for row in rows]
     assert shown == [
         ("'=käse", "CLAIMABLE", "3", "2099-12-23T23:00:00Z"),
@@ -69,33 +69,37 @@ def test_what_is_imported_is_exported(operator: Operator) -> None:
         ("free", "CLAIMABLE", "unlimited", ""),
     ]
     assert all(row["url"].startswith("https://codes.example/c/") for row in rows)
-    assert operator.run("verify") == "Every counter equals its claims.\n"
+    assert installation.run("verify") == "Every counter equals its claims.\n"
 
 
-def test_bad_lines_are_told_and_nothing_is_written_unless_they_may_be_left_out(operator: Operator) -> None:
+def test_bad_lines_are_told_and_nothing_is_written_unless_they_may_be_left_out(installation: Installation) -> None:
     """Each refused line is named on standard error, and the exit code is 1, also where the others are brought."""
     given = "\ufefftext;claims_so_far\nHello-15;0\nHELLO 15;0\nb;x\nc;0\n".encode()
     no = "line 3: text: 'HELLO 15' and the text of line 2 are one code.\nline 4: claims_so_far: 'x' is no whole number.\n"
     bring = ("import", "codes", "-", *TO_N)
     said = "Nothing written: 2 codes could be brought; 2 lines refused.\n"
-    assert piped(operator, given, *bring) == (1, said, no)
-    assert piped(operator, given, *bring, "--dry-run", "--skip-bad") == (1, said, no)
-    assert table(operator.run("export", "codes", "--organization", "n")) == []
-    assert piped(operator, given, *bring, "--skip-bad") == (1, "2 codes brought; 2 lines refused.\n", no)
-    assert [row["text"] for row in table(operator.run("export", "codes", "--organization", "n"))] == ["Hello-15", "c"]
-    code, said, no = piped(operator, b"text\nhello15\n", *bring)
+    assert piped(installation, given, *bring) == (1, said, no)
+    assert piped(installation, given, *bring, "--dry-run", "--skip-bad") == (1, said, no)
+    assert table(installation.run("export", "codes", "--organization", "n")) == []
+    assert piped(installation, given, *bring, "--skip-bad") == (1, "2 codes brought; 2 lines refused.\n", no)
+    assert [row["text"] for row in table(installation.run("export", "codes", "--organization", "n"))] == [
+        "Hello-15",
+        "c",
+    ]
+    code, said, no = piped(installation, b"text\nhello15\n", *bring)
     assert (code, no) == (1, "line 2: The code 'hello15' exists already.\n")
 
 
-def test_a_dry_run_only_looks(operator: Operator) -> None:
+def test_a_dry_run_only_looks(installation: Installation) -> None:
     """`--dry-run` of a good file exits with 0, and nothing is there afterwards."""
-    (operator.folder / "in.csv").write_text("text\na\n")
+    (installation.folder / "in.csv").write_text("text\na\n")
     assert (
-        operator.run("import", "codes", "in.csv", *TO_N, "--dry-run") == "Nothing written: 1 code could be brought.\n"
+        installation.run("import", "codes", "in.csv", *TO_N, "--dry-run")
+        == "Nothing written: 1 code could be brought.\n"
     )
-    assert table(operator.run("export", "codes", "--organization", "n")) == []
-    (operator.folder / "in.csv").write_text("text\n")
-    assert operator.run("import", "codes", "in.csv", *TO_N) == "Nothing to bring.\n"
+    assert table(installation.run("export", "codes", "--organization", "n")) == []
+    (installation.folder / "in.csv").write_text("text\n")
+    assert installation.run("import", "codes", "in.csv", *TO_N) == "Nothing to bring.\n"
 
 
 @pytest.mark.parametrize(
@@ -112,26 +116,26 @@ def test_a_dry_run_only_looks(operator: Operator) -> None:
         ("export codes", "--organization", 2),
     ],
 )
-def test_a_command_that_makes_no_sense(operator: Operator, words: str, says: str, code: int) -> None:
+def test_a_command_that_makes_no_sense(installation: Installation, words: str, says: str, code: int) -> None:
     """A wrong command is a sentence that names what is wrong, and an exit code."""
-    (operator.folder / "good.csv").write_text("text\na\n")
-    (operator.folder / "bad.csv").write_text("text,colour\na,red\n")
-    assert says in operator.run(*words.split(), code=code)
+    (installation.folder / "good.csv").write_text("text\na\n")
+    (installation.folder / "bad.csv").write_text("text,colour\na,red\n")
+    assert says in installation.run(*words.split(), code=code)
 
 
-def test_what_is_refused_leaves_a_file_as_it_is(operator: Operator) -> None:
+def test_what_is_refused_leaves_a_file_as_it_is(installation: Installation) -> None:
     """An export that is refused does not empty the file it would have written."""
-    kept = operator.folder / "kept.csv"
+    kept = installation.folder / "kept.csv"
     kept.write_text("what was there")
-    operator.run("export", "codes", "--organization", "n", "--promotion", "nowhere", "--output", "kept.csv", code=1)
+    installation.run("export", "codes", "--organization", "n", "--promotion", "nowhere", "--output", "kept.csv", code=1)
     assert kept.read_text() == "what was there"
 
 
-def test_a_reader_that_has_read_enough(operator: Operator) -> None:
+def test_a_reader_that_has_read_enough(installation: Installation) -> None:
     """`export … | head` ends without a stack trace."""
-    (operator.folder / "in.csv").write_text("text\n" + "".join(f"code-{number}\n" for number in range(3_000)))
-    operator.run("import", "codes", "in.csv", *TO_N)
-    process = operator.start("export", "codes", "--organization", "n")
+    (installation.folder / "in.csv").write_text("text\n" + "".join(f"code-{number}\n" for number in range(3_000)))
+    installation.run("import", "codes", "in.csv", *TO_N)
+    process = installation.start("export", "codes", "--organization", "n")
     assert process.stdout
     assert process.stderr
     process.stdout.close()
@@ -140,14 +144,14 @@ def test_a_reader_that_has_read_enough(operator: Operator) -> None:
     assert process.wait(30) == 1
 
 
-def test_progress_is_shown_to_somebody_who_looks(operator: Operator) -> None:
+def test_progress_is_shown_to_somebody_who_looks(installation: Installation) -> None:
     """On a terminal a bar tells how far the import is, on standard error; standard output has the result alone."""
-    (operator.folder / "in.csv").write_text("text\na\nA\n")
+    (installation.folder / "in.csv").write_text("text\na\nA\n")
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "main.py"), "import", "codes", "in.csv", *TO_N, "--skip-bad"],
-        cwd=operator.folder,
-        env={**operator.environment, "TERM": "xterm"},
+        cwd=installation.folder,
+        env={**installation.environment, "TERM": "xterm"},
         stdout=subprocess.PIPE,
         stderr=theirs,
         text=True,

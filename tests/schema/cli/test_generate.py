@@ -17,27 +17,27 @@ import db
 from db.enums import JobStatus
 from db.models import Code, Job, Organization
 from resolvers import listing
+from tests.installation import Installation, wait_until_listening
 from tests.make import NOW
-from tests.operator import Operator, listening
 from tests.postgres import free_port
 
 MANY = 150_000
 
 
 @pytest.fixture
-def operator(tmp_path: Path, request: pytest.FixtureRequest) -> Operator:
-    """An operator with an organization `n`, on SQLite unless the test asks for a database."""
+def installation(tmp_path: Path, request: pytest.FixtureRequest) -> Installation:
+    """An installation with an organization `n`, on SQLite unless the test asks for a database."""
     url = request.getfixturevalue("database_url") if "database_url" in request.fixturenames else None
-    somebody = Operator(tmp_path, url).with_store()
-    somebody.run("organization", "add", "--name", "N", "--identifier", "n")
-    return somebody
+    installation = Installation(tmp_path, url).with_store()
+    installation.run("organization", "add", "--name", "N", "--identifier", "n")
+    return installation
 
 
-def read(operator: Operator, what: Any) -> Any:
-    """What an awaitable of no arguments finds in the operator's database."""
+def read(installation: Installation, what: Any) -> Any:
+    """What an awaitable of no arguments finds in the installation's database."""
 
     async def go() -> Any:
-        async with db.opened(operator.environment["TESSERA_DATABASE_URL"]):
+        async with db.opened(installation.environment["TESSERA_DATABASE_URL"]):
             return await what()
 
     return asyncio.run(go())
@@ -61,14 +61,14 @@ async def claimable() -> tuple[int, int, int, int]:
         (("--pattern", "AA-9999", "--promotion", "default"), r"^[A-Z]{2}-[0-9]{4}$"),
     ],
 )
-def test_a_few_codes_are_made_at_once(operator: Operator, words: tuple[str, ...], shape: str) -> None:
+def test_a_few_codes_are_made_at_once(installation: Installation, words: tuple[str, ...], shape: str) -> None:
     """Of the style, pattern and prefix that were asked for; the only organization there is need not be named."""
-    assert operator.run("generate", "--amount", "300", *words) == "300 codes made.\n"
+    assert installation.run("generate", "--amount", "300", *words) == "300 codes made.\n"
 
     async def texts() -> Any:
         return await Code.all().values_list("text", flat=True)
 
-    made = read(operator, texts)
+    made = read(installation, texts)
     assert len(made) == len(set(made)) == 300
     assert [text for text in made if not re.match(shape, text)] == []
 
@@ -86,9 +86,11 @@ def test_a_few_codes_are_made_at_once(operator: Operator, words: tuple[str, ...]
         ("generate --resume 9", "error: resume: There is no job 9.", 1),
     ],
 )
-def test_what_cannot_be_made_is_said_in_a_sentence(operator: Operator, words: str, says: str, code: int) -> None:
+def test_what_cannot_be_made_is_said_in_a_sentence(
+    installation: Installation, words: str, says: str, code: int
+) -> None:
     """A command that makes no sense ends with 2, one that can't be done with 1."""
-    assert says in operator.run(*words.split(), code=code)
+    assert says in installation.run(*words.split(), code=code)
 
 
 @pytest.mark.case("F17")
@@ -101,39 +103,39 @@ def test_what_cannot_be_made_is_said_in_a_sentence(operator: Operator, words: st
     ],
 )
 def test_codes_that_can_be_guessed_are_made_with_a_warning(
-    operator: Operator, words: tuple[str, ...], told: str
+    installation: Installation, words: tuple[str, ...], told: str
 ) -> None:
     """It says how guessable they are, on standard error, and nothing where they are not."""
-    done = operator.start("generate", "--amount", "500", *words)
+    done = installation.start("generate", "--amount", "500", *words)
     out, err = done.communicate(timeout=60)
     assert (done.returncode, out) == (0, "500 codes made.\n")
     assert (f"Strangers can guess these. {told}" in err) if told else ("guess" not in err)
 
 
-def test_several_organizations_want_to_be_named(operator: Operator) -> None:
+def test_several_organizations_want_to_be_named(installation: Installation) -> None:
     """Nobody's codes are made by mistake."""
-    operator.run("organization", "add", "--name", "M", "--identifier", "m")
-    assert "error: organization: Name one of the 2" in operator.run("generate", "--amount", "5", code=1)
-    assert operator.run("generate", "--amount", "5", "--organization", "m") == "5 codes made.\n"
+    installation.run("organization", "add", "--name", "M", "--identifier", "m")
+    assert "error: organization: Name one of the 2" in installation.run("generate", "--amount", "5", code=1)
+    assert installation.run("generate", "--amount", "5", "--organization", "m") == "5 codes made.\n"
 
 
 @pytest.mark.usefixtures("database_url")
-def test_many_codes_are_made_while_progress_is_told(operator: Operator) -> None:
+def test_many_codes_are_made_while_progress_is_told(installation: Installation) -> None:
     """More than one call makes are a job, which the command itself works at; it tells in lines how far it is."""
-    process = operator.start("generate", "--amount", str(MANY), "--style", "alphanumeric")
+    process = installation.start("generate", "--amount", str(MANY), "--style", "alphanumeric")
     out, err = process.communicate(timeout=200)
     assert (process.returncode, out) == (0, f"{MANY:,} codes made.\n")
     told = [int(line.split()[0].replace(",", "")) for line in err.splitlines()]
     assert len(told) >= 3
     assert told == sorted(told)
     assert told[-1] == MANY
-    assert read(operator, claimable) == (MANY, MANY, MANY, MANY)
+    assert read(installation, claimable) == (MANY, MANY, MANY, MANY)
 
 
 @pytest.mark.usefixtures("database_url")
-def test_a_stopped_command_tells_how_it_goes_on(operator: Operator) -> None:
+def test_a_stopped_command_tells_how_it_goes_on(installation: Installation) -> None:
     """Ctrl-C leaves what is made, unclaimable, and says what to type."""
-    process = operator.start("generate", "--amount", str(MANY))
+    process = installation.start("generate", "--amount", str(MANY))
     assert process.stderr
     process.stderr.readline()
     process.send_signal(signal.SIGINT)
@@ -141,23 +143,23 @@ def test_a_stopped_command_tells_how_it_goes_on(operator: Operator) -> None:
     assert (process.returncode, out) == (130, "")
     assert "Traceback" not in err
     assert "`python main.py generate --resume 1`" in err
-    made, different, can_be_claimed, done = read(operator, claimable)
+    made, different, can_be_claimed, done = read(installation, claimable)
     assert 0 < made == different == done < MANY
     assert can_be_claimed == 0
-    assert operator.run("generate", "--resume", "1") == f"{MANY:,} codes made.\n"
-    assert read(operator, claimable) == (MANY, MANY, MANY, MANY)
+    assert installation.run("generate", "--resume", "1") == f"{MANY:,} codes made.\n"
+    assert read(installation, claimable) == (MANY, MANY, MANY, MANY)
 
 
 @contextmanager
-def killable(operator: Operator) -> Iterator[tuple["subprocess.Popen[str]", httpx.Client]]:
+def killable(installation: Installation) -> Iterator[tuple["subprocess.Popen[str]", httpx.Client]]:
     """A server, and who speaks to it; the server may be dead by the end."""
     port = free_port()
-    process = operator.start("serve", "--create", "--port", str(port))
+    process = installation.start("serve", "--create", "--port", str(port))
     try:
         for line in process.stderr or ():
             if "running on http" in line:
                 break
-        listening(f"http://127.0.0.1:{port}")
+        wait_until_listening(f"http://127.0.0.1:{port}")
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             yield process, client
     finally:
@@ -174,24 +176,24 @@ def job(client: httpx.Client, key: str) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("database_url")
-def test_a_job_survives_kill_9(operator: Operator) -> None:
+def test_a_job_survives_kill_9(installation: Installation) -> None:
     """A server is killed in the middle, the next one goes on: exactly as many codes, none claimable before the last."""
-    key = operator.run("key", "add", "--organization", "n", "--kind", "secret").strip()
+    key = installation.run("key", "add", "--organization", "n", "--kind", "secret").strip()
     deed = f"mutation {{ generateCodes(input: {{ amount: {MANY} }}) {{ __typename }} }}"
     told = []
-    with killable(operator) as (process, client):
+    with killable(installation) as (process, client):
         client.post("/graphql", json={"query": deed}, headers={"Authorization": f"Bearer {key}"})
         while not told or told[-1] < 20_000:
             told.append(job(client, key)["done"])
             time.sleep(0.02)
         process.kill()
-    made, different, can_be_claimed, done = read(operator, claimable)
+    made, different, can_be_claimed, done = read(installation, claimable)
     assert told[-1] <= made == different == done < MANY
     assert can_be_claimed == 0
-    with killable(operator) as (_, client):
+    with killable(installation) as (_, client):
         while (now := job(client, key))["status"] == JobStatus.RUNNING:
             told.append(now["done"])
             time.sleep(0.05)
     assert now == {"status": "DONE", "total": MANY, "done": MANY}
     assert told == sorted(told)
-    assert read(operator, claimable) == (MANY, MANY, MANY, MANY)
+    assert read(installation, claimable) == (MANY, MANY, MANY, MANY)

@@ -11,14 +11,14 @@ import pytest
 
 import db
 from tests import make
+from tests.installation import Installation
 from tests.make import claimed
-from tests.operator import Operator
 from tests.resolvers.test_copy import KINDS
 
 
 @pytest.fixture
-def operator(tmp_path: Path, database_url: str) -> Operator:
-    """An operator whose store has an organization with a claim in it."""
+def installation(tmp_path: Path, database_url: str) -> Installation:
+    """An installation whose store has an organization with a claim in it."""
 
     async def begin() -> None:
         async with db.opened(database_url):
@@ -27,7 +27,7 @@ def operator(tmp_path: Path, database_url: str) -> Operator:
             await claimed(organization)
 
     asyncio.run(begin())
-    return Operator(tmp_path, database_url)
+    return Installation(tmp_path, database_url)
 
 
 def rows(url: str) -> dict[str, int]:
@@ -40,10 +40,10 @@ def rows(url: str) -> dict[str, int]:
     return asyncio.run(count())
 
 
-def test_every_limit_holds_and_nothing_is_left(operator: Operator, database_url: str) -> None:
+def test_every_limit_holds_and_nothing_is_left(installation: Installation, database_url: str) -> None:
     """Each race is a line with as many granted as allowed; afterwards all tables are as they were."""
     before = rows(database_url)
-    said = operator.run("prove", "--processes", "2", "--claims", "80")
+    said = installation.run("prove", "--processes", "2", "--claims", "80")
     lines = [[cell.strip() for cell in line.split("│")[1:-1]] for line in said.splitlines() if "│" in line]
     assert {holds for *_, holds in lines} == {"yes"}
     assert [(tried, allowed, granted, refused) for _, tried, allowed, granted, refused, _ in lines[:5]] == [
@@ -59,10 +59,10 @@ def test_every_limit_holds_and_nothing_is_left(operator: Operator, database_url:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
-def test_what_is_interrupted_leaves_nothing(operator: Operator, database_url: str, how: signal.Signals) -> None:
+def test_what_is_interrupted_leaves_nothing(installation: Installation, database_url: str, how: signal.Signals) -> None:
     """Ended in the middle of a race it removes what it had made, and ends its racers."""
     before = rows(database_url)
-    process = operator.start("prove", "--processes", "2", "--claims", "2000")
+    process = installation.start("prove", "--processes", "2", "--claims", "2000")
     try:
         wait_for_claims(database_url)
         racers = children(process.pid)
@@ -91,18 +91,18 @@ def children(pid: int) -> list[int]:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_database_named_beside_the_setting(operator: Operator, database_url: str) -> None:
+def test_a_database_named_beside_the_setting(installation: Installation, database_url: str) -> None:
     """`--database` is where it is done, and an unreachable one is a sentence."""
-    operator.environment["TESSERA_DATABASE_URL"] = f"sqlite://{operator.folder / 'other.db'}"
-    assert "no database address" in operator.run("prove", "--database", "mysql://x/y", code=1)
-    away = operator.run("prove", "--database", "postgres://nobody@127.0.0.1:1/nothing", code=1)
+    installation.environment["TESSERA_DATABASE_URL"] = f"sqlite://{installation.folder / 'other.db'}"
+    assert "no database address" in installation.run("prove", "--database", "mysql://x/y", code=1)
+    away = installation.run("prove", "--database", "postgres://nobody@127.0.0.1:1/nothing", code=1)
     assert "can't be reached" in away
-    assert not (operator.folder / "other.db").exists()
-    assert "--claims" in operator.run("prove", "--claims", "1", code=2)
+    assert not (installation.folder / "other.db").exists()
+    assert "--claims" in installation.run("prove", "--claims", "1", code=2)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_database_that_breaks_the_promise_is_found_out(operator: Operator, database_url: str) -> None:
+def test_a_database_that_breaks_the_promise_is_found_out(installation: Installation, database_url: str) -> None:
     """Where a claim vanishes after it was answered, the proof fails, says which and cleans up all the same."""
     with sqlite3.connect(db.file_of(database_url)) as connection:
         connection.execute(
@@ -114,7 +114,7 @@ def test_a_database_that_breaks_the_promise_is_found_out(operator: Operator, dat
         )
     connection.close()
     before = rows(database_url)
-    said = operator.run("prove", "--processes", "2", "--claims", "80", code=1)
+    said = installation.run("prove", "--processes", "2", "--claims", "80", code=1)
     assert re.search(r"^one code with 20 places: \d+ claims stand, where 20 must$", said, re.MULTILINE)
     assert re.search(r"^one code with 20 places: code ONE: counts 20 claims, has 1\d$", said, re.MULTILINE)
     assert "│ no " in said
@@ -122,8 +122,8 @@ def test_a_database_that_breaks_the_promise_is_found_out(operator: Operator, dat
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_progress_is_shown_to_somebody_who_looks(operator: Operator) -> None:
+def test_progress_is_shown_to_somebody_who_looks(installation: Installation) -> None:
     """On a terminal a bar tells what is raced for and how far it is."""
-    seen = operator.watch("prove", "--processes", "1", "--claims", "40")
+    seen = installation.watch("prove", "--processes", "1", "--claims", "40")
     assert "one code with 10 places" in seen
     assert re.search(r"\d+/40\b", seen)

@@ -13,10 +13,10 @@ from resolvers import find
 from schema import limits
 from schema.graphql import document_limits
 from tests import make
-from tests.speaker import Speaker
+from tests.graphql_client import GraphQLClient
 
 
-async def test_a_query_by_get(secret: Speaker) -> None:
+async def test_a_query_by_get(secret: GraphQLClient) -> None:
     """A query may come by GET; a mutation may not."""
     asked = await secret.client.get(
         "/graphql", params={"query": "{ organization { identifier } }"}, headers=secret.headers
@@ -54,7 +54,7 @@ async def test_methods(served: httpx.AsyncClient) -> None:
         ("image/png", "application/json"),
     ],
 )
-async def test_how_an_answer_is_written(secret: Speaker, accept: str | None, answered: str) -> None:
+async def test_how_an_answer_is_written(secret: GraphQLClient, accept: str | None, answered: str) -> None:
     """As `Accept` has it; who reads GraphQL's own media type gets 400 and no `data` for what never ran."""
     headers = {**secret.headers, **({"Accept": accept} if accept else {})}
     for body, ran in (
@@ -71,7 +71,7 @@ async def test_how_an_answer_is_written(secret: Speaker, accept: str | None, ans
         assert ("data" in response.json()) == (ran or not own)
 
 
-async def test_a_content_type_that_is_no_json(secret: Speaker) -> None:
+async def test_a_content_type_that_is_no_json(secret: GraphQLClient) -> None:
     """Only JSON is read: what a page of another origin may send without being asked first is not."""
     for media_type in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""):
         headers = {**secret.headers, "Content-Type": media_type}
@@ -100,7 +100,7 @@ async def test_a_content_type_that_is_no_json(secret: Speaker) -> None:
         b'{"query": "{ __typename }", "variables": {"a": NaN}}',
     ],
 )
-async def test_nonsense_is_told_so(secret: Speaker, body: bytes) -> None:
+async def test_nonsense_is_told_so(secret: GraphQLClient, body: bytes) -> None:
     """What is no GraphQL request is 400 in GraphQL's words, and never a fault."""
     headers = {**secret.headers, "Content-Type": "application/json"}
     response = await secret.client.post("/graphql", content=body, headers=headers)
@@ -134,7 +134,7 @@ async def test_nonsense_is_told_so(secret: Speaker, body: bytes) -> None:
         'mutation { updatePromotion(input: {promotion: {id: "a", reference: "b"}, name: "n"}) { __typename } }',
     ],
 )
-async def test_a_document_that_is_wrong(secret: Speaker, query: str) -> None:
+async def test_a_document_that_is_wrong(secret: GraphQLClient, query: str) -> None:
     """A document or value that can't be read is told with its reason; nothing is made."""
     response = await secret.post({"query": query})
     assert response.status_code in (200, 400)
@@ -153,7 +153,7 @@ async def test_a_document_that_is_wrong(secret: Speaker, query: str) -> None:
         ("query($t: String!) { code(text: $t) { text } }", {"t": ""}),
     ],
 )
-async def test_a_text_that_is_no_code(secret: Speaker, question: str, variables: dict[str, Any]) -> None:
+async def test_a_text_that_is_no_code(secret: GraphQLClient, question: str, variables: dict[str, Any]) -> None:
     """Whatever text is asked for, it is a code or it is not."""
     assert await secret.ask(question, **variables) == {"code": None}
 
@@ -171,34 +171,34 @@ async def test_a_text_that_is_no_code(secret: Speaker, question: str, variables:
         "query($t: String!) { codes(after: $t) { totalCount } }",
     ],
 )
-async def test_texts_that_no_database_holds(secret: Speaker, question: str) -> None:
+async def test_texts_that_no_database_holds(secret: GraphQLClient, question: str) -> None:
     """NUL and half characters in a question are bad input, not a fault."""
     for text in ("a\x00b", "\ud83d"):
-        told = await secret.told(question, t=text)
+        told = await secret.execute(question, t=text)
         assert [error["extensions"]["code"] for error in told["errors"]] == ["INVALID_INPUT"], told
 
 
 @pytest.mark.parametrize("length", [201, 1_000_000])
-async def test_a_name_that_is_too_long_is_nobodys(secret: Speaker, length: int) -> None:
+async def test_a_name_that_is_too_long_is_nobodys(secret: GraphQLClient, length: int) -> None:
     """What is longer than any reference or order can be is told as unknown or as bad input, never a fault."""
     long = "x" * length
     assert await secret.ask("query($t: String!) { promotion(ref: {reference: $t}) { id } }", t=long) == {
         "promotion": None
     }
     said = {"promotion": {"reference": long}, "amount": 1}
-    assert (await secret.do("generateCodes", "", said))["__typename"] == "UnknownPromotion"
+    assert (await secret.mutate("generateCodes", "", said))["__typename"] == "UnknownPromotion"
     for question in (
         "query($t: String!) { claims(filter: {orderReference: $t}) { totalCount } }",
         "query($t: String!) { codes(filter: {textPrefix: $t}) { totalCount } }",
         "query($t: String!) { customers(search: $t) { totalCount } }",
     ):
-        told = await secret.told(question, t=long)
+        told = await secret.execute(question, t=long)
         assert [error["extensions"]["code"] for error in told["errors"]] == ["INVALID_INPUT"], told
     assert (await secret.claim(order={"reference": long}))["__typename"] == "InvalidInput"
     assert (await secret.claim(idempotencyKey=long))["__typename"] == "InvalidInput"
 
 
-async def test_a_body_has_a_size(secret: Speaker) -> None:
+async def test_a_body_has_a_size(secret: GraphQLClient) -> None:
     """Over 4 MB is 413, told before it is read, or where it passes the limit."""
     large = json.dumps({"query": "{ __typename }", "variables": {"a": "x" * limits.LARGEST_BODY}}).encode()
     headers = {**secret.headers, "Content-Type": "application/json"}
@@ -234,14 +234,14 @@ async def test_a_body_has_a_size(secret: Speaker) -> None:
         ),
     ],
 )
-async def test_a_document_has_bounds(secret: Speaker, document: str, says: str) -> None:
+async def test_a_document_has_bounds(secret: GraphQLClient, document: str, says: str) -> None:
     """Aliases, depth, tokens and rows are bounded before anything runs."""
-    told = await secret.told(document)
+    told = await secret.execute(document)
     assert told.get("data") is None
     assert says in told["errors"][0]["message"]
 
 
-async def test_a_request_has_its_time(secret: Speaker, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_request_has_its_time(secret: GraphQLClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes too long is stopped with 503, and the next request is served."""
 
     async def forever(*_: Any) -> None:
@@ -256,7 +256,7 @@ async def test_a_request_has_its_time(secret: Speaker, monkeypatch: pytest.Monke
 
 
 async def test_a_fault_is_masked(
-    secret: Speaker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    secret: GraphQLClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A bug is told by a number, under which the log knows what it was; committed siblings keep their answer."""
 
@@ -265,7 +265,7 @@ async def test_a_fault_is_masked(
 
     monkeypatch.setattr(find, "code", broken)
     with caplog.at_level(logging.ERROR, logger="tessera"):
-        told = await secret.told('{ code(text: "a") { id } organization { identifier } }')
+        told = await secret.execute('{ code(text: "a") { id } organization { identifier } }')
     (error,) = told["errors"]
     assert told["data"] == {"code": None, "organization": {"identifier": "demo"}}
     assert error["extensions"]["code"] == "FAULT"

@@ -9,7 +9,7 @@ import pytest
 
 from schema.graphql import playground
 from tests import packages
-from tests.speaker import Speaker
+from tests.graphql_client import GraphQLClient
 
 NODE = Path(sys.executable).with_name("node")
 AUDITS = playground.INSTALLED / "graphql-http/lib/audits/server.mjs"
@@ -17,7 +17,7 @@ RUN = Path(__file__).with_name("audits.mjs")
 
 
 @pytest.mark.processes
-async def test_audits(secret: Speaker) -> None:
+async def test_audits(secret: GraphQLClient) -> None:
     """Every audit passes: what must be, what should be, and what may be."""
     if not (NODE.exists() and AUDITS.is_file()):
         packages.missing("no node or no audits: `make install` could not fetch them")

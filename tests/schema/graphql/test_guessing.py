@@ -4,8 +4,8 @@ import pytest
 
 from db.models import Organization
 from schema.rate_limit import Attempts
+from tests.graphql_client import GraphQLClient
 from tests.schema.graphql.test_rights import PUBLIC_CHECK, PUBLIC_CLAIM
-from tests.speaker import Speaker
 
 
 @pytest.fixture
@@ -14,7 +14,9 @@ def attempts() -> Attempts:
     return Attempts(5)
 
 
-async def test_guessing_is_slowed_down(public: Speaker, secret: Speaker, organization: Organization) -> None:
+async def test_guessing_is_slowed_down(
+    public: GraphQLClient, secret: GraphQLClient, organization: Organization
+) -> None:
     """After too many failed claims a public key waits; a secret key does not."""
     said = {"text": "guess", "customer": {"email": "eve@example.com"}}
     reasons = [(await public.ask(PUBLIC_CLAIM, input=said))["claimCode"]["reason"] for _ in range(7)]

@@ -9,7 +9,7 @@ from db.models import Code, Job, Organization
 from resolvers import generate, jobs
 from tests import make
 from tests.conftest import Clock
-from tests.speaker import Json, Speaker
+from tests.graphql_client import GraphQLClient, Json
 
 JOB = "id status total done error createdAt finishedAt"
 GENERATED = f"... on CodesGenerated {{ count replayed dryRun codes {{ text }} job {{ {JOB} }} }}"
@@ -21,15 +21,15 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generate, "MOST_AT_ONCE", 10)
 
 
-async def asked(secret: Speaker, id: str) -> Json:
+async def asked(secret: GraphQLClient, id: str) -> Json:
     """The job, found again by its id."""
     document = f"query Job($id: ID!) {{ node(id: $id) {{ ... on Job {{ {JOB} }} }} }}"
     return dict((await secret.ask(document, id=id))["node"])
 
 
-async def test_many_codes_are_a_job(secret: Speaker, clock: Clock) -> None:
+async def test_many_codes_are_a_job(secret: GraphQLClient, clock: Clock) -> None:
     """The answer comes at once, and tells by which id the job is found again, before and when it is done."""
-    made = await secret.do("generateCodes", GENERATED, {"amount": 11})
+    made = await secret.mutate("generateCodes", GENERATED, {"amount": 11})
     job = made.pop("job")
     assert made == {"__typename": "CodesGenerated", "count": 11, "replayed": False, "dryRun": False, "codes": []}
     running = {"status": "RUNNING", "total": 11, "done": 0, "error": None, "finishedAt": None}
@@ -46,31 +46,31 @@ async def test_many_codes_are_a_job(secret: Speaker, clock: Clock) -> None:
     assert (await secret.ask("{ codes(filter: { status: [CLAIMABLE] }) { totalCount } }"))["codes"]["totalCount"] == 11
 
 
-async def test_a_key_gives_back_the_job(secret: Speaker, clock: Clock) -> None:
+async def test_a_key_gives_back_the_job(secret: GraphQLClient, clock: Clock) -> None:
     """The same call again is answered with the same job as it stands now."""
     said = {"amount": 11, "idempotencyKey": "K"}
-    first = await secret.do("generateCodes", GENERATED, said)
+    first = await secret.mutate("generateCodes", GENERATED, said)
     await jobs.jobs("one", clock)
-    again = await secret.do("generateCodes", GENERATED, said)
+    again = await secret.mutate("generateCodes", GENERATED, said)
     assert (again["replayed"], again["count"], again["job"]["id"]) == (True, 11, first["job"]["id"])
     assert (again["job"]["status"], await Job.all().count(), await Code.all().count()) == ("DONE", 1, 11)
 
 
-async def test_a_job_is_nobody_elses(secret: Speaker, public: Speaker, organization: Organization) -> None:
+async def test_a_job_is_nobody_elses(secret: GraphQLClient, public: GraphQLClient, organization: Organization) -> None:
     """Another organization finds no such job, and a public key asks for none."""
-    made = await secret.do("generateCodes", GENERATED, {"amount": 11})
+    made = await secret.mutate("generateCodes", GENERATED, {"amount": 11})
     other = await make.organization("other", account=2)
-    stranger = Speaker(secret.client, await make.key(other, KeyKind.SECRET))
+    stranger = GraphQLClient(secret.client, await make.key(other, KeyKind.SECRET))
     assert (await stranger.ask("query Job($id: ID!) { node(id: $id) { id } }", id=made["job"]["id"]))["node"] is None
     assert (await stranger.ask("{ jobs { totalCount } }"))["jobs"]["totalCount"] == 0
-    assert "errors" in await public.told("{ jobs { totalCount } }")
+    assert "errors" in await public.execute("{ jobs { totalCount } }")
 
 
-async def test_jobs_come_a_page_at_a_time(secret: Speaker, clock: Clock) -> None:
+async def test_jobs_come_a_page_at_a_time(secret: GraphQLClient, clock: Clock) -> None:
     """Oldest first, as everything."""
     ids = []
     for _ in range(3):
-        ids.append((await secret.do("generateCodes", GENERATED, {"amount": 11}))["job"]["id"])
+        ids.append((await secret.mutate("generateCodes", GENERATED, {"amount": 11}))["job"]["id"])
         clock.now += timedelta(seconds=1)
     page = (await secret.ask("{ jobs(first: 2) { nodes { id } pageInfo { endCursor hasNextPage } } }"))["jobs"]
     assert ([node["id"] for node in page["nodes"]], page["pageInfo"]["hasNextPage"]) == (ids[:2], True)

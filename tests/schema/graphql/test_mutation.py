@@ -10,7 +10,7 @@ from db.models import Claim, Code, Customer, Delivery, Organization, Promotion
 from schema.context import Services
 from tests import make
 from tests.conftest import Clock
-from tests.speaker import Json, Speaker
+from tests.graphql_client import GraphQLClient, Json
 
 PROMOTION = """... on PromotionChanged { promotion { id number reference identifier name status isEnabled position version
   discount { kind value currency minimumOrder { amount currency } maximumDiscount { amount currency } }
@@ -26,9 +26,9 @@ async def rows() -> tuple[int, ...]:
     return tuple([await table.all().count() for table in (Promotion, Code, Claim, Customer, Delivery)])
 
 
-async def test_a_promotion_is_made_as_it_is_said(secret: Speaker) -> None:
+async def test_a_promotion_is_made_as_it_is_said(secret: GraphQLClient) -> None:
     """createPromotion keeps every field, in the currency's digits and in UTC."""
-    made = await secret.do(
+    made = await secret.mutate(
         "createPromotion",
         PROMOTION,
         {
@@ -82,9 +82,9 @@ async def test_a_promotion_is_made_as_it_is_said(secret: Speaker) -> None:
     }
 
 
-async def test_a_promotion_of_defaults(secret: Speaker) -> None:
+async def test_a_promotion_of_defaults(secret: GraphQLClient) -> None:
     """A name is all a promotion needs: kind NONE, once a code, once a customer and code, 91 days."""
-    made = (await secret.do("createPromotion", PROMOTION, {"name": "Plain"}))["promotion"]
+    made = (await secret.mutate("createPromotion", PROMOTION, {"name": "Plain"}))["promotion"]
     assert made["discount"]["kind"] == "NONE"
     assert made["discount"]["value"] == "0"
     assert made["limits"] == {
@@ -154,24 +154,24 @@ async def test_a_promotion_of_defaults(secret: Speaker) -> None:
     ],
 )
 async def test_a_promotion_that_makes_no_sense(
-    secret: Speaker, organization: Organization, said: Json, outcome: str, path: list[str] | None
+    secret: GraphQLClient, organization: Organization, said: Json, outcome: str, path: list[str] | None
 ) -> None:
     """createPromotion says what is wrong and where, and nothing has changed."""
     await make.promotion(organization, "HELLO-15")
     before = await rows()
-    told = await secret.do("createPromotion", "... on InvalidInput { path }", said)
+    told = await secret.mutate("createPromotion", "... on InvalidInput { path }", said)
     assert (told["__typename"], told.get("path")) == (outcome, path)
     assert await rows() == before
 
 
-async def test_an_update_keeps_what_is_absent_and_clears_what_is_null(secret: Speaker) -> None:
+async def test_an_update_keeps_what_is_absent_and_clears_what_is_null(secret: GraphQLClient) -> None:
     """updatePromotion changes what it names, and goes up a version."""
-    await secret.do(
+    await secret.mutate(
         "createPromotion",
         PROMOTION,
         {"name": "Old", "reference": "r", "limits": {"perCode": 5, "perCustomer": 2}},
     )
-    changed = await secret.do(
+    changed = await secret.mutate(
         "updatePromotion",
         PROMOTION,
         {"promotion": {"reference": "r"}, "expectedVersion": 1, "name": "New", "limits": {"perCustomer": None}},
@@ -179,7 +179,7 @@ async def test_an_update_keeps_what_is_absent_and_clears_what_is_null(secret: Sp
     promotion = changed["promotion"]
     assert (promotion["name"], promotion["reference"], promotion["version"]) == ("New", "r", 2)
     assert (promotion["limits"]["perCode"], promotion["limits"]["perCustomer"]) == (5, None)
-    late = await secret.do(
+    late = await secret.mutate(
         "updatePromotion",
         "... on VersionConflict { current }",
         {"promotion": {"reference": "r"}, "expectedVersion": 1, "name": "Late"},
@@ -187,25 +187,25 @@ async def test_an_update_keeps_what_is_absent_and_clears_what_is_null(secret: Sp
     assert (late["__typename"], late["current"]) == ("VersionConflict", 2)
 
 
-async def test_a_promotion_is_deleted_with_its_codes(secret: Speaker, organization: Organization) -> None:
+async def test_a_promotion_is_deleted_with_its_codes(secret: GraphQLClient, organization: Organization) -> None:
     """A dry run says what would go, and then it goes; the default promotion stays."""
     await make.promotion(organization, "A-1", "A-2", reference="gone")
     await make.claimed(organization, "A-1")
     selection = "... on PromotionDeleted { reference codesDeleted claimsDeleted dryRun }"
     said = {"promotion": {"reference": "gone"}}
     told = {"__typename": "PromotionDeleted", "reference": "gone", "codesDeleted": 2, "claimsDeleted": 1}
-    assert await secret.do("deletePromotion", selection, {**said, "dryRun": True}) == {**told, "dryRun": True}
+    assert await secret.mutate("deletePromotion", selection, {**said, "dryRun": True}) == {**told, "dryRun": True}
     assert await Code.all().count() == 2
-    assert await secret.do("deletePromotion", selection, said) == {**told, "dryRun": False}
+    assert await secret.mutate("deletePromotion", selection, said) == {**told, "dryRun": False}
     assert await rows() == (1, 0, 0, 1, 0)
-    assert (await secret.do("deletePromotion", selection, said))["__typename"] == "UnknownPromotion"
-    default = await secret.do("deletePromotion", selection, {"promotion": {"reference": "default"}})
+    assert (await secret.mutate("deletePromotion", selection, said))["__typename"] == "UnknownPromotion"
+    default = await secret.mutate("deletePromotion", selection, {"promotion": {"reference": "default"}})
     assert default["__typename"] == "InvalidInput"
 
 
-async def test_codes_are_generated(secret: Speaker) -> None:
+async def test_codes_are_generated(secret: GraphQLClient) -> None:
     """generateCodes makes codes in the default promotion, and tells how hard they are to guess."""
-    made = await secret.do(
+    made = await secret.mutate(
         "generateCodes",
         """... on CodesGenerated { count replayed dryRun job { id } codes { text status allowedClaims promotion { reference } }
            format { style pattern capacity entropyBits guessesPerHit } }""",
@@ -243,9 +243,9 @@ async def test_codes_are_generated(secret: Speaker) -> None:
         ({"amount": 1, "promotion": {"id": "nonsense"}}, "UnknownPromotion"),
     ],
 )
-async def test_codes_that_cannot_be_generated(secret: Speaker, said: Json, outcome: str) -> None:
+async def test_codes_that_cannot_be_generated(secret: GraphQLClient, said: Json, outcome: str) -> None:
     """generateCodes makes all of them or none."""
-    told = await secret.do(
+    told = await secret.mutate(
         "generateCodes", "... on CodeSpaceTooSmall { capacity taken requested } ... on InvalidInput { path }", said
     )
     assert told["__typename"] == outcome
@@ -254,10 +254,10 @@ async def test_codes_that_cannot_be_generated(secret: Speaker, said: Json, outco
     assert await Code.all().count() == 0
 
 
-async def test_a_code_is_changed(secret: Speaker, organization: Organization) -> None:
+async def test_a_code_is_changed(secret: GraphQLClient, organization: Organization) -> None:
     """updateCode renames in place, reserves and switches off; a text that is taken is refused."""
     await make.promotion(organization, "HELLO-15", "OTHER")
-    changed = await secret.do(
+    changed = await secret.mutate(
         "updateCode",
         CODE,
         {
@@ -277,19 +277,19 @@ async def test_a_code_is_changed(secret: Speaker, organization: Organization) ->
         {"a": 1},
     )
     assert code["reservedFor"] == {"email": "Ada@example.com", "firstName": "Ada"}
-    cleared = await secret.do("updateCode", CODE, {"text": "bonjour15", "reservedFor": None, "isEnabled": True})
+    cleared = await secret.mutate("updateCode", CODE, {"text": "bonjour15", "reservedFor": None, "isEnabled": True})
     assert (cleared["code"]["reservedFor"], cleared["code"]["status"]) == (None, "CLAIMABLE")
-    assert (await secret.do("updateCode", CODE, {"text": "bonjour15", "newText": "o t h e r"}))[
+    assert (await secret.mutate("updateCode", CODE, {"text": "bonjour15", "newText": "o t h e r"}))[
         "__typename"
     ] == "CodeTaken"
-    assert (await secret.do("updateCode", CODE, {"text": "HELLO-15"}))["__typename"] == "UnknownCode"
+    assert (await secret.mutate("updateCode", CODE, {"text": "HELLO-15"}))["__typename"] == "UnknownCode"
 
 
-async def test_a_code_is_activated_once(secret: Speaker, organization: Organization, clock: Clock) -> None:
+async def test_a_code_is_activated_once(secret: GraphQLClient, organization: Organization, clock: Clock) -> None:
     """activateCode names the person, the place and the thing, and starts a life of 91 days."""
-    await secret.do("createLocation", "", {"name": "Utrecht"})
-    await secret.do("createProduct", "", {"title": "Day ticket"})
-    made = await secret.do(
+    await secret.mutate("createLocation", "", {"name": "Utrecht"})
+    await secret.mutate("createProduct", "", {"title": "Day ticket"})
+    made = await secret.mutate(
         "generateCodes",
         "... on CodesGenerated { codes { text status } }",
         {"amount": 1, "activated": False},
@@ -304,7 +304,7 @@ async def test_a_code_is_activated_once(secret: Speaker, organization: Organizat
         "productNumber": 1,
         "offPeak": True,
     }
-    activated = await secret.do("activateCode", CODE, said)
+    activated = await secret.mutate("activateCode", CODE, said)
     assert activated["code"]["activation"] == {
         "at": "2026-11-22T12:00:00Z",
         "offPeak": True,
@@ -313,27 +313,27 @@ async def test_a_code_is_activated_once(secret: Speaker, organization: Organizat
         "product": {"title": "Day ticket"},
     }
     assert activated["code"]["window"]["endsAt"] == "2027-02-21T23:00:00Z"
-    again = await secret.do("activateCode", "... on AlreadyActivated { at }", said)
+    again = await secret.mutate("activateCode", "... on AlreadyActivated { at }", said)
     assert (again["__typename"], again["at"]) == ("AlreadyActivated", "2026-11-22T12:00:00Z")
     assert (await secret.claim(text, "eve@example.com"))["__typename"] == "ReservedForAnother"
     assert (await secret.claim(text))["__typename"] == "CodeClaimed"
 
 
-async def test_a_code_is_issued(secret: Speaker) -> None:
+async def test_a_code_is_issued(secret: GraphQLClient) -> None:
     """issueCode makes a code and gives it to a person; the same key gives back the same code."""
     said = {
         "promotion": {"reference": "default"},
         "customer": {"email": "ada@example.com"},
         "idempotencyKey": "issue-1",
     }
-    first = await secret.do("issueCode", CODE, said)
-    again = await secret.do("issueCode", CODE, said)
+    first = await secret.mutate("issueCode", CODE, said)
+    again = await secret.mutate("issueCode", CODE, said)
     assert first["code"]["reservedFor"] == {"email": "ada@example.com", "firstName": None}
     assert again == first
     assert await Code.all().count() == 1
 
 
-async def test_a_claim_and_its_retry(secret: Speaker, organization: Organization) -> None:
+async def test_a_claim_and_its_retry(secret: GraphQLClient, organization: Organization) -> None:
     """The same order gets the same claim with a fresh token, whatever totals come with it."""
     await make.promotion(organization, "HELLO-15")
     order = {"reference": "R-1", "total": {"amount": "9.99", "currency": "EUR"}, "quantity": 2}
@@ -348,7 +348,7 @@ async def test_a_claim_and_its_retry(secret: Speaker, organization: Organization
     assert await Claim.all().count() == 1
 
 
-async def test_a_released_claim_is_not_given_back(secret: Speaker, organization: Organization) -> None:
+async def test_a_released_claim_is_not_given_back(secret: GraphQLClient, organization: Organization) -> None:
     """Neither its order nor its idempotency key replays a claim that was released: the next one is new."""
     await make.promotion(organization, "HELLO-15")
     said = {"order": {"reference": "R-1"}, "idempotencyKey": "once"}
@@ -358,18 +358,18 @@ async def test_a_released_claim_is_not_given_back(secret: Speaker, organization:
         assert claimed["replayed"] is False
         assert (await secret.claim(**said))["replayed"] is True
         ids.append(claimed["claim"]["id"])
-        await secret.do("releaseClaim", "", {"claimId": ids[-1], "reason": "card declined"})
+        await secret.mutate("releaseClaim", "", {"claimId": ids[-1], "reason": "card declined"})
     assert len(set(ids)) == 3
 
 
-async def test_a_released_claim_gives_its_place_back(secret: Speaker, organization: Organization) -> None:
+async def test_a_released_claim_gives_its_place_back(secret: GraphQLClient, organization: Organization) -> None:
     """releaseClaim says why and gives the place back, once however often it is asked."""
     await make.promotion(organization, "HELLO-15")
     claim_id = (await secret.claim())["claim"]["id"]
     assert (await secret.claim(email="eve@example.com"))["__typename"] == "FullyClaimed"
     selection = "... on ClaimReleased { claim { status releaseReason releasedAt code { claimCount } } }"
     for _ in range(2):
-        released = await secret.do("releaseClaim", selection, {"claimId": claim_id, "reason": "card declined"})
+        released = await secret.mutate("releaseClaim", selection, {"claimId": claim_id, "reason": "card declined"})
         assert released["claim"] == {
             "status": "RELEASED",
             "releaseReason": "card declined",
@@ -379,7 +379,7 @@ async def test_a_released_claim_gives_its_place_back(secret: Speaker, organizati
     assert (await secret.claim(email="eve@example.com"))["__typename"] == "CodeClaimed"
 
 
-async def test_a_code_is_sent(secret: Speaker, organization: Organization) -> None:
+async def test_a_code_is_sent(secret: GraphQLClient, organization: Organization) -> None:
     """sendCode queues one letter a recipient, and none about a code that was sent already."""
     await make.promotion(organization, "HELLO-15")
     selection = "... on CodeSent { received queued alreadySent dryRun deliveries { recipient status code { text } } }"
@@ -387,87 +387,92 @@ async def test_a_code_is_sent(secret: Speaker, organization: Organization) -> No
         "text": "HELLO-15",
         "recipients": [{"email": "ada@example.com"}, {"email": "ADA@example.com"}, {"email": "bob@example.com"}],
     }
-    tried = await secret.do("sendCode", selection, {**said, "dryRun": True})
+    tried = await secret.mutate("sendCode", selection, {**said, "dryRun": True})
     assert (tried["queued"], tried["dryRun"], await Delivery.all().count()) == (2, True, 0)
-    sent = await secret.do("sendCode", selection, said)
+    sent = await secret.mutate("sendCode", selection, said)
     assert (sent["received"], sent["queued"], sent["alreadySent"]) == (2, 2, 0)
     assert sent["deliveries"] == [
         {"recipient": name, "status": "QUEUED", "code": {"text": "HELLO-15"}}
         for name in ("ada@example.com", "bob@example.com")
     ]
-    again = await secret.do("sendCode", selection, said)
+    again = await secret.mutate("sendCode", selection, said)
     assert (again["queued"], again["alreadySent"]) == (0, 2)
-    assert (await secret.do("sendCode", selection, {**said, "resend": True}))["queued"] == 2
+    assert (await secret.mutate("sendCode", selection, {**said, "resend": True}))["queued"] == 2
 
 
-async def test_a_recipient_is_suppressed(secret: Speaker, organization: Organization) -> None:
+async def test_a_recipient_is_suppressed(secret: GraphQLClient, organization: Organization) -> None:
     """suppressRecipient keeps letters from an address, which sendCode counts."""
     await make.promotion(organization, "HELLO-15")
     selection = "... on RecipientSuppressed { email } ... on InvalidInput { path }"
-    told = await secret.do("suppressRecipient", selection, {"email": " Ada@example.com"})
+    told = await secret.mutate("suppressRecipient", selection, {"email": " Ada@example.com"})
     assert told == {"__typename": "RecipientSuppressed", "email": "Ada@example.com"}
-    assert (await secret.do("suppressRecipient", selection, {"email": "ada"}))["path"] == ["input", "email"]
+    assert (await secret.mutate("suppressRecipient", selection, {"email": "ada"}))["path"] == ["input", "email"]
     said = {"text": "HELLO-15", "recipients": [{"email": "ada@example.com"}, {"email": "bob@example.com"}]}
-    sent = await secret.do("sendCode", "... on CodeSent { received queued alreadySent suppressed }", said)
+    sent = await secret.mutate("sendCode", "... on CodeSent { received queued alreadySent suppressed }", said)
     assert sent == {"__typename": "CodeSent", "received": 2, "queued": 1, "alreadySent": 0, "suppressed": 1}
 
 
-async def test_a_sent_code_wakes_the_sender(secret: Speaker, organization: Organization, services: Services) -> None:
+async def test_a_sent_code_wakes_the_sender(
+    secret: GraphQLClient, organization: Organization, services: Services
+) -> None:
     """The process's sender hears of new letters once they are stored."""
     await make.promotion(organization, "HELLO-15")
     assert not services.letters_queued.is_set()
-    await secret.do("sendCode", "", {"text": "HELLO-15", "recipients": [{"email": "ada@example.com"}]})
+    await secret.mutate("sendCode", "", {"text": "HELLO-15", "recipients": [{"email": "ada@example.com"}]})
     assert services.letters_queued.is_set()
 
 
-async def test_a_promotion_has_its_own_words(secret: Speaker, organization: Organization) -> None:
+async def test_a_promotion_has_its_own_words(secret: GraphQLClient, organization: Organization) -> None:
     """A letter is kept part by part, cleared by null, and refused with line and reason when it can't be rendered."""
     selection = """... on PromotionChanged { promotion { letter { subject body } } }
       ... on InvalidInput { path }"""
     words = {"subject": "For {{ firstName }}", "body": "{{ code }}"}
-    made = await secret.do("createPromotion", selection, {"name": "N", "reference": "r", "letter": words})
+    made = await secret.mutate("createPromotion", selection, {"name": "N", "reference": "r", "letter": words})
     assert made["promotion"]["letter"] == words
 
     async def changed(letter: Any) -> Json:
-        return await secret.do("updatePromotion", selection, {"promotion": {"reference": "r"}, "letter": letter})
+        return await secret.mutate("updatePromotion", selection, {"promotion": {"reference": "r"}, "letter": letter})
 
     assert (await changed({"body": "{{ url }}"}))["promotion"]["letter"] == {**words, "body": "{{ url }}"}
     no = await changed({"body": "fine\n{{ frstName }}"})
     assert (no["__typename"], no["path"]) == ("InvalidInput", ["input", "letter", "body"])
     assert no["message"].startswith("line 2: there is no frstName")
     named = {"promotion": {"reference": "r"}, "name": "Other"}
-    kept = await secret.do("updatePromotion", selection, named)
+    kept = await secret.mutate("updatePromotion", selection, named)
     assert kept["promotion"]["letter"] == {**words, "body": "{{ url }}"}
     assert (await changed({"subject": None}))["promotion"]["letter"] == {"subject": None, "body": "{{ url }}"}
     assert (await changed(None))["promotion"]["letter"] == {"subject": None, "body": None}
 
 
-async def test_a_code_is_deleted_for_good(secret: Speaker, organization: Organization) -> None:
+async def test_a_code_is_deleted_for_good(secret: GraphQLClient, organization: Organization) -> None:
     """deleteCode takes the claims along, after a dry run that says so; the promotion's count stays."""
     await make.promotion(organization, "HELLO-15", reference="r")
     await secret.claim()
     selection = "... on CodeDeleted { text claimsDeleted dryRun }"
     told = {"__typename": "CodeDeleted", "text": "HELLO-15", "claimsDeleted": 1}
-    assert await secret.do("deleteCode", selection, {"text": "hello15", "dryRun": True}) == {**told, "dryRun": True}
-    assert await secret.do("deleteCode", selection, {"text": "hello15"}) == {**told, "dryRun": False}
-    assert (await secret.do("deleteCode", selection, {"text": "hello15"}))["__typename"] == "UnknownCode"
+    assert await secret.mutate("deleteCode", selection, {"text": "hello15", "dryRun": True}) == {**told, "dryRun": True}
+    assert await secret.mutate("deleteCode", selection, {"text": "hello15"}) == {**told, "dryRun": False}
+    assert (await secret.mutate("deleteCode", selection, {"text": "hello15"}))["__typename"] == "UnknownCode"
     asked = await secret.ask('{ promotion(ref: {reference: "r"}) { claimCount codes { totalCount } } }')
     assert asked == {"promotion": {"claimCount": "1", "codes": {"totalCount": 0}}}
 
 
-async def test_places_and_things(secret: Speaker, organization: Organization) -> None:
+async def test_places_and_things(secret: GraphQLClient, organization: Organization) -> None:
     """Locations and products get numbers; a promotion that is linked to places holds only there."""
     selection = "... on LocationChanged { location { number name isDefault } } ... on InvalidInput { path }"
-    first = await secret.do("createLocation", selection, {"name": "Utrecht", "isDefault": True})
-    second = await secret.do("createLocation", selection, {"name": "Delft", "number": 7, "isDefault": True})
+    first = await secret.mutate("createLocation", selection, {"name": "Utrecht", "isDefault": True})
+    second = await secret.mutate("createLocation", selection, {"name": "Delft", "number": 7, "isDefault": True})
     assert (first["location"]["number"], second["location"]["number"]) == (1, 7)
-    assert (await secret.do("createLocation", selection, {"name": "Delft", "number": 7}))["path"] == ["input", "number"]
+    assert (await secret.mutate("createLocation", selection, {"name": "Delft", "number": 7}))["path"] == [
+        "input",
+        "number",
+    ]
     listed = await secret.ask("{ organization { locations { number isDefault } } }")
     assert listed["organization"]["locations"] == [
         {"number": 1, "isDefault": False},
         {"number": 7, "isDefault": True},
     ]
-    made = await secret.do(
+    made = await secret.mutate(
         "createPromotion", PROMOTION, {"name": "Delft only", "locationNumbers": [7], "codes": ["DELFT"]}
     )
     assert made["promotion"]["locations"] == [{"number": 7}]
@@ -480,13 +485,13 @@ async def test_a_device_activates_and_claims_and_sees_no_more(
     served: httpx.AsyncClient, organization: Organization
 ) -> None:
     """A DEVICE key may check, claim, activate, issue and make non-activated codes, and nothing else."""
-    device = Speaker(served, await make.key(organization, KeyKind.DEVICE))
-    made = await device.do(
+    device = GraphQLClient(served, await make.key(organization, KeyKind.DEVICE))
+    made = await device.mutate(
         "generateCodes", "... on CodesGenerated { codes { text } }", {"amount": 1, "activated": False}
     )
     text = made["codes"][0]["text"]
     said: dict[str, Any] = {"text": text, "customer": {"email": "ada@example.com"}}
-    assert (await device.do("activateCode", CODE, said))["__typename"] == "CodeChanged"
+    assert (await device.mutate("activateCode", CODE, said))["__typename"] == "CodeChanged"
     assert (await device.claim(text))["__typename"] == "CodeClaimed"
     for document in (
         "{ organization { name } }",
@@ -495,23 +500,23 @@ async def test_a_device_activates_and_claims_and_sees_no_more(
         "mutation { generateCodes(input: {amount: 1}) { __typename } }",
         'mutation { deleteCode(input: {text: "a"}) { __typename } }',
     ):
-        told = await device.told(document)
+        told = await device.execute(document)
         assert [error["extensions"]["code"] for error in told["errors"]] == ["FORBIDDEN"], document
 
 
-async def test_the_highest_limits_hold_to_the_last_place(secret: Speaker) -> None:
+async def test_the_highest_limits_hold_to_the_last_place(secret: GraphQLClient) -> None:
     """Limits go up to 2³¹ - 1; a code that has given all places but one gives that one, and no more."""
     most = 2**31 - 1
     limits = {"perPromotion": most, "perCode": most, "perCustomer": most, "perCustomerAndCode": most}
     said = {"name": "Most", "limits": limits, "codes": ["MOST"]}
-    made = (await secret.do("createPromotion", PROMOTION, said))["promotion"]
+    made = (await secret.mutate("createPromotion", PROMOTION, said))["promotion"]
     assert {name: made["limits"][name] for name in limits} == limits
     await Promotion.filter(reference=made["reference"]).update(claim_count=most - 1)
     await Code.filter(text="MOST").update(claim_count=most - 1)
     claim = {"text": "most", "customer": {"email": "ada@example.com"}}
     selection = "... on CodeClaimed { claim { code { claimCount remainingClaims status } } }"
-    claimed = await secret.do("claimCode", selection, claim)
+    claimed = await secret.mutate("claimCode", selection, claim)
     assert claimed["claim"]["code"] == {"claimCount": str(most), "remainingClaims": 0, "status": "EXHAUSTED"}
-    assert (await secret.do("claimCode", "", claim))["reason"] == "FULLY_CLAIMED"
+    assert (await secret.mutate("claimCode", "", claim))["reason"] == "FULLY_CLAIMED"
     await Code.filter(text="MOST").update(claim_count=most - 1)
-    assert (await secret.do("claimCode", "", claim))["reason"] == "PROMOTION_SPENT"
+    assert (await secret.mutate("claimCode", "", claim))["reason"] == "PROMOTION_SPENT"

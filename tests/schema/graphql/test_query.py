@@ -14,7 +14,7 @@ from resolvers.domain import params
 from resolvers.domain.code_format import Format
 from tests import make
 from tests.conftest import Clock
-from tests.speaker import Speaker
+from tests.graphql_client import GraphQLClient
 
 NESTED = """{ promotions(first: 50) { nodes { name locations { name } codes(first: 10) { totalCount nodes { text status url
   claims(first: 10) { nodes { createdAt code { text } customer { email claims { totalCount } } } } } } } } }"""
@@ -49,7 +49,9 @@ def counted() -> Iterator[Counter]:
         log.setLevel(level)
 
 
-async def test_nested_questions_cost_the_same_for_few_and_many(secret: Speaker, organization: Organization) -> None:
+async def test_nested_questions_cost_the_same_for_few_and_many(
+    secret: GraphQLClient, organization: Organization
+) -> None:
     """The number of statements of promotions → codes → claims → customer does not grow with the rows."""
 
     async def add(promotions: int) -> None:
@@ -86,7 +88,9 @@ async def test_nested_questions_cost_the_same_for_few_and_many(secret: Speaker, 
         ("{ promotions { nodes { codes { nodes { text status promotion { name } } } } } }", 3),
     ],
 )
-async def test_what_a_question_costs(secret: Speaker, organization: Organization, question: str, cost: int) -> None:
+async def test_what_a_question_costs(
+    secret: GraphQLClient, organization: Organization, question: str, cost: int
+) -> None:
     """Codes' promotions come with them, or in one statement, and only where a field wants them."""
     await make.promotion(organization, "A", "B")
     await make.promotion(organization, "C")
@@ -95,7 +99,7 @@ async def test_what_a_question_costs(secret: Speaker, organization: Organization
     assert counter.statements == cost, counter.texts
 
 
-async def test_looked_up_at_once(secret: Speaker, organization: Organization) -> None:
+async def test_looked_up_at_once(secret: GraphQLClient, organization: Organization) -> None:
     """Each of many who look up codes at once is told of their own, in fewer statements than there are of them."""
     texts = [f"CODE-{number}" for number in range(30)]
     await make.promotion(organization, *texts)
@@ -106,7 +110,7 @@ async def test_looked_up_at_once(secret: Speaker, organization: Organization) ->
 
 
 async def test_pages_stand_still_while_rows_are_added(
-    secret: Speaker, organization: Organization, clock: Clock
+    secret: GraphQLClient, organization: Organization, clock: Clock
 ) -> None:
     """Walking page by page meets every row that was there once, in the order they were made."""
     await make.promotion(organization, *(f"A-{number}" for number in range(7)))
@@ -129,7 +133,7 @@ async def test_pages_stand_still_while_rows_are_added(
         after = page["pageInfo"]["endCursor"]
         if len(seen) == 3:
             clock.go_on(seconds=1)
-            await secret.do("createPromotion", "", {"name": "Later", "codes": ["B-0"]})
+            await secret.mutate("createPromotion", "", {"name": "Later", "codes": ["B-0"]})
     assert seen == [f"A-{number}" for number in range(7)] + ["B-0"]
 
 
@@ -137,19 +141,19 @@ async def test_pages_stand_still_while_rows_are_added(
     ("arguments", "reason"),
     [("first: 101", "INVALID_INPUT"), ("first: -1", "INVALID_INPUT"), ('after: "nonsense"', "INVALID_INPUT")],
 )
-async def test_pages_that_make_no_sense(secret: Speaker, arguments: str, reason: str) -> None:
+async def test_pages_that_make_no_sense(secret: GraphQLClient, arguments: str, reason: str) -> None:
     """Over 100 rows a page, and a cursor of nobody, are errors with a reason."""
-    told = await secret.told(f"{{ codes({arguments}) {{ nodes {{ text }} }} }}")
+    told = await secret.execute(f"{{ codes({arguments}) {{ nodes {{ text }} }} }}")
     assert [error["extensions"]["code"] for error in told["errors"]] == [reason]
 
 
-async def test_an_empty_page(secret: Speaker) -> None:
+async def test_an_empty_page(secret: GraphQLClient) -> None:
     """An organization without codes has a page without rows."""
     page = await secret.ask("{ codes(first: 0) { totalCount nodes { text } pageInfo { hasNextPage endCursor } } }")
     assert page["codes"] == {"totalCount": 0, "nodes": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}
 
 
-async def test_ids_lead_back(secret: Speaker, organization: Organization) -> None:
+async def test_ids_lead_back(secret: GraphQLClient, organization: Organization) -> None:
     """node and nodes find again whatever has an id, in order, and null for nonsense."""
     await make.promotion(organization, "HELLO-15")
     await secret.claim()
@@ -174,14 +178,14 @@ async def test_ids_lead_back(secret: Speaker, organization: Organization) -> Non
     }
 
 
-async def test_codes_are_filtered(secret: Speaker, organization: Organization, clock: Clock) -> None:
+async def test_codes_are_filtered(secret: GraphQLClient, organization: Organization, clock: Clock) -> None:
     """Codes are found by status, beginning, reservation and time."""
     await make.promotion(organization, "SPRING-1", "SPRING-2", "WINTER-1")
     await make.promotion(organization, "LATER", window=params.Window(starts_at=make.NOW + timedelta(days=1)))
-    await secret.do("updateCode", "", {"text": "WINTER-1", "reservedFor": {"email": "ada@example.com"}})
+    await secret.mutate("updateCode", "", {"text": "WINTER-1", "reservedFor": {"email": "ada@example.com"}})
     await secret.claim("SPRING-2")
     clock.go_on(hours=1)
-    await secret.do("createPromotion", "", {"name": "New", "codes": ["NEW"]})
+    await secret.mutate("createPromotion", "", {"name": "New", "codes": ["NEW"]})
 
     async def found(filter: str) -> list[str]:
         page = await secret.ask(f"{{ codes(filter: {filter}) {{ totalCount nodes {{ text }} }} }}")
@@ -201,14 +205,14 @@ async def test_codes_are_filtered(secret: Speaker, organization: Organization, c
     assert len(await found("{}")) == 5
 
 
-async def test_other_lists_are_filtered(secret: Speaker, organization: Organization) -> None:
+async def test_other_lists_are_filtered(secret: GraphQLClient, organization: Organization) -> None:
     """Promotions, claims, customers and deliveries are found by what one knows of them."""
     await make.promotion(
         organization, "HELLO-15", reference="hello", name="Hello 100%", limits=params.Limits(per_code=None)
     )
     await secret.claim(order={"reference": "R-1"})
     released = (await secret.claim(email="bob@example.com"))["claim"]["id"]
-    await secret.do("releaseClaim", "", {"claimId": released, "reason": "test"})
+    await secret.mutate("releaseClaim", "", {"claimId": released, "reason": "test"})
     await send.code(organization, "HELLO-15", [params.Person("ada@example.com")], None, False, False, None, make.NOW)
     asked = await secret.ask(
         """{ active: promotions(filter: {status: [ACTIVE], search: "100%"}) { nodes { reference } }
@@ -239,9 +243,9 @@ CHECK = """query($input: CheckCodeInput!) { checkCode(input: $input) { isClaimab
   ... on InvalidInput { path } } } }"""
 
 
-async def test_a_check_names_every_rule_that_says_no(secret: Speaker, organization: Organization) -> None:
+async def test_a_check_names_every_rule_that_says_no(secret: GraphQLClient, organization: Organization) -> None:
     """checkCode names every rule in the one documented order, a claim hears the first, and nothing changes."""
-    await secret.do(
+    await secret.mutate(
         "createPromotion",
         "",
         {
@@ -263,7 +267,7 @@ async def test_a_check_names_every_rule_that_says_no(secret: Speaker, organizati
     assert customers == {"customers": {"totalCount": 0}}
 
 
-async def test_a_check_says_what_a_claim_would_take_off(secret: Speaker, organization: Organization) -> None:
+async def test_a_check_says_what_a_claim_would_take_off(secret: GraphQLClient, organization: Organization) -> None:
     """A claimable code is told with its discount; of an unknown one or nonsense is told what is wrong."""
     await make.promotion(organization, "HELLO-15")
     order = {"total": {"amount": "10.10", "currency": "EUR"}}
@@ -280,7 +284,7 @@ async def test_a_check_says_what_a_claim_would_take_off(secret: Speaker, organiz
     assert [refusal.get("path") for refusal in wrong["refusals"]] == [["input", "customer", "email"]]
 
 
-async def test_usage(secret: Speaker, organization: Organization, services: object) -> None:
+async def test_usage(secret: GraphQLClient, organization: Organization, services: object) -> None:
     """usageStats tells claims and refusals in the organization's days, exact, with empty buckets between."""
     await make.promotion(organization, "HELLO-15", limits=params.Limits(per_code=2))
     for number in range(3):
@@ -322,7 +326,7 @@ async def test_usage(secret: Speaker, organization: Organization, services: obje
     assert of_promotion["organization"]["usageStats"] == [{"claims": "2"}]
 
 
-async def test_usage_is_read_from_its_sums(secret: Speaker, organization: Organization) -> None:
+async def test_usage_is_read_from_its_sums(secret: GraphQLClient, organization: Organization) -> None:
     """No claim is read for usage, however many there are, unless distinct customers are asked for."""
     await make.promotion(organization, "HELLO-15")
     await secret.claim()
@@ -334,7 +338,7 @@ async def test_usage_is_read_from_its_sums(secret: Speaker, organization: Organi
     assert len([text for text in counter.texts if '"claim"' in text]) == 1
 
 
-async def test_a_code_that_was_generated_shows_whole(secret: Speaker, organization: Organization) -> None:
+async def test_a_code_that_was_generated_shows_whole(secret: GraphQLClient, organization: Organization) -> None:
     """Every field of a code and its promotion answers."""
     await generate.codes(organization, None, 1, Format(), generate.Making(), False, None, make.NOW)
     asked = await secret.ask(

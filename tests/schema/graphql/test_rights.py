@@ -12,7 +12,7 @@ from resolvers import generate
 from schema.graphql.app import schema
 from tests import make
 from tests.conftest import Clock
-from tests.speaker import Json, Speaker
+from tests.graphql_client import GraphQLClient, Json
 
 PUBLIC_CLAIM = """mutation($input: ClaimCodeInput!) { claimCode(input: $input) { __typename
   ... on CodeClaimed { replayed exchangeToken claim { id status createdAt
@@ -25,7 +25,7 @@ PUBLIC_CLAIM = """mutation($input: ClaimCodeInput!) { claimCode(input: $input) {
 PUBLIC_CHECK = "query($input: CheckCodeInput!) { checkCode(input: $input) { isClaimable discount { amount } refusals { __typename reason message } } }"
 
 
-async def test_a_public_key_claims_and_checks(public: Speaker, organization: Organization) -> None:
+async def test_a_public_key_claims_and_checks(public: GraphQLClient, organization: Organization) -> None:
     """A public key may select all that is public, of a claim that it made."""
     await make.promotion(organization, "HELLO-15")
     said = {
@@ -43,7 +43,9 @@ async def test_a_public_key_claims_and_checks(public: Speaker, organization: Org
     assert claimed["claim"]["code"]["promotion"]["name"] == "Spring sale"
 
 
-async def test_a_public_key_learns_no_name_that_it_did_not_say(public: Speaker, organization: Organization) -> None:
+async def test_a_public_key_learns_no_name_that_it_did_not_say(
+    public: GraphQLClient, organization: Organization
+) -> None:
     """Claiming with somebody's address tells nothing of them."""
     await make.promotion(organization, "HELLO-15")
     await make.customer(organization, "ada@example.com", "Ada", "Lovelace")
@@ -64,7 +66,7 @@ async def test_a_public_key_learns_no_name_that_it_did_not_say(public: Speaker, 
     ],
 )
 async def test_a_public_key_hears_one_no_for_every_rule(
-    public: Speaker, organization: Organization, said: Json
+    public: GraphQLClient, organization: Organization, said: Json
 ) -> None:
     """NotClaimable is all that is heard of a rule, an unknown code, or another customer's order."""
     await make.promotion(organization, "FULL")
@@ -83,7 +85,7 @@ async def test_a_public_key_hears_one_no_for_every_rule(
     }
 
 
-async def test_a_public_key_hears_what_it_said_wrong(public: Speaker) -> None:
+async def test_a_public_key_hears_what_it_said_wrong(public: GraphQLClient) -> None:
     """Bad input is told as it is."""
     wrong = (await public.ask(PUBLIC_CLAIM, input={"text": "x", "customer": {"email": "nobody"}}))["claimCode"]
     assert (wrong["reason"], wrong["path"]) == ("INVALID_INPUT", ["input", "customer", "email"])
@@ -105,7 +107,7 @@ async def test_a_public_key_hears_what_it_said_wrong(public: Speaker) -> None:
     ],
 )
 async def test_a_public_document_is_checked_before_it_runs(
-    public: Speaker, organization: Organization, selection: str
+    public: GraphQLClient, organization: Organization, selection: str
 ) -> None:
     """A public key's document that asks for more reaches nobody's data, and claims nothing."""
     await make.promotion(organization, "HELLO-15")
@@ -113,13 +115,13 @@ async def test_a_public_document_is_checked_before_it_runs(
         ... on CodeClaimed {{ claim {{ {selection} }} }} }} }}"""
     if "Secret" in selection:
         document += " fragment Secret on Claim { code { metadata } }"
-    told = await public.told(document)
+    told = await public.execute(document)
     assert told.get("data") is None
     assert {error["extensions"]["code"] for error in told["errors"]} == {"FORBIDDEN"}
     assert [code.claim_count for code in await Code.all()] == [0]
 
 
-async def test_a_public_key_may_ask_for_nothing_else(public: Speaker) -> None:
+async def test_a_public_key_may_ask_for_nothing_else(public: GraphQLClient) -> None:
     """Each other field of Query and Mutation is closed, introspection too."""
     for kind in ("Query", "Mutation"):
         root = schema._schema.type_map[kind]
@@ -128,10 +130,10 @@ async def test_a_public_key_may_ask_for_nothing_else(public: Speaker) -> None:
             if name in ("checkCode", "claimCode"):
                 continue
             selection = "" if is_leaf_type(get_named_type(field.type)) else "{ __typename }"
-            told = await public.told(f"{kind.lower()} {{ {name} {selection} }}")
+            told = await public.execute(f"{kind.lower()} {{ {name} {selection} }}")
             assert f"A public key may not ask for {kind}.{name}." in [error["message"] for error in told["errors"]]
     for document in ("{ __schema { types { name } } }", '{ __type(name: "Code") { name } }'):
-        told = await public.told(document)
+        told = await public.execute(document)
         assert told.get("data") is None
 
 
@@ -149,17 +151,17 @@ async def test_an_account_names_whom_it_speaks_for(served: httpx.AsyncClient, or
     """An ACCOUNT key speaks for its only organization, or for the one that it names; never for another account's."""
     key = await make.key(organization, KeyKind.ACCOUNT)
     ask = "{ organization { identifier } }"
-    assert (await Speaker(served, key).ask(ask))["organization"] == {"identifier": "demo"}
+    assert (await GraphQLClient(served, key).ask(ask))["organization"] == {"identifier": "demo"}
     await make.organization("second", account=1)
     await make.organization("foreign", account=2)
-    assert (await Speaker(served, key).post({"query": ask})).status_code == 400
-    named = Speaker(served, key, **{"X-Organization": "second"})
+    assert (await GraphQLClient(served, key).post({"query": ask})).status_code == 400
+    named = GraphQLClient(served, key, **{"X-Organization": "second"})
     assert (await named.ask(ask))["organization"] == {"identifier": "second"}
-    foreign = Speaker(served, key, **{"X-Organization": "foreign"})
+    foreign = GraphQLClient(served, key, **{"X-Organization": "foreign"})
     assert (await foreign.post({"query": ask})).status_code == 400
 
 
-async def test_a_revoked_key_opens_nothing(secret: Speaker, clock: Clock) -> None:
+async def test_a_revoked_key_opens_nothing(secret: GraphQLClient, clock: Clock) -> None:
     """Revoking works from the next request on."""
     from resolvers import find, revoke
 
@@ -225,16 +227,16 @@ def test_every_field_has_a_wall() -> None:
 
 @pytest.mark.parametrize("field", FOREIGN)
 async def test_nothing_of_another_organization_is_seen_or_changed(
-    secret: Speaker, served: httpx.AsyncClient, field: str
+    secret: GraphQLClient, served: httpx.AsyncClient, field: str
 ) -> None:
     """A foreign key sees no row of another organization, and leaves its file as it was."""
     theirs = await make.organization("foreign", account=2)
     await make.promotion(theirs, "THEIRS", reference="theirs")
     await make.promotion(theirs, "THEIRS-2")
     await make.claimed(theirs, "THEIRS-2")
-    neighbour = Speaker(served, await make.key(theirs))
-    await neighbour.do("createLocation", "", {"name": "Theirs", "number": 77})
-    job = await neighbour.do(
+    neighbour = GraphQLClient(served, await make.key(theirs))
+    await neighbour.mutate("createLocation", "", {"name": "Theirs", "number": 77})
+    job = await neighbour.mutate(
         "generateCodes", "... on CodesGenerated { job { id } }", {"amount": generate.MOST_AT_ONCE + 1}
     )
     ids = await neighbour.ask(

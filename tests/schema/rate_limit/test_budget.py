@@ -24,8 +24,8 @@ from schema.rate_limit.budget import STRANGERS, UNIT, Budgets
 from schema.rate_limit.limiter import Limiter
 from schema.rate_limit.proof_of_work import ProofOfWork
 from tests import make
+from tests.graphql_client import GraphQLClient
 from tests.make import NOW
-from tests.speaker import Speaker
 
 ALLOWED = STRANGERS.most * 1_000 // UNIT
 """Guesses in a window, where one in a thousand hits."""
@@ -224,7 +224,7 @@ async def test_the_work_grows_with_what_is_spent(
 
 @pytest.mark.case("A8")
 async def test_at_the_doors(
-    served: httpx.AsyncClient, public: Speaker, organization: Organization, texts: list[str], attempts: Attempts
+    served: httpx.AsyncClient, public: GraphQLClient, organization: Organization, texts: list[str], attempts: Attempts
 ) -> None:
     """GraphQL asks for a proof and takes it; Lancero's door answers 429 but to the customer whose code it is."""
     making = generate.Making(reserved_for=params.Person("ben@example.com"))
@@ -250,11 +250,11 @@ async def test_at_the_doors(
     assert await Claim.all().count() == 2
 
 
-async def test_owners_are_told_how_many_codes_are_at_risk(secret: Speaker, texts: list[str]) -> None:
+async def test_owners_are_told_how_many_codes_are_at_risk(secret: GraphQLClient, texts: list[str]) -> None:
     """Six digits are, however few ask; and whoever makes such codes is warned."""
     assert (await secret.ask("{ organization { codesAtRisk } }"))["organization"]["codesAtRisk"] == 1_000
     said = {"amount": 500, "format": {"style": "PATTERN", "pattern": "##"}}
-    made = await secret.do("generateCodes", "... on CodesGenerated { warnings }", said)
+    made = await secret.mutate("generateCodes", "... on CodesGenerated { warnings }", said)
     assert made["warnings"] == [
         "500 codes of 1,296: one in 3 guesses hits one. Longer codes can't be guessed, ten # in a pattern, say."
     ]

@@ -25,7 +25,7 @@ from schema.limits import TookTooLong, TooLarge
 from schema.vendors.lpmotor import errors, promo
 from tests import make
 from tests.conftest import Clock
-from tests.speaker import Speaker as GraphQL
+from tests.graphql_client import GraphQLClient as GraphQL
 
 USER, SITE = 123, 11111
 FIRST, SECOND = "2026-11-22T00:00:00.000Z", "2026-12-24T21:59:59.999Z"

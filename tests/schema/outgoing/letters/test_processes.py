@@ -18,24 +18,24 @@ from db.enums import DeliveryStatus
 from db.models import Delivery
 from schema.outgoing import letters
 from tests import post_office
-from tests.operator import Operator, keys_in, listening
+from tests.graphql_client import GraphQLClient
+from tests.installation import Installation, keys_in, wait_until_listening
 from tests.post_office import PostOffice
-from tests.speaker import Speaker
 
 pytestmark = pytest.mark.processes
 
 
 @pytest.fixture
-def operator(tmp_path: Path, bare_url: str) -> Operator:
-    return Operator(tmp_path, bare_url)
+def installation(tmp_path: Path, bare_url: str) -> Installation:
+    return Installation(tmp_path, bare_url)
 
 
 @asynccontextmanager
 async def serving(
-    operator: Operator, *words: str
+    installation: Installation, *words: str
 ) -> AsyncIterator[tuple["subprocess.Popen[str]", str, dict[str, str]]]:
     """A server's process, its address, and the keys it printed; it is gone when the block ends."""
-    process = operator.start("serve", "--create", "--port", "0", *words)
+    process = installation.start("serve", "--create", "--port", "0", *words)
     try:
         address, keys = await asyncio.to_thread(_started, process)
         yield process, address, keys
@@ -52,7 +52,7 @@ def _started(process: "subprocess.Popen[str]") -> tuple[str, dict[str, str]]:
         printed += process.stdout.readline()
     for line in process.stderr:
         if found := re.search(r"running on (http://\S+)", line):
-            listening(found[1])
+            wait_until_listening(found[1])
             return found[1], keys_in(printed)
     raise AssertionError(printed)
 
@@ -60,11 +60,13 @@ def _started(process: "subprocess.Popen[str]") -> tuple[str, dict[str, str]]:
 async def send(address: str, key: str, number: int) -> None:
     """A code for that many people."""
     async with httpx.AsyncClient(base_url=address, timeout=30) as client:
-        speaker = Speaker(client, key)
+        graphql = GraphQLClient(client, key)
         made = {"name": "Spring", "codes": ["HELLO-15"]}
-        assert (await speaker.do("createPromotion", "", made))["__typename"] == "PromotionChanged"
+        assert (await graphql.mutate("createPromotion", "", made))["__typename"] == "PromotionChanged"
         people = [{"email": f"c{n}@example.com", "firstName": "Ada"} for n in range(number)]
-        answer = await speaker.do("sendCode", "... on CodeSent { queued }", {"text": "HELLO-15", "recipients": people})
+        answer = await graphql.mutate(
+            "sendCode", "... on CodeSent { queued }", {"text": "HELLO-15", "recipients": people}
+        )
         assert answer["queued"] == number
 
 
@@ -76,12 +78,12 @@ async def all_sent(url: str) -> dict[DeliveryStatus, int]:
         return dict(Counter([row.status for row in await Delivery.all()]))
 
 
-async def test_a_kill_loses_no_letter(operator: Operator) -> None:
+async def test_a_kill_loses_no_letter(installation: Installation) -> None:
     """Of 1,000 letters none is lost to `kill -9`; those in flight, 20 at most, may come twice and say so."""
-    url = operator.environment["TESSERA_DATABASE_URL"]
+    url = installation.environment["TESSERA_DATABASE_URL"]
     async with post_office.opened() as office:
-        operator.environment["TESSERA_SMTP_URL"] = f"smtp://127.0.0.1:{office.port}"
-        async with serving(operator) as (process, address, keys):
+        installation.environment["TESSERA_SMTP_URL"] = f"smtp://127.0.0.1:{office.port}"
+        async with serving(installation) as (process, address, keys):
             await send(address, keys["SECRET"], 1_000)
             await office.received(300, seconds=60)
             process.kill()
@@ -94,7 +96,7 @@ async def test_a_kill_loses_no_letter(operator: Operator) -> None:
                 assert row.due_at
                 await Delivery.filter(id=row.id).update(due_at=row.due_at - timedelta(seconds=30))
         assert len(abandoned) <= 20
-        async with serving(operator):
+        async with serving(installation):
             assert await all_sent(url) == {DeliveryStatus.SENT: 1_000}
     assert set(office.recipients) == {f"c{n}@example.com" for n in range(1_000)}
     assert len(office.letters) - 1_000 <= 20
@@ -102,47 +104,47 @@ async def test_a_kill_loses_no_letter(operator: Operator) -> None:
     assert len({(letter.id, letter.recipient) for letter in office.letters}) == 1_000
 
 
-async def test_several_processes_share_the_work(operator: Operator) -> None:
+async def test_several_processes_share_the_work(installation: Installation) -> None:
     """With two workers every letter is sent once, by one of them."""
-    url = operator.environment["TESSERA_DATABASE_URL"]
+    url = installation.environment["TESSERA_DATABASE_URL"]
     office = PostOffice()
     office.seconds_a_letter = 0.02
     async with post_office.opened(office):
-        operator.environment["TESSERA_SMTP_URL"] = f"smtp://127.0.0.1:{office.port}"
-        async with serving(operator, "--workers", "2") as (_, address, keys):
+        installation.environment["TESSERA_SMTP_URL"] = f"smtp://127.0.0.1:{office.port}"
+        async with serving(installation, "--workers", "2") as (_, address, keys):
             await send(address, keys["SECRET"], 300)
             assert await all_sent(url) == {DeliveryStatus.SENT: 300}
     assert len(office.letters) == len(set(office.recipients)) == 300
     assert office.connections > letters.CONNECTIONS
 
 
-async def test_a_stop_leaves_nothing_in_the_air(operator: Operator) -> None:
+async def test_a_stop_leaves_nothing_in_the_air(installation: Installation) -> None:
     """Told to stop in the middle, a process finishes what it had begun and gives the rest back for the next one."""
-    url = operator.environment["TESSERA_DATABASE_URL"]
+    url = installation.environment["TESSERA_DATABASE_URL"]
     office = PostOffice()
     office.seconds_a_letter = 0.1
     async with post_office.opened(office):
-        operator.environment["TESSERA_SMTP_URL"] = f"smtp://127.0.0.1:{office.port}"
-        async with serving(operator) as (_, address, keys):
+        installation.environment["TESSERA_SMTP_URL"] = f"smtp://127.0.0.1:{office.port}"
+        async with serving(installation) as (_, address, keys):
             await send(address, keys["SECRET"], 100)
             await office.received(10)
         async with db.opened(url):
             assert await Delivery.filter(status=DeliveryStatus.SENDING).count() == 0
             assert await Delivery.filter(status=DeliveryStatus.SENT).count() == len(office.letters) < 100
         office.seconds_a_letter = 0
-        async with serving(operator):
+        async with serving(installation):
             assert await all_sent(url) == {DeliveryStatus.SENT: 100}
     assert len(office.letters) == len(set(office.recipients)) == 100
 
 
-async def test_a_newcomer_finds_the_letter_in_a_file(operator: Operator) -> None:
+async def test_a_newcomer_finds_the_letter_in_a_file(installation: Installation) -> None:
     """Without a mail server the letter is a file below ./outbox, within a moment."""
-    async with serving(operator) as (_, address, keys):
+    async with serving(installation) as (_, address, keys):
         await send(address, keys["SECRET"], 1)
         async with asyncio.timeout(10):
-            while not list(operator.folder.glob("outbox/*.eml")):
+            while not list(installation.folder.glob("outbox/*.eml")):
                 await asyncio.sleep(0.05)
-    [file] = operator.folder.glob("outbox/*")
+    [file] = installation.folder.glob("outbox/*")
     assert file.name == "0000001-c0@example.com.eml"
     assert b"HELLO-15" in file.read_bytes()
 
@@ -157,17 +159,17 @@ async def test_a_newcomer_finds_the_letter_in_a_file(operator: Operator) -> None
 )
 def test_settings_that_make_no_sense(tmp_path: Path, name: str, value: str, says: str) -> None:
     """A setting that letters could not be sent with ends the start with a sentence, and tells no password."""
-    operator = Operator(tmp_path)
-    operator.environment[name] = value
-    told = operator.run("serve", code=1)
+    installation = Installation(tmp_path)
+    installation.environment[name] = value
+    told = installation.run("serve", code=1)
     assert told.startswith(f"error: {name}: ")
     assert says in told
     assert "s3cret" not in told
 
 
-def test_the_command_line_tells_of_letters(operator: Operator) -> None:
+def test_the_command_line_tells_of_letters(installation: Installation) -> None:
     """`deliveries` shows what became of letters, `--failed` those that failed, `--retry` queues them once more."""
-    operator.with_store().run("organization", "add", "--name", "N", "--identifier", "n")
+    installation.with_store().run("organization", "add", "--name", "N", "--identifier", "n")
 
     async def fail() -> None:
         from db.models import Organization
@@ -175,7 +177,7 @@ def test_the_command_line_tells_of_letters(operator: Operator) -> None:
         from resolvers.domain import params
         from tests import make
 
-        async with db.opened(operator.environment["TESSERA_DATABASE_URL"]):
+        async with db.opened(installation.environment["TESSERA_DATABASE_URL"]):
             organization = await Organization.get()
             await make.promotion(organization, "HELLO-15")
             people = [params.Person("ada@example.com"), params.Person("ben@example.com")]
@@ -183,15 +185,15 @@ def test_the_command_line_tells_of_letters(operator: Operator) -> None:
             failed = Delivery.filter(recipient="ada@example.com")
             await failed.update(status=DeliveryStatus.FAILED, attempts=1, due_at=None, last_error="550 [1.2.3.4] no")
 
-    assert operator.run("deliveries").strip() == "0 queued, 0 sending, 0 sent, 0 failed"
+    assert installation.run("deliveries").strip() == "0 queued, 0 sending, 0 sent, 0 failed"
     asyncio.run(fail())
-    shown = operator.run("deliveries")
+    shown = installation.run("deliveries")
     assert "ada@example.com" in shown
     assert "ben@example.com" in shown
     assert "1 queued, 0 sending, 0 sent, 1 failed" in shown
-    failed = operator.run("deliveries", "--failed", "--organization", "n")
+    failed = installation.run("deliveries", "--failed", "--organization", "n")
     assert "550 [1.2.3.4] no" in failed
     assert "ben@example.com" not in failed
-    assert "1 queued once more." in operator.run("deliveries", "--failed", "--retry")
-    assert "2 queued, 0 sending, 0 sent, 0 failed" in operator.run("deliveries")
-    assert "there is no organization 'nope'" in operator.run("deliveries", "--organization", "nope", code=1).lower()
+    assert "1 queued once more." in installation.run("deliveries", "--failed", "--retry")
+    assert "2 queued, 0 sending, 0 sent, 0 failed" in installation.run("deliveries")
+    assert "there is no organization 'nope'" in installation.run("deliveries", "--organization", "nope", code=1).lower()

@@ -1,4 +1,4 @@
-"""Somebody who runs `python main.py …`: real processes on a real database."""
+"""An installation of the service, for tests: `python main.py …` as real processes on a real database."""
 
 import asyncio
 import contextlib
@@ -21,8 +21,8 @@ import db
 ROOT = Path(__file__).resolve().parents[1]
 
 
-class Operator:
-    """Somebody with a folder of their own, and a database; without one, an SQLite file there."""
+class Installation:
+    """A folder, a database (by default an SQLite file in the folder) and an environment for commands."""
 
     def __init__(self, folder: Path, database_url: str | None = None) -> None:
         self.folder = folder
@@ -32,43 +32,43 @@ class Operator:
             "COLUMNS": "160",
         }
 
-    def with_store(self) -> "Operator":
-        """The same, whose database has its tables, as `migrate` makes them."""
+    def with_store(self) -> "Installation":
+        """The same installation, after `migrate`."""
         asyncio.run(db.migrate(self.environment["TESSERA_DATABASE_URL"]))
         return self
 
     def run(self, *words: str, code: int = 0) -> str:
-        """What a command prints; a failure prints a sentence and no stack."""
-        done = self.start(*words)
-        out, err = done.communicate(timeout=120)
-        assert done.returncode == code, err
+        """The output of a command that ends with an exit code; a failure prints a sentence and no stack."""
+        process = self.start(*words)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == code, err
         assert "Traceback" not in err
         return out if code == 0 else err + out
 
     def start(self, *words: str, **more: Any) -> "subprocess.Popen[str]":
-        """A command that is not waited for; both of its outputs are pipes unless said otherwise."""
-        said = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
+        """The process of a command, not waited for; both of its outputs are pipes by default."""
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
         command = [sys.executable, str(ROOT / "main.py"), *words]
-        return subprocess.Popen(command, cwd=self.folder, env=self.environment, text=True, **said)
+        return subprocess.Popen(command, cwd=self.folder, env=self.environment, text=True, **options)
 
     def watch(self, *words: str) -> str:
-        """What somebody at a terminal sees of a command on standard error."""
-        ours, theirs = pty.openpty()
+        """The standard error of a command that runs in a terminal."""
+        terminal, inner = pty.openpty()
         self.environment["TERM"] = "xterm"
-        process = self.start(*words, stderr=theirs)
-        os.close(theirs)
-        seen = b""
+        process = self.start(*words, stderr=inner)
+        os.close(inner)
+        output = b""
         with contextlib.suppress(OSError):  # the terminal is gone with its process
             while True:
-                seen += os.read(ours, 4096)
-        os.close(ours)
+                output += os.read(terminal, 4096)
+        os.close(terminal)
         process.communicate(timeout=60)
         assert process.returncode == 0
-        return seen.decode()
+        return output.decode()
 
     @contextmanager
     def serving(self, *words: str, **more: Any) -> Iterator[tuple[str, str]]:
-        """The printed text of a start, and the address that answers."""
+        """A server: the text printed at its start, and its address. Stopped at the end."""
         process = self.start("serve", "--create", "--port", "0", *words, **more)
         try:
             assert process.stdout
@@ -79,17 +79,17 @@ class Operator:
                 assert line, process.stderr.read()
                 printed += line
             for line in process.stderr:
-                if found := re.search(r"running on (http://\S+)", line):
-                    listening(found[1])
-                    yield printed, found[1]
+                if match := re.search(r"running on (http://\S+)", line):
+                    wait_until_listening(match[1])
+                    yield printed, match[1]
                     break
         finally:
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=30)
 
 
-def listening(address: str) -> None:
-    """Wait until workers have taken over the socket that their parent has bound."""
+def wait_until_listening(address: str) -> None:
+    """Wait until the server answers: its workers have taken over the socket that their parent has bound."""
     with httpx.Client(verify=False) as client:  # noqa: S501 (nothing here is encrypted)
         for _ in range(2_400):
             with contextlib.suppress(httpx.TransportError):
@@ -100,4 +100,5 @@ def listening(address: str) -> None:
 
 
 def keys_in(printed: str) -> dict[str, str]:
+    """The API keys that a first start has printed, by kind."""
     return dict(re.findall(r"^  (\w+) +(\S+)$", printed, re.MULTILINE))
