@@ -139,8 +139,8 @@ def app() -> FastAPI:
             yield
 
     try:
-        return http_app.hang(services, lifespan)
-    except http_app.RoutesClash as why:
+        return http_app.create_app(services, lifespan)
+    except http_app.RouteConflict as why:
         sys.exit(f"error: {why}")
 
 
@@ -156,7 +156,7 @@ async def look_for_the_database() -> None:
     """Have the log say that the database is back, once it is."""
     from schema import errors
 
-    errors.outage.look()
+    errors.outage.check()
 
 
 @asynccontextmanager
@@ -172,7 +172,7 @@ async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIte
                 await work()
             except Exception as fault:
                 if db_errors.is_unavailable(fault):
-                    errors.outage.note(fault, f"what is done every {seconds} s")
+                    errors.outage.record(fault, f"what is done every {seconds} s")
                 else:
                     log.error("this will be tried again in %s seconds: %r", seconds, fault, exc_info=True)
 

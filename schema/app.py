@@ -29,21 +29,21 @@ _PARAMETER = re.compile(r"{[^}]*}")
 Lifespan = Callable[[FastAPI], Any]
 
 
-LONGEST_ASKED = 8_000
+MAX_REQUESTED_HEADER_BYTES = 8_000
 """Bytes of the names of headers that a browser asks leave to send, and hears again."""
 
 
-class _CrossOrigin(CORSMiddleware):
+class BoundedCORSMiddleware(CORSMiddleware):
     """Starlette's, but what is said back of a preflight is bounded."""
 
     def preflight_response(self, request_headers: Headers) -> Response:
         """The answer to what a browser asks before it asks."""
-        if len(request_headers.get("access-control-request-headers", "")) > LONGEST_ASKED:
+        if len(request_headers.get("access-control-request-headers", "")) > MAX_REQUESTED_HEADER_BYTES:
             return PlainTextResponse("Too many headers", 400)
         return super().preflight_response(request_headers)
 
 
-class Browsers:
+class CrossOriginAccess:
     """Lets pages of any origin call the paths that are meant for them, with or without credentials.
 
     A key is what admits, never a cookie, so an origin proves nothing. Lancero's client demands the exact
@@ -52,7 +52,7 @@ class Browsers:
 
     def __init__(self, app: ASGIApp, paths: tuple[str, ...]) -> None:
         self.app, self.paths = app, paths
-        self.cross_origin = _CrossOrigin(
+        self.cross_origin = BoundedCORSMiddleware(
             app,
             allow_origin_regex=".*",
             allow_credentials=True,
@@ -79,7 +79,9 @@ class Application(FastAPI):
     claim's time. What no door answers goes FastAPI's way, which tells what is wrong about it.
     """
 
-    def stand(self, doors: Sequence[BaseRoute], browser_paths: tuple[str, ...], proxies: TrustedProxies) -> None:
+    def install_routes(
+        self, doors: Sequence[BaseRoute], browser_paths: tuple[str, ...], proxies: TrustedProxies
+    ) -> None:
         """Hang the doors, let browsers in at these paths, and believe these proxies."""
         self._proxies = proxies
         self._doors = doors
@@ -89,7 +91,7 @@ class Application(FastAPI):
             (method, path): self._looked_for({"type": "http", "method": method, "path": path}) for method, path in asked
         }
         self.router.routes.extend(doors)
-        self._browsers = Browsers(self._hand_over, browser_paths)
+        self._browsers = CrossOriginAccess(self._hand_over, browser_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
@@ -115,7 +117,7 @@ class Application(FastAPI):
 
     def _looked_for(self, scope: Scope) -> tuple[BaseRoute | None, Scope]:
         raw = scope.get("raw_path") or b""
-        asked = {**scope, "path": by_segments(raw)} if b"%" in raw else scope
+        asked = {**scope, "path": escape_segments(raw)} if b"%" in raw else scope
         for route in self._doors:
             match, told = route.matches(asked)
             if match is Match.FULL:
@@ -125,7 +127,7 @@ class Application(FastAPI):
         return None, {}
 
 
-def by_segments(raw_path: bytes) -> str:
+def escape_segments(raw_path: bytes) -> str:
     """A path in which what is escaped is not its structure: `%2F` is a letter of a segment, and no slash.
 
     What need not be escaped is not, so that a route's own words are found however they are written.
@@ -134,22 +136,22 @@ def by_segments(raw_path: bytes) -> str:
     return "/".join(quote(unquote(segment), safe="") if "%" in segment else segment for segment in segments)
 
 
-class RoutesClash(Exception):
+class RouteConflict(Exception):
     """Raised when two of those whose routes are hung answer one method at one path: the second would never be asked."""
 
 
-def refuse_clashes(owners: Mapping[str, Sequence[BaseRoute]]) -> None:
-    """Raises RoutesClash, with the names of both, where one's routes answer what another's are there for."""
+def check_route_conflicts(owners: Mapping[str, Sequence[BaseRoute]]) -> None:
+    """Raises RouteConflict, with the names of both, where one's routes answer what another's are there for."""
     for (one, of_one), (other, of_other) in itertools.permutations(owners.items(), 2):
         for route in (route for route in of_one if isinstance(route, Route)):
             path = _PARAMETER.sub("x", route.path)
             for method in route.methods or METHODS:
                 scope = {"type": "http", "method": method, "path": path}
                 if any(each.matches(scope)[0] is Match.FULL for each in of_other):
-                    raise RoutesClash(f"{one} and {other} both answer {method} {route.path}: one of them has to go.")
+                    raise RouteConflict(f"{one} and {other} both answer {method} {route.path}: one of them has to go.")
 
 
-def hang(services: Services, lifespan: Lifespan | None = None) -> FastAPI:
+def create_app(services: Services, lifespan: Lifespan | None = None) -> FastAPI:
     """The application with every door: GraphQL, each vendor found, the operator's, the codes' pages, downloads."""
     app = Application(title="Tessera", openapi_url=None, redirect_slashes=False, lifespan=lifespan)
     app.state.services = services
@@ -157,10 +159,10 @@ def hang(services: Services, lifespan: Lifespan | None = None) -> FastAPI:
         "Tessera itself": [*graphql_app.routes(), *health.routes, *pages.routes, *export.routes]
     }
     browser_paths = ["/graphql"]
-    for vendor in vendors.found():
+    for vendor in vendors.discover():
         owners[vendor.__name__] = vendor.router.routes
         browser_paths += getattr(vendor, "BROWSER_PATHS", ())
-    refuse_clashes(owners)
+    check_route_conflicts(owners)
     routes = list(itertools.chain.from_iterable(owners.values()))
-    app.stand(routes, tuple(browser_paths), services.proxies)
+    app.install_routes(routes, tuple(browser_paths), services.proxies)
     return app

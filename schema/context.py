@@ -32,7 +32,7 @@ class Services:
     readiness: Readiness = field(default_factory=Readiness)
 
 
-class NotAdmitted(Exception):
+class AccessDenied(Exception):
     """Raised when a request has no key, one that does not work, or one that opens other doors."""
 
 
@@ -71,13 +71,13 @@ def bearer(headers: Mapping[str, str]) -> str | None:
 
 
 async def holder(headers: Mapping[str, str]) -> Holder:
-    """Who holds the request's key. Raises NotAdmitted."""
+    """Who holds the request's key. Raises AccessDenied."""
     value = bearer(headers)
     if value is None:
-        raise NotAdmitted("Send a key: `Authorization: Bearer <key>`.")
+        raise AccessDenied("Send a key: `Authorization: Bearer <key>`.")
     found = await authenticate.key(value)
     if found is None:
-        raise NotAdmitted("This key does not work.")
+        raise AccessDenied("This key does not work.")
     return found
 
 
@@ -91,7 +91,7 @@ async def caller(request: Request, found: Holder) -> Caller:
     return Caller(found, organization, origin, services, services.clock())
 
 
-def demand(found: Holder, right: Right) -> None:
-    """Raises NotAdmitted when a key is not good for that."""
+def require(found: Holder, right: Right) -> None:
+    """Raises AccessDenied when a key is not good for that."""
     if not found.may(right):
-        raise NotAdmitted(f"A {found.kind} key may not {right.value}.")
+        raise AccessDenied(f"A {found.kind} key may not {right.value}.")

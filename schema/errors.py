@@ -19,7 +19,7 @@ REMINDER_SECONDS = 60
 log = logging.getLogger("tessera")
 
 
-class Fault(Exception):
+class InternalError(Exception):
     """What a caller hears of a bug."""
 
     status = 500
@@ -30,7 +30,7 @@ class Fault(Exception):
         self.number = number
 
 
-class Away(Exception):
+class Unavailable(Exception):
     """What a caller hears while the database can't be asked."""
 
     status = 503
@@ -53,7 +53,7 @@ class Outage:
         self._last = self._said = 0.0
         self._count = 0
 
-    def note(self, fault: BaseException, where: object) -> None:
+    def record(self, fault: BaseException, where: object) -> None:
         """Somebody was told that the database is away."""
         now = self._clock()
         self._last = now
@@ -67,7 +67,7 @@ class Outage:
                 "the database is still away after %.0f s, %s times so far: %r", now - self._began, self._count, fault
             )
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Ask now and then: where nobody was told so for some seconds, it is back."""
         if self._began is not None and self._clock() - self._last > QUIET_SECONDS:
             log.warning("the database is back; it was away for %.0f s, %s times", self._last - self._began, self._count)
@@ -77,12 +77,12 @@ class Outage:
 outage = Outage()
 
 
-def headers(told: Exception) -> dict[str, str]:
+def retry_headers(told: Exception) -> dict[str, str]:
     """What an answer's headers say of it: when to try again, where that may help."""
     return {"Retry-After": str(told.retry_after_seconds)} if hasattr(told, "retry_after_seconds") else {}
 
 
-def logged(bug: BaseException, where: object) -> Fault | Away:
+def log_error(bug: BaseException, where: object) -> InternalError | Unavailable:
     """Write down what went wrong: a bug with all that is known of it, under a number of its own.
 
     A client that has gone is nothing wrong: raises ClientDisconnect again.
@@ -90,8 +90,8 @@ def logged(bug: BaseException, where: object) -> Fault | Away:
     if isinstance(bug, ClientDisconnect):
         raise bug
     if db_errors.is_unavailable(bug):
-        outage.note(bug, where)
-        return Away()
-    fault = Fault(secrets.token_hex(6))
+        outage.record(bug, where)
+        return Unavailable()
+    fault = InternalError(secrets.token_hex(6))
     log.error("fault %s at %s", fault.number, where, exc_info=bug)
     return fault

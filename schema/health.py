@@ -1,4 +1,4 @@
-"""What the host's own programs ask: is the process up, can it do its work?"""
+"""Liveness and readiness endpoints, `/healthz` and `/readyz`, for load balancers and supervisors."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,54 +11,54 @@ from starlette.routing import BaseRoute, Route
 from db import batching
 from resolvers import probe
 
-PATIENCE = 2
-"""Seconds in which a database that works has written a row."""
-HUNG = 3
-"""Seconds after which a batch of requests counts as hung: others wait behind it."""
-FRESH = 1
-"""Seconds for which an answer is good: however often is asked, the database writes once in that time."""
-LATELY = 10
-"""Seconds for which a batch that failed counts, unless another is done: perhaps nobody is sent here meanwhile."""
+PROBE_SECONDS = 2
+"""Time limit of a probe, which writes one row."""
+MAX_BATCH_WAIT_SECONDS = 3
+"""Seconds after which a batch of requests counts as hung: other requests wait behind it."""
+PROBE_INTERVAL_SECONDS = 1
+"""Seconds for which a probe's result is reused, so that frequent requests cause one write in that time."""
+FAILED_BATCH_SECONDS = 10
+"""Seconds for which a failed batch counts, unless another succeeds: without traffic none may come to prove it."""
 
 
 class Readiness:
-    """Whether a claim could be made, as it was found a moment ago."""
+    """Whether this process can make claims, by a recent probe and the state of its batches."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self._asked_at, self._fault = float("-inf"), ""
+        self._probed_at, self._error = float("-inf"), ""
 
-    async def fault(self) -> str:
-        """What keeps claims from being made; nothing where they can be."""
+    async def error(self) -> str:
+        """The reason why no claim can be made; empty if one can."""
         waited = batching.longest_running()
-        if waited > HUNG:
+        if waited > MAX_BATCH_WAIT_SECONDS:
             return f"Hung: a batch of requests has been waiting for {waited:.0f} s"
-        if self._clock() - self._asked_at > FRESH:
-            self._fault = await self._probed()
-            self._asked_at = self._clock()
-        if not self._fault and batching.has_failed_within(LATELY):
+        if self._clock() - self._probed_at > PROBE_INTERVAL_SECONDS:
+            self._error = await self._probe()
+            self._probed_at = self._clock()
+        if not self._error and batching.has_failed_within(FAILED_BATCH_SECONDS):
             return "Failed: the last batch of requests could not be done"  # more than a row may find no room
-        return self._fault
+        return self._error
 
-    async def _probed(self) -> str:
+    async def _probe(self) -> str:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(PROBE_SECONDS):
                 await probe.store()
-        except Exception as fault:
-            return type(fault).__name__
+        except Exception as error:
+            return type(error).__name__
         return ""
 
 
 async def healthz(request: Request) -> Response:
-    """The process answers."""
+    """200 as long as the process answers."""
     return JSONResponse({"status": "ok"})
 
 
 async def readyz(request: Request) -> Response:
-    """A claim could be made: a row was written as a claim's are, and no batch hangs."""
-    fault = await request.app.state.services.readiness.fault()
-    if fault:
-        return JSONResponse({"status": "no database", "error": fault}, 503)
+    """200 if a claim could be made: a row was written as a claim's are, and no batch hangs; else 503."""
+    error = await request.app.state.services.readiness.error()
+    if error:
+        return JSONResponse({"status": "no database", "error": error}, 503)
     return JSONResponse({"status": "ok"})
 
 

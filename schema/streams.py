@@ -18,14 +18,14 @@ from schema import errors, limits
 
 log = logging.getLogger("tessera")
 
-MOST = 12
-MOST_OF_ONE = 4
+MAX_STREAMS = 12
+MAX_STREAMS_PER_ORGANIZATION = 4
 """Streams of a process at once, and of one organization."""
 
 WAIT_SECONDS = 3
 
 
-class TooBusy(Exception):
+class TooManyStreams(Exception):
     """Raised when there are as many streams as there may be, and none ended within WAIT_SECONDS."""
 
     retry_after_seconds = 10
@@ -43,22 +43,22 @@ class Streams:
         self.step = asyncio.Lock()
 
     async def enter(self, organization_id: int) -> None:
-        """One more stream of an organization's, as soon as there is room. Raises TooBusy."""
+        """One more stream of an organization's, as soon as there is room. Raises TooManyStreams."""
 
         def has_room() -> bool:
-            return self._open.total() < MOST and self._open[organization_id] < MOST_OF_ONE
+            return self._open.total() < MAX_STREAMS and self._open[organization_id] < MAX_STREAMS_PER_ORGANIZATION
 
         try:
             async with asyncio.timeout(WAIT_SECONDS), self._ended:
                 await self._ended.wait_for(has_room)
                 self._open[organization_id] += 1
         except TimeoutError:
-            raise TooBusy from None
+            raise TooManyStreams from None
 
     async def next_piece(self, pieces: AsyncIterator[bytes]) -> bytes | None:
-        """The next piece of an answer, made while no other is; None after the last. Raises TookTooLong."""
+        """The next piece of an answer, made while no other is; None after the last. Raises RequestTimeout."""
         await asyncio.sleep(0)  # others have their turn, also where a piece is made without waiting for anything
-        async with self.step, limits.InTime():
+        async with self.step, limits.TimeLimit():
             return await anext(pieces, None)
 
     async def leave(self, organization_id: int) -> None:
@@ -69,7 +69,7 @@ class Streams:
             self._ended.notify_all()
 
 
-class Stream(Response):
+class StreamedResponse(Response):
     """An answer whose pieces are made as they are sent; it has been let in by `Streams.enter`."""
 
     def __init__(
@@ -99,9 +99,9 @@ class Stream(Response):
                     if await self._request.is_disconnected():
                         return
             await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except limits.TookTooLong as slow:
+        except limits.RequestTimeout as slow:
             log.warning("%s was ended in the middle of the answer: %s", self._request.url.path, slow)
         except Exception as bug:
-            errors.logged(bug, f"{self._request.method} {self._request.url.path}, in the middle of the answer")
+            errors.log_error(bug, f"{self._request.method} {self._request.url.path}, in the middle of the answer")
         finally:
             await self._streams.leave(self._organization_id)

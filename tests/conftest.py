@@ -199,7 +199,7 @@ async def closed(running: uvicorn.Server, listening: socket) -> None:
 async def served(store: str, services: Services) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a real server with every door."""
     async with (
-        serving(http_app.hang(services)) as address,
+        serving(http_app.create_app(services)) as address,
         # nothing here is encrypted, and reading certificates takes longer than most tests
         httpx.AsyncClient(base_url=address, timeout=30, verify=False) as client,  # noqa: S501
     ):

@@ -349,7 +349,7 @@ from fastapi.responses import JSONResponse
 
 from schema.vendors import kit
 
-router = kit.router(lambda no: JSONResponse(str(no), 400))
+router = kit.VendorRouter(lambda no: JSONResponse(str(no), 400))
 
 
 @router.get("/fourth/hello")
@@ -371,14 +371,14 @@ def fourth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 async def test_a_vendor_is_found_by_being_there(fourth: str, services: Services, organization: Organization) -> None:
     """A module that is put into schema/vendors has its door hung, and nothing else is edited."""
-    assert fourth in {vendor.__name__ for vendor in vendors.found()}
-    transport = httpx.ASGITransport(http_app.hang(services))
+    assert fourth in {vendor.__name__ for vendor in vendors.discover()}
+    transport = httpx.ASGITransport(http_app.create_app(services))
     async with httpx.AsyncClient(transport=transport, base_url="http://tessera") as client:
         assert (await client.get("/fourth/hello")).json() == "hello"
         assert (await client.get("/codes/x")).status_code == 401
 
 
-@pytest.mark.parametrize("vendor", vendors.found(), ids=lambda vendor: vendor.__name__)
+@pytest.mark.parametrize("vendor", vendors.discover(), ids=lambda vendor: vendor.__name__)
 def test_a_vendor_has_a_page_and_a_test(vendor: ModuleType) -> None:
     """A vendor's module has a router, a page in docs/vendors, and a test of its own."""
     name = vendor.__name__.rpartition(".")[2]

@@ -158,7 +158,7 @@ def paths(services: Services) -> set[str]:
     """Every path of the application, vendors' included, as a page would write it: `{code:path}` is `{code}`."""
     return {
         re.sub(r"{(\w+):\w+}", r"{\1}", route.path or "")
-        for route in iter_route_contexts(http_app.hang(services).routes)
+        for route in iter_route_contexts(http_app.create_app(services).routes)
         if getattr(route.endpoint, "__name__", "") not in UNTOLD_ENDPOINTS
     }
 
@@ -196,10 +196,10 @@ LIMITS = {
     "errors of a refused document": error_format.ERRORS,
     "documents that a process remembers": documents.REMEMBERED[True] // 1_000_000,
     "rows of one page (`first`)": connections.MAX_PAGE_SIZE,
-    "body, at any door": limits.LARGEST_BODY // 2**20,
-    "body with a public key": limits.LARGEST_PUBLIC_BODY // 1_000,
+    "body, at any door": limits.MAX_BODY_BYTES // 2**20,
+    "body with a public key": limits.MAX_PUBLIC_BODY_BYTES // 1_000,
     "members of all objects and lists in a body": http_request.MEMBERS[False],
-    "time": limits.SECONDS,
+    "time": limits.REQUEST_SECONDS,
     "head": protocol.LARGEST_HEAD // 2**10,
     "time for the head": protocol.HEAD_SECONDS,
     "chunks of a body": protocol.MOST_CHUNKS,
@@ -207,7 +207,7 @@ LIMITS = {
     "time between requests": inspect.signature(uvicorn.Config).parameters["timeout_keep_alive"].default,
     "time for an answer to be taken": protocol.SEND_SECONDS,
     "connections of a process": connection_limit.MOST,
-    "long answers at once": streams.MOST,
+    "long answers at once": streams.MAX_STREAMS,
     "claims of one batch": batching.MAX_REQUESTS,
     "codes of one `generateCodes`": generate.MOST,
     "recipients of one `sendCode`": send.MOST_RECIPIENTS,
@@ -273,7 +273,7 @@ def test_a_refusal_is_told_with_its_data_and_statuses(name: str) -> None:
     refusal = kind.__new__(kind)
     refusal.path = ()  # type: ignore[attr-defined]
     for status, vendor in ((lancero, lancero_errors), (walletapp, walletapp_errors)):
-        assert not status or int(status) == vendor.words(refusal).status_code
+        assert not status or int(status) == vendor.error_response(refusal).status_code
 
 
 def test_lines_of_the_log_are_told_as_they_are() -> None:
@@ -417,7 +417,7 @@ async def test_the_examples_are_answered_as_the_pages_tell(services: Services, o
             text = text.replace(told, here)
         return text
 
-    transport = httpx.ASGITransport(http_app.hang(services))
+    transport = httpx.ASGITransport(http_app.create_app(services))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
         for number, call in enumerate(CALLS, 1):
             await services.refusal_counter.write()  # as the process does each second

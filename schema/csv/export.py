@@ -11,18 +11,18 @@ from resolvers.authenticate import Right
 from resolvers.domain.params import PromotionRef
 from resolvers.domain.refusals import InvalidInput, UnknownPromotion
 from schema import context, errors, limits
-from schema.context import Caller, NoOrganization, NotAdmitted
+from schema.context import AccessDenied, Caller, NoOrganization
 from schema.csv import reader, records
 from schema.csv.records import Dialect
-from schema.streams import Stream, TooBusy
+from schema.streams import StreamedResponse, TooManyStreams
 
 STATUSES: dict[type[Exception], int] = {
     InvalidInput: 400,
     NoOrganization: 400,
-    NotAdmitted: 401,
+    AccessDenied: 401,
     UnknownPromotion: 404,
-    TooBusy: 429,
-    limits.TookTooLong: 503,
+    TooManyStreams: 429,
+    limits.RequestTimeout: 503,
 }
 
 Begin = Callable[[Caller, PromotionRef | None, Dialect], Awaitable[AsyncIterator[bytes]]]
@@ -50,9 +50,9 @@ async def claims(request: Request) -> Response:
 async def _download(request: Request, name: str, begin: Begin) -> Response:
     """A file in pieces, once nothing speaks against it any more; the file itself may take its time."""
     try:
-        async with limits.InTime():
+        async with limits.TimeLimit():
             holder = await context.holder(request.headers)
-            context.demand(holder, Right.MANAGE)
+            context.require(holder, Right.MANAGE)
             reference = request.query_params.get("promotion")
             ref = None if reference is None else PromotionRef(reference=reference)
             dialect = _dialect(request.query_params)
@@ -63,7 +63,7 @@ async def _download(request: Request, name: str, begin: Begin) -> Response:
     except tuple(STATUSES) as no:
         return _no(no, STATUSES[type(no)])
     except Exception as bug:
-        told = errors.logged(bug, f"{request.method} {request.url.path}")
+        told = errors.log_error(bug, f"{request.method} {request.url.path}")
         return _no(told, told.status)
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',
@@ -72,7 +72,7 @@ async def _download(request: Request, name: str, begin: Begin) -> Response:
     }
     if request.method == "HEAD":
         return Response(headers=headers, media_type="text/csv")
-    return Stream(request, caller.services.streams, caller.organization.id, pieces, "text/csv", headers)
+    return StreamedResponse(request, caller.services.streams, caller.organization.id, pieces, "text/csv", headers)
 
 
 def _dialect(asked: Mapping[str, str]) -> Dialect:
@@ -88,7 +88,7 @@ def _dialect(asked: Mapping[str, str]) -> Dialect:
 
 
 def _no(no: Exception, status: int) -> Response:
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else errors.headers(no)
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else errors.retry_headers(no)
     return JSONResponse({"message": str(no)}, status, headers)
 
 

@@ -22,7 +22,7 @@ from resolvers.domain.refusals import TooManyAttempts
 from schema import context as speaking
 from schema import errors as schema_errors
 from schema import limits
-from schema.context import Caller, NoOrganization, NotAdmitted
+from schema.context import AccessDenied, Caller, NoOrganization
 from schema.graphql import document_limits, http_request, playground
 from schema.graphql.context import Context
 from schema.graphql.engine import execute, field_resolvers, one_of, supported
@@ -69,13 +69,13 @@ class Door:
     async def _answer(self, request: Request) -> Response:
         media_type = http_request.media_type(request.headers.get("accept", ""))
         try:
-            async with limits.InTime():
+            async with limits.TimeLimit():
                 return await self._answer_in_time(request, media_type)
-        except NotAdmitted as no:
+        except AccessDenied as no:
             return said(401, str(no), "UNAUTHENTICATED", media_type, {"WWW-Authenticate": "Bearer"})
         except NoOrganization as no:
             return said(400, str(no), "BAD_REQUEST", media_type)
-        except limits.TooLarge as no:
+        except limits.BodyTooLarge as no:
             return said(413, str(no), "TOO_LARGE", media_type)
         except NotUnderstood as no:
             return said(no.status, str(no), "TOO_LARGE" if no.status == 413 else "BAD_REQUEST", media_type)
@@ -84,12 +84,12 @@ class Door:
         except Busy as no:
             return said(503, str(no), "UNAVAILABLE", media_type, {"Retry-After": "1"})
         except TooManyAttempts as no:
-            return said(429, str(no), no.reason, media_type, schema_errors.headers(no))
-        except limits.TookTooLong as no:
+            return said(429, str(no), no.reason, media_type, schema_errors.retry_headers(no))
+        except limits.RequestTimeout as no:
             return said(503, str(no), "TIMEOUT", media_type)
         except Exception as bug:
-            told = bug if isinstance(bug, schema_errors.Away) else schema_errors.logged(bug, "/graphql")
-            return said(told.status, str(told), told.code, media_type, schema_errors.headers(told))
+            told = bug if isinstance(bug, schema_errors.Unavailable) else schema_errors.log_error(bug, "/graphql")
+            return said(told.status, str(told), told.code, media_type, schema_errors.retry_headers(told))
 
     async def _answer_in_time(self, request: Request, media_type: str) -> Response:
         if request.method not in ("GET", "HEAD", "POST"):
@@ -128,8 +128,8 @@ async def _run(told: Asked, context: Context, method: str, media_type: str) -> R
         if isinstance(done, list):
             return _refused(done, in_public, media_type)
         errors = [to_graphql_error(error, in_public) for error in done.errors or ()]
-        if any(error.extensions and error.extensions.get("code") == schema_errors.Away.code for error in errors):
-            raise schema_errors.Away  # a part of the answer would look like the whole
+        if any(error.extensions and error.extensions.get("code") == schema_errors.Unavailable.code for error in errors):
+            raise schema_errors.Unavailable  # a part of the answer would look like the whole
         answer: dict[str, Any] = {"data": done.data}
         if errors:
             answer["errors"] = [error.formatted for error in errors]

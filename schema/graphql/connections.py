@@ -59,9 +59,9 @@ async def connect(
 ) -> Connection[T]:
     """One page of a query set; `of` makes a node of a row.
 
-    Raises NotAdmitted; InvalidInput for a page size or cursor that makes no sense.
+    Raises AccessDenied; InvalidInput for a page size or cursor that makes no sense.
     """
-    info.context.demand(Right.MANAGE)
+    info.context.require(Right.MANAGE)
     place, size = ids.place(after), _size(first)
     rows = await listing.page(queryset, place, size) if selects(info, *ROW_FIELDS) else []
     if queryset.model is Code and selects(info, "status", "promotion"):
@@ -84,7 +84,7 @@ async def connect_below(
     The same page of other parents is fetched by the same statement; `conditions` tells query sets with other filters
     apart. Raises as `connect` does.
     """
-    info.context.demand(Right.MANAGE)
+    info.context.require(Right.MANAGE)
     key = (queryset.model, conditions)
     place, size = ids.place(after), _size(first)
     wants_rows = selects(info, *ROW_FIELDS)

@@ -34,9 +34,9 @@ class Context:
     _promotions: dict[int, Promotion] = field(default_factory=dict)
     _loaders: dict[Hashable, DataLoader[int, Any]] = field(default_factory=dict)
 
-    def demand(self, right: Right) -> None:
-        """Raises NotAdmitted when the caller's key is not good for that."""
-        context.demand(self.caller.holder, right)
+    def require(self, right: Right) -> None:
+        """Raises AccessDenied when the caller's key is not good for that."""
+        context.require(self.caller.holder, right)
 
     def remember_customer(self, customer: Person) -> None:
         """Remember the customer that a public key has named: it is shown the names that it sent, and no others."""

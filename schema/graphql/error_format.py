@@ -7,8 +7,8 @@ from graphql import FieldNode, GraphQLError, GraphQLFormattedError
 
 from resolvers.domain.refusals import InvalidInput, Refusal
 from schema import errors as schema_errors
-from schema.context import NotAdmitted
-from schema.errors import Fault
+from schema.context import AccessDenied
+from schema.errors import InternalError
 from schema.graphql.refusals import path_of
 
 ERRORS, LETTERS, PLACES = 6, 300, 5
@@ -26,10 +26,10 @@ def to_graphql_error(error: GraphQLError, in_public: bool) -> GraphQLError:
         return _said(error, str(fault), {"code": fault.reason, "path": path_of(fault, _input(error))})
     if isinstance(fault, Refusal):
         return _said(error, str(fault), {"code": fault.reason})
-    if isinstance(fault, NotAdmitted):
+    if isinstance(fault, AccessDenied):
         return _said(error, str(fault), {"code": "FORBIDDEN"})
-    told = schema_errors.logged(fault, error.path)
-    known = {"id": told.number} if isinstance(told, Fault) else {}
+    told = schema_errors.log_error(fault, error.path)
+    known = {"id": told.number} if isinstance(told, InternalError) else {}
     return _said(error, str(told), {"code": told.code, **known})
 
 

@@ -50,13 +50,13 @@ class Asked:
 async def read(request: Request, in_public: bool) -> Asked:
     """What is asked: by POST in a JSON body, by GET in the address.
 
-    Raises NotUnderstood, PersistedQueryNotSupported, TooLarge.
+    Raises NotUnderstood, PersistedQueryNotSupported, BodyTooLarge.
     """
     if request.method == "POST":
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != JSON:
             raise NotUnderstood(f"Unsupported content type: a request is {JSON}.", 415)
-        body = await limits.body(request, limits.LARGEST_PUBLIC_BODY if in_public else limits.LARGEST_BODY)
+        body = await limits.read_body(request, limits.MAX_PUBLIC_BODY_BYTES if in_public else limits.MAX_BODY_BYTES)
         return _asked(_json_object(body, "body", in_public), len(body) > LARGE)
     said: dict[str, Any] = dict(request.query_params)
     for name in ("variables", "extensions"):

@@ -251,7 +251,7 @@ DeleteCodeResult = Annotated[CodeDeleted | UnknownCode, strawberry.union("Delete
 class Mutation:
     @strawberry.mutation
     async def create_location(self, info: Info, input: CreateLocationInput) -> CreateLocationResult | None:
-        info.context.demand(Right.MANAGE)
+        info.context.require(Right.MANAGE)
         caller = info.context.caller
         location = await create.location(
             caller.organization, or_none(input.number), input.name, input.is_default, caller.now
@@ -260,14 +260,14 @@ class Mutation:
 
     @strawberry.mutation
     async def create_product(self, info: Info, input: CreateProductInput) -> CreateProductResult | None:
-        info.context.demand(Right.MANAGE)
+        info.context.require(Right.MANAGE)
         caller = info.context.caller
         product = await create.product(caller.organization, or_none(input.number), input.title, caller.now)
         return ProductChanged(product=Product.of(product))
 
     @strawberry.mutation
     async def create_promotion(self, info: Info, input: CreatePromotionInput) -> CreatePromotionResult | None:
-        info.context.demand(Right.MANAGE)
+        info.context.require(Right.MANAGE)
         caller = info.context.caller
         promotion = await create.promotion(
             caller.organization, input.to_params(), or_none(input.idempotency_key), caller.now
@@ -276,7 +276,7 @@ class Mutation:
 
     @strawberry.mutation
     async def update_promotion(self, info: Info, input: UpdatePromotionInput) -> UpdatePromotionResult | None:
-        info.context.demand(Right.MANAGE)
+        info.context.require(Right.MANAGE)
         caller = info.context.caller
         promotion = await update.promotion(
             caller.organization,
@@ -289,14 +289,14 @@ class Mutation:
 
     @strawberry.mutation(description="For good, with its codes and their claims.")
     async def delete_promotion(self, info: Info, input: DeletePromotionInput) -> DeletePromotionResult | None:
-        info.context.demand(Right.MANAGE)
+        info.context.require(Right.MANAGE)
         organization = info.context.caller.organization
         result = await delete.promotion(organization, input.promotion.to_params(), input.dry_run)
         return PromotionDeleted.of(result)
 
     @strawberry.mutation
     async def generate_codes(self, info: Info, input: GenerateCodesInput) -> GenerateCodesResult | None:
-        info.context.demand(Right.MANAGE if input.activated else Right.ACTIVATE)
+        info.context.require(Right.MANAGE if input.activated else Right.ACTIVATE)
         caller = info.context.caller
         ref, format = or_none(input.promotion), or_none(input.format)
         result = await generate.codes(
@@ -314,14 +314,14 @@ class Mutation:
 
     @strawberry.mutation
     async def update_code(self, info: Info, input: UpdateCodeInput) -> UpdateCodeResult | None:
-        info.context.demand(Right.MANAGE)
+        info.context.require(Right.MANAGE)
         caller = info.context.caller
         code = await update.code(caller.organization, input.text, input.to_params(), caller.now)
         return CodeChanged(code=Code.of(code))
 
     @strawberry.mutation(description="Gives a non-activated code to a named person and starts its life; once.")
     async def activate_code(self, info: Info, input: ActivateCodeInput) -> ActivateCodeResult | None:
-        info.context.demand(Right.ACTIVATE)
+        info.context.require(Right.ACTIVATE)
         caller = info.context.caller
         ref = or_none(input.promotion)
         code = await activate.code(
@@ -338,7 +338,7 @@ class Mutation:
 
     @strawberry.mutation(description="Generates one code and activates it, as one deed.")
     async def issue_code(self, info: Info, input: IssueCodeInput) -> IssueCodeResult | None:
-        info.context.demand(Right.ACTIVATE)
+        info.context.require(Right.ACTIVATE)
         caller = info.context.caller
         code = await issue.code(
             caller.organization,
@@ -355,7 +355,7 @@ class Mutation:
 
     @strawberry.mutation(directives=[Public()], description="One customer uses a code once more.")
     async def claim_code(self, info: Info, input: ClaimCodeInput) -> ClaimCodeResult | None:
-        info.context.demand(Right.CLAIM)
+        info.context.require(Right.CLAIM)
         caller = info.context.caller
         order, customer = or_none(input.order), input.customer.to_params()
         claimed = await claim.code(
@@ -377,7 +377,7 @@ class Mutation:
 
     @strawberry.mutation(description="The use is given back; the row says why.")
     async def release_claim(self, info: Info, input: ReleaseClaimInput) -> ReleaseClaimResult | None:
-        info.context.demand(Right.MANAGE)
+        info.context.require(Right.MANAGE)
         caller = info.context.caller
         claim_id = ids.row_id(input.claim_id, "Claim", "claim_id")
         released = await release.claim(caller.organization, claim_id, input.reason, caller.now)
@@ -385,7 +385,7 @@ class Mutation:
 
     @strawberry.mutation
     async def send_code(self, info: Info, input: SendCodeInput) -> SendCodeResult | None:
-        info.context.demand(Right.MANAGE)
+        info.context.require(Right.MANAGE)
         caller = info.context.caller
         sent = await send.code(
             caller.organization,
@@ -410,12 +410,12 @@ class Mutation:
 
     @strawberry.mutation(description="Letters to this address are never sent, queued ones included.")
     async def suppress_recipient(self, info: Info, input: SuppressRecipientInput) -> SuppressRecipientResult | None:
-        info.context.demand(Right.MANAGE)
+        info.context.require(Right.MANAGE)
         caller = info.context.caller
         return RecipientSuppressed(email=await suppress.recipient(caller.organization, input.email, caller.now))
 
     @strawberry.mutation(description="For good, with its claims; updateCode(isEnabled: false) is the reversible way.")
     async def delete_code(self, info: Info, input: DeleteCodeInput) -> DeleteCodeResult | None:
-        info.context.demand(Right.MANAGE)
+        info.context.require(Right.MANAGE)
         result = await delete.code(info.context.caller.organization, input.text, input.dry_run)
         return CodeDeleted(text=result.name, claims_deleted=result.claims, dry_run=result.dry_run)

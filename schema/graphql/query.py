@@ -42,8 +42,8 @@ class CodeCheck:
 
 
 async def node_by_id(info: Info, value: str) -> Node | None:
-    """The object with an opaque id, or None where it is none of the caller's organization. Raises NotAdmitted."""
-    info.context.demand(Right.MANAGE)
+    """The object with an opaque id, or None where it is none of the caller's organization. Raises AccessDenied."""
+    info.context.require(Right.MANAGE)
     kind, number = opaque.unpack(value) or ("", 0)
     if kind not in NODES:
         return None
@@ -69,12 +69,12 @@ class Query:
 
     @strawberry.field(description="The caller's own.")
     def organization(self, info: Info) -> Organization:
-        info.context.demand(Right.MANAGE)
+        info.context.require(Right.MANAGE)
         return Organization.of(info.context.caller.organization)
 
     @strawberry.field
     async def promotion(self, info: Info, ref: PromotionRef) -> Promotion | None:
-        info.context.demand(Right.MANAGE)
+        info.context.require(Right.MANAGE)
         try:
             return Promotion.of(await find.promotion(info.context.caller.organization.id, ref.to_params()))
         except refusals.UnknownPromotion:
@@ -93,7 +93,7 @@ class Query:
 
     @strawberry.field(description="A code by its text, as people type it.")
     async def code(self, info: Info, text: str) -> Code | None:
-        info.context.demand(Right.MANAGE)
+        info.context.require(Right.MANAGE)
         try:
             code = await find.code(info.context.caller.organization.id, text)
         except refusals.UnknownCode:
@@ -149,7 +149,7 @@ class Query:
         directives=[Public()], description="Would claimCode succeed, and if not, every rule that says no."
     )
     async def check_code(self, info: Info, input: CheckCodeInput) -> CodeCheck:
-        info.context.demand(Right.CHECK)
+        info.context.require(Right.CHECK)
         caller = info.context.caller
         customer, order = or_none(input.customer), or_none(input.order)
         result = await check.code(

@@ -97,7 +97,7 @@ class Promotion(Node):
 
     @strawberry.field(description="Where it holds; empty: everywhere.")
     async def locations(self, info: Info) -> list[Location]:
-        info.context.demand(Right.MANAGE)
+        info.context.require(Right.MANAGE)
         return [Location.of(row) for row in await info.context.locations_of(self.row.id)]
 
     @strawberry.field

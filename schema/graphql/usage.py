@@ -53,9 +53,9 @@ class UsageStat:
 async def usage(info: Info, input: UsageInput | None, promotion_id: int | None) -> list[UsageStat]:
     """The usage of one promotion, or of the whole organization where `promotion_id` is None.
 
-    Raises NotAdmitted; InvalidInput for a range that makes no sense.
+    Raises AccessDenied; InvalidInput for a range that makes no sense.
     """
-    info.context.demand(Right.MANAGE)
+    info.context.require(Right.MANAGE)
     caller = info.context.caller
     query = input.to_params() if input else usage_report.Asked()
     with_customers = selects(info, "customers")

@@ -68,12 +68,12 @@ async def unsubscribe(request: Request) -> Response:
 async def _in_our_clothes(answer: Callable[[Request], Awaitable[Response]], request: Request, where: str) -> Response:
     """Whatever is wrong is said on a page as well."""
     try:
-        async with limits.InTime():
+        async with limits.TimeLimit():
             return await answer(request)
-    except limits.TookTooLong:
+    except limits.RequestTimeout:
         return _sorry(503, "Too busy", "That took too long. Try again in a minute.")
     except Exception as bug:
-        told = errors.logged(bug, where)
+        told = errors.log_error(bug, where)
         return _sorry(told.status, "Sorry", str(told))
 
 

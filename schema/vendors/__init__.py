@@ -8,6 +8,6 @@ from pkgutil import iter_modules
 from types import ModuleType
 
 
-def found() -> list[ModuleType]:
+def discover() -> list[ModuleType]:
     """Every vendor, by name."""
     return [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__) if module.name != "kit"]

@@ -13,7 +13,7 @@ from db.models import Organization
 from resolvers import find
 from schema import limits
 from schema.vendors import kit
-from schema.vendors.kit import NotUnderstood
+from schema.vendors.kit import BadRequest
 from tests import make
 
 FIELDS = {
@@ -67,11 +67,11 @@ async def test_a_hostile_body_is_refused_before_it_is_read(name: str, monkeypatc
         return loads(text)
 
     monkeypatch.setattr(kit.json, "loads", watched)
-    monkeypatch.setattr(kit, "lenient_json", lambda text: pytest.fail("the lenient parser"))
+    monkeypatch.setattr(kit, "parse_lenient_json", lambda text: pytest.fail("the lenient parser"))
     said = HOSTILE[name].encode(errors="surrogateescape")
-    with pytest.raises(NotUnderstood) if name != "blanks" else pytest.MonkeyPatch.context():
-        assert await kit.json_object(request(said)) == {}
-    assert all(sum(map(text.count, ",[{")) <= kit.MEMBERS[False] for text in read)
+    with pytest.raises(BadRequest) if name != "blanks" else pytest.MonkeyPatch.context():
+        assert await kit.read_json_object(request(said)) == {}
+    assert all(sum(map(text.count, ",[{")) <= kit.MAX_MEMBERS[False] for text in read)
 
 
 def request(body: bytes) -> Any:
@@ -107,8 +107,8 @@ async def test_a_public_key_says_little(served: httpx.AsyncClient, organization:
     """Its bodies have 100 kB and few members; a secret key's may have more."""
     public = {"Authorization": f"Bearer {await make.key(organization, KeyKind.PUBLIC)}"}
     secret = {"Authorization": f"Bearer {await make.key(organization, KeyKind.SECRET)}"}
-    large = {"email": "ada@example.com", "code": "HELLO", "more": "x" * limits.LARGEST_PUBLIC_BODY}
-    many = {"email": "ada@example.com", "code": "HELLO", "more": [1] * kit.MEMBERS[True]}
+    large = {"email": "ada@example.com", "code": "HELLO", "more": "x" * limits.MAX_PUBLIC_BODY_BYTES}
+    many = {"email": "ada@example.com", "code": "HELLO", "more": [1] * kit.MAX_MEMBERS[True]}
     assert (await served.post(path, headers=public, json=large)).status_code == 413
     assert (await served.post(path, headers=public, json=many)).status_code == 400
     for body in (large, many):
@@ -130,7 +130,7 @@ async def test_what_clients_do_send_is_read(served: httpx.AsyncClient, headers: 
 @pytest.mark.case("A6")
 def test_forgiving_a_comma_is_for_small_bodies() -> None:
     """A trailing comma is forgiven where clients leave one, and a large body is read strictly."""
-    small, large = b'{"code": "HELLO",}', b'{"code": "' + b"x" * kit.LARGEST_LENIENT + b'",}'
-    assert asyncio.run(kit.json_object(request(small))) == {"code": "HELLO"}
-    with pytest.raises(NotUnderstood):
-        asyncio.run(kit.json_object(request(large)))
+    small, large = b'{"code": "HELLO",}', b'{"code": "' + b"x" * kit.MAX_LENIENT_BYTES + b'",}'
+    assert asyncio.run(kit.read_json_object(request(small))) == {"code": "HELLO"}
+    with pytest.raises(BadRequest):
+        asyncio.run(kit.read_json_object(request(large)))

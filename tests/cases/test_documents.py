@@ -172,7 +172,7 @@ VARIABLES: dict[str, Any] = {
     "a long value": {"text": ["x" * 90_000]},
     "lists in lists": {"text": json.loads("[" * 500 + "]" * 500)},
     "too many members": {"text": [1] * 6_000},
-    "a long body": {"text": "x" * limits.LARGEST_PUBLIC_BODY},
+    "a long body": {"text": "x" * limits.MAX_PUBLIC_BODY_BYTES},
 }
 
 

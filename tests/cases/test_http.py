@@ -16,7 +16,7 @@ from db.enums import KeyKind
 from db.models import Organization
 from schema import app as http_app
 from schema import content_negotiation, vendors
-from schema.app import LONGEST_ASKED, RoutesClash
+from schema.app import MAX_REQUESTED_HEADER_BYTES, RouteConflict
 from schema.context import Services
 from schema.graphql import http_request
 from schema.graphql.http_request import GRAPHQL_RESPONSE, JSON
@@ -59,7 +59,7 @@ async def test_what_a_preflight_says_back_is_bounded(served: httpx.AsyncClient) 
     """Nobody sends thousands of headers, and who asks to is not echoed."""
     asks = {"Origin": "https://shop.example", "Access-Control-Request-Method": "POST"}
     response = await served.options(
-        "/graphql", headers=asks | {"Access-Control-Request-Headers": "a" * (LONGEST_ASKED + 1)}
+        "/graphql", headers=asks | {"Access-Control-Request-Headers": "a" * (MAX_REQUESTED_HEADER_BYTES + 1)}
     )
     assert (response.status_code, len(response.content) < 100) == (400, True)
 
@@ -137,7 +137,7 @@ async def test_a_slash_behind_is_answered_in_place(served: httpx.AsyncClient, or
 @pytest.mark.case("W15")
 async def test_nobody_is_redirected(served: httpx.AsyncClient, services: Services) -> None:
     """No path, with a slash more or less, answers with a Location."""
-    paths = {route.path.replace("{", "").replace(":path}", "").replace("}", "") for route in http_app.hang(services).routes if isinstance(route, Route)}  # fmt: skip
+    paths = {route.path.replace("{", "").replace(":path}", "").replace("}", "") for route in http_app.create_app(services).routes if isinstance(route, Route)}  # fmt: skip
     assert {"/healthz", "/v1/promo", "/export/codes.csv"} <= paths
     for path in paths:
         for asked_path in (f"{path}/", path.rstrip("/"), f"/{path}"):
@@ -231,7 +231,7 @@ def vendor(name: str, *routes: tuple[str, str]) -> ModuleType:
         return Response(status_code=204)
 
     module: Any = ModuleType(f"schema.vendors.{name}")
-    module.router = kit.router(lambda no: Response(status_code=500))
+    module.router = kit.VendorRouter(lambda no: Response(status_code=500))
     for method, path in routes:
         module.router.add_api_route(path, answer, [method])
     return module  # type: ignore[no-any-return]
@@ -255,11 +255,11 @@ def test_two_of_a_path_are_refused(
     services: Services, monkeypatch: pytest.MonkeyPatch, method: str, path: str, other: str
 ) -> None:
     """The application does not start where two would answer one method at one path, and says which two."""
-    found = vendors.found()
+    found = vendors.discover()
     more = [vendor("fourth", (method, path)), vendor("newer", ("GET", "/new"), ("GET", "/new/{id}"))]
-    monkeypatch.setattr(vendors, "found", lambda: [*found, *more])
-    with pytest.raises(RoutesClash) as why:
-        http_app.hang(services)
+    monkeypatch.setattr(vendors, "discover", lambda: [*found, *more])
+    with pytest.raises(RouteConflict) as why:
+        http_app.create_app(services)
     assert "schema.vendors.fourth" in str(why.value)
     assert other in str(why.value)
     assert method in str(why.value)
@@ -268,10 +268,10 @@ def test_two_of_a_path_are_refused(
 @pytest.mark.case("W24")
 def test_different_methods_and_paths_are_no_clash(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     """Vendors whose paths begin alike can live together."""
-    found = vendors.found()
+    found = vendors.discover()
     more = [vendor("fourth", ("POST", "/new"), ("GET", "/v1/promotions")), vendor("newer", ("GET", "/new"))]
-    monkeypatch.setattr(vendors, "found", lambda: [*found, *more])
-    assert http_app.hang(services)
+    monkeypatch.setattr(vendors, "discover", lambda: [*found, *more])
+    assert http_app.create_app(services)
 
 
 # ------------------------------------------------------------------ W13: who goes away

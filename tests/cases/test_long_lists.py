@@ -28,7 +28,7 @@ ROWS = 25
 async def shop(organization: Organization, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Headers of somebody with 25 promos, leads, and uses of one promo, of whom 4 are read at a time."""
     monkeypatch.setattr(find, "AT_A_TIME", 4)
-    monkeypatch.setattr(kit, "AT_ONCE", 200)
+    monkeypatch.setattr(kit, "MAX_BUFFERED_BYTES", 200)
     await make.promotion(organization, "HOT", limits=params.Limits(per_code=None))
     for number in range(ROWS - 1):
         await make.promotion(organization, f"PROMO-{number}")
@@ -56,9 +56,9 @@ async def test_a_list_is_the_same_in_pieces(
     for path, read in paths(organization).items():
         in_pieces = await served.get(path, headers=shop)
         assert "content-length" not in in_pieces.headers, path
-        monkeypatch.setattr(kit, "AT_ONCE", 2**20)
+        monkeypatch.setattr(kit, "MAX_BUFFERED_BYTES", 2**20)
         at_once = await served.get(path, headers=shop)
-        monkeypatch.setattr(kit, "AT_ONCE", 200)
+        monkeypatch.setattr(kit, "MAX_BUFFERED_BYTES", 200)
         assert "content-length" in at_once.headers, path
         assert in_pieces.text == at_once.text
         assert len(set(read(in_pieces.json()))) == ROWS, path
@@ -144,7 +144,7 @@ async def test_few_are_written_at_once(
 ) -> None:
     """The others wait a little, and are 429 with Retry-After; a claim and /healthz are answered meanwhile."""
     monkeypatch.setattr(streams, "WAIT_SECONDS", 0.05)
-    for _ in range(streams.MOST_OF_ONE):
+    for _ in range(streams.MAX_STREAMS_PER_ORGANIZATION):
         await services.streams.enter(organization.id)
     for path in (*paths_of_vendors(), "/export/claims.csv", "/export/codes.csv"):
         refused = await served.get(path, headers=shop)
@@ -152,7 +152,7 @@ async def test_few_are_written_at_once(
     claimed = await served.post("/codes/claim", headers=shop, json={"code": "HOT", "email": "ben@example.com"})
     assert claimed.status_code == 200
     assert (await served.get("/healthz")).status_code == 200
-    for _ in range(streams.MOST_OF_ONE):
+    for _ in range(streams.MAX_STREAMS_PER_ORGANIZATION):
         await services.streams.leave(organization.id)
     monkeypatch.setattr(streams, "WAIT_SECONDS", 10)
     whole = await asyncio.gather(*(served.get("/export/codes.csv", headers=shop) for _ in range(10)))
@@ -170,15 +170,15 @@ def paths_of_vendors() -> list[str]:
 async def test_one_organization_leaves_room_for_others() -> None:
     """Of all there may be, one has some, and whoever waits is let in when one ends."""
     open = streams.Streams()
-    for _ in range(streams.MOST_OF_ONE):
+    for _ in range(streams.MAX_STREAMS_PER_ORGANIZATION):
         await open.enter(1)
     waiting = asyncio.create_task(open.enter(1))
-    for number in range(streams.MOST - streams.MOST_OF_ONE):
-        await open.enter(2 + number // streams.MOST_OF_ONE)
+    for number in range(streams.MAX_STREAMS - streams.MAX_STREAMS_PER_ORGANIZATION):
+        await open.enter(2 + number // streams.MAX_STREAMS_PER_ORGANIZATION)
     assert not waiting.done()
     await open.leave(1)
     await waiting
-    assert open._open.total() == streams.MOST
+    assert open._open.total() == streams.MAX_STREAMS
 
 
 @pytest.mark.case("A10")

@@ -266,27 +266,27 @@ async def test_readyz_is_red_while_the_server_hangs_and_green_after_it(
     watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It asks as claims do, and says so when a batch hangs though other questions would be answered."""
-    monkeypatch.setattr(health, "HUNG", 0.3)
-    monkeypatch.setattr(health, "PATIENCE", 0.2)
+    monkeypatch.setattr(health, "MAX_BATCH_WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(health, "PROBE_SECONDS", 0.2)
     organization = await make.organization()
     await make.code(organization, "HOT")
     now = [0.0]
     readiness = Readiness(lambda: now[0])
-    assert await readiness.fault() == ""
+    assert await readiness.error() == ""
     await both_open()
     with watcher.stopped(*(await watcher.backends())):
         now[0] += 0.5
-        assert await readiness.fault() == ""  # as it was a moment ago
+        assert await readiness.error() == ""  # as it was a moment ago
         now[0] += 1
-        assert await readiness.fault() == "TimeoutError"
+        assert await readiness.error() == "TimeoutError"
         claim = asyncio.create_task(make.claimed(organization, "HOT"))
         while batching.longest_running() <= 0.3:
             await asyncio.sleep(0.05)
         now[0] += 2
-        assert (await readiness.fault()).startswith("Hung: ")
+        assert (await readiness.error()).startswith("Hung: ")
     await places(claim)
     now[0] += 2
-    assert await readiness.fault() == ""
+    assert await readiness.error() == ""
 
 
 @pytest.mark.case("A2")
@@ -295,11 +295,11 @@ async def test_doors_answer_in_time_while_the_server_hangs(
     watcher: Watcher, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request's own limit holds while it waits for the database, and says that the outcome is unknown."""
-    monkeypatch.setattr(limits, "SECONDS", 0.3)
+    monkeypatch.setattr(limits, "REQUEST_SECONDS", 0.3)
     headers = {"Authorization": f"Bearer {await make.key(await make.organization())}"}
     await both_open()
     async with (
-        serving(http_app.hang(services)) as address,
+        serving(http_app.create_app(services)) as address,
         httpx.AsyncClient(base_url=address, timeout=3, verify=False) as client,  # noqa: S501
     ):
         with watcher.stopped(*(await watcher.backends())):

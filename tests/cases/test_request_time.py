@@ -25,7 +25,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(
     served: httpx.AsyncClient, organization: Organization, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who sends half of it is told 503 when the time is over, and the connection is closed soon after."""
-    monkeypatch.setattr(limits, "SECONDS", 0.5)
+    monkeypatch.setattr(limits, "REQUEST_SECONDS", 0.5)
     key, number = await make.key(organization, PATHS[path]), (await organization.account).number
     url = httpx.URL(str(served.base_url))
     reader, writer = await asyncio.open_connection(url.host, url.port)

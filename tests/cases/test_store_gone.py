@@ -66,7 +66,7 @@ async def hot(file: Path) -> AsyncIterator[Organization]:
 async def client(hot: Organization, services: Services) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody who speaks to a service on that file."""
     async with (
-        serving(http_app.hang(services)) as address,
+        serving(http_app.create_app(services)) as address,
         httpx.AsyncClient(base_url=address, timeout=30, verify=False) as client,  # noqa: S501
     ):
         yield client
@@ -234,7 +234,7 @@ async def test_postgres_without_room_is_503(address: str, services: Services, st
     """What PostgreSQL says of a full or broken disk is no fault of ours, at any door; nor is a server that is full."""
     async with (
         db.opened(address),
-        serving(http_app.hang(services)) as served,
+        serving(http_app.create_app(services)) as served,
         httpx.AsyncClient(base_url=served, timeout=30, verify=False) as client,  # noqa: S501
     ):
         organization = await make.organization()
@@ -262,11 +262,11 @@ def test_the_log_says_once_that_the_database_is_away_and_once_that_it_is_back(
     with caplog.at_level(logging.WARNING, logger="tessera"):
         for tick in range(700):
             now[0] = tick / 10
-            outage.note(ConnectionRefusedError("no"), "/graphql")
-            outage.look()
+            outage.record(ConnectionRefusedError("no"), "/graphql")
+            outage.check()
         for tick in range(700, 900):
             now[0] = tick / 10
-            outage.look()
+            outage.check()
     told = [record.getMessage() for record in caplog.records]
     assert told == [
         "the database is away, at /graphql: ConnectionRefusedError('no'); it is said when it is back",

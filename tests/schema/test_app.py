@@ -9,7 +9,7 @@ from schema.context import Services
 
 def test_an_address_tells_the_door_that_a_search_would_find(services: Services) -> None:
     """For each method of each address without parameters, it is the first that answers of all doors in their order."""
-    app = http_app.hang(services)
+    app = http_app.create_app(services)
     assert isinstance(app, http_app.Application)
     plain = {route.path for route in app.routes if isinstance(route, Route) and not route.param_convertors}
     assert {"/graphql", "/healthz", "/codes/claim"} <= plain

@@ -68,7 +68,7 @@ class Sender:
             try:
                 taken, is_usable = await self.batch()
             except Exception as trouble:
-                errors.logged(trouble, "the sender")
+                errors.log_error(trouble, "the sender")
                 taken, is_usable = 0, False
             rest = 0 if is_usable else min(max(2 * rest, 1), LONGEST_REST)
             if rest:
@@ -131,7 +131,7 @@ class Sender:
         except PutOff as no:
             return Outcome(Fate.PUT_OFF, str(no))
         except Exception as bug:
-            return Outcome(Fate.PUT_OFF, str(errors.logged(bug, f"letter {letter.id}")))
+            return Outcome(Fate.PUT_OFF, str(errors.log_error(bug, f"letter {letter.id}")))
         return Outcome(Fate.SENT)
 
     async def _record(self, batch: Batch, outcomes: dict[int, Outcome]) -> None:
@@ -142,7 +142,7 @@ class Sender:
             except Exception as trouble:
                 if self._clock() >= batch.lease:
                     raise
-                errors.logged(trouble, f"what became of {len(outcomes)} letters")
+                errors.log_error(trouble, f"what became of {len(outcomes)} letters")
                 await asyncio.sleep(1)
 
 

@@ -14,16 +14,16 @@ from resolvers.authenticate import Right
 from resolvers.domain import params, refusals, validate
 from resolvers.domain.refusals import FullyClaimed, InvalidInput, PromotionSpent, Refusal, UnknownCustomer, UnknownToken
 from schema import context
-from schema.context import Caller, NotAdmitted
+from schema.context import AccessDenied, Caller
 from schema.vendors import kit
-from schema.vendors.kit import Json, NoSuchRoute
+from schema.vendors.kit import JsonResponse, UnknownRoute
 from schema.vendors.lancero import leads, requests, responses
-from schema.vendors.lancero.errors import words
+from schema.vendors.lancero.errors import error_response
 
 BROWSER_PATHS = ("/codes", "/claims", "/leads", "/customers", "/projects")
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE"]
 
-router = kit.router(words)
+router = kit.VendorRouter(error_response)
 
 
 # ------------------------------------------------------------------ who speaks
@@ -32,14 +32,14 @@ router = kit.router(words)
 async def _caller(request: Request, right: Right = Right.MANAGE) -> Caller:
     """Whose key the request carries, if it is good for that; `Incorrect …` is [doc], the rest choices."""
     if "authorization" not in request.headers:
-        raise NotAdmitted("No authorization header passed")
+        raise AccessDenied("No authorization header passed")
     try:
         found = await context.holder(request.headers)
-    except NotAdmitted:
-        raise NotAdmitted("Incorrect Bearer token specified") from None
+    except AccessDenied:
+        raise AccessDenied("Incorrect Bearer token specified") from None
     try:
-        context.demand(found, right)
-    except NotAdmitted:
+        context.require(found, right)
+    except AccessDenied:
         raise _wants_secret_key(found.kind) from None
     return await context.caller(request, found)
 
@@ -52,8 +52,8 @@ async def _visitor(request: Request) -> Caller:
     return caller
 
 
-def _wants_secret_key(kind: KeyKind) -> NotAdmitted:
-    return NotAdmitted(f"You attached a {kind.lower()} key but this route may only be accessed with a secret key")
+def _wants_secret_key(kind: KeyKind) -> AccessDenied:
+    return AccessDenied(f"You attached a {kind.lower()} key but this route may only be accessed with a secret key")
 
 
 # ------------------------------------------------------------------ codes
@@ -61,7 +61,7 @@ def _wants_secret_key(kind: KeyKind) -> NotAdmitted:
 
 @router.get("/codes/code/{code:path}")
 @router.get("/codes/{code}")
-async def find_code(request: Request) -> Json:
+async def find_code(request: Request) -> JsonResponse:
     """A code: at the docs' path [seed], and at the one that the SDK calls without escaping anything [doc]."""
     caller = await _caller(request)
     found = await find.code(caller.organization.id, request.path_params["code"])
@@ -69,10 +69,10 @@ async def find_code(request: Request) -> Json:
 
 
 @router.post("/codes/claim")
-async def claim_code(request: Request) -> Json:
+async def claim_code(request: Request) -> JsonResponse:
     """A claim's token [doc], with either key [seed]; a public one hears no rule (choice)."""
     caller = await _caller(request, Right.CLAIM)
-    body = await kit.json_object(request, caller.is_public)
+    body = await kit.read_json_object(request, caller.is_public)
     text, person = requests.text(body, "code"), params.Person(requests.text(body, "email"))
     try:
         claimed = await claim.code(
@@ -95,16 +95,16 @@ async def claim_code(request: Request) -> Json:
 async def generate_codes(request: Request) -> Response:
     """New codes [seed] of the organization's default promotion, all of them in an array [doc]."""
     caller = await _caller(request)
-    body = await kit.json_object(request)
+    body = await kit.read_json_object(request)
     amount, form = requests.number(body, "amount", requests.MOST_CODES), requests.format_of(body)
     making = requests.making(body)
     made = await generate.codes(caller.organization, None, amount, form, making, False, None, caller.now)
     pages = (await responses.codes(page) async for page in find.in_order(Code, made.ids))
-    return await kit.whole(b'{"success":true,"data":', pages, b"}")
+    return await kit.complete_response(b'{"success":true,"data":', pages, b"}")
 
 
 @router.post("/codes/send")
-async def send_code(request: Request) -> Json:
+async def send_code(request: Request) -> JsonResponse:
     """How many different people were named [seed], and how many of them have a letter waiting now (choice).
 
     Who was sent the code before gets no second letter, so that a call may be repeated (choice); who wants none
@@ -112,7 +112,7 @@ async def send_code(request: Request) -> Json:
     sent, as the documented samples claim their code before they send it [seed].
     """
     caller = await _caller(request)
-    body = await kit.json_object(request)
+    body = await kit.read_json_object(request)
     text, people = requests.text(body, "code"), requests.recipients(body)
 
     async def sent_if(used_up: bool) -> send.Sent:
@@ -127,10 +127,10 @@ async def send_code(request: Request) -> Json:
 
 
 @router.api_route("/codes/delete", methods=["POST", "DELETE"])
-async def delete_code(request: Request) -> Json:
+async def delete_code(request: Request) -> JsonResponse:
     """The deleted code [doc]; POST is the docs' method [seed], DELETE the SDK's [doc]."""
     caller = await _caller(request)
-    text = requests.text(await kit.json_object(request), "code")
+    text = requests.text(await kit.read_json_object(request), "code")
     [gone] = await responses.codes([await find.code(caller.organization.id, text)])
     await delete.code(caller.organization, text, dry_run=False)
     return responses.answer(gone)
@@ -140,10 +140,10 @@ async def delete_code(request: Request) -> Json:
 
 
 @router.post("/claims/exchange")
-async def exchange_token(request: Request) -> Json:
+async def exchange_token(request: Request) -> JsonResponse:
     """The claim's code and lead, the lead also as `customer`, which the SDK's types call it [doc]."""
     caller = await _caller(request)
-    token = requests.text(await kit.json_object(request), "token")
+    token = requests.text(await kit.read_json_object(request), "token")
     found = await exchange.token(caller.organization, token, caller.now)
     if found.customer.email is None:
         raise UnknownToken  # the lead was deleted meanwhile, and no reply of Lancero's is without one
@@ -155,7 +155,7 @@ async def exchange_token(request: Request) -> Json:
 # ------------------------------------------------------------------ leads
 
 
-def _lead_answer(request: Request, data: Any) -> Json:
+def _lead_answer(request: Request, data: Any) -> JsonResponse:
     """The envelope; clients of `/customers/*`, as leads were called until 2022, read `customer` [doc]."""
     is_old = request.url.path.startswith("/customers")
     return responses.answer(data, customer=data) if is_old else responses.answer(data)
@@ -170,12 +170,12 @@ async def all_leads(request: Request) -> Response:
     parts: list[Any] = [b'{"success":true,"data":', leads.every(organization)]
     if request.url.path.startswith("/customers"):
         parts += [b',"customer":', leads.every(organization)]
-    return await kit.listed(request, organization.id, caller.services.streams, *parts, b"}")
+    return await kit.list_response(request, organization.id, caller.services.streams, *parts, b"}")
 
 
 @router.get("/leads/email/{email:path}")
 @router.get("/customers/email/{email:path}")
-async def find_lead(request: Request) -> Json:
+async def find_lead(request: Request) -> JsonResponse:
     """A lead by its address as it stands in the path, `+` and all [doc]."""
     caller = await _caller(request)
     try:
@@ -187,7 +187,7 @@ async def find_lead(request: Request) -> Json:
 
 @router.post("/leads/create")
 @router.post("/customers/create")
-async def create_lead(request: Request) -> Json:
+async def create_lead(request: Request) -> JsonResponse:
     """A new lead, with either key [doc]; `referralCode` is another lead's [doc], its own is always drawn.
 
     A public key hears of nobody else: not who referred the lead, nor names known from before (choice). Who is a lead
@@ -195,7 +195,7 @@ async def create_lead(request: Request) -> Json:
     (choice).
     """
     caller = await _visitor(request)
-    body = await kit.json_object(request, caller.is_public)
+    body = await kit.read_json_object(request, caller.is_public)
     if caller.guard is not None:
         await caller.guard.count()
     names = requests.optional_text(body, "firstname"), requests.optional_text(body, "lastname")
@@ -212,10 +212,10 @@ async def create_lead(request: Request) -> Json:
 
 @router.api_route("/leads/delete", methods=["POST", "DELETE"])
 @router.api_route("/customers/delete", methods=["POST", "DELETE"])
-async def delete_lead(request: Request) -> Json:
+async def delete_lead(request: Request) -> JsonResponse:
     """The deleted lead [doc], as it was; POST is the docs' method, DELETE the SDK's [doc]."""
     caller = await _caller(request)
-    email = requests.text(await kit.json_object(request), "email")
+    email = requests.text(await kit.read_json_object(request), "email")
     gone = await delete.customer(caller.organization, email, caller.now)
     return _lead_answer(request, await leads.lead_of(gone, caller.organization))
 
@@ -224,23 +224,23 @@ async def delete_lead(request: Request) -> Json:
 
 
 @router.post("/projects/addvisit")
-async def add_visit(request: Request) -> Json:
+async def add_visit(request: Request) -> JsonResponse:
     """A visit, told by a script that reads no answer [doc]; nothing of it is kept (choice)."""
     await _visitor(request)
-    return Json({"success": True})
+    return JsonResponse({"success": True})
 
 
-async def _unknown_route(request: Request) -> Json:
+async def _unknown_route(request: Request) -> JsonResponse:
     """Whatever else is asked below these paths (choice)."""
-    raise NoSuchRoute
+    raise UnknownRoute
 
 
-async def _allowed(request: Request) -> Json:
+async def _allowed(request: Request) -> JsonResponse:
     """What is asked before a question needs no key (choice)."""
-    return Json({}, headers={"Allow": ", ".join([*METHODS, "OPTIONS"])})
+    return JsonResponse({}, headers={"Allow": ", ".join([*METHODS, "OPTIONS"])})
 
 
 for _path in (*BROWSER_PATHS, "/webhooks", "/waitlists"):
     router.add_api_route(_path, _allowed, methods=["OPTIONS"])
     router.add_api_route(f"{_path}/{{rest:path}}", _allowed, methods=["OPTIONS"])
-    router.everything_else_below(_path, _unknown_route)
+    router.add_fallback(_path, _unknown_route)

@@ -9,7 +9,7 @@ from typing import Any
 from resolvers import generate, send
 from resolvers.domain import instants, params, validate
 from resolvers.domain.code_format import Format, Style, read_format
-from schema.vendors.kit import NotUnderstood
+from schema.vendors.kit import BadRequest
 
 MOST_CODES = 10_000
 """Codes that one call may ask for, as all of them are in its answer (choice)."""
@@ -23,18 +23,18 @@ TYPES = {style.lower(): style for style in (Style.CREATIVE, Style.ALPHANUMERIC, 
 
 
 def optional_text(body: dict[str, Any], field: str) -> str | None:
-    """A member that is a string, or was not said. Raises NotUnderstood."""
+    """A member that is a string, or was not said. Raises BadRequest."""
     value = body.get(field)
     if value is not None and not isinstance(value, str):
-        raise NotUnderstood(f"`{field}` must be a string")
+        raise BadRequest(f"`{field}` must be a string")
     return value if value is None else validate.storable(value, field)
 
 
 def text(body: dict[str, Any], field: str) -> str:
-    """A member that must be said. Raises NotUnderstood."""
+    """A member that must be said. Raises BadRequest."""
     value = optional_text(body, field)
     if value is None or not value.strip():
-        raise NotUnderstood(f"`{field}` is required")
+        raise BadRequest(f"`{field}` is required")
     return value
 
 
@@ -46,7 +46,7 @@ def number(body: dict[str, Any], field: str, most: int) -> int:
     if type(value) is float and value.is_integer():
         value = int(value)
     if type(value) is not int or not 1 <= value <= most:
-        raise NotUnderstood(f"`{field}` must be a whole number from 1 to {most}")
+        raise BadRequest(f"`{field}` must be a whole number from 1 to {most}")
     return value
 
 
@@ -58,7 +58,7 @@ def instant(body: dict[str, Any], field: str) -> datetime | None:
     try:
         instant = instants.read_leniently(value.strip())
     except ValueError:
-        raise NotUnderstood(f"`{field}` must be an ISO 8601 date with its time and offset") from None
+        raise BadRequest(f"`{field}` must be an ISO 8601 date with its time and offset") from None
     return validate.storable_instant(instant, field)
 
 
@@ -67,21 +67,21 @@ def recipients(body: dict[str, Any]) -> list[params.Person]:
     emails = body.get("emails")
     listed = [emails] if isinstance(emails, str) else emails
     if not isinstance(listed, list) or not all(isinstance(email, str) for email in listed):
-        raise NotUnderstood("`emails` must be an array of strings")
+        raise BadRequest("`emails` must be an array of strings")
     some = listed[: send.MOST_RECIPIENTS + 1]  # more are refused for their number, and need no look
     return [params.Person(validate.storable(email, "emails")) for email in some]
 
 
 def format_of(body: dict[str, Any]) -> Format:
-    """The format that `type` names [seed], creative unless said. Raises NotUnderstood."""
+    """The format that `type` names [seed], creative unless said. Raises BadRequest."""
     style = TYPES.get(optional_text(body, "type") or "creative")
     if style is None:
-        raise NotUnderstood(f"`type` must be one of {', '.join(TYPES)}")
+        raise BadRequest(f"`type` must be one of {', '.join(TYPES)}")
     return read_format(style, None, None)
 
 
 def making(body: dict[str, Any]) -> generate.Making:
-    """What new codes have in common [seed]. Raises NotUnderstood, InvalidInput."""
+    """What new codes have in common [seed]. Raises BadRequest, InvalidInput."""
     reserved_for = optional_text(body, "reservedFor")
     return generate.Making(
         window=params.Window(starts_at=instant(body, "validFrom"), ends_at=instant(body, "validUntil")),
@@ -94,6 +94,6 @@ def particulars(body: dict[str, Any]) -> dict[str, Any]:
     """What only this door keeps of a new lead."""
     waitlist = body.get("waitlist")
     if not isinstance(waitlist, bool | None):
-        raise NotUnderstood("`waitlist` must be a boolean")
+        raise BadRequest("`waitlist` must be a boolean")
     notes = validate.optional_text(optional_text(body, "notes"), "notes", max_length=LONGEST_NOTES)
     return {"notes": notes or "", "onWaitlist": bool(waitlist)}

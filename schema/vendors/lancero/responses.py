@@ -6,16 +6,16 @@ from typing import Any
 
 from db.models import Code, Customer
 from resolvers import find
-from schema.vendors.kit import Json
+from schema.vendors.kit import JsonResponse
 from schema.vendors.lancero.requests import NO_LIMIT
 
 AT_ONCE = 10_000
 """Ids in one question; SQLite takes 32,766."""
 
 
-def answer(data: Any, **more: Any) -> Json:
+def answer(data: Any, **more: Any) -> JsonResponse:
     """The envelope of every success, always with status 200 [doc]."""
-    return Json({"success": True, "data": data, **more})
+    return JsonResponse({"success": True, "data": data, **more})
 
 
 def iso(instant: datetime) -> str:

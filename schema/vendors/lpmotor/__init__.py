@@ -16,14 +16,14 @@ from resolvers.authenticate import Holder
 from resolvers.domain import params
 from resolvers.domain.refusals import InvalidInput, UnknownPromotion, VersionConflict
 from schema import context
-from schema.context import NoOrganization, NotAdmitted, Services
+from schema.context import AccessDenied, NoOrganization, Services
 from schema.streams import Streams
 from schema.vendors import kit
-from schema.vendors.kit import Json, NoSuchRoute, NotUnderstood
+from schema.vendors.kit import BadRequest, JsonResponse, UnknownRoute
 from schema.vendors.lpmotor import promo, requests, responses
-from schema.vendors.lpmotor.errors import NotEditable, words
+from schema.vendors.lpmotor.errors import NotEditable, error_response
 
-router = kit.router(words)
+router = kit.VendorRouter(error_response)
 
 
 # ------------------------------------------------------------------ who speaks
@@ -43,7 +43,7 @@ async def _user(request: Request) -> User:
     found = await context.holder(request.headers)
     number = requests.id_of(request.headers.get("x-api-user-id", ""))
     if found.kind is not KeyKind.ACCOUNT or number is None or not await authenticate.is_of_account(found, number):
-        raise NotAdmitted("not the token of this user")
+        raise AccessDenied("not the token of this user")
     services: Services = request.app.state.services
     return User(found, number, services.clock())
 
@@ -58,9 +58,9 @@ async def _site(user: User, said: object) -> Organization:
 
 
 def _speaks_for_itself(body: dict[str, Any], user: User) -> None:
-    """Raises NotUnderstood when a body names another user than the request's header."""
+    """Raises BadRequest when a body names another user than the request's header."""
     if "user_id" in body and requests.whole(body["user_id"]) != user.number:
-        raise NotUnderstood("another user_id than the header's")
+        raise BadRequest("another user_id than the header's")
 
 
 async def _promo(request: Request, user: User) -> Code:
@@ -85,35 +85,35 @@ async def all_promos(request: Request) -> Response:
     user = await _user(request)
     site = await _site(user, request.query_params.get("site_id"))
     pages = ([responses.one(code, user.now) for code in page] async for page in find.only_codes(site.id))
-    return await kit.listed(request, site.id, _streams(request), pages)
+    return await kit.list_response(request, site.id, _streams(request), pages)
 
 
 @router.post("/v1/promo")
-async def create_promo(request: Request) -> Json:
+async def create_promo(request: Request) -> JsonResponse:
     """The new promo [seed]; of its fields only `code` must be said."""
     user = await _user(request)
-    body = await kit.json_object(request)
+    body = await kit.read_json_object(request)
     _speaks_for_itself(body, user)
     said = requests.promo(body)
     if "code" not in said:
-        raise NotUnderstood("no code")
+        raise BadRequest("no code")
     site = await _site(user, body.get("site_id"))
     made = await create.promotion(site, promo.new(said), None, user.now)
-    return Json(responses.one(await find.only_code(user.holder.account_id, made.number), user.now))
+    return JsonResponse(responses.one(await find.only_code(user.holder.account_id, made.number), user.now))
 
 
 @router.get("/v1/promo/{promo_id}")
-async def find_promo(request: Request) -> Json:
+async def find_promo(request: Request) -> JsonResponse:
     """A promo [seed]."""
     user = await _user(request)
-    return Json(responses.one(await _promo(request, user), user.now))
+    return JsonResponse(responses.one(await _promo(request, user), user.now))
 
 
 @router.put("/v1/promo/{promo_id}")
-async def change_promo(request: Request) -> Json:
+async def change_promo(request: Request) -> JsonResponse:
     """The promo with what was said; what was not stays as it is [seed]."""
     user = await _user(request)
-    body = await kit.json_object(request)
+    body = await kit.read_json_object(request)
     _speaks_for_itself(body, user)
     said = requests.promo(body)
     while True:
@@ -126,11 +126,11 @@ async def change_promo(request: Request) -> Json:
             )
         except VersionConflict:  # somebody was faster: merge with what they have made of it
             continue
-        return Json(responses.one(changed, user.now))
+        return JsonResponse(responses.one(changed, user.now))
 
 
 @router.delete("/v1/promo/{promo_id}")
-async def delete_promo(request: Request) -> Json:
+async def delete_promo(request: Request) -> JsonResponse:
     """An empty object; the promo's code and statistics go with it (choices)."""
     user = await _user(request)
     promotion = (await _promo(request, user)).promotion
@@ -138,7 +138,7 @@ async def delete_promo(request: Request) -> Json:
         await delete.promotion(promotion.organization, params.PromotionRef(id=promotion.id), dry_run=False)
     except InvalidInput:
         raise NotEditable("the organization's own promotion") from None
-    return Json({})
+    return JsonResponse({})
 
 
 @router.get("/v1/promo/{promo_id}/statistics")
@@ -148,15 +148,15 @@ async def promo_statistics(request: Request) -> Response:
     organization = found.promotion.organization
     uses = find.uses(found.promotion_id)
     pages = ([responses.use(claim, found, organization) for claim in page] async for page in uses)
-    return await kit.listed(request, organization.id, _streams(request), pages)
+    return await kit.list_response(request, organization.id, _streams(request), pages)
 
 
 # ------------------------------------------------------------------ the rest
 
 
-async def _unknown_route(request: Request) -> Json:
+async def _unknown_route(request: Request) -> JsonResponse:
     """Whatever else is asked below this path (choice)."""
-    raise NoSuchRoute
+    raise UnknownRoute
 
 
-router.everything_else_below("/v1/promo", _unknown_route)
+router.add_fallback("/v1/promo", _unknown_route)

@@ -1,6 +1,6 @@
 """Reading what LP Motor's clients send: flags and numbers also as strings, as the vendor itself mixes them [doc].
 
-Whatever can't be read raises NotUnderstood: LP Motor has one sentence for all of it.
+Whatever can't be read raises BadRequest: LP Motor has one sentence for all of it.
 """
 
 import re
@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from resolvers.domain import instants, validate
-from schema.vendors.kit import NotUnderstood
+from schema.vendors.kit import BadRequest
 
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -25,7 +25,7 @@ def flag(value: Any) -> bool:
     """A switch: true, 1, "1" or "true"; false, 0, "0" or "false" (choice)."""
     found = FLAGS.get(str(value).strip().lower()) if isinstance(value, bool | int | str) else None
     if found is None:
-        raise NotUnderstood("not a flag")
+        raise BadRequest("not a flag")
     return found
 
 
@@ -35,14 +35,14 @@ def number(value: Any) -> Decimal:
         return Decimal(value.strip())
     if isinstance(value, int | float) and not isinstance(value, bool):
         return Decimal(repr(value))
-    raise NotUnderstood("not a number")
+    raise BadRequest("not a number")
 
 
 def whole(value: Any, least: int = -HIGHEST, most: int = HIGHEST) -> int:
     """A whole number within bounds."""
     read = number(value)
     if not read.is_finite() or not least <= read <= most or read != int(read):
-        raise NotUnderstood("not a whole number, or out of bounds")
+        raise BadRequest("not a whole number, or out of bounds")
     return int(read)
 
 
@@ -50,7 +50,7 @@ def amount(value: Any) -> Decimal:
     """A bonus' size, not below 0 (choice); what it is bounded by above depends on its unit."""
     read = number(value)
     if not read.is_finite() or read < 0:
-        raise NotUnderstood("not an amount")
+        raise BadRequest("not an amount")
     return read
 
 
@@ -59,17 +59,17 @@ def instant(value: Any) -> datetime | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise NotUnderstood("not a date")
+        raise BadRequest("not a date")
     try:
         return validate.storable_instant(instants.read_leniently(value.strip()))
     except ValueError:
-        raise NotUnderstood("not a date with its time and offset") from None
+        raise BadRequest("not a date with its time and offset") from None
 
 
 def code(value: Any) -> str:
     """A promo's code, kept as typed but for the spaces around it (choice)."""
     if not isinstance(value, str):
-        raise NotUnderstood("not a string")
+        raise BadRequest("not a string")
     return validate.new_code_text(value)[0]
 
 

@@ -14,14 +14,14 @@ from resolvers.authenticate import Holder, Right
 from resolvers.domain import params
 from resolvers.domain.code_format import Format
 from schema import context
-from schema.context import NotAdmitted, Services
+from schema.context import AccessDenied, Services
 from schema.vendors import kit
-from schema.vendors.kit import Json, NoSuchRoute
+from schema.vendors.kit import JsonResponse, UnknownRoute
 from schema.vendors.walletapp import responses
-from schema.vendors.walletapp.errors import NoSuchOrganization, NotAllowed, words
+from schema.vendors.walletapp.errors import NoSuchOrganization, NotAllowed, error_response
 from schema.vendors.walletapp.requests import Fields, Named
 
-router = kit.router(words)
+router = kit.VendorRouter(error_response)
 
 
 # ------------------------------------------------------------------ who speaks, and of what
@@ -51,8 +51,8 @@ async def _holder(request: Request) -> Holder:
     """Whose key it is: a device's [seed], or one that may do all of that anyway (choice)."""
     found = await context.holder(request.headers)
     try:
-        context.demand(found, Right.ACTIVATE)
-    except NotAdmitted as no:
+        context.require(found, Right.ACTIVATE)
+    except AccessDenied as no:
         raise NotAllowed(str(no)) from None
     return found
 
@@ -81,10 +81,10 @@ async def _asked(request: Request, holder: Holder, named: Named, promotion: str)
 
 
 @router.post("/webshop-promotions/webshopcode")
-async def activate_code(request: Request) -> Json:
+async def activate_code(request: Request) -> JsonResponse:
     """An existing code becomes that person's [seed]; the answer tells nothing else [seed]."""
     holder = await _holder(request)
-    fields = Fields(await kit.json_object(request))
+    fields = Fields(await kit.read_json_object(request))
     text, person = fields.text("code"), fields.person()
     promotion = fields.text("promotion_reference", "promotion_identifier")
     named = fields.organization("organization_identifier", "organization_id")
@@ -98,10 +98,10 @@ async def activate_code(request: Request) -> Json:
 @router.post("/webshop-promotions/requestActivatePromotionCode")
 @router.post("/webshop-promotions/Orders")
 @router.post("/webshop-promotions/orders")
-async def issue_code(request: Request) -> Json:
+async def issue_code(request: Request) -> JsonResponse:
     """A new code, activated for that person [seed]; `Orders` is its name in another edition of the page [doc]."""
     holder = await _holder(request)
-    fields = Fields(await kit.json_object(request))
+    fields = Fields(await kit.read_json_object(request))
     person, promotion = fields.person(), fields.text("promotion_identifier", "promotion_reference")
     named = fields.organization("organization_identifier", "organization_id")
     off_peak = fields.flag("off_peak_sale")
@@ -120,7 +120,7 @@ async def issue_code(request: Request) -> Json:
 async def generate_codes(request: Request) -> Response:
     """Codes that nobody can claim until they are activated [seed]; `codes` is how many [seed]."""
     holder = await _holder(request)
-    fields = Fields(await kit.json_object(request))
+    fields = Fields(await kit.read_json_object(request))
     amount = fields.amount("codes")
     promotion = fields.text("promotion_reference", "promotion_identifier")
     named = fields.organization("organization_id", "organization_identifier")
@@ -130,15 +130,15 @@ async def generate_codes(request: Request) -> Response:
     made = await generate.codes(asked.organization, asked.ref, amount, Format(), making, False, None, asked.now)
     pages = (responses.texts(page) async for page in find.in_order(Code, made.ids))
     begun = b'{"success":true,"message":"Promotion codes created successfully","codes":'
-    return await kit.whole(begun, pages, b"}")
+    return await kit.complete_response(begun, pages, b"}")
 
 
 # ------------------------------------------------------------------ the rest
 
 
-async def _unknown_route(request: Request) -> Json:
+async def _unknown_route(request: Request) -> JsonResponse:
     """Whatever else is asked below this path (choice)."""
-    raise NoSuchRoute
+    raise UnknownRoute
 
 
-router.everything_else_below("/webshop-promotions", _unknown_route)
+router.add_fallback("/webshop-promotions", _unknown_route)

@@ -7,12 +7,12 @@ from typing import Any
 from db.models import Code, Organization, Product, Promotion
 from resolvers.domain import rules
 from schema import pages
-from schema.vendors.kit import Json
+from schema.vendors.kit import JsonResponse
 
 
-def answer(message: str, **members: Any) -> Json:
+def answer(message: str, **members: Any) -> JsonResponse:
     """A success, always with status 200; the sentences are compared letter for letter [seed]."""
-    return Json({"success": True, "message": message, **members})
+    return JsonResponse({"success": True, "message": message, **members})
 
 
 def issued(

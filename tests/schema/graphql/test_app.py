@@ -200,7 +200,7 @@ async def test_a_name_that_is_too_long_is_nobodys(secret: GraphQLClient, length:
 
 async def test_a_body_has_a_size(secret: GraphQLClient) -> None:
     """Over 4 MB is 413, told before it is read, or where it passes the limit."""
-    large = json.dumps({"query": "{ __typename }", "variables": {"a": "x" * limits.LARGEST_BODY}}).encode()
+    large = json.dumps({"query": "{ __typename }", "variables": {"a": "x" * limits.MAX_BODY_BYTES}}).encode()
     headers = {**secret.headers, "Content-Type": "application/json"}
 
     async def unsized() -> Any:
@@ -247,7 +247,7 @@ async def test_a_request_has_its_time(secret: GraphQLClient, monkeypatch: pytest
     async def forever(*_: Any) -> None:
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(limits, "SECONDS", 2)
+    monkeypatch.setattr(limits, "REQUEST_SECONDS", 2)
     with monkeypatch.context() as slow:
         slow.setattr(find, "code", forever)
         response = await secret.post({"query": '{ code(text: "a") { id } }'})

@@ -91,7 +91,7 @@ class Server:
 
 @pytest_asyncio.fixture
 async def server(store: str, services: Services) -> AsyncIterator[Server]:
-    noted = Server(http_app.hang(services))
+    noted = Server(http_app.create_app(services))
     async with serving(noted) as address:
         noted.address = f"{address}/graphql"
         yield noted

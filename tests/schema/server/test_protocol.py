@@ -32,10 +32,10 @@ async def connect(services: Services, monkeypatch: pytest.MonkeyPatch) -> AsyncI
     monkeypatch.setattr(protocol, "limit", lambda: connections)
 
     async def length(request: Request) -> Response:
-        return Response(str(len(await limits.body(request))))
+        return Response(str(len(await limits.read_body(request))))
 
     async def trailers(request: Request) -> Response:
-        await limits.body(request)
+        await limits.read_body(request)
         return Response(",".join(request.headers))
 
     async def long(request: Request) -> Response:
@@ -45,14 +45,14 @@ async def connect(services: Services, monkeypatch: pytest.MonkeyPatch) -> AsyncI
 
         return StreamingResponse(pieces())
 
-    app = http_app.hang(services)
+    app = http_app.create_app(services)
     assert isinstance(app, http_app.Application)
     own = [
         Route("/length", length, methods=["POST"]),
         Route("/trailers", trailers, methods=["POST"]),
         Route("/long", long),
     ]
-    app.stand([*app._doors, *own], (), TrustedProxies())
+    app.install_routes([*app._doors, *own], (), TrustedProxies())
     opened = []
     async with serving(app) as address:
         host, port = address.removeprefix("http://").split(":")

@@ -87,7 +87,7 @@ async def test_every_door_hears_of_the_client(proxies: str, told: str) -> None:
         return Response(request.client.host if request.client else "")
 
     app = http_app.Application()
-    app.stand([Route("/address", address)], (), TrustedProxies.parse(proxies))
+    app.install_routes([Route("/address", address)], (), TrustedProxies.parse(proxies))
     async with serving(app) as where, httpx.AsyncClient(base_url=where, verify=False) as http:  # noqa: S501
         response = await http.get("/address", headers={"X-Forwarded-For": "203.0.113.1, 198.51.100.1"})
     assert response.text == told

@@ -63,7 +63,7 @@ async def never(scope: object, receive: object, send: object) -> None:
 
 async def test_uvicorn_takes_the_options() -> None:
     """The protocol is found by its name, and no other one is spoken."""
-    config = Config("schema.app:hang", factory=True, **OPTIONS)
+    config = Config("schema.app:create_app", factory=True, **OPTIONS)
     assert not config.proxy_headers
     assert config.ws == "none"
     loaded = Config(never, **OPTIONS)

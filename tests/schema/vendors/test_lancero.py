@@ -451,7 +451,7 @@ async def test_ten_thousand_codes_a_call_is_the_ceiling(secret: Speaker, organiz
 
 def test_a_full_space_is_a_conflict() -> None:
     """Where a format has fewer free texts than asked for, the answer is 409 and names the numbers."""
-    answer = errors.words(CodeSpaceTooSmall(capacity=1_000_000, taken=999_999, requested=2))
+    answer = errors.error_response(CodeSpaceTooSmall(capacity=1_000_000, taken=999_999, requested=2))
     sentence = "This format has 1000000 texts, 999999 of them are taken: 2 more can't be made."
     assert answer.status_code == 409
     assert json.loads(answer.body)["message"] == sentence

@@ -20,8 +20,8 @@ from resolvers.domain.money import Money
 from resolvers.domain.params import Discount, Limits, Window
 from resolvers.domain.refusals import TooManyAttempts
 from schema.context import Services
-from schema.errors import Fault
-from schema.limits import TookTooLong, TooLarge
+from schema.errors import InternalError
+from schema.limits import BodyTooLarge, RequestTimeout
 from schema.vendors.lpmotor import errors, promo
 from tests import make
 from tests.conftest import Clock
@@ -823,14 +823,14 @@ async def test_a_list_is_of_a_site(user: Speaker, query: str) -> None:
     ("no_", "status", "error", "title"),
     [
         (TooManyAttempts(7), 429, 0, "too many requests"),
-        (TooLarge(), 413, 0, "request is too large"),
-        (TookTooLong(), 503, 0, "request took too long"),
-        (Fault("abc"), 500, 0, "unknown error"),
+        (BodyTooLarge(), 413, 0, "request is too large"),
+        (RequestTimeout(), 503, 0, "request took too long"),
+        (InternalError("abc"), 500, 0, "unknown error"),
     ],
 )
 def test_the_rest_of_the_failure_table(no_: Exception, status: int, error: int, title: str) -> None:
     """What a test can't make happen has its words all the same."""
-    answer = errors.words(no_)
+    answer = errors.error_response(no_)
     assert (answer.status_code, json.loads(bytes(answer.body))) == (
         status,
         {"title": title, "error": error, "code": status},

@@ -15,7 +15,7 @@ from db.models import Claim, Code, Customer, Organization, Promotion
 from resolvers import create, find, generate, issue, update
 from resolvers.domain import params, refusals
 from resolvers.domain.code_format import Format
-from schema.limits import TookTooLong
+from schema.limits import RequestTimeout
 from schema.vendors.walletapp import errors as walletapp_errors
 from schema.vendors.walletapp import requests
 from tests import make
@@ -647,7 +647,7 @@ async def test_a_bug_is_a_500_that_tells_nothing(device: Speaker, monkeypatch: p
 
 
 def to_graphql_refusal(refusal: Exception) -> tuple[int, dict[str, Any], str | None]:
-    answer = walletapp_errors.words(refusal)
+    answer = walletapp_errors.error_response(refusal)
     return answer.status_code, json.loads(bytes(answer.body)), answer.headers.get("retry-after")
 
 
@@ -655,7 +655,7 @@ def test_what_no_request_here_can_bring_about() -> None:
     """The words for too many attempts, for what took too long, and for a refusal of which nothing was said."""
     too_many = to_graphql_refusal(refusals.TooManyAttempts(7))
     assert too_many == (429, {"success": False, "message": "Too Many Attempts."}, "7")
-    assert to_graphql_refusal(TookTooLong()) == (503, {"success": False, "message": "Service Unavailable"}, None)
+    assert to_graphql_refusal(RequestTimeout()) == (503, {"success": False, "message": "Service Unavailable"}, None)
     status, body, _ = to_graphql_refusal(refusals.CodeSpaceTooSmall(1, 1, 1))
     assert (status, list(body)) == (422, ["success", "message"])
     assert re.fullmatch(r"This format has 1 texts.*", body["message"])
