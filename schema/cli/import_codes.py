@@ -60,7 +60,7 @@ def import_codes(
         raise typer.BadParameter("It would overwrite the file that is imported.", param_hint="--report")
     with ExitStack() as open_now:
         source = open_now.enter_context(_seekable(file))
-        if promotion is None and "promotion" not in records.columns(source, mark):
+        if promotion is None and "promotion" not in records.read_columns(source, mark):
             raise typer.BadParameter(
                 "Name the promotion they are to belong to, as the file has no column for it.", param_hint="--promotion"
             )
@@ -112,7 +112,7 @@ class Told:
         if self._count <= MOST_LINES:
             self._say(f"line {no.line}: {column}{': ' if column else ''}{no.why}")
         if self._report is not None:
-            self._writer.writerow((no.line, column, records.tame(str(no.why))))
+            self._writer.writerow((no.line, column, records.escape_formula(str(no.why))))
 
     def sum_up(self) -> None:
         """Say how many were not shown."""

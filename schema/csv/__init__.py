@@ -1,1 +1,1 @@
-"""Files of codes and claims in CSV: reading, writing, downloads."""
+"""CSV files of codes and claims: reading, writing, downloads."""

@@ -1,4 +1,4 @@
-"""What is downloaded as CSV, with a key that may see everything: streamed, however much it is."""
+"""Downloads of codes and claims as CSV, streamed, for keys that may see everything."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
@@ -25,30 +25,30 @@ STATUSES: dict[type[Exception], int] = {
     limits.RequestTimeout: 503,
 }
 
-Begin = Callable[[Caller, PromotionRef | None, Dialect], Awaitable[AsyncIterator[bytes]]]
+OpenPieces = Callable[[Caller, PromotionRef | None, Dialect], Awaitable[AsyncIterator[bytes]]]
 
 
 async def codes(request: Request) -> Response:
-    """Every code of the caller's organization, or of `?promotion=`."""
+    """`GET /export/codes.csv`: every code of the caller's organization, or of `?promotion=`."""
 
-    async def begin(caller: Caller, ref: PromotionRef | None, dialect: Dialect) -> AsyncIterator[bytes]:
+    async def open_pieces(caller: Caller, ref: PromotionRef | None, dialect: Dialect) -> AsyncIterator[bytes]:
         rows = await export.codes(caller.organization, ref, caller.now, find.AT_A_TIME)
         return records.codes(rows, caller.organization, caller.services.public_url, dialect)
 
-    return await _download(request, "codes.csv", begin)
+    return await _download(request, "codes.csv", open_pieces)
 
 
 async def claims(request: Request) -> Response:
-    """Every claim of the caller's organization, or of `?promotion=`."""
+    """`GET /export/claims.csv`: every claim of the caller's organization, or of `?promotion=`."""
 
-    async def begin(caller: Caller, ref: PromotionRef | None, dialect: Dialect) -> AsyncIterator[bytes]:
+    async def open_pieces(caller: Caller, ref: PromotionRef | None, dialect: Dialect) -> AsyncIterator[bytes]:
         return records.claims(await export.claims(caller.organization, ref, find.AT_A_TIME), dialect)
 
-    return await _download(request, "claims.csv", begin)
+    return await _download(request, "claims.csv", open_pieces)
 
 
-async def _download(request: Request, name: str, begin: Begin) -> Response:
-    """A file in pieces, once nothing speaks against it any more; the file itself may take its time."""
+async def _download(request: Request, name: str, open_pieces: OpenPieces) -> Response:
+    """A file in pieces, or an error. The time limit is for everything before the first piece."""
     try:
         async with limits.TimeLimit():
             holder = await context.holder(request.headers)
@@ -57,14 +57,14 @@ async def _download(request: Request, name: str, begin: Begin) -> Response:
             ref = None if reference is None else PromotionRef(reference=reference)
             dialect = _dialect(request.query_params)
             caller = await context.caller(request, holder)
-            pieces = await begin(caller, ref, dialect)
+            pieces = await open_pieces(caller, ref, dialect)
             if request.method != "HEAD":
                 await caller.services.streams.enter(caller.organization.id)
-    except tuple(STATUSES) as no:
-        return _no(no, STATUSES[type(no)])
+    except tuple(STATUSES) as error:
+        return _error_response(error, STATUSES[type(error)])
     except Exception as bug:
-        told = errors.log_error(bug, f"{request.method} {request.url.path}")
-        return _no(told, told.status)
+        fault = errors.log_error(bug, f"{request.method} {request.url.path}")
+        return _error_response(fault, fault.status)
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',
         "Cache-Control": "no-store",
@@ -75,21 +75,21 @@ async def _download(request: Request, name: str, begin: Begin) -> Response:
     return StreamedResponse(request, caller.services.streams, caller.organization.id, pieces, "text/csv", headers)
 
 
-def _dialect(asked: Mapping[str, str]) -> Dialect:
-    """Plain unless `?for=spreadsheet`, which may name a separator. Raises InvalidInput."""
-    for_whom, separator = asked.get("for"), asked.get("separator")
-    if for_whom not in (None, "spreadsheet"):
+def _dialect(query: Mapping[str, str]) -> Dialect:
+    """The dialect of a query: plain, or with `?for=spreadsheet` and its `separator`. Raises InvalidInput."""
+    reader_kind, separator = query.get("for"), query.get("separator")
+    if reader_kind not in (None, "spreadsheet"):
         raise InvalidInput("`for` is spreadsheet, or not said.", "for")
     if separator is None:
-        return Dialect(for_whom is not None)
-    if for_whom is None:
+        return Dialect(reader_kind is not None)
+    if reader_kind is None:
         raise InvalidInput("Programs get commas: say for=spreadsheet too.", "separator")
     return Dialect(True, reader.read_separator(separator))
 
 
-def _no(no: Exception, status: int) -> Response:
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else errors.retry_headers(no)
-    return JSONResponse({"message": str(no)}, status, headers)
+def _error_response(error: Exception, status: int) -> Response:
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else errors.retry_headers(error)
+    return JSONResponse({"message": str(error)}, status, headers)
 
 
 routes: list[BaseRoute] = [Route("/export/codes.csv", codes), Route("/export/claims.csv", claims)]

@@ -1,7 +1,7 @@
-"""Reads a table from a CSV as people and spreadsheets write them: its encoding and separator are found out.
+"""Reads a table from CSV as people and spreadsheets write it; encoding and separator are detected.
 
 UTF-8 with and without a byte order mark, UTF-16 with one (Excel's "Unicode text"); commas, semicolons or tabs; Excel's
-first line `sep=;`; lines ended by CRLF, LF or CR. Little of it is in memory at a time, whatever the file looks like.
+first line `sep=;`; lines ended by CRLF, LF or CR. Memory is bounded by a row, whatever the file looks like.
 """
 
 import csv
@@ -14,55 +14,55 @@ from typing import BinaryIO
 from resolvers.domain.refusals import InvalidInput
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
-"""What may separate cells where nobody has said it, and how it is called."""
+"""The separators that are detected, and their names."""
 
-LONGEST_ROW = 2**20
-"""Characters of one row, which may have several lines within its quotes."""
+MAX_ROW_CHARACTERS = 2**20
+"""Characters of one row, which may have several lines within quotes."""
 
-LONGEST_CELL = csv.field_size_limit()
+MAX_CELL_CHARACTERS = csv.field_size_limit()
 _SEP_LINE = re.compile(r'"?sep=(.)"?[,;\t]*\s*', re.IGNORECASE)
-_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
-def read_separator(said: str) -> str:
-    """A separator as somebody says it: itself, or by its name. Raises InvalidInput."""
-    named = {**{name: mark for mark, name in SEPARATORS.items()}, "\\t": "\t"}
-    mark = named.get(said.casefold(), said)
+def read_separator(text: str) -> str:
+    """A separator from the character itself or its name. Raises InvalidInput."""
+    by_name = {**{name: mark for mark, name in SEPARATORS.items()}, "\\t": "\t"}
+    mark = by_name.get(text.casefold(), text)
     if len(mark) != 1 or mark in '"\r\n\0 ' or mark.isalnum():
-        raise InvalidInput(f"A separator is one mark, or comma, semicolon or tab, and not {said[:20]!r}.", "separator")
+        raise InvalidInput(f"A separator is one mark, or comma, semicolon or tab, and not {text[:20]!r}.", "separator")
     return mark
 
 
 @contextmanager
-def reading(file: BinaryIO, known: Collection[str], separator: str | None) -> Iterator["Table"]:
-    """A file's table, from its beginning; the file stays open.
+def open_table(file: BinaryIO, expected: Collection[str], separator: str | None) -> Iterator["CsvTable"]:
+    """The table in a file, from its beginning; the file stays open.
 
-    `known` are names of columns: the separator, unless it is said, is the one that finds most of them in the header.
-    Raises InvalidInput where the file as a whole makes no sense.
+    `expected` are names of columns. Without `separator` the one is taken that finds most of these in the header.
+    Raises InvalidInput when the header can't be read.
     """
     file.seek(0)
-    encoding = _MARKS.get(file.read(2), "utf-8-sig")
+    encoding = _BYTE_ORDER_MARKS.get(file.read(2), "utf-8-sig")
     file.seek(0)
     text = io.TextIOWrapper(file, encoding, newline="")
     try:
-        yield Table(text, known, separator)
+        yield CsvTable(text, expected, separator)
     finally:
         text.detach()
 
 
-class Table:
-    """One reading of a file; `columns` are those of its header, empty where one has no name."""
+class CsvTable:
+    """A table that can be read once; `columns` are the names in its header, empty where a column has none."""
 
-    def __init__(self, text: io.TextIOWrapper, known: Collection[str], separator: str | None) -> None:
+    def __init__(self, text: io.TextIOWrapper, expected: Collection[str], separator: str | None) -> None:
         self._text = text
         self._line = self._length = 0
         self._is_quoted = False  # whether the present row has a quote
-        self._said = separator
+        self._chosen = separator  # by the caller or the file, not detected
         header = self._next_line()
-        if found := _SEP_LINE.fullmatch(header):
-            self._said = separator or found[1]
+        if match := _SEP_LINE.fullmatch(header):
+            self._chosen = separator or match[1]
             header = self._next_line()
-        self.separator = self._said or _separator(header, known)
+        self.separator = self._chosen or _separator(header, expected)
         try:
             cells = next(csv.reader([header], delimiter=self.separator), [])
         except csv.Error as error:
@@ -70,23 +70,26 @@ class Table:
         self.columns = [cell.strip() for cell in cells]
 
     def rows(self) -> Iterator[tuple[int, list[str] | InvalidInput]]:
-        """Each row that has a cell, with the line it begins on: its cells, or why they can't be told apart."""
+        """Each row that is not empty, with the number of its first line: its cells, or the reason to refuse them.
+
+        Raises InvalidInput when the rest of the file can't be read.
+        """
         self._length, self._is_quoted = 0, False
         reader = csv.reader(self._lines(), delimiter=self.separator, strict=True)
-        begins = self._line + 1
+        first_line = self._line + 1
         try:
             for cells in reader:
                 if any(cells):
-                    yield begins, self._checked(cells)
-                begins, self._length, self._is_quoted = self._line + 1, 0, False
+                    yield first_line, self._cells(cells)
+                first_line, self._length, self._is_quoted = self._line + 1, 0, False
         except csv.Error as error:
-            told = str(error)
-            if "field limit" in told:
-                told = f"a cell is longer than {LONGEST_CELL:,} characters, or its quote does not end"
-            raise InvalidInput(f"The row on line {begins} is no CSV: {told}.", "file") from None
+            reason = str(error)
+            if "field limit" in reason:
+                reason = f"a cell is longer than {MAX_CELL_CHARACTERS:,} characters, or its quote does not end"
+            raise InvalidInput(f"The row on line {first_line} is no CSV: {reason}.", "file") from None
 
-    def _checked(self, cells: list[str]) -> list[str] | InvalidInput:
-        if len(cells) == 1 and self._said is None and not self._is_quoted:
+    def _cells(self, cells: list[str]) -> list[str] | InvalidInput:
+        if len(cells) == 1 and self._chosen is None and not self._is_quoted:
             for mark, name in SEPARATORS.items():
                 if mark != self.separator and mark in cells[0]:
                     return InvalidInput(
@@ -108,7 +111,7 @@ class Table:
 
     def _next_line(self) -> str:
         try:
-            line = self._text.readline(LONGEST_ROW + 1)
+            line = self._text.readline(MAX_ROW_CHARACTERS + 1)
         except UnicodeError:
             raise InvalidInput(
                 "It is not written in UTF-8. Save it as CSV UTF-8, or as Unicode text.", "file"
@@ -116,15 +119,17 @@ class Table:
         self._line += 1
         self._length += len(line)
         self._is_quoted = self._is_quoted or '"' in line
-        if self._length > LONGEST_ROW:
-            raise InvalidInput(f"The row on line {self._line} is longer than {LONGEST_ROW:,} characters.", "file")
+        if self._length > MAX_ROW_CHARACTERS:
+            raise InvalidInput(
+                f"The row on line {self._line} is longer than {MAX_ROW_CHARACTERS:,} characters.", "file"
+            )
         return line
 
 
-def _separator(header: str, known: Collection[str]) -> str:
-    """The one that finds most of the known columns; a comma where none does."""
+def _separator(header: str, expected: Collection[str]) -> str:
+    """The separator that finds most of the expected columns in the header; a comma if none does."""
 
-    def found(mark: str) -> int:
-        return sum(cell.strip(' "') in known for cell in header.strip("\r\n").split(mark))
+    def count(mark: str) -> int:
+        return sum(cell.strip(' "') in expected for cell in header.strip("\r\n").split(mark))
 
-    return max(SEPARATORS, key=found)
+    return max(SEPARATORS, key=count)

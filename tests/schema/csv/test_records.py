@@ -24,14 +24,14 @@ from tests.make import NOW
 def test_a_formula_is_written_behind_an_apostrophe(start: str) -> None:
     """A cell that a spreadsheet would run is shown, and read back as it was."""
     cell = f"{start}HYPERLINK()"
-    assert records.tame(cell) == f"'{cell}"
-    assert records._untamed(f"'{cell}") == cell
+    assert records.escape_formula(cell) == f"'{cell}"
+    assert records._unescape_formula(f"'{cell}") == cell
 
 
 @pytest.mark.parametrize("cell", ["a=1", "'t Hooft", "", "hello-15", " =1", 15, -15, None])
 def test_any_other_cell_is_written_as_it_is(cell: str | int | None) -> None:
     """Texts that only contain such a letter, and numbers, stay as they are."""
-    assert records.tame(cell) == cell
+    assert records.escape_formula(cell) == cell
 
 
 ORGANIZATION = Organization(id=1, identifier="demo", page_secret="s" * 64)
@@ -74,7 +74,7 @@ async def test_a_codes_row() -> None:
     urls = [pages.url("https://x.example", ORGANIZATION, id) for id in (3, 4)]
     now = "2026-11-22T12:00:00Z"
     assert written == [
-        list(records.CODES),
+        list(records.CODE_COLUMNS),
         ["'-50%, käse", "'=spring", "CLAIMABLE", "2", "1", now, "2026-12-24T23:00:00Z", "'+ada@example.com", now, urls[0], now, "no", "yes", '{"a": "ü"}'],
         ["b", "'=spring", "EXPIRED", "unlimited", "0", "", "", "", "", urls[1], now, "yes", "no", ""],
     ]  # fmt: skip
@@ -99,7 +99,7 @@ async def test_a_claims_row() -> None:
     now, name = "2026-11-22T12:00:00Z", ["ada@example.com", "'=Ada", "'t Hooft"]
     of = ["HELLO-15", "'=spring"]
     assert written == [
-        list(records.CLAIMS),
+        list(records.CLAIM_COLUMNS),
         ["Q2xhaW06MQ", *of, *name, "'@R", "20.05", "EUR", "2", "3.00", "RELEASED", now, "two\nlines", "7", now],
         ["Q2xhaW06Mg", *of, *name, "", "1000", "JPY", "", "0", "CLAIMED", "", "", "", now],
         ["Q2xhaW06Mw", *of, "", "", "", "", "", "", "", "", "CLAIMED", "", "", "", now],
@@ -108,7 +108,7 @@ async def test_a_claims_row() -> None:
 
 async def test_pieces_are_written_as_they_fill(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is written is given on a piece at a time, and the pieces make one file."""
-    monkeypatch.setattr(records, "WRITTEN_AT_A_TIME", 300)
+    monkeypatch.setattr(records, "PIECE_CHARACTERS", 300)
     code = Code(id=4, text="b", allowed_claims=None, claim_count=0, created_at=NOW)
     rows = stream(*[ExportedCode(code, SPRING, "CLAIMABLE", None)] * 10)
     pieces = [piece async for piece in records.codes(rows, ORGANIZATION, "https://x")]  # type: ignore[arg-type]
