@@ -98,7 +98,7 @@ def app() -> FastAPI:
     from schema.context import Services
     from schema.outgoing import letters
     from schema.outgoing.letters.sender import Sender
-    from schema.rate_limit import Attempts
+    from schema.rate_limit import RateLimits
     from schema.server.trusted_proxies import TrustedProxies
 
     logging.getLogger("tortoise").setLevel(logging.WARNING)
@@ -108,7 +108,7 @@ def app() -> FastAPI:
         clock=utc_now,
         public_url=known.public_url.rstrip("/"),
         refusal_counter=RefusalCounter(),
-        attempts=Attempts(known.failed_attempts_per_minute),
+        rate_limits=RateLimits(known.failed_attempts_per_minute),
         proxies=TrustedProxies.parse(known.trusted_proxies),
     )
 
@@ -126,7 +126,7 @@ def app() -> FastAPI:
             await life.enter_async_context(db.opened(known.database_url))
             await unhurriedly(find.prepare())
             life.push_async_callback(services.refusal_counter.write)
-            life.push_async_callback(services.attempts.budgets.close)
+            life.push_async_callback(services.rate_limits.budgets.close)
             await life.enter_async_context(every(1, services.refusal_counter.write))
             worker = uuid4().hex
             life.push_async_callback(jobs.let_go, worker)

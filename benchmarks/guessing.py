@@ -26,8 +26,8 @@ from resolvers import create, generate, signed_links
 from resolvers.domain.code_format import Format, Style
 from resolvers.domain.refusals import TooManyAttempts
 from resolvers.guard import Attempt
-from schema.rate_limit import Attempts, Guard
-from schema.rate_limit.budget import Budgets
+from schema.rate_limit import AttemptGuard, RateLimits
+from schema.rate_limit.budget import GuessBudgets
 from schema.rate_limit.limiter import Limiter
 
 CODES = 1_000
@@ -60,7 +60,7 @@ class Proofs:
         self._open.add(name)
         return json.dumps({"name": name, "seconds": SECONDS * 2**level})
 
-    async def proven(self, organization: Organization, origin: str, proof: str) -> str | None:
+    async def verify(self, organization: Organization, origin: str, proof: str) -> str | None:
         """The challenge's name, once."""
         name = str(json.loads(proof)["name"]) if proof.startswith("{") else ""
         if name not in self._open:
@@ -83,20 +83,20 @@ class World:
     found: int = 0
     served: int = 0
     customers: int = 0
-    processes: list[Attempts] = field(default_factory=list)
+    processes: list[RateLimits] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)  # noqa: S311 (a simulation, the same each time)
         self.known, proofs = list(self.live), Proofs()
         for _ in range(PROCESSES):
             limiter = Limiter(lambda: self.at, lambda: 1_700_000_000 + self.at)
-            budgets = Budgets(limiter, proofs, lambda: self.at)  # type: ignore[arg-type]
-            self.processes.append(Attempts(60, limiter, budgets))
+            budgets = GuessBudgets(limiter, proofs, lambda: self.at)  # type: ignore[arg-type]
+            self.processes.append(RateLimits(60, limiter, budgets))
 
-    async def attempt(self, process: Attempts, origin: str, text: str, proof: str | None = None) -> bool:
+    async def attempt(self, process: RateLimits, origin: str, text: str, proof: str | None = None) -> bool:
         """Whether a text is a live code, if it is looked at. Raises TooManyAttempts."""
         guess = Attempt(text, None, None, proof, BEGAN + timedelta(seconds=self.at))
-        taken = await Guard(process, self.organization, origin).take(guess)
+        taken = await AttemptGuard(process, self.organization, origin).take(guess)
         if text in self.live:
             taken.give_back()
             return True

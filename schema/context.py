@@ -1,4 +1,4 @@
-"""What a request carries in: who calls, for which organization, and what the process lends them."""
+"""The services of a process and the caller of a request: its key, organization and rights."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -13,19 +13,19 @@ from resolvers import authenticate
 from resolvers.authenticate import Holder, Right
 from resolvers.refusal_counter import RefusalCounter
 from schema.health import Readiness
-from schema.rate_limit import Attempts, Guard
+from schema.rate_limit import AttemptGuard, RateLimits
 from schema.server.trusted_proxies import TrustedProxies
 from schema.streams import Streams
 
 
 @dataclass(frozen=True)
 class Services:
-    """What lives as long as the process."""
+    """What lives as long as the process, shared by all requests."""
 
     clock: Callable[[], datetime]
     public_url: str
     refusal_counter: RefusalCounter
-    attempts: Attempts
+    rate_limits: RateLimits
     streams: Streams = field(default_factory=Streams)
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     letters_queued: asyncio.Event = field(default_factory=asyncio.Event)  # wakes this process's sender
@@ -33,7 +33,7 @@ class Services:
 
 
 class AccessDenied(Exception):
-    """Raised when a request has no key, one that does not work, or one that opens other doors."""
+    """Raised when a request has no key, one that does not work, or one without the right to this."""
 
 
 class NoOrganization(Exception):
@@ -45,23 +45,25 @@ class NoOrganization(Exception):
 
 @dataclass
 class Caller:
-    """What lives as long as a request: the key's holder, whom they speak for, from where, and its one instant."""
+    """What lives as long as a request: the key's holder, the organization it acts for, and the one instant `now`."""
 
     holder: Holder
     organization: Organization
-    origin: str
+    client_address: str
     services: Services
     now: datetime
 
     @property
     def is_public(self) -> bool:
-        """Whether everybody may hold this key: its holder is told little and may guess little."""
+        """Whether the key is a public one: it gets less in answers, and its guesses are limited."""
         return self.holder.kind is KeyKind.PUBLIC
 
     @property
-    def guard(self) -> Guard | None:
-        """What counts this caller's failed claims, for callers who might be guessing."""
-        return Guard(self.services.attempts, self.organization, self.origin) if self.is_public else None
+    def guard(self) -> AttemptGuard | None:
+        """The counter of this caller's attempts; None for callers who can't be guessing."""
+        return (
+            AttemptGuard(self.services.rate_limits, self.organization, self.client_address) if self.is_public else None
+        )
 
 
 def bearer(headers: Mapping[str, str]) -> str | None:
@@ -71,27 +73,27 @@ def bearer(headers: Mapping[str, str]) -> str | None:
 
 
 async def holder(headers: Mapping[str, str]) -> Holder:
-    """Who holds the request's key. Raises AccessDenied."""
-    value = bearer(headers)
-    if value is None:
+    """The holder of the request's key. Raises AccessDenied."""
+    key = bearer(headers)
+    if key is None:
         raise AccessDenied("Send a key: `Authorization: Bearer <key>`.")
-    found = await authenticate.key(value)
-    if found is None:
+    holder = await authenticate.key(key)
+    if holder is None:
         raise AccessDenied("This key does not work.")
-    return found
+    return holder
 
 
-async def caller(request: Request, found: Holder) -> Caller:
-    """The holder of a request's key, speaking for an organization. Raises NoOrganization."""
-    organization = await authenticate.organization_of(found, request.headers.get("x-organization"))
+async def caller(request: Request, holder: Holder) -> Caller:
+    """The caller of a request, acting for the organization that it names. Raises NoOrganization."""
+    organization = await authenticate.organization_of(holder, request.headers.get("x-organization"))
     if organization is None:
         raise NoOrganization
-    origin = request.client.host if request.client else ""
+    client_address = request.client.host if request.client else ""
     services: Services = request.app.state.services
-    return Caller(found, organization, origin, services, services.clock())
+    return Caller(holder, organization, client_address, services, services.clock())
 
 
-def require(found: Holder, right: Right) -> None:
-    """Raises AccessDenied when a key is not good for that."""
-    if not found.may(right):
-        raise AccessDenied(f"A {found.kind} key may not {right.value}.")
+def require(holder: Holder, right: Right) -> None:
+    """Raises AccessDenied when a key does not have a right."""
+    if not holder.may(right):
+        raise AccessDenied(f"A {holder.kind} key may not {right.value}.")

@@ -23,7 +23,7 @@ from resolvers.refusal_counter import RefusalCounter
 from schema import app as http_app
 from schema import errors, server
 from schema.context import Services
-from schema.rate_limit import Attempts
+from schema.rate_limit import RateLimits
 from schema.server import sockets
 from tests import make, parts
 from tests.graphql_client import GraphQLClient
@@ -153,16 +153,18 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def attempts() -> Attempts:
+def rate_limits() -> RateLimits:
     """No limit on failed attempts."""
-    return Attempts(0)
+    return RateLimits(0)
 
 
 @pytest_asyncio.fixture
-async def services(clock: Clock, attempts: Attempts) -> AsyncIterator[Services]:
+async def services(clock: Clock, rate_limits: RateLimits) -> AsyncIterator[Services]:
     """What a process lends its requests."""
-    yield Services(clock=clock, public_url="https://codes.example", refusal_counter=RefusalCounter(), attempts=attempts)
-    await attempts.budgets.close()
+    yield Services(
+        clock=clock, public_url="https://codes.example", refusal_counter=RefusalCounter(), rate_limits=rate_limits
+    )
+    await rate_limits.budgets.close()
 
 
 @asynccontextmanager

@@ -150,7 +150,7 @@ class Organization(Node):
     )
     async def codes_at_risk(self, info: Info) -> int:
         caller = info.context.caller
-        return await caller.services.attempts.budgets.at_risk(self.row.id, caller.now)
+        return await caller.services.rate_limits.budgets.at_risk(self.row.id, caller.now)
 
     @strawberry.field
     async def locations(self) -> list[Location]:

@@ -1,59 +1,63 @@
-"""Counts what might be guessing: attempts of an address, and what they may find."""
+"""Rate limits of attempts that may be guesses: per client network, and per organization by the chance of a hit."""
 
 from db.models import Organization
 from resolvers.domain.refusals import TooManyAttempts
 from resolvers.guard import Attempt
-from schema.rate_limit.budget import Budgets
-from schema.rate_limit.limiter import Free, Limit, Limiter, Taken, address
+from schema.rate_limit.budget import GuessBudgets
+from schema.rate_limit.limiter import CountedAttempt, Limiter, UncountedAttempt, WindowLimit, client_network
 
 
-class Attempts:
-    """How a process counts attempts; `per_minute` 0 is no limit of the failed ones of an address."""
+class RateLimits:
+    """The rate limits of one process; `per_minute` is of the failed attempts of a client network, 0 is no limit."""
 
-    def __init__(self, per_minute: int, limiter: Limiter | None = None, budgets: Budgets | None = None) -> None:
+    def __init__(self, per_minute: int, limiter: Limiter | None = None, budgets: GuessBudgets | None = None) -> None:
         self.limiter = limiter or Limiter()
-        self.budgets = budgets or Budgets(self.limiter)
-        self.of_an_address = Limit(per_minute, 60, block=8, may_lend=True) if per_minute else None
+        self.budgets = budgets or GuessBudgets(self.limiter)
+        self.per_network = WindowLimit(per_minute, 60, block=8, is_optimistic=True) if per_minute else None
 
 
-class Both:
-    """What an address and an organization have paid for one attempt."""
+class CombinedAttempt:
+    """One attempt that is counted against several limits."""
 
-    def __init__(self, *taken: Taken | Free) -> None:
-        self._taken = taken
+    def __init__(self, *attempts: CountedAttempt | UncountedAttempt) -> None:
+        self._attempts = attempts
 
     def give_back(self) -> None:
         """The attempt has succeeded."""
-        for one in self._taken:
-            one.give_back()
+        for attempt in self._attempts:
+            attempt.give_back()
 
     async def fail(self) -> None:
-        """It has failed. Raises TooManyAttempts where it is one too many after all."""
-        for one in reversed(self._taken):
-            await one.fail()
+        """The attempt has failed. Raises TooManyAttempts if it exceeds a limit after all."""
+        for attempt in reversed(self._attempts):
+            await attempt.fail()
 
 
-class Guard:
-    """Counts the attempts of one caller at one organization."""
+class AttemptGuard:
+    """Counts the attempts of one caller at one organization; the `guard.Guard` of the verbs."""
 
-    def __init__(self, attempts: Attempts, organization: Organization, origin: str) -> None:
-        self._attempts, self._organization, self._origin = attempts, organization, address(origin)
+    def __init__(self, rate_limits: RateLimits, organization: Organization, client_address: str) -> None:
+        self._rate_limits, self._organization, self._network = rate_limits, organization, client_network(client_address)
 
-    async def take(self, guess: Attempt | None = None) -> Taken | Free | Both:
-        """Count an attempt before it is looked at: its address's, and what it may find. Raises TooManyAttempts."""
-        limit, known = self._attempts.of_an_address, self._attempts
-        mine = await known.limiter.take(self._organization.id, self._origin, limit) if limit else Free()
+    async def take(self, guess: Attempt | None = None) -> CountedAttempt | UncountedAttempt | CombinedAttempt:
+        """Count an attempt before it is processed, for its network and for what it may hit. Raises TooManyAttempts."""
+        rate_limits = self._rate_limits
+        limit = rate_limits.per_network
+        by_network = (
+            await rate_limits.limiter.take(self._organization.id, self._network, limit) if limit else UncountedAttempt()
+        )
         if guess is None:
-            return mine
+            return by_network
         try:
-            return Both(mine, await known.budgets.take(self._organization, self._origin, guess))
+            by_chance = await rate_limits.budgets.take(self._organization, self._network, guess)
+            return CombinedAttempt(by_network, by_chance)
         except TooManyAttempts:
-            await mine.fail()
+            await by_network.fail()
             raise
         except BaseException:
-            mine.give_back()
+            by_network.give_back()
             raise
 
     async def count(self) -> None:
-        """Count what may not be done without end, whatever comes of it. Raises TooManyAttempts."""
+        """Count an attempt as failed whatever its outcome. Raises TooManyAttempts."""
         await (await self.take()).fail()

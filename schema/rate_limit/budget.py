@@ -1,8 +1,8 @@
-"""The budget of an organization: how many of its codes may be found by guessing, over all addresses and processes.
+"""The guessing budget of an organization: how many codes may be hit by guesses, over all addresses and processes.
 
 An attempt costs the chance that it hits a live code (resolvers/guessability.py), and is given back when it succeeds.
-In a window of six minutes strangers may find 0.03 codes, and those who bring a proof of work 0.04 more: 0.7 an hour.
-What can't be guessed costs nothing. A code's own holder is served whatever is spent (resolvers/recognize_holder.py).
+In a window of six minutes 0.03 hits are allowed, and 0.04 more to callers with a proof of work: 0.7 an hour. Texts
+that can't be guessed cost nothing. The holder of a code is served whatever is spent (resolvers/recognize_holder.py).
 """
 
 import asyncio
@@ -18,70 +18,77 @@ from resolvers import guessability, recognize_holder
 from resolvers.domain.refusals import TooManyAttempts
 from resolvers.guard import Attempt
 from resolvers.guessability import Chances
-from schema.rate_limit.limiter import Free, Limit, Limiter, Taken
-from schema.rate_limit.proof_of_work import GOOD_FOR, ProofOfWork
+from schema.rate_limit.limiter import CountedAttempt, Limiter, UncountedAttempt, WindowLimit
+from schema.rate_limit.proof_of_work import CHALLENGE_SECONDS, ProofOfWork
 
-UNIT = 10**9
-"""What a sure hit costs."""
+CERTAIN_HIT_COST = 10**9
+"""The cost of an attempt that hits for sure; others cost their chance of it."""
 
-WINDOW = 360
-PER_HOUR = 3600 // WINDOW
+WINDOW_SECONDS = 360
+WINDOWS_PER_HOUR = 3600 // WINDOW_SECONDS
 
-STRANGERS = Limit(3 * UNIT // (10 * PER_HOUR), WINDOW, block=3 * UNIT // (10 * PER_HOUR) // 16)
-PROVEN = Limit(4 * UNIT // (10 * PER_HOUR), WINDOW, block=4 * UNIT // (10 * PER_HOUR) // 16)
-OF_A_CUSTOMER = Limit(10, 3600)
-"""Attempts an hour, once the budget is spent, of who says to be a known customer."""
 
-OWN_AT_MOST = STRANGERS.most * PER_HOUR / UNIT / 100
-"""What an own wording costs at most: a hundred failures an hour are always allowed."""
+def _hits_per_hour(tenths: int) -> WindowLimit:
+    most = tenths * CERTAIN_HIT_COST // (10 * WINDOWS_PER_HOUR)
+    return WindowLimit(most, WINDOW_SECONDS, block=most // 16)
 
-YOUNG, OLDER = 5.0, 50.0
-"""Seconds that a count of codes is good for at least, and how many times as long as counting them took."""
 
-FIRST = 1.0
-"""Seconds that first attempts wait for the codes to be counted."""
+UNPROVEN_LIMIT, PROVEN_LIMIT = _hits_per_hour(3), _hits_per_hour(4)
+"""Of attempts without a proof of work, and of those with one once the first is spent."""
 
-PATIENCE = 5.0
-"""Seconds that an owner who asks how many codes are at risk waits for a new count."""
+CUSTOMER_LIMIT = WindowLimit(10, 3600)
+"""Attempts per customer, once the budget is spent, of callers who give a known customer's address."""
 
-LEVELS = 12
-"""Times that the work of a challenge is doubled until what may be proven is spent."""
+MAX_CUSTOM_TEXT_CHANCE = UNPROVEN_LIMIT.most * WINDOWS_PER_HOUR / CERTAIN_HIT_COST / 100
+"""The highest chance assumed for a guess of a hand-written text: 100 failures an hour are always allowed."""
+
+MIN_FRESH_SECONDS, FRESH_FACTOR = 5.0, 50.0
+"""An estimate is fresh for at least so many seconds, or for that multiple of the time that its counting took."""
+
+FIRST_COUNT_SECONDS = 1.0
+"""Seconds that attempts wait for the first count of codes."""
+
+RECOUNT_SECONDS = 5.0
+"""Seconds that a query for the number of codes at risk waits for a new count."""
+
+DIFFICULTY_LEVELS = 12
+"""Times that the work of a challenge doubles until PROVEN_LIMIT is spent."""
 
 log = logging.getLogger("tessera")
 
 
 @dataclass
-class Known:
-    """What is known of an organization's codes, until when it is young enough, and who is counting them anew."""
+class RiskEstimate:
+    """The chances of guesses at an organization's codes; times are monotonic, `counting` is the running count."""
 
     chances: Chances
     began: float = 0
-    good_until: float = 0
+    fresh_until: float = 0
     counting: asyncio.Task[None] | None = None
 
 
-class Budgets:
-    """The budgets of all organizations, as one process knows of them."""
+class GuessBudgets:
+    """The guessing budgets of all organizations, in one process."""
 
     def __init__(
         self, limiter: Limiter, work: ProofOfWork | None = None, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._limiter, self._work, self._monotonic = limiter, work or ProofOfWork(), monotonic
-        self._known: dict[int, Known] = {}
+        self._estimates: dict[int, RiskEstimate] = {}
 
-    async def take(self, organization: Organization, origin: str, guess: Attempt) -> Taken | Free:
-        """Take what an attempt costs. Raises TooManyAttempts, with a challenge where a proof of work would help."""
+    async def take(self, organization: Organization, network: str, guess: Attempt) -> CountedAttempt | UncountedAttempt:
+        """Take the cost of an attempt. Raises TooManyAttempts, with a challenge where a proof of work would help."""
         chance = (await self.chances(organization.id, guess.now)).of(guess.key)
         if chance <= guessability.MAX_SAFE_CHANCE:
-            return Free()
-        cost = min(STRANGERS.most, math.ceil(chance * UNIT))
+            return UncountedAttempt()
+        cost = min(UNPROVEN_LIMIT.most, math.ceil(chance * CERTAIN_HIT_COST))
         try:
-            return await self._limiter.take(organization.id, "*", STRANGERS, cost)
-        except TooManyAttempts as no:
-            spent = no
+            return await self._limiter.take(organization.id, "*", UNPROVEN_LIMIT, cost)
+        except TooManyAttempts as error:
+            retry_after_seconds = error.retry_after_seconds
         if await self._is_holder(organization, guess):
-            return Free()
-        return await self._take_proven(organization, origin, guess, cost, spent.retry_after_seconds)
+            return UncountedAttempt()
+        return await self._take_proven(organization, network, guess, cost, retry_after_seconds)
 
     async def _is_holder(self, organization: Organization, guess: Attempt) -> bool:
         if guess.proof and await recognize_holder.by_page_link(organization, guess.key, guess.proof):
@@ -90,83 +97,87 @@ class Budgets:
         if customer_id is None or guess.person is None:
             return False
         try:
-            taken = await self._limiter.take(organization.id, f"@{customer_id}", OF_A_CUSTOMER)
+            attempt = await self._limiter.take(organization.id, f"@{customer_id}", CUSTOMER_LIMIT)
         except TooManyAttempts:
             return False
         is_holder = await recognize_holder.by_delivery_or_claim(
             organization, guess.key, customer_id, guess.person, guess.order_reference
         )
         if is_holder:
-            taken.give_back()
+            attempt.give_back()
         else:
-            await taken.fail()
+            await attempt.fail()
         return is_holder
 
     async def _take_proven(
-        self, organization: Organization, origin: str, guess: Attempt, cost: int, wait: int
-    ) -> Taken:
-        used, left = self._limiter.used(organization.id, "+", PROVEN)
-        if used >= 1:
-            raise TooManyAttempts(left)
-        solved = await self._work.proven(organization, origin, guess.proof) if guess.proof else None
-        if solved is not None:
+        self, organization: Organization, network: str, guess: Attempt, cost: int, retry_after_seconds: int
+    ) -> CountedAttempt:
+        usage, seconds_left = self._limiter.usage(organization.id, "+", PROVEN_LIMIT)
+        if usage >= 1:
+            raise TooManyAttempts(seconds_left)
+        challenge = await self._work.verify(organization, network, guess.proof) if guess.proof else None
+        if challenge is not None:
             try:
-                await (await self._limiter.take(organization.id, f"#{solved}", Limit(1, GOOD_FOR))).fail()
+                await (
+                    await self._limiter.take(organization.id, f"#{challenge}", WindowLimit(1, CHALLENGE_SECONDS))
+                ).fail()
             except TooManyAttempts:
-                solved = None
-        if solved is None:
-            raise TooManyAttempts(wait, self._work.challenge(organization, origin, int(used * LEVELS)))
-        return await self._limiter.take(organization.id, "+", PROVEN, cost)
+                challenge = None
+        if challenge is None:
+            raise TooManyAttempts(
+                retry_after_seconds, self._work.challenge(organization, network, int(usage * DIFFICULTY_LEVELS))
+            )
+        return await self._limiter.take(organization.id, "+", PROVEN_LIMIT, cost)
 
-    async def chances(self, organization_id: int, now: datetime, patience: float = FIRST) -> Chances:
-        """How likely guesses are to hit, by a count of codes that is a few seconds old, or older where they are many.
+    async def chances(self, organization_id: int, now: datetime, wait_seconds: float = FIRST_COUNT_SECONDS) -> Chances:
+        """The chances of guesses to hit, by a count of codes that is a few seconds old, or older where they are many.
 
-        Who asks first, and whoever comes meanwhile, waits so long for it; what is assumed then is on the safe side.
+        The first count is waited for up to `wait_seconds`; until it is there, the chances are assumed on the safe side.
         """
-        known = self._known.get(organization_id)
-        if known is None:
-            known = self._known[organization_id] = Known(guessability.assumed(OWN_AT_MOST))
-        if known.counting is None and known.good_until <= self._monotonic():
-            known.began = self._monotonic()
-            known.counting = asyncio.create_task(self._count(organization_id, now, known))
-        if known.counting is not None and not known.good_until:
-            left = known.began + patience - self._monotonic()
-            if left > 0:
-                await asyncio.wait([known.counting], timeout=left)
-        return known.chances
+        estimate = self._estimates.get(organization_id)
+        if estimate is None:
+            estimate = self._estimates[organization_id] = RiskEstimate(guessability.assumed(MAX_CUSTOM_TEXT_CHANCE))
+        if estimate.counting is None and estimate.fresh_until <= self._monotonic():
+            estimate.began = self._monotonic()
+            estimate.counting = asyncio.create_task(self._count(organization_id, now, estimate))
+        if estimate.counting is not None and not estimate.fresh_until:
+            seconds_left = estimate.began + wait_seconds - self._monotonic()
+            if seconds_left > 0:
+                await asyncio.wait([estimate.counting], timeout=seconds_left)
+        return estimate.chances
 
-    async def _count(self, organization_id: int, now: datetime, known: Known) -> None:
-        began, is_first = known.began, not known.good_until
+    async def _count(self, organization_id: int, now: datetime, estimate: RiskEstimate) -> None:
+        began, is_first = estimate.began, not estimate.fresh_until
         try:
             pages = 0
-            counted: dict[guessability.Group, guessability.GroupCount] = {}
-            async for counted in guessability.count_by_page(organization_id, now):
+            counts: dict[guessability.Group, guessability.GroupCount] = {}
+            async for counts in guessability.count_by_page(organization_id, now):
                 pages += 1
                 if is_first and pages & (pages - 1) == 0:
-                    known.chances = Chances(counted, OWN_AT_MOST)  # better than nothing, of a million codes
-            known.chances = Chances(counted, OWN_AT_MOST)
-        except Exception as fault:
-            log.warning("the codes of organization %s are counted later: %r", organization_id, fault)
+                    estimate.chances = Chances(counts, MAX_CUSTOM_TEXT_CHANCE)  # better than an assumption
+            estimate.chances = Chances(counts, MAX_CUSTOM_TEXT_CHANCE)
+        except Exception as error:
+            log.warning("the codes of organization %s are counted later: %r", organization_id, error)
         finally:
             took = self._monotonic() - began
-            known.good_until = began + max(YOUNG, OLDER * took)
-            known.counting = None
+            estimate.fresh_until = began + max(MIN_FRESH_SECONDS, FRESH_FACTOR * took)
+            estimate.counting = None
 
     async def close(self) -> None:
-        """Count no more; call it before the database is closed."""
-        counting = [known.counting for known in self._known.values() if known.counting is not None]
-        for task in counting:
+        """Cancel running counts; to be called before the database is closed."""
+        tasks = [estimate.counting for estimate in self._estimates.values() if estimate.counting is not None]
+        for task in tasks:
             task.cancel()
-        if counting:
-            await asyncio.wait(counting)
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def at_risk(self, organization_id: int, now: datetime) -> int:
-        """How many live codes can be guessed, counted anew unless that takes too long."""
-        known = self._known.get(organization_id)
-        if known is not None and known.counting is None:
-            known.good_until = min(known.good_until, self._monotonic() - 1)
-        await self.chances(organization_id, now, patience=0)
-        counting = self._known[organization_id].counting
+        """The number of live codes that can be guessed, counted anew unless that takes too long."""
+        estimate = self._estimates.get(organization_id)
+        if estimate is not None and estimate.counting is None:
+            estimate.fresh_until = min(estimate.fresh_until, self._monotonic() - 1)
+        await self.chances(organization_id, now, wait_seconds=0)
+        counting = self._estimates[organization_id].counting
         if counting is not None:
-            await asyncio.wait([counting], timeout=PATIENCE)
-        return self._known[organization_id].chances.at_risk
+            await asyncio.wait([counting], timeout=RECOUNT_SECONDS)
+        return self._estimates[organization_id].chances.at_risk

@@ -1,8 +1,8 @@
-"""Slows down who guesses codes: attempts are counted before they are looked at, and given back when they succeed.
+"""Limits attempts per time window: an attempt is counted before it is processed, and given back when it succeeds.
 
-The counters are the store's, shared by all processes (resolvers/rate_limit.py). A process takes of them in blocks,
-and writes nothing of an attempt that succeeds. The library of proofs and the clocks stay up here; the verbs know no
-more than `guard.Guard`.
+The counters are in the store, shared by all processes (resolvers/rate_limit.py). A process leases blocks of them, and
+writes nothing for an attempt that succeeds. The proof-of-work library and the clocks are used in this package only;
+the verbs know `guard.Guard` and no more.
 """
 
 import asyncio
@@ -16,175 +16,180 @@ from functools import lru_cache
 from resolvers import rate_limit
 from resolvers.domain.refusals import TooManyAttempts
 
-MOST_KNOWN = 10_000
-"""Counters that a process knows of before it looks for those whose windows are over."""
+MAX_ALLOWANCES = 10_000
+"""Counters that a process keeps in memory before it drops those whose windows have ended."""
 
 
 @dataclass(frozen=True)
-class Limit:
-    """So much in so many seconds, of which a process takes `block` at a time.
+class WindowLimit:
+    """At most `most` in a window of `seconds`, of which a process leases `block` at a time.
 
-    Where it `may_lend`, one attempt at a time goes ahead before anything is taken: who succeeds costs no statement.
-    If it fails it is taken then, or refused like one too many.
+    If `is_optimistic`, one attempt at a time proceeds before anything is leased, so that success costs no statement.
+    If it fails it is counted then, or refused like any other beyond the limit.
     """
 
     most: int
     seconds: int
     block: int = 1
-    may_lend: bool = False
+    is_optimistic: bool = False
 
 
-class Share:
-    """What a process has taken of one counter: `spare` of it may be used until the window is over."""
+class Allowance:
+    """What a process has leased of one counter: `available` may be used until the window ends (`until`, monotonic)."""
 
     def __init__(self) -> None:
         self.until = math.inf
-        self.spare = 0
+        self.available = 0
         self.in_flight = 0
-        self.wanted = 0
-        self.taken = 0
-        self.is_known = self.is_spent = False
-        self.lent: Taken | None = None
-        self.lease: asyncio.Task[None] | None = None
+        self.requested = 0  # by attempts that wait for a lease
+        self.total_taken = 0  # by all processes, as of the last lease
+        self.is_loaded = self.is_exhausted = False
+        self.uncounted: CountedAttempt | None = None  # the optimistic attempt, if there is one
+        self.pending_lease: asyncio.Task[None] | None = None
         self.change: asyncio.Future[None] | None = None
 
-    def changed(self) -> None:
-        """Wake those who wait for something to be given back."""
+    def notify(self) -> None:
+        """Wake the attempts that wait for a change."""
         if self.change is not None and not self.change.done():
             self.change.set_result(None)
         self.change = None
 
     async def wait(self) -> None:
-        """Wait until one attempt of this process is over."""
+        """Wait until an attempt of this process has ended."""
         if self.change is None:
             self.change = asyncio.get_running_loop().create_future()
         await asyncio.shield(self.change)
 
 
-class Taken:
-    """Something that is taken of a counter, until it is known whether the attempt succeeds."""
+class CountedAttempt:
+    """An attempt that is counted against a limit at a cost, until its outcome is known."""
 
-    def __init__(self, limiter: "Limiter", key: tuple[int, str], limit: Limit, share: Share, cost: int) -> None:
-        self._limiter, self._key, self._limit, self._share = limiter, key, limit, share
-        self.cost, self.is_paid = cost, True
+    def __init__(
+        self, limiter: "Limiter", key: tuple[int, str], limit: WindowLimit, allowance: Allowance, cost: int
+    ) -> None:
+        self._limiter, self._key, self._limit, self._allowance = limiter, key, limit, allowance
+        self.cost, self.is_counted = cost, True
 
     def give_back(self) -> None:
-        """The attempt has succeeded."""
-        share = self._share
-        if share.lent is self:
-            share.lent = None
-        if self.is_paid:
-            share.spare += self.cost
-            share.in_flight -= 1
-            share.changed()
-        elif not share.is_known and share.lease is None:
-            self._limiter.drop(self._key, share)
+        """The attempt has succeeded: its cost is available again."""
+        allowance = self._allowance
+        if allowance.uncounted is self:
+            allowance.uncounted = None
+        if self.is_counted:
+            allowance.available += self.cost
+            allowance.in_flight -= 1
+            allowance.notify()
+        elif not allowance.is_loaded and allowance.pending_lease is None:
+            self._limiter.drop(self._key, allowance)
 
     async def fail(self) -> None:
-        """It has failed. Raises TooManyAttempts where it is one too many after all."""
-        share = self._share
-        if not self.is_paid and not share.is_spent:
-            await self._limiter.lease(self._key, self._limit, share, 0)
-        if share.lent is self:
-            share.lent = None
-        if not self.is_paid:
-            raise TooManyAttempts(self._limiter.wait(share))
-        share.in_flight -= 1
-        share.changed()
+        """The attempt has failed: its cost stays taken. Raises TooManyAttempts if it exceeds the limit after all."""
+        allowance = self._allowance
+        if not self.is_counted and not allowance.is_exhausted:
+            await self._limiter.lease(self._key, self._limit, allowance, 0)
+        if allowance.uncounted is self:
+            allowance.uncounted = None
+        if not self.is_counted:
+            raise TooManyAttempts(self._limiter.retry_after(allowance))
+        allowance.in_flight -= 1
+        allowance.notify()
 
 
 class Limiter:
-    """The shares of one process. `store_clock` stands in for the database's clock in a simulation."""
+    """The allowances of one process. `store_clock` replaces the database's clock in a simulation."""
 
     def __init__(
         self, monotonic: Callable[[], float] = time.monotonic, store_clock: Callable[[], float] | None = None
     ) -> None:
         self._monotonic, self._store_clock = monotonic, store_clock
-        self._shares: dict[tuple[int, str], Share] = {}
-        self._most_known = MOST_KNOWN
+        self._allowances: dict[tuple[int, str], Allowance] = {}
+        self._max_allowances = MAX_ALLOWANCES
 
-    async def take(self, organization_id: int, name: str, limit: Limit, cost: int = 1) -> Taken:
-        """Take so much of a counter, before an attempt is looked at. Raises TooManyAttempts.
+    async def take(self, organization_id: int, name: str, limit: WindowLimit, cost: int = 1) -> CountedAttempt:
+        """Take `cost` from a counter, before an attempt is processed. Raises TooManyAttempts.
 
-        While nothing is left and attempts of this process are not over, it waits for what they give back.
+        While nothing is left and attempts of this process are in flight, it waits for what they give back.
         """
         key = organization_id, name
-        while (share := self._share(key)).spare < cost:
-            if limit.may_lend and share.lent is None and not share.is_known:
-                share.lent = taken = Taken(self, key, limit, share, cost)
-                taken.is_paid = False
-                return taken
-            if not share.is_spent:
-                await self.lease(key, limit, share, cost)
-            elif share.in_flight:
-                await share.wait()
+        while (allowance := self._allowance(key)).available < cost:
+            if limit.is_optimistic and allowance.uncounted is None and not allowance.is_loaded:
+                allowance.uncounted = attempt = CountedAttempt(self, key, limit, allowance, cost)
+                attempt.is_counted = False
+                return attempt
+            if not allowance.is_exhausted:
+                await self.lease(key, limit, allowance, cost)
+            elif allowance.in_flight:
+                await allowance.wait()
             else:
-                raise TooManyAttempts(self.wait(share))
-        share.spare -= cost
-        share.in_flight += 1
-        return Taken(self, key, limit, share, cost)
+                raise TooManyAttempts(self.retry_after(allowance))
+        allowance.available -= cost
+        allowance.in_flight += 1
+        return CountedAttempt(self, key, limit, allowance, cost)
 
-    async def lease(self, key: tuple[int, str], limit: Limit, share: Share, cost: int) -> None:
-        """Have a block taken of the counter, for all who ask meanwhile; what is lent is paid first."""
-        share.wanted += cost
+    async def lease(self, key: tuple[int, str], limit: WindowLimit, allowance: Allowance, cost: int) -> None:
+        """Lease a block of the counter, one for all concurrent callers; the optimistic attempt is counted first."""
+        allowance.requested += cost
         try:
-            if share.lease is None:
-                share.lease = asyncio.create_task(self._lease(key, limit, share))
-            await asyncio.shield(share.lease)
+            if allowance.pending_lease is None:
+                allowance.pending_lease = asyncio.create_task(self._lease(key, limit, allowance))
+            await asyncio.shield(allowance.pending_lease)
         finally:
-            share.wanted -= cost
+            allowance.requested -= cost
 
-    async def _lease(self, key: tuple[int, str], limit: Limit, share: Share) -> None:
+    async def _lease(self, key: tuple[int, str], limit: WindowLimit, allowance: Allowance) -> None:
         try:
-            await asyncio.sleep(0)  # those who come at the same moment are counted as well
-            lent = share.lent
-            want = (lent.cost if lent else 0) + (max(share.wanted, limit.block) if share.wanted else 0)
+            await asyncio.sleep(0)  # attempts that come at the same moment are counted as well
+            uncounted = allowance.uncounted
+            want = (uncounted.cost if uncounted else 0) + (
+                max(allowance.requested, limit.block) if allowance.requested else 0
+            )
             began = self._monotonic()
             now = self._store_clock() if self._store_clock else None
             granted, taken, left = await rate_limit.lease(*key, want, limit.most, limit.seconds, now)
-            share.taken = taken
-            share.is_known, share.until = True, min(share.until, began + left)
-            share.is_spent = granted < want
-            if lent is not None and share.lent is lent and granted >= lent.cost:
-                granted -= lent.cost
-                share.lent, lent.is_paid = None, True
-                share.in_flight += 1
-            share.spare += granted
+            allowance.total_taken = taken
+            allowance.is_loaded, allowance.until = True, min(allowance.until, began + left)
+            allowance.is_exhausted = granted < want
+            if uncounted is not None and allowance.uncounted is uncounted and granted >= uncounted.cost:
+                granted -= uncounted.cost
+                allowance.uncounted, uncounted.is_counted = None, True
+                allowance.in_flight += 1
+            allowance.available += granted
         finally:
-            share.lease = None
-            share.changed()
+            allowance.pending_lease = None
+            allowance.notify()
 
-    def _share(self, key: tuple[int, str]) -> Share:
-        share = self._shares.get(key)
-        if share is None or share.until <= self._monotonic():
-            if len(self._shares) >= self._most_known:
-                self._forget()
-            share = self._shares[key] = Share()
-        return share
+    def _allowance(self, key: tuple[int, str]) -> Allowance:
+        allowance = self._allowances.get(key)
+        if allowance is None or allowance.until <= self._monotonic():
+            if len(self._allowances) >= self._max_allowances:
+                self._drop_expired()
+            allowance = self._allowances[key] = Allowance()
+        return allowance
 
-    def _forget(self) -> None:
+    def _drop_expired(self) -> None:
         now = self._monotonic()
-        self._shares = {key: share for key, share in self._shares.items() if now < share.until}
-        self._most_known = max(MOST_KNOWN, 2 * len(self._shares))
+        self._allowances = {key: allowance for key, allowance in self._allowances.items() if now < allowance.until}
+        self._max_allowances = max(MAX_ALLOWANCES, 2 * len(self._allowances))
 
-    def used(self, organization_id: int, name: str, limit: Limit) -> tuple[float, int]:
-        """Which part of a counter is taken, as far as this process knows; and the seconds until its window is over."""
-        share = self._share((organization_id, name))
-        taken = limit.most if share.is_spent and share.spare < limit.block else share.taken - share.spare
-        return taken / limit.most, self.wait(share)
+    def usage(self, organization_id: int, name: str, limit: WindowLimit) -> tuple[float, int]:
+        """The taken fraction of a counter, as far as this process knows, and the seconds until its window ends."""
+        allowance = self._allowance((organization_id, name))
+        is_used_up = allowance.is_exhausted and allowance.available < limit.block
+        taken = limit.most if is_used_up else allowance.total_taken - allowance.available
+        return taken / limit.most, self.retry_after(allowance)
 
-    def drop(self, key: tuple[int, str], share: Share) -> None:
-        """Forget a share of which nothing was taken."""
-        if self._shares.get(key) is share and not share.wanted:
-            del self._shares[key]
+    def drop(self, key: tuple[int, str], allowance: Allowance) -> None:
+        """Forget an allowance of which nothing was taken."""
+        if self._allowances.get(key) is allowance and not allowance.requested:
+            del self._allowances[key]
 
-    def wait(self, share: Share) -> int:
-        """The seconds until the window is over."""
-        return max(1, math.ceil(min(share.until - self._monotonic(), 86_400)))
+    def retry_after(self, allowance: Allowance) -> int:
+        """The seconds until the window ends, from 1 to a day."""
+        return max(1, math.ceil(min(allowance.until - self._monotonic(), 86_400)))
 
 
-class Free:
-    """What is taken where nothing is counted."""
+class UncountedAttempt:
+    """An attempt where there is no limit."""
 
     def give_back(self) -> None:
         """Nothing was taken."""
@@ -194,14 +199,14 @@ class Free:
 
 
 @lru_cache(maxsize=1_000)
-def address(host: str) -> str:
-    """What a host's attempts are counted by: an IPv4 address as it is or in IPv6 clothes, or an IPv6 network of /64."""
+def client_network(host: str) -> str:
+    """The key by which a host's attempts are counted: its IPv4 address (also IPv4-mapped), or its IPv6 /64 network."""
     try:
-        found = ipaddress.ip_address(host)
+        address = ipaddress.ip_address(host)
     except ValueError:
         return host[:64]
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.IPv6Network((int(found), 64), strict=False))
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address), 64), strict=False))

@@ -1,6 +1,6 @@
-"""Proofs of work: challenges that cost whoever wants to be heard some seconds of computing (ALTCHA's, PBKDF2).
+"""Proof-of-work challenges (ALTCHA, PBKDF2), which cost a caller some seconds of computing.
 
-Nothing is kept of a challenge: it is signed, says when it is over and for whom it is good, and its proof counts once.
+Challenges are not stored: each is signed, names its expiry and its caller, and its proof counts once.
 """
 
 import asyncio
@@ -15,56 +15,56 @@ import altcha
 from db.models import Organization
 
 ALGORITHM = "PBKDF2/SHA-256"
-COST = 10_000
-"""Iterations that a try costs: the server's own work to verify a proof, 2 ms."""
+ITERATIONS = 10_000
+"""PBKDF2 iterations of one try; verifying a proof costs the server as much, 2 ms."""
 
-ZEROS = 2
-"""Hexadecimal zeros that the derived key begins with: 256 tries on average, a second in a browser."""
+PREFIX_ZEROS = 2
+"""Hexadecimal zeros at the beginning of the derived key: 256 tries on average, a second in a browser."""
 
-GOOD_FOR = 600
-"""Seconds in which a challenge may be answered."""
+CHALLENGE_SECONDS = 600
+"""Seconds until a challenge expires."""
 
-LONGEST = 4_000
+MAX_PROOF_CHARS = 4_000
 
 
 class ProofOfWork:
-    """How hard challenges are; `clock` tells the seconds since 1970, as the library's own does."""
+    """Makes challenges and verifies proofs; `cost` is iterations a try, `zeros` those of the derived key."""
 
-    def __init__(self, cost: int = COST, zeros: int = ZEROS) -> None:
+    def __init__(self, cost: int = ITERATIONS, zeros: int = PREFIX_ZEROS) -> None:
         self.cost, self.zeros = cost, zeros
 
-    def challenge(self, organization: Organization, origin: str, level: int) -> str:
-        """A challenge as ALTCHA's widgets take it, in JSON; each level is twice the work of the one before."""
-        made = altcha.create_challenge(
+    def challenge(self, organization: Organization, network: str, level: int) -> str:
+        """A challenge for ALTCHA's widgets, as JSON; each level is twice the work of the one before."""
+        challenge = altcha.create_challenge(
             ALGORITHM,
             self.cost * 2 ** (level % 4),
             key_prefix="0" * (self.zeros + level // 4),
-            expires_at=int(time.time()) + GOOD_FOR,
-            data={"for": _whose(organization, origin)},
+            expires_at=int(time.time()) + CHALLENGE_SECONDS,
+            data={"for": _caller_token(organization, network)},
             hmac_secret=_secret(organization),
         )
-        return json.dumps(made.to_dict(), separators=(",", ":"))
+        return json.dumps(challenge.to_dict(), separators=(",", ":"))
 
-    async def proven(self, organization: Organization, origin: str, proof: str) -> str | None:
-        """The name of a challenge that the proof solves, which is good for this caller; None for anything else."""
-        if not 100 <= len(proof) <= LONGEST:
+    async def verify(self, organization: Organization, network: str, proof: str) -> str | None:
+        """The name of the challenge that a proof solves, if it was made for this caller; else None."""
+        if not 100 <= len(proof) <= MAX_PROOF_CHARS:
             return None
         try:
-            told = json.loads(base64.b64decode(proof, validate=True))
-            parameters = told["challenge"]["parameters"]
-            if parameters["data"] != {"for": _whose(organization, origin)}:
+            payload = json.loads(base64.b64decode(proof, validate=True))
+            parameters = payload["challenge"]["parameters"]
+            if parameters["data"] != {"for": _caller_token(organization, network)}:
                 return None
-            name = str(told["challenge"]["signature"])
-            # Deriving a key takes some milliseconds, in which others are served.
-            verified = await asyncio.to_thread(altcha.verify_solution, proof, _secret(organization))
-        except Exception:  # whatever a stranger has made up; the library promises nothing of such
+            name = str(payload["challenge"]["signature"])
+            # In a thread: deriving a key takes some milliseconds.
+            result = await asyncio.to_thread(altcha.verify_solution, proof, _secret(organization))
+        except Exception:  # of a forged proof; the library documents no exceptions
             return None
-        return name if verified.verified else None
+        return name if result.verified else None
 
 
 def _secret(organization: Organization) -> str:
     return hmac.new(organization.page_secret.encode(), b"proof of work", hashlib.sha256).hexdigest()
 
 
-def _whose(organization: Organization, origin: str) -> str:
-    return hmac.new(_secret(organization).encode(), origin.encode(), hashlib.sha256).hexdigest()[:32]
+def _caller_token(organization: Organization, network: str) -> str:
+    return hmac.new(_secret(organization).encode(), network.encode(), hashlib.sha256).hexdigest()[:32]

@@ -12,7 +12,7 @@ from schema.graphql import app as graphql_app
 from schema.graphql import document_limits, text_limits
 from schema.graphql.app import schema
 from schema.graphql.engine import documents
-from schema.rate_limit import Attempts
+from schema.rate_limit import RateLimits
 from tests import make
 from tests.graphql_client import GraphQLClient
 
@@ -147,9 +147,9 @@ async def test_few_long_documents_wait_to_be_read(
 
 
 @pytest.fixture
-def attempts() -> Attempts:
+def rate_limits() -> RateLimits:
     """Five failed attempts a minute."""
-    return Attempts(5)
+    return RateLimits(5)
 
 
 @pytest.mark.case("A1")

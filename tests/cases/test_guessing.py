@@ -18,15 +18,15 @@ from resolvers.domain import params, rules
 from resolvers.domain.code_format import Format, Style
 from resolvers.domain.money import Money
 from resolvers.domain.refusals import Rule
-from schema.rate_limit import Attempts, Guard
+from schema.rate_limit import AttemptGuard, RateLimits
 from tests import make
 from tests.graphql_client import GraphQLClient, Json
 
 
 @pytest.fixture
-def attempts(request: pytest.FixtureRequest) -> Attempts:
+def rate_limits(request: pytest.FixtureRequest) -> RateLimits:
     """Sixty failed attempts a minute, unless a test says otherwise."""
-    return Attempts(getattr(request, "param", 60))
+    return RateLimits(getattr(request, "param", 60))
 
 
 async def claim(public: GraphQLClient, text: str = "guess", **more: object) -> str:
@@ -58,7 +58,7 @@ async def test_claims_at_once_are_attempts_each(public: GraphQLClient) -> None:
 
 
 @pytest.mark.case("A8")
-@pytest.mark.parametrize("attempts", [1], indirect=True)
+@pytest.mark.parametrize("rate_limits", [1], indirect=True)
 async def test_who_succeeds_is_not_held_up(public: GraphQLClient, organization: Organization) -> None:
     """At a limit of one, twenty claims at once that succeed are all granted: they are given back."""
     await make.promotion(organization, *(f"GOOD-{number}" for number in range(20)))
@@ -149,7 +149,7 @@ async def test_an_unknown_code_is_as_much_work_as_a_known_one(
     organization: Organization, unclaimable: None, email: str, more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In public the same statements are run, and every rule asked, of a code that is not there."""
-    guard, asked = Guard(Attempts(0), organization, "192.0.2.1"), 0
+    guard, asked = AttemptGuard(RateLimits(0), organization, "192.0.2.1"), 0
     objections = rules.objections
 
     def counted(*said: Any) -> Any:

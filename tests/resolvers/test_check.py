@@ -13,7 +13,7 @@ from resolvers.domain import params
 from resolvers.domain.money import Money
 from resolvers.domain.refusals import CustomerLimitReached, InvalidInput, Refusal, TooManyAttempts, UnknownCode
 from resolvers.refusal_counter import RefusalCounter
-from schema.rate_limit import Attempts, Guard
+from schema.rate_limit import AttemptGuard, RateLimits
 from tests import make
 from tests.make import NOW, claimed, order
 from tests.resolvers.claim.test_claim import BEN, unclaimable
@@ -104,7 +104,7 @@ async def test_two_limits_of_a_customer_are_two_noes(organization: Organization)
 async def test_guesses_by_checking_are_counted_too(organization: Organization) -> None:
     """An unknown code, and a rule's no, count against whoever guesses; then it is TooManyAttempts."""
     code = await make.code(organization)
-    guard = Guard(Attempts(2), organization, "192.0.2.1")
+    guard = AttemptGuard(RateLimits(2), organization, "192.0.2.1")
     assert names(await checked(organization, guard=guard)) == []
     assert names(await checked(organization, "NOPE", guard=guard)) == ["UnknownCode"]
     await update.code(organization, code.text, update.CodeChange(is_enabled=False), NOW)

@@ -33,7 +33,7 @@ from resolvers.domain.refusals import (
     WrongLocation,
 )
 from resolvers.refusal_counter import RefusalCounter
-from schema.rate_limit import Attempts, Guard
+from schema.rate_limit import AttemptGuard, RateLimits
 from tests import make
 from tests.make import NOW, claimed, order
 from tests.resolvers.refused import everything, refused
@@ -408,7 +408,7 @@ async def test_nonsense_is_answered_before_the_throttle_and_the_throttle_before_
     organization: Organization,
 ) -> None:
     """InvalidInput comes first, then TooManyAttempts, then what the code says."""
-    guard = Guard(Attempts(1), organization, "192.0.2.1")
+    guard = AttemptGuard(RateLimits(1), organization, "192.0.2.1")
     async with refused(UnknownCode):
         await claimed(organization, "NOPE", guard=guard)
     async with refused(TooManyAttempts):

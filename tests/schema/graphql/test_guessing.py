@@ -3,15 +3,15 @@
 import pytest
 
 from db.models import Organization
-from schema.rate_limit import Attempts
+from schema.rate_limit import RateLimits
 from tests.graphql_client import GraphQLClient
 from tests.schema.graphql.test_rights import PUBLIC_CHECK, PUBLIC_CLAIM
 
 
 @pytest.fixture
-def attempts() -> Attempts:
+def rate_limits() -> RateLimits:
     """Five failed attempts a minute."""
-    return Attempts(5)
+    return RateLimits(5)
 
 
 async def test_guessing_is_slowed_down(

@@ -19,41 +19,43 @@ from resolvers.domain.code_format import Format, Style
 from resolvers.domain.refusals import Rule, TooManyAttempts
 from resolvers.refusal_counter import RefusalCounter
 from schema import pages
-from schema.rate_limit import Attempts, Guard
-from schema.rate_limit.budget import STRANGERS, UNIT, Budgets
+from schema.rate_limit import AttemptGuard, RateLimits
+from schema.rate_limit.budget import CERTAIN_HIT_COST, UNPROVEN_LIMIT, GuessBudgets
 from schema.rate_limit.limiter import Limiter
 from schema.rate_limit.proof_of_work import ProofOfWork
 from tests import make
 from tests.graphql_client import GraphQLClient
 from tests.make import NOW
 
-ALLOWED = STRANGERS.most * 1_000 // UNIT
+ALLOWED = UNPROVEN_LIMIT.most * 1_000 // CERTAIN_HIT_COST
 """Guesses in a window, where one in a thousand hits."""
 
 
 @pytest.fixture
-def attempts() -> Attempts:
+def rate_limits() -> RateLimits:
     """Sixty failed attempts an address, and proofs that are quick to make."""
     limiter = Limiter()
-    return Attempts(60, limiter, Budgets(limiter, ProofOfWork(cost=10, zeros=1)))
+    return RateLimits(60, limiter, GuessBudgets(limiter, ProofOfWork(cost=10, zeros=1)))
 
 
 @pytest.fixture
 async def texts(organization: Organization) -> list[str]:
     """A thousand codes of six digits."""
-    made = await generate.codes(organization, None, 1_000, Format(Style.NUMERIC), generate.Making(), False, None, NOW)
-    return [code.text for code in made.codes]
+    generated = await generate.codes(
+        organization, None, 1_000, Format(Style.NUMERIC), generate.Making(), False, None, NOW
+    )
+    return [code.text for code in generated.codes]
 
 
 def unknown(texts: list[str]) -> list[str]:
     """Texts of the same shape that are no codes."""
-    known = set(texts)
-    return [text for number in range(2_000) if (text := f"{number:06}") not in known]
+    codes = set(texts)
+    return [text for number in range(2_000) if (text := f"{number:06}") not in codes]
 
 
 async def outcome(
     organization: Organization,
-    attempts: Attempts,
+    rate_limits: RateLimits,
     text: str,
     number: int = 0,
     email: str = "eve@example.com",
@@ -61,120 +63,125 @@ async def outcome(
     proof: str | None = None,
 ) -> str | TooManyAttempts:
     """What comes of a claim with a public key from one of many addresses."""
-    guard = Guard(attempts, organization, f"10.0.{number // 250}.{number % 250}")
+    guard = AttemptGuard(rate_limits, organization, f"10.0.{number // 250}.{number % 250}")
     try:
         await claim_code(
             organization, text, params.Person(email), order, None, None, guard, RefusalCounter(), NOW, proof
         )
-    except TooManyAttempts as no:
-        return no
-    except Rule as no:
-        return type(no).__name__
+    except TooManyAttempts as refusal:
+        return refusal
+    except Rule as refusal:
+        return type(refusal).__name__
     return "claimed"
 
 
-async def spend(organization: Organization, attempts: Attempts, texts: list[str]) -> TooManyAttempts:
+async def spend(organization: Organization, rate_limits: RateLimits, texts: list[str]) -> TooManyAttempts:
     """Guess until strangers are held up; the answer that tells it."""
     for number, text in enumerate(unknown(texts)):
-        told = await outcome(organization, attempts, text, number)
-        if isinstance(told, TooManyAttempts):
-            return told
+        result = await outcome(organization, rate_limits, text, number)
+        if isinstance(result, TooManyAttempts):
+            return result
     raise AssertionError("nobody was held up")
 
 
 def solved(challenge: str | None) -> str:
     """The proof that an ALTCHA widget sends."""
     assert challenge is not None
-    asked = altcha.Challenge.from_dict(json.loads(challenge))
-    solution = altcha.solve_challenge(asked)
+    parsed = altcha.Challenge.from_dict(json.loads(challenge))
+    solution = altcha.solve_challenge(parsed)
     assert solution is not None
-    return base64.b64encode(json.dumps(altcha.Payload(asked, solution).to_dict()).encode()).decode()
+    return base64.b64encode(json.dumps(altcha.Payload(parsed, solution).to_dict()).encode()).decode()
 
 
 @pytest.mark.case("A8")
 async def test_all_processes_and_addresses_share_one_budget(organization: Organization, texts: list[str]) -> None:
     """Of 400 guesses at once, each from an address of its own, four processes look at as many as one would."""
-    processes = [Attempts(60) for _ in range(4)]
+    processes = [RateLimits(60) for _ in range(4)]
     answers = await asyncio.gather(
         *(
             outcome(organization, processes[number % 4], text, number)
             for number, text in enumerate(unknown(texts)[:400])
         )
     )
-    told = Counter(answer if isinstance(answer, str) else "held up" for answer in answers)
-    assert told == {"UnknownCode": ALLOWED, "held up": 400 - ALLOWED}
+    counts = Counter(answer if isinstance(answer, str) else "held up" for answer in answers)
+    assert counts == {"UnknownCode": ALLOWED, "held up": 400 - ALLOWED}
     assert ALLOWED == 30
 
 
 @pytest.mark.case("A8")
 async def test_holders_are_served_when_it_is_spent(
-    organization: Organization, texts: list[str], attempts: Attempts
+    organization: Organization, texts: list[str], rate_limits: RateLimits
 ) -> None:
     """By the page's address, the address that a code is reserved for or was sent to, and the order it went into."""
-    retried = await outcome(organization, attempts, texts[0], email="ada@example.com", order=params.Order("R-1"))
+    retried = await outcome(organization, rate_limits, texts[0], email="ada@example.com", order=params.Order("R-1"))
     assert retried == "claimed"
     making = generate.Making(reserved_for=params.Person("ben@example.com"))
     [reserved] = (await generate.codes(organization, None, 1, Format(Style.NUMERIC), making, False, None, NOW)).codes
     await make.customer(organization, "cy@example.com")
     await send.code(organization, texts[3], [params.Person("cy@example.com")], None, False, False, None, NOW)
-    await spend(organization, attempts, texts)
+    await spend(organization, rate_limits, texts)
 
-    assert isinstance(await outcome(organization, attempts, texts[1]), TooManyAttempts)
+    assert isinstance(await outcome(organization, rate_limits, texts[1]), TooManyAttempts)
     assert (
-        await outcome(organization, attempts, texts[0], email="ada@example.com", order=params.Order("R-1")) == "claimed"
+        await outcome(organization, rate_limits, texts[0], email="ada@example.com", order=params.Order("R-1"))
+        == "claimed"
     )
     assert isinstance(
-        await outcome(organization, attempts, texts[0], email="ada@example.com", order=params.Order("R-2")),
+        await outcome(organization, rate_limits, texts[0], email="ada@example.com", order=params.Order("R-2")),
         TooManyAttempts,
     )
-    assert await outcome(organization, attempts, reserved.text, email="ben@example.com") == "claimed"
-    assert await outcome(organization, attempts, texts[3], email="cy@example.com") == "claimed"
+    assert await outcome(organization, rate_limits, reserved.text, email="ben@example.com") == "claimed"
+    assert await outcome(organization, rate_limits, texts[3], email="cy@example.com") == "claimed"
     code = await find.code(organization.id, texts[2])
     page = pages.url("https://codes.example", organization, code.id)
-    assert isinstance(await outcome(organization, attempts, texts[1], proof=page), TooManyAttempts)
-    assert isinstance(await outcome(organization, attempts, texts[2], proof=page[:-1] + "x"), TooManyAttempts)
-    assert await outcome(organization, attempts, texts[2], proof=page) == "claimed"
+    assert isinstance(await outcome(organization, rate_limits, texts[1], proof=page), TooManyAttempts)
+    assert isinstance(await outcome(organization, rate_limits, texts[2], proof=page[:-1] + "x"), TooManyAttempts)
+    assert await outcome(organization, rate_limits, texts[2], proof=page) == "claimed"
 
 
 @pytest.mark.case("A8")
-async def test_who_only_says_to_be_a_holder_is_counted(
-    organization: Organization, texts: list[str], attempts: Attempts
+async def test_callers_who_claim_to_be_a_holder_are_counted(
+    organization: Organization, texts: list[str], rate_limits: RateLimits
 ) -> None:
     """Ten wrong guesses an hour with a known customer's address; then their address helps nobody for a while."""
     making = generate.Making(reserved_for=params.Person("ben@example.com"))
     [reserved] = (await generate.codes(organization, None, 1, Format(Style.NUMERIC), making, False, None, NOW)).codes
-    await spend(organization, attempts, texts)
+    await spend(organization, rate_limits, texts)
     for number, text in enumerate(unknown(texts)[-10:]):
-        assert isinstance(await outcome(organization, attempts, text, 100 + number, "ben@example.com"), TooManyAttempts)
-    assert isinstance(await outcome(organization, attempts, reserved.text, email="ben@example.com"), TooManyAttempts)
+        assert isinstance(
+            await outcome(organization, rate_limits, text, 100 + number, "ben@example.com"), TooManyAttempts
+        )
+    assert isinstance(await outcome(organization, rate_limits, reserved.text, email="ben@example.com"), TooManyAttempts)
 
 
 @pytest.mark.case("A8")
 async def test_codes_that_cant_be_guessed_are_never_held_up(
-    organization: Organization, texts: list[str], attempts: Attempts
+    organization: Organization, texts: list[str], rate_limits: RateLimits
 ) -> None:
     """Whatever is spent on six digits, a long code is looked at, and a wrong one too."""
     await make.promotion(organization, "TK4Q-81ZV-X7PM")
-    await spend(organization, attempts, texts)
-    assert await outcome(organization, attempts, "tk4q 81zv x7pm") == "claimed"
-    assert await outcome(organization, attempts, "tk4q 81zv x7pn") == "UnknownCode"
+    await spend(organization, rate_limits, texts)
+    assert await outcome(organization, rate_limits, "tk4q 81zv x7pm") == "claimed"
+    assert await outcome(organization, rate_limits, "tk4q 81zv x7pn") == "UnknownCode"
 
 
 @pytest.mark.case("A8")
-async def test_a_proof_of_work_is_heard_once(organization: Organization, texts: list[str], attempts: Attempts) -> None:
+async def test_a_proof_of_work_counts_once(
+    organization: Organization, texts: list[str], rate_limits: RateLimits
+) -> None:
     """It is good for who was asked for it, at one attempt, in whichever process."""
-    other = Attempts(60, None, Budgets(Limiter(), ProofOfWork(cost=10, zeros=1)))
-    await spend(organization, attempts, texts)
+    other = RateLimits(60, None, GuessBudgets(Limiter(), ProofOfWork(cost=10, zeros=1)))
+    await spend(organization, rate_limits, texts)
 
     async def proof() -> str:
-        held_up = await outcome(organization, attempts, texts[0], 7)
+        held_up = await outcome(organization, rate_limits, texts[0], 7)
         assert isinstance(held_up, TooManyAttempts)
         return solved(held_up.challenge)
 
     first = await proof()
-    assert isinstance(await outcome(organization, attempts, texts[0], 8, proof=first), TooManyAttempts)
-    assert await outcome(organization, attempts, texts[0], 7, proof=first) == "claimed"
-    for process in (attempts, other):
+    assert isinstance(await outcome(organization, rate_limits, texts[0], 8, proof=first), TooManyAttempts)
+    assert await outcome(organization, rate_limits, texts[0], 7, proof=first) == "claimed"
+    for process in (rate_limits, other):
         assert isinstance(await outcome(organization, process, texts[1], 7, proof=first), TooManyAttempts)
     assert await outcome(organization, other, unknown(texts)[0], 7, proof=await proof()) == "UnknownCode"
 
@@ -183,40 +190,40 @@ async def test_a_proof_of_work_is_heard_once(organization: Organization, texts: 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda told: told["solution"].update(counter=told["solution"]["counter"] + 1),
-        lambda told: told["challenge"]["parameters"].update(keyPrefix=""),
-        lambda told: told["challenge"]["parameters"].update(expiresAt=2**40),
-        lambda told: told["challenge"].update(signature="0" * 64),
-        lambda told: told["challenge"].update(parameters=[1]),
-        lambda told: told.pop("solution"),
+        lambda payload: payload["solution"].update(counter=payload["solution"]["counter"] + 1),
+        lambda payload: payload["challenge"]["parameters"].update(keyPrefix=""),
+        lambda payload: payload["challenge"]["parameters"].update(expiresAt=2**40),
+        lambda payload: payload["challenge"].update(signature="0" * 64),
+        lambda payload: payload["challenge"].update(parameters=[1]),
+        lambda payload: payload.pop("solution"),
     ],
 )
-async def test_what_proves_nothing_is_not_heard(
-    organization: Organization, texts: list[str], attempts: Attempts, change: object
+async def test_invalid_proofs_are_ignored(
+    organization: Organization, texts: list[str], rate_limits: RateLimits, change: object
 ) -> None:
     """A proof that was altered anywhere, or is none, is as good as no proof."""
-    held_up = await spend(organization, attempts, texts)
-    told = json.loads(base64.b64decode(solved(held_up.challenge)))
-    change(told)  # type: ignore[operator]
-    for proof in (base64.b64encode(json.dumps(told).encode()).decode(), "x", "x" * 10_000, "\ud800"):
-        assert isinstance(await outcome(organization, attempts, texts[0], ALLOWED, proof=proof), TooManyAttempts)
+    held_up = await spend(organization, rate_limits, texts)
+    payload = json.loads(base64.b64decode(solved(held_up.challenge)))
+    change(payload)  # type: ignore[operator]
+    for proof in (base64.b64encode(json.dumps(payload).encode()).decode(), "x", "x" * 10_000, "\ud800"):
+        assert isinstance(await outcome(organization, rate_limits, texts[0], ALLOWED, proof=proof), TooManyAttempts)
 
 
 @pytest.mark.case("A8")
 async def test_the_work_grows_with_what_is_spent(
-    organization: Organization, texts: list[str], attempts: Attempts
+    organization: Organization, texts: list[str], rate_limits: RateLimits
 ) -> None:
     """Each twelfth that proven guesses have used up doubles it; and when all is, no proof helps."""
     work = []
-    await spend(organization, attempts, texts)
+    await spend(organization, rate_limits, texts)
     for number, text in enumerate(unknown(texts)[500:600], ALLOWED + 1):
-        held_up = await outcome(organization, attempts, text, number)
+        held_up = await outcome(organization, rate_limits, text, number)
         assert isinstance(held_up, TooManyAttempts)
         if held_up.challenge is None:
             break
-        asked = json.loads(held_up.challenge)["parameters"]
-        work.append(asked["cost"] * 16 ** len(asked["keyPrefix"]))
-        assert await outcome(organization, attempts, text, number, proof=solved(held_up.challenge)) == "UnknownCode"
+        parameters = json.loads(held_up.challenge)["parameters"]
+        work.append(parameters["cost"] * 16 ** len(parameters["keyPrefix"]))
+        assert await outcome(organization, rate_limits, text, number, proof=solved(held_up.challenge)) == "UnknownCode"
     assert len(work) == ALLOWED * 4 // 3
     assert work == sorted(work)
     assert work[-1] >= 1024 * work[0]
@@ -224,22 +231,26 @@ async def test_the_work_grows_with_what_is_spent(
 
 @pytest.mark.case("A8")
 async def test_at_the_doors(
-    served: httpx.AsyncClient, public: GraphQLClient, organization: Organization, texts: list[str], attempts: Attempts
+    served: httpx.AsyncClient,
+    public: GraphQLClient,
+    organization: Organization,
+    texts: list[str],
+    rate_limits: RateLimits,
 ) -> None:
     """GraphQL asks for a proof and takes it; Lancero's door answers 429 but to the customer whose code it is."""
     making = generate.Making(reserved_for=params.Person("ben@example.com"))
     [reserved] = (await generate.codes(organization, None, 1, Format(Style.NUMERIC), making, False, None, NOW)).codes
-    await spend(organization, attempts, texts)
+    await spend(organization, rate_limits, texts)
     document = """mutation ($input: ClaimCodeInput!) { claimCode(input: $input) {
         __typename ... on TooManyAttempts { retryAfterSeconds challenge } } }"""
-    said = {"text": texts[0], "customer": {"email": "ada@example.com"}}
-    held_up = (await public.ask(document, input=said))["claimCode"]
+    input = {"text": texts[0], "customer": {"email": "ada@example.com"}}
+    held_up = (await public.ask(document, input=input))["claimCode"]
     assert (held_up["__typename"], 1 <= held_up["retryAfterSeconds"] <= 360) == ("TooManyAttempts", True)
-    checking = "query ($input: CheckCodeInput!) { checkCode(input: $input) { isClaimable } }"
-    checked = {"text": texts[0], "proof": solved(held_up["challenge"])}
-    assert (await public.ask(checking, input=checked))["checkCode"]["isClaimable"] is True
-    held_up = (await public.ask(document, input=said))["claimCode"]
-    proven = (await public.ask(document, input={**said, "proof": solved(held_up["challenge"])}))["claimCode"]
+    check_document = "query ($input: CheckCodeInput!) { checkCode(input: $input) { isClaimable } }"
+    check_input = {"text": texts[0], "proof": solved(held_up["challenge"])}
+    assert (await public.ask(check_document, input=check_input))["checkCode"]["isClaimable"] is True
+    held_up = (await public.ask(document, input=input))["claimCode"]
+    proven = (await public.ask(document, input={**input, "proof": solved(held_up["challenge"])}))["claimCode"]
     assert proven["__typename"] == "CodeClaimed"
 
     headers = {"Authorization": f"Bearer {await make.key(organization, KeyKind.PUBLIC)}"}
@@ -250,12 +261,12 @@ async def test_at_the_doors(
     assert await Claim.all().count() == 2
 
 
-async def test_owners_are_told_how_many_codes_are_at_risk(secret: GraphQLClient, texts: list[str]) -> None:
+async def test_owners_see_how_many_codes_are_at_risk(secret: GraphQLClient, texts: list[str]) -> None:
     """Six digits are, however few ask; and whoever makes such codes is warned."""
     assert (await secret.ask("{ organization { codesAtRisk } }"))["organization"]["codesAtRisk"] == 1_000
-    said = {"amount": 500, "format": {"style": "PATTERN", "pattern": "##"}}
-    made = await secret.mutate("generateCodes", "... on CodesGenerated { warnings }", said)
-    assert made["warnings"] == [
+    input = {"amount": 500, "format": {"style": "PATTERN", "pattern": "##"}}
+    generated = await secret.mutate("generateCodes", "... on CodesGenerated { warnings }", input)
+    assert generated["warnings"] == [
         "500 codes of 1,296: one in 3 guesses hits one. Longer codes can't be guessed, ten # in a pattern, say."
     ]
     assert (await secret.ask("{ organization { codesAtRisk } }"))["organization"]["codesAtRisk"] == 1_500

@@ -20,7 +20,7 @@ from resolvers.domain.params import Limits, Window
 from resolvers.domain.refusals import CodeSpaceTooSmall
 from resolvers.refusal_counter import RefusalCounter
 from schema.context import Services
-from schema.rate_limit import Attempts
+from schema.rate_limit import RateLimits
 from schema.vendors.lancero import errors, leads, responses
 from tests import make
 from tests.conftest import Clock
@@ -36,9 +36,9 @@ NO_LIMIT = 2147483647
 
 
 @pytest.fixture
-def attempts(request: pytest.FixtureRequest) -> Attempts:
+def rate_limits(request: pytest.FixtureRequest) -> RateLimits:
     """No limit on failed attempts, unless a test asks for one."""
-    return Attempts(getattr(request, "param", 0))
+    return RateLimits(getattr(request, "param", 0))
 
 
 class Speaker:
@@ -620,7 +620,7 @@ async def test_an_unknown_code_looks_like_any_other_no(
     assert await Customer.all().count() == 0
 
 
-@pytest.mark.parametrize("attempts", [2], indirect=True)
+@pytest.mark.parametrize("rate_limits", [2], indirect=True)
 async def test_guessing_is_slowed_down(secret: Speaker, public: Speaker, organization: Organization) -> None:
     """After too many failed claims a public key is a 429 with a Retry-After; a secret key is not counted."""
     await make.code(organization)
