@@ -1,4 +1,4 @@
-"""Activates a code: gives it to a named person and starts its life. It happens once."""
+"""Activates a code: reserves it for a named person and starts its lifetime. It happens once."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -35,47 +35,50 @@ async def code(
     product = await product_by_number(organization, product_number)
     async with in_transaction():
         if promotion is not None:
-            named = await find.promotion(organization.id, promotion)
-            found = await update.hold_code(organization.id, text)
-            if found.promotion_id != named.id:
+            expected = await find.promotion(organization.id, promotion)
+            row = await update.hold_code(organization.id, text)
+            if row.promotion_id != expected.id:
                 raise UnknownCode(text)
         else:
-            found = await update.hold_code(organization.id, text)
-        return await start(organization, found, person, location, product, off_peak, now)
+            row = await update.hold_code(organization.id, text)
+        return await start(organization, row, person, location, product, off_peak, now)
 
 
 async def product_by_number(organization: Organization, number: int | None) -> Product | None:
-    """The product that a caller named by its number, if any."""
+    """The organization's product with this number; None without a number. Raises InvalidInput when there is none."""
     if number is None:
         return None
-    found = await find.product(organization.id, validate.integer(number, "product_number"))
-    if found is None:
+    product = await find.product(organization.id, validate.integer(number, "product_number"))
+    if product is None:
         raise InvalidInput(f"There is no product {number}.", "product_number")
-    return found
+    return product
 
 
 async def start(
     organization: Organization,
-    found: Code,
+    row: Code,
     person: ValidPerson,
     location: Location | None,
     product: Product | None,
     off_peak: bool,
     now: datetime,
 ) -> Code:
-    """Start a code's life in the present transaction, which holds its promotion."""
-    promotion = await promotions.by_id(organization.id, found.promotion_id)
+    """Start a code's lifetime in the present transaction, which has locked its promotion.
+
+    Raises UnknownPromotion, AlreadyActivated, Ended, Disabled, InvalidInput.
+    """
+    promotion = await promotions.by_id(organization.id, row.promotion_id)
     if promotion is None:
         raise UnknownPromotion
-    if not found.needs_activation or found.activated_at is not None:
-        raise AlreadyActivated(found.activated_at or found.created_at)
-    for refusal in rules.switches(found, promotion, now):
+    if not row.needs_activation or row.activated_at is not None:
+        raise AlreadyActivated(row.activated_at or row.created_at)
+    for refusal in rules.switches(row, promotion, now):
         if isinstance(refusal, Disabled | Ended):
             raise refusal
     customer = await customers.ensure(
         organization.id, person.email, person.email_key, person.first_name, person.last_name, person.folded, now, now
     )
-    if found.reserved_for_id not in (None, customer.id):
+    if row.reserved_for_id not in (None, customer.id):
         raise InvalidInput("This code is reserved for somebody else.", "customer", "email")
     columns = {
         "activated_at": now,
@@ -84,22 +87,22 @@ async def start(
         "activated_product_id": product.id if product else None,
         "off_peak": off_peak,
         "reserved_for_id": customer.id,
-        "ends_at": lifetime_end(found, promotion, organization.time_zone, now),
+        "ends_at": lifetime_end(row, promotion, organization.time_zone, now),
         "updated_at": now,
     }
-    found.update_from_dict(columns)
-    await codes.save(found, list(columns))
-    return found
+    row.update_from_dict(columns)
+    await codes.save(row, list(columns))
+    return row
 
 
-def lifetime_end(found: Code, promotion: Promotion, zone: str, now: datetime) -> datetime | None:
-    """When a code that is activated now ends: with its windows or its lifetime, whichever is earlier.
+def lifetime_end(row: Code, promotion: Promotion, zone: str, now: datetime) -> datetime | None:
+    """The end of a code that is activated now: of its windows or its lifetime, whichever is earlier.
 
-    A life of so many days is through the last instant of the local day that is so many days after this one.
+    A lifetime of so many days ends with the local day that is so many days after this one.
     """
-    _, ends_at = rules.window(found, promotion)
+    _, ends_at = rules.window(row, promotion)
     if promotion.code_lifetime_days is None:
         return ends_at
     last_day = now.astimezone(ZoneInfo(zone)).date() + timedelta(days=promotion.code_lifetime_days)
-    over = usage_buckets.start_of_day(last_day + timedelta(days=1), zone)
-    return over if ends_at is None else min(over, ends_at)
+    end = usage_buckets.start_of_day(last_day + timedelta(days=1), zone)
+    return end if ends_at is None else min(end, ends_at)

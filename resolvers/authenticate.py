@@ -1,4 +1,4 @@
-"""Admits callers: whose key is this, and what may it do?"""
+"""Authenticates API keys, and says which organizations and rights a key has."""
 
 import hashlib
 import secrets
@@ -15,7 +15,7 @@ PREFIXES = {KeyKind.SECRET: "sk_", KeyKind.PUBLIC: "pk_", KeyKind.DEVICE: "dk_",
 
 
 class Right(Enum):
-    """What a key may be good for."""
+    """A permission of a key."""
 
     CHECK = "check codes"
     CLAIM = "claim codes"
@@ -33,7 +33,7 @@ RIGHTS: dict[KeyKind, frozenset[Right]] = {
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a key: its kind and account, and its organization unless it reaches all of the account's."""
+    """A key's kind and account, and its organization; None where it is valid for all of the account's."""
 
     kind: KeyKind
     account_id: int
@@ -44,26 +44,26 @@ class Holder:
 
 
 async def key(value: str) -> Holder | None:
-    """Who holds this key, or None when it does not work; as many as ask at once are one question to the store."""
+    """The holder of this key, or None when it is unknown or revoked; keys of one moment are looked up in one query."""
     return await batching.submit(_holders, key_hash(value), gathers=True)
 
 
 async def _holders(hashes: Sequence[str]) -> list[Holder | None]:
-    found = {value: Holder(*working) for value, working in (await keys.by_hashes(set(hashes))).items()}
-    return [found.get(value) for value in hashes]
+    holders = {value: Holder(*columns) for value, columns in (await keys.by_hashes(set(hashes))).items()}
+    return [holders.get(value) for value in hashes]
 
 
 async def organization_of(holder: Holder, identifier: str | None) -> Organization | None:
-    """The organization that a holder speaks for: the key's own; an account's by identifier, or its only one.
+    """The organization of a request: the key's own; of an account's, the one with this identifier, or the only one.
 
-    None where that names no organization of the holder's.
+    None where the holder has no such organization.
     """
     if holder.organization is not None:
         return holder.organization if identifier in (None, holder.organization.identifier) else None
-    found = await organizations.of_account(holder.account_id)
+    own = await organizations.of_account(holder.account_id)
     if identifier is None:
-        return found[0] if len(found) == 1 else None
-    return next((organization for organization in found if organization.identifier == identifier), None)
+        return own[0] if len(own) == 1 else None
+    return next((organization for organization in own if organization.identifier == identifier), None)
 
 
 async def is_of_account(holder: Holder, account_number: int) -> bool:
@@ -73,18 +73,18 @@ async def is_of_account(holder: Holder, account_number: int) -> bool:
 
 
 async def reachable_organization(holder: Holder, number: int) -> Organization | None:
-    """The organization with this number, if the holder's key reaches it."""
-    found = await organizations.by_number(number)
-    if found is None or found.account_id != holder.account_id:
+    """The organization with this number; None where the holder's key is not valid for it."""
+    organization = await organizations.by_number(number)
+    if organization is None or organization.account_id != holder.account_id:
         return None
-    return found if holder.organization is None or holder.organization.id == found.id else None
+    return organization if holder.organization is None or holder.organization.id == organization.id else None
 
 
 def new_key(kind: KeyKind) -> str:
-    """A fresh key: 192 random bits, in the shape that Lancero's keys have."""
+    """A new key: 192 random bits, in the format of Lancero's keys."""
     return PREFIXES[kind] + secrets.token_hex(24)
 
 
 def key_hash(value: str) -> str:
-    """What is kept of a key; keys are random, so there is nothing to salt or stretch."""
+    """The SHA-256 of a key, in hex, which is all that is stored: random keys need no salt or stretching."""
     return hashlib.sha256(value.encode(errors="replace")).hexdigest()

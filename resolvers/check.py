@@ -1,4 +1,4 @@
-"""Checks a code: would a claim succeed, and if not, every rule that says no."""
+"""Checks a code: would a claim succeed, and if not, every rule that refuses it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from resolvers.guard import Attempt
 
 @dataclass(frozen=True)
 class CheckResult:
-    """`discount` is what a claim would take off the order; None without a total or where a rule says no."""
+    """`discount` is what a claim would take off the order; None without a total or where a rule refuses the claim."""
 
     refusals: Sequence[Refusal]
     discount: Money | None = None
@@ -33,51 +33,51 @@ async def code(
     guard: guards.Guard | None,
     now: datetime,
     proof: str | None = None,
-    asked_at: datetime | None = None,
+    present: datetime | None = None,
 ) -> CheckResult:
-    """What `claim.code` would answer at `now`; without a customer, what would hold for a new one.
+    """The result that `claim.code` would have at `now`; without a customer, for a new one.
 
-    Nothing is changed, and nothing promised: somebody else may claim in between. What makes no sense is a
-    refusal in the answer as well. `proof` is what a TooManyAttempts has asked for, and `asked_at` the present where
-    `now` is another moment.
+    Nothing is changed, and nothing promised: another claim may come in between. Invalid input is a refusal in the
+    result as well. `proof` solves the challenge of a TooManyAttempts; `present` is the current time where `now` is
+    another moment.
     """
     try:
-        request = await _read(organization, text, customer, order, location_number, now, guard is not None)
-        guess = Attempt(request.text_key, request.person, request.order.reference, proof, asked_at or now)
-        taken = await guard.take(guess) if guard is not None else None
+        request = await _request(organization, text, customer, order, location_number, now, guard is not None)
+        attempt = Attempt(request.text_key, request.person, request.order.reference, proof, present or now)
+        pending = await guard.take(attempt) if guard is not None else None
     except (InvalidInput, TooManyAttempts) as refusal:
         return CheckResult([refusal])
-    checked = CheckResult([])
+    result = CheckResult([])
     try:
-        checked = _look(await batch.read([request]), request)
+        result = _result(await batch.read([request]), request)
     finally:
-        if taken is not None and not checked.refusals:
-            taken.give_back()
-    if taken is not None and checked.refusals:
+        if pending is not None and not result.refusals:
+            pending.give_back()
+    if pending is not None and result.refusals:
         try:
-            await taken.fail()
+            await pending.fail()
         except TooManyAttempts as refusal:
             return CheckResult([refusal])
-    return checked
+    return result
 
 
-def _look(known: ClaimState, request: ClaimRequest) -> CheckResult:
+def _result(read: ClaimState, request: ClaimRequest) -> CheckResult:
     try:
-        found, promotion = known.found(request)
+        code, promotion = read.code_and_promotion(request)
     except UnknownCode as refusal:
         return CheckResult([refusal])
     try:
-        if known.standing(request, found) is not None:
-            return CheckResult([], code=found)
+        if read.standing(request, code) is not None:
+            return CheckResult([], code=code)
     except IdempotencyMismatch as refusal:
-        return CheckResult([refusal], code=found)
-    objections = list(known.objections(request, found, promotion))
+        return CheckResult([refusal], code=code)
+    objections = list(read.objections(request, code, promotion))
     off = None if objections else state.order_discount(promotion, request.order)
     discount = money.of_minor(off, request.order.currency or "") if off is not None else None
-    return CheckResult(objections, discount, found)
+    return CheckResult(objections, discount, code)
 
 
-async def _read(
+async def _request(
     organization: Organization,
     text: str,
     customer: params.Person | None,
@@ -88,6 +88,6 @@ async def _read(
 ) -> ClaimRequest:
     key = await find.code_key(organization.id, text)
     person = validate.person(customer, "customer") if customer else None
-    checked = validate.order(order, "order")
+    valid_order = validate.order(order, "order")
     location = await claim.location_by_number(organization, location_number)
-    return ClaimRequest(organization, text, key, person, checked, location, None, now, in_public)
+    return ClaimRequest(organization, text, key, person, valid_order, location, None, now, in_public)

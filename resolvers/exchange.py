@@ -13,9 +13,9 @@ from resolvers.domain.refusals import UnknownToken
 
 @db_errors.retry_on_conflict
 async def token(organization: Organization, value: str, now: datetime) -> Claim:
-    """The claim that a token was given for, with its code and customer, if the token is good and unused.
+    """The claim of a token, with its code and customer; the token is used up.
 
-    Raises UnknownToken.
+    Raises UnknownToken for one that was never issued, was used before, or is too old.
     """
     async with in_transaction():
         claim_id = await claims.exchange(organization.id, token_hash(value), now)

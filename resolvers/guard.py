@@ -1,4 +1,4 @@
-"""Guards what might be guessed: an attempt is counted before it is looked at, and given back when it succeeds."""
+"""Guards against guessing: an attempt is counted before it is looked at, and given back when it succeeds."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -11,7 +11,10 @@ T = TypeVar("T")
 
 
 class Attempt(NamedTuple):
-    """A text that may be a guess, by its key, and what tells its holder: `proof` is what was asked for."""
+    """A text that may be a guess, by its match key, with the facts that recognize a code's holder.
+
+    `proof` solves a challenge; it may be the address of the code's page.
+    """
 
     key: str
     person: ValidPerson | None
@@ -21,37 +24,37 @@ class Attempt(NamedTuple):
 
 
 class PendingAttempt(Protocol):
-    """An attempt that is counted, until it is known what came of it."""
+    """An attempt that is counted, and whose outcome is not known yet."""
 
     def give_back(self) -> None:
-        """It has succeeded, or told nothing: it counts no more."""
+        """It has succeeded, or revealed nothing: it is not counted any more."""
 
     async def fail(self) -> None:
-        """It has failed. Raises TooManyAttempts where it was one too many after all: its answer isn't told then."""
+        """It has failed. Raises TooManyAttempts where it was one too many after all, in place of its answer."""
 
 
 class Guard(Protocol):
-    """What counts the attempts of a caller who might be guessing; those who may be told everything have none."""
+    """Counts the attempts of a caller who might be guessing; callers with full access have none."""
 
-    async def take(self, guess: Attempt | None = None) -> PendingAttempt:
-        """Count an attempt that is to be looked at, and what it may find. Raises TooManyAttempts."""
+    async def take(self, attempt: Attempt | None = None) -> PendingAttempt:
+        """Count an attempt before it is looked at. Raises TooManyAttempts."""
 
 
-async def attempt(guard: Guard | None, guess: Attempt, answer: Callable[[], Awaitable[T]]) -> T:
-    """The answer, which counts as an attempt: failed where a Rule or an IdempotencyMismatch is raised.
+async def attempt(guard: Guard | None, facts: Attempt, answer: Callable[[], Awaitable[T]]) -> T:
+    """The answer, counted as an attempt: failed where it raises a Rule or an IdempotencyMismatch.
 
-    Raises TooManyAttempts. Another fault tells nothing, and is not counted.
+    Raises TooManyAttempts. Another exception reveals nothing, and is not counted.
     """
     if guard is None:
         return await answer()
-    taken = await guard.take(guess)
+    pending = await guard.take(facts)
     try:
-        told = await answer()
+        result = await answer()
     except (Rule, IdempotencyMismatch):
-        await taken.fail()
+        await pending.fail()
         raise
     except BaseException:
-        taken.give_back()
+        pending.give_back()
         raise
-    taken.give_back()
-    return told
+    pending.give_back()
+    return result

@@ -1,9 +1,9 @@
-"""How likely a guess is to hit a code: the live codes of an organization, over the size of the space that they are in.
+"""Estimates the chance that a guess hits a code: an organization's live codes, over the size of their space.
 
-The codes are looked at themselves, whoever made them and however long ago. Those of a promotion that have as many
-characters of the same kinds are a group. Where all of a group have the same character (a prefix, say) it is known to
-whoever guesses. A few codes are own wordings: they count by their length over their alphabet. Adjective and noun are
-found in our own lists of words.
+The estimate reads the codes themselves, however they were made. Codes of a promotion with the same length and kind of
+characters are a group. A character that all codes of a group share (a prefix, say) counts as known to a guesser. A
+group of few codes counts as custom texts: their number over all texts of that length and kind. Codes of an adjective
+and a noun are recognized by our own word lists.
 """
 
 import asyncio
@@ -21,30 +21,30 @@ from resolvers.domain import wordlist
 from resolvers.domain.code_format import Format
 
 PAGE_SIZE = 1_000
-"""Codes that are looked at between two moments in which others are served."""
+"""Codes that are read before the event loop may run other tasks."""
 
 MIN_GROUP_SIZE = 8
-"""Codes that show what they have in common: fewer may be alike by chance."""
+"""The codes that a group needs for a pattern: fewer may be alike by chance."""
 
 MIN_ASSUMED_CODES = 100
-"""Codes that every space is taken to have at least: what is made may be looked at a minute later."""
+"""The codes that every space is assumed to have at least: new codes are counted up to a minute later."""
 
 MAX_SAFE_CHANCE = 1e-8
 """A chance that is no risk: ten thousand addresses at 60 failed attempts a minute would find one in three hours."""
 
 WARNING_CHANCE = 1e-4
-"""A chance that its owner is told of when codes are made."""
+"""The chance above which new codes come with a warning."""
 
 _SIZES = {"9": (10, 0, 10), "a": (26, 26, 0), "x": (36, 26, 10), "?": (64, 0, 0)}
-"""Characters of a kind, and how many of them are letters and digits."""
+"""The number of characters of a kind, and how many of them are letters and digits."""
 
 _CLASSES = {"9": "[0-9]", "a": "[a-z]", "x": "[0-9a-z]", "?": "."}
 
 
 class Group(NamedTuple):
-    """Whose codes are alike: of one promotion, with one kind of characters, and so many of them.
+    """The key of a group of codes: their promotion, kind of characters and length.
 
-    Adjective and noun are of the kind "w" and have a prefix in place of a length.
+    Codes of an adjective and a noun are of the kind "w" and have a prefix in place of a length.
     """
 
     promotion_id: int
@@ -57,11 +57,11 @@ def kind(key: str) -> tuple[str, int | str]:
     prefix = _prefix_of_words(key)
     if prefix is not None:
         return "w", prefix
-    return _class(key), len(key)
+    return _kind(key), len(key)
 
 
-def _class(letters: str) -> str:
-    """What the characters of a text have in common: all are digits, or letters, or either."""
+def _kind(letters: str) -> str:
+    """The kind of a text's characters: 9 for digits, a for letters, x for both, ? for others."""
     if not letters.isascii() or not letters.isalnum():
         return "?"
     return "9" if letters.isdigit() else "a" if letters.isalpha() else "x"
@@ -73,7 +73,7 @@ def _words() -> tuple[frozenset[str], frozenset[str], int]:
 
 
 def _prefix_of_words(key: str) -> str | None:
-    """What stands before an adjective and a noun; None where a key does not end in such a pair."""
+    """The text before an adjective and a noun; None where a key does not end in such a pair."""
     adjectives, nouns, _ = _words()
     for noun in range(3, min(13, len(key) - 2)):
         if key[-noun:] in nouns:
@@ -86,14 +86,14 @@ def _prefix_of_words(key: str) -> str | None:
 
 @dataclass
 class GroupCount:
-    """The codes of a group: how many, and the characters at each place once they are more than a few."""
+    """A group's number of codes and, from MIN_GROUP_SIZE on, the set of characters at each place."""
 
     codes: int = 0
     few: list[str] = field(default_factory=list)
     seen: list[set[str]] = field(default_factory=list)
 
     def add(self, keys: list[str]) -> None:
-        """Count these as well."""
+        """Count more codes, by their keys."""
         self.codes += len(keys)
         if self.codes < MIN_GROUP_SIZE:
             self.few += keys
@@ -103,12 +103,15 @@ class GroupCount:
         self.seen = [one | other for one, other in zip(self.seen, columns, strict=True)] if self.seen else columns
 
     def pattern(self) -> tuple[str, float]:
-        """What all of them match, and how many texts do: a place has one character, or any of a kind."""
-        classes = [None if len(letters) == 1 else _class("".join(letters)) for letters in self.seen]
+        """A regular expression that all of them match, and the number of texts that match it.
+
+        A place has one character, or any character of a kind.
+        """
+        classes = [None if len(letters) == 1 else _kind("".join(letters)) for letters in self.seen]
         pattern = (
             _CLASSES[one] if one else re.escape(min(letters)) for one, letters in zip(classes, self.seen, strict=True)
         )
-        kinds = [one or _class(min(letters)) for one, letters in zip(classes, self.seen, strict=True)]
+        kinds = [one or _kind(min(letters)) for one, letters in zip(classes, self.seen, strict=True)]
         sizes = [
             _SIZES[one] if one else (1, int(kind == "a"), int(kind == "9"))
             for one, kind in zip(classes, kinds, strict=True)
@@ -117,7 +120,7 @@ class GroupCount:
 
 
 class Chances:
-    """What a guess's chance is at one organization, by the guess."""
+    """The chances of guesses at one organization's codes; `counted` codes, of which `at_risk` can be guessed."""
 
     def __init__(self, counted: dict[Group, GroupCount], own_at_most: float) -> None:
         self.counted = sum(group.codes for group in counted.values())
@@ -127,10 +130,10 @@ class Chances:
         self._own_at_most = own_at_most
         at_risk: dict[tuple[str, int | str], int] = defaultdict(int)
         densest: dict[tuple[str, int | str], float] = defaultdict(float)
-        for group, known in counted.items():
+        for group, count in counted.items():
             key = group.kind, group.length
-            chance = self._add(key, known)
-            at_risk[key] += known.codes
+            chance = self._add(key, count)
+            at_risk[key] += count.codes
             densest[key] = max(densest[key], chance)
         self.at_risk = sum(
             number
@@ -138,29 +141,29 @@ class Chances:
             if densest[key] + self._own[key] + self._drawn[key] > MAX_SAFE_CHANCE
         )
 
-    def _add(self, key: tuple[str, int | str], known: GroupCount) -> float:
+    def _add(self, key: tuple[str, int | str], count: GroupCount) -> float:
         if key[0] == "w":
-            self._drawn[key] += known.codes / _words()[2]
+            self._drawn[key] += count.codes / _words()[2]
             return 0
         whole = space(*key)
-        if known.codes < MIN_GROUP_SIZE:
-            self._own[key] += known.codes / whole
+        if count.codes < MIN_GROUP_SIZE:
+            self._own[key] += count.codes / whole
             return 0
-        pattern, size = known.pattern()
+        pattern, size = count.pattern()
         if size == whole:
-            self._drawn[key] += known.codes / whole
+            self._drawn[key] += count.codes / whole
             return 0
-        chance = min(1.0, known.codes / size)
+        chance = min(1.0, count.codes / size)
         self._alike[key].append((re.compile(pattern), chance))
         return chance
 
     def of(self, key: str) -> float:
         """The chance that a text with this key is a live code that anybody may claim."""
-        found = kind(key)
-        size = _words()[2] if found[0] == "w" else space(*found)
-        own = max(self._own.get(found, 0.0), MIN_ASSUMED_CODES / size)
-        drawn = self._drawn.get(found, 0.0)
-        for pattern, chance in self._alike.get(found, ()):
+        group = kind(key)
+        size = _words()[2] if group[0] == "w" else space(*group)
+        own = max(self._own.get(group, 0.0), MIN_ASSUMED_CODES / size)
+        drawn = self._drawn.get(group, 0.0)
+        for pattern, chance in self._alike.get(group, ()):
             if pattern.fullmatch(key):
                 drawn += chance
         return min(1.0, max(drawn, min(own, self._own_at_most)))
@@ -168,7 +171,7 @@ class Chances:
 
 @cache
 def space(kind: str, length: int | str) -> float:
-    """How many texts there are of a kind and length. All letters, or all digits, are of another kind than both."""
+    """The number of texts of a kind and length. Texts of letters alone, or digits alone, are not of the kind x."""
     return _size([_SIZES[kind]] * min(int(length), 100), is_mixed=kind == "x")
 
 
@@ -178,12 +181,12 @@ def _size(places: list[tuple[int, int, int]], is_mixed: bool) -> float:
 
 
 def assumed(own_at_most: float) -> Chances:
-    """What is assumed of an organization whose codes nobody has looked at yet."""
+    """The chances that are assumed of an organization whose codes have not been counted yet."""
     return Chances({}, own_at_most)
 
 
 async def count_by_page(organization_id: int, now: datetime) -> AsyncIterator[dict[Group, GroupCount]]:
-    """An organization's live codes, those that are nobody's own, as counted after each page: by now, in the end all."""
+    """Count an organization's live codes that are not reserved; yields the counts so far after each page."""
     counted: dict[Group, GroupCount] = defaultdict(GroupCount)
     async for page in codes.claimable_by_anybody(organization_id, now, PAGE_SIZE):
         alike: dict[Group, list[str]] = defaultdict(list)
@@ -199,7 +202,7 @@ async def count_by_page(organization_id: int, now: datetime) -> AsyncIterator[di
 
 
 async def count(organization_id: int, now: datetime, own_at_most: float = 1.0) -> Chances:
-    """All of it. An organization of a million codes takes seconds, in which others are served."""
+    """Count all codes. An organization of a million codes takes seconds, in which other tasks run."""
     last: dict[Group, GroupCount] = {}
     async for counted in count_by_page(organization_id, now):
         last = counted
@@ -207,7 +210,7 @@ async def count(organization_id: int, now: datetime, own_at_most: float = 1.0) -
 
 
 def warnings(amount: int, format: Format) -> list[str]:
-    """What the owner of new codes should know, in sentences; nothing where strangers would guess for ever."""
+    """Sentences that warn the owner of new codes that they can be guessed; none where the chance is small."""
     chance = amount / format.capacity
     if chance <= WARNING_CHANCE:
         return []

@@ -1,4 +1,4 @@
-"""Remembers for a day what a call with an idempotency key has answered."""
+"""Idempotency keys: the answer of a call with a key is stored for a day, and replayed to the same call."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,18 +17,18 @@ ANSWER_LIFETIME = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class KeyedCall:
-    """A call with a key: the key, and what tells this call from others."""
+    """An idempotency key, and the fingerprint of the call's arguments."""
 
     value: str
     fingerprint: str
 
 
 class KeyedRequest(Protocol):
-    """What is asked in a round, maybe with a key."""
+    """A request of a batch that may have an idempotency key."""
 
     @property
     def organization(self) -> Organization:
-        """Whose key it is."""
+        """The organization that the key belongs to."""
 
     @property
     def call(self) -> KeyedCall | None:
@@ -36,11 +36,11 @@ class KeyedRequest(Protocol):
 
     @property
     def now(self) -> datetime:
-        """When it is asked."""
+        """When the request was made."""
 
 
-def keyed_call(key: str | None, said: object, in_public: bool = False) -> KeyedCall | None:
-    """A call with what was said in it; None without a key. Raises InvalidInput.
+def keyed_call(key: str | None, args: object, in_public: bool = False) -> KeyedCall | None:
+    """The key with the fingerprint of these arguments; None without a key. Raises InvalidInput.
 
     Keys of callers with a public key are apart from the shop's own: anybody could use up those beforehand. No key of
     the shop's can be one of them, as those begin with a space.
@@ -50,44 +50,43 @@ def keyed_call(key: str | None, said: object, in_public: bool = False) -> KeyedC
     value = validate.text(key, "idempotency_key")
     if in_public:
         value = f" public {hashlib.sha256(value.encode()).hexdigest()}"
-    return KeyedCall(value, hashlib.sha256(repr(said).encode(errors="surrogatepass")).hexdigest())
+    return KeyedCall(value, hashlib.sha256(repr(args).encode(errors="surrogatepass")).hexdigest())
 
 
-def check_fingerprint(earlier: str, fingerprint: str) -> None:
-    """Raises IdempotencyMismatch where a key was used for something else."""
-    if earlier != fingerprint:
+def check_fingerprint(stored: str, fingerprint: str) -> None:
+    """Raises IdempotencyMismatch where a key was used with other arguments."""
+    if stored != fingerprint:
         raise IdempotencyMismatch("This idempotency key was used before for something else.")
 
 
-async def begin(organization_id: int, key: str | None, said: object, now: datetime) -> Any | None:
-    """Take a key for this call, or give what the same call has answered before.
+async def begin(organization_id: int, key: str | None, args: object, now: datetime) -> Any | None:
+    """Take a key for this call, or return the stored answer of the same call; None where the call is to be run.
 
     Call it first in the transaction: a second call with the key waits there for the first. Raises
-    IdempotencyMismatch when the key was used for something else. A refused call is rolled back with its key.
+    IdempotencyMismatch when the key was used with other arguments. A refused call is rolled back with its key.
     """
-    read = keyed_call(key, said)
-    if read is None:
+    call = keyed_call(key, args)
+    if call is None:
         return None
-    earlier = await idempotency_keys.take(organization_id, read.value, read.fingerprint, now, now - ANSWER_LIFETIME)
+    earlier = await idempotency_keys.take(organization_id, call.value, call.fingerprint, now, now - ANSWER_LIFETIME)
     if earlier is None:
         return None
-    check_fingerprint(earlier.fingerprint, read.fingerprint)
+    check_fingerprint(earlier.fingerprint, call.fingerprint)
     return earlier.answer
 
 
-async def finish(organization_id: int, key: str | None, value: Any) -> None:
-    """What the same call is answered from now on; call it last in the transaction."""
+async def finish(organization_id: int, key: str | None, answer: Any) -> None:
+    """Store the answer, a JSON value, for later calls with the key; call it last in the transaction."""
     if key is not None:
-        await idempotency_keys.keep_answer(organization_id, key.strip(), value)
+        await idempotency_keys.keep_answer(organization_id, key.strip(), answer)
 
 
-async def take_keys(round: Sequence[KeyedRequest]) -> set[tuple[int, str]]:
-    """Take the keys of a round that are free; another process's round with one of them waits here for this one."""
-    wanted: dict[tuple[int, str], Taking] = {}
-    for asked in round:
-        if asked.call is not None:
-            taking = Taking(
-                asked.organization.id, asked.call.value, asked.call.fingerprint, asked.now, asked.now - ANSWER_LIFETIME
-            )
-            wanted.setdefault((asked.organization.id, asked.call.value), taking)
-    return await idempotency_keys.take_each(wanted.values()) if wanted else set()
+async def take_keys(batch: Sequence[KeyedRequest]) -> set[tuple[int, str]]:
+    """Take the free keys of a batch, by organization and value; another process's batch with one of them waits here."""
+    takings: dict[tuple[int, str], Taking] = {}
+    for request in batch:
+        if request.call is not None:
+            organization_id, call, now = request.organization.id, request.call, request.now
+            taking = Taking(organization_id, call.value, call.fingerprint, now, now - ANSWER_LIFETIME)
+            takings.setdefault((organization_id, call.value), taking)
+    return await idempotency_keys.take_each(takings.values()) if takings else set()

@@ -1,4 +1,4 @@
-"""Issues a code: generates one and activates it, as one deed."""
+"""Issues a code: generates one and activates it, in one transaction."""
 
 from datetime import datetime
 
@@ -20,25 +20,25 @@ async def code(
     idempotency_key: str | None,
     now: datetime,
 ) -> Code:
-    """Make one code for a named person, activated; with its promotion. As many as are issued at once are one round.
+    """Make one code for a named person, activated; with its promotion. Codes that are issued at once share a batch.
 
     Raises UnknownPromotion, Disabled, Ended, PromotionSpent, CodeSpaceTooSmall, InvalidInput,
     IdempotencyMismatch.
     """
-    said = ("issue.code", ref, customer, location_number, product_number, off_peak)
+    args = ("issue.code", ref, customer, location_number, product_number, off_peak)
     person = validate.person(customer, "customer")
     location = await claim.location_by_number(organization, location_number)
     product = await activate.product_by_number(organization, product_number)
-    made = await batch.codes(
+    generated = await batch.codes(
         Request(
             organization,
             find.checked_ref(ref),
             1,
             Format(),
             now,
-            call=idempotency.keyed_call(idempotency_key, said),
+            call=idempotency.keyed_call(idempotency_key, args),
             needs_activation=True,
             activation=Activation(person, location.id if location else None, product.id if product else None, off_peak),
         )
     )
-    return made.codes[0]
+    return generated.codes[0]

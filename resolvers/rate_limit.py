@@ -1,6 +1,6 @@
-"""Takes attempts of counters that all processes of a store share: in blocks, and many processes' at once.
+"""Rate limits that all processes of a store share: leases of counters, taken in blocks and in batches.
 
-What is taken and not used is lost when its window is over. Nothing else is ever written of an attempt.
+What a process leases and doesn't use is lost when the window is over. Nothing else is ever written of an attempt.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ from db.queries.rate_limits import Want
 
 
 class Lease(NamedTuple):
-    """What a process may use of a counter, all that is taken of it now, and the seconds until its window is over."""
+    """A part of a counter: how much was granted, how much all processes have, and the seconds left in its window."""
 
     granted: int
     taken: int
@@ -24,36 +24,38 @@ class Lease(NamedTuple):
 
 
 class LeaseRequest(NamedTuple):
-    """What is wanted, and the seconds that stand in for the database's clock in a simulation."""
+    """A part of a counter to be taken; `now`, in seconds, stands in for the database's clock in a simulation."""
 
     want: Want
     now: float | None
 
 
-async def lease(organization_id: int, name: str, want: int, most: int, seconds: int, now: float | None = None) -> Lease:
-    """Take so much of a counter, or what it has left; together with what else is taken at this moment.
+async def lease(
+    organization_id: int, name: str, want: int, limit: int, seconds: int, now: float | None = None
+) -> Lease:
+    """Lease `want` of a counter, or what it has left; batched with the other requests of this moment.
 
-    At most `most` are granted in a window of so many seconds, to all processes together.
+    All processes together are granted at most `limit` in a window of so many seconds.
     """
-    return await batching.submit(_leases, LeaseRequest(Want(organization_id, name, want, most, seconds), now))
+    return await batching.submit(_leases, LeaseRequest(Want(organization_id, name, want, limit, seconds), now))
 
 
 @db_errors.retry_on_conflict
-async def _leases(asked: Sequence[LeaseRequest]) -> list[Lease]:
-    alike: dict[tuple[int, str], list[int]] = defaultdict(list)
-    for place, (want, _) in enumerate(asked):
-        alike[want.organization_id, want.name].append(place)
+async def _leases(requests: Sequence[LeaseRequest]) -> list[Lease]:
+    places_of: dict[tuple[int, str], list[int]] = defaultdict(list)
+    for place, (want, _) in enumerate(requests):
+        places_of[want.organization_id, want.name].append(place)
     wants = [
-        asked[places[0]].want._replace(want=sum(asked[place].want.want for place in places))
-        for places in alike.values()
+        requests[places[0]].want._replace(want=sum(requests[place].want.want for place in places))
+        for places in places_of.values()
     ]
     async with in_transaction():
-        grants = await rate_limits.take(wants, asked[0].now)
-    leases = [Lease(0, 0, 0)] * len(asked)
+        grants = await rate_limits.take(wants, requests[0].now)
+    leases = [Lease(0, 0, 0)] * len(requests)
     for grant in grants:
         left = grant.granted
-        for place in alike[grant.organization_id, grant.name]:
-            share = min(left, asked[place].want.want)
-            left -= share
-            leases[place] = Lease(share, grant.taken, grant.left)
+        for place in places_of[grant.organization_id, grant.name]:
+            granted = min(left, requests[place].want.want)
+            left -= granted
+            leases[place] = Lease(granted, grant.taken, grant.left)
     return leases

@@ -1,4 +1,4 @@
-"""Releases a claim: the use is given back, and the row says why."""
+"""Releases a claim: its use is given back, and its row keeps the reason."""
 
 from datetime import datetime
 
@@ -14,29 +14,29 @@ from resolvers.domain.refusals import InvalidInput
 
 @db_errors.retry_on_conflict
 async def claim(organization: Organization, claim_id: int, reason: str, now: datetime) -> Claim:
-    """Give a claim's place back, once: releasing it again changes nothing.
+    """Give a claim's use back, once: releasing it again changes nothing.
 
-    Its share leaves the usage of the hour and day in which it was made. Raises InvalidInput for a claim that
-    does not exist.
+    Its share is subtracted from the usage of the hour and day in which it was made. Raises InvalidInput for a claim
+    that does not exist.
     """
-    checked = validate.text(reason, "reason", max_length=1000)
+    valid_reason = validate.text(reason, "reason", max_length=1000)
     async with in_transaction():
         promotion = await promotions.hold_of_claim(organization.id, claim_id)
-        found = await claims.by_id(organization.id, claim_id) if promotion else None
-        if promotion is None or found is None:
+        row = await claims.by_id(organization.id, claim_id) if promotion else None
+        if promotion is None or row is None:
             raise InvalidInput("There is no such claim.", "claim_id")
-        if found.released_at is None:
-            await _give_back(organization, found, checked, now)
-        return found
+        if row.released_at is None:
+            await _give_back(organization, row, valid_reason, now)
+        return row
 
 
-async def _give_back(organization: Organization, found: Claim, reason: str, now: datetime) -> None:
-    found.released_at, found.release_reason = now, reason
-    found.order_key = found.exchange_key = None
-    await claims.save(found, ["released_at", "release_reason", "order_key", "exchange_key"])
-    await codes.count_claim(found.code_id, -1)
-    await promotions.count_claim(found.promotion_id, -1)
-    counted = usage_buckets.hour_and_day(
-        organization.id, found.promotion_id, found.currency, found.created_at, organization.time_zone
+async def _give_back(organization: Organization, row: Claim, reason: str, now: datetime) -> None:
+    row.released_at, row.release_reason = now, reason
+    row.order_key = row.exchange_key = None
+    await claims.save(row, ["released_at", "release_reason", "order_key", "exchange_key"])
+    await codes.count_claim(row.code_id, -1)
+    await promotions.count_claim(row.promotion_id, -1)
+    buckets = usage_buckets.hour_and_day(
+        organization.id, row.promotion_id, row.currency, row.created_at, organization.time_zone
     )
-    await usage.add(counted, -state.usage_share(found))
+    await usage.add(buckets, -state.usage_share(row))

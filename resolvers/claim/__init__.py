@@ -1,6 +1,6 @@
 """Claims a code: one customer uses it once more, if every rule agrees.
 
-Claims that are asked for at the same time are settled together, a round at a time (resolvers/claim/batch.py).
+Claims that arrive at the same time are processed in batches and committed together (resolvers/claim/batch.py).
 """
 
 from datetime import datetime
@@ -29,34 +29,35 @@ async def code(
     now: datetime,
     proof: str | None = None,
 ) -> Claimed:
-    """Claim a code for a customer, once per order reference however often it is asked.
+    """Claim a code for a customer, once per order reference however often it is repeated.
 
-    `proof` is what a TooManyAttempts has asked for.
+    `proof` solves the challenge of a TooManyAttempts.
 
-    Raises InvalidInput, TooManyAttempts, IdempotencyMismatch, or the first Rule of `rules.objections` that
-    says no. The exchange token is good for `exchange.token`, once, within TOKEN_LIFETIME.
+    Raises InvalidInput, TooManyAttempts, IdempotencyMismatch, or the first Rule of `rules.objections`.
+    The exchange token is good for `exchange.token`, once, within TOKEN_LIFETIME.
     """
-    said = ("claim.code", text, customer, order, location_number)
+    in_public = guard is not None
+    args = ("claim.code", text, customer, order, location_number)
     key = await find.code_key(organization.id, text)
     person = validate.person(customer, "customer")
-    checked = validate.order(order, "order")
-    call = idempotency.keyed_call(idempotency_key, said, in_public=guard is not None)
+    valid_order = validate.order(order, "order")
+    call = idempotency.keyed_call(idempotency_key, args, in_public)
     location = await location_by_number(organization, location_number)
-    request = ClaimRequest(organization, text, key, person, checked, location, call, now, in_public=guard is not None)
-    guess = Attempt(key, person, checked.reference, proof, now)
+    request = ClaimRequest(organization, text, key, person, valid_order, location, call, now, in_public)
+    attempt = Attempt(key, person, valid_order.reference, proof, now)
     try:
-        return await guards.attempt(guard, guess, lambda: batching.submit(batch.process, request))
+        return await guards.attempt(guard, attempt, lambda: batching.submit(batch.process, request))
     except (refusals.Rule, IdempotencyMismatch) as refusal:
         promotion_id = getattr(refusal, "promotion_id", None)
-        refusal_counter.add(organization, refusal, promotion_id or 0, checked.currency, now)
+        refusal_counter.add(organization, refusal, promotion_id or 0, valid_order.currency, now)
         raise
 
 
 async def location_by_number(organization: Organization, number: int | None) -> Location | None:
-    """The location that a caller named by its number, if any."""
+    """The organization's location with this number; None without a number. Raises InvalidInput when there is none."""
     if number is None:
         return None
-    found = await find.location(organization.id, validate.integer(number, "location_number"))
-    if found is None:
+    location = await find.location(organization.id, validate.integer(number, "location_number"))
+    if location is None:
         raise InvalidInput(f"There is no location {number}.", "location_number")
-    return found
+    return location

@@ -1,7 +1,7 @@
-"""The state of a round: what the store knew of everything that is asked, and what was granted since.
+"""The unit of work of a batch of claims: the rows that were read, and the changes to be written.
 
 Claims are decided in it one after another, in the order they came, and each grant counts for those after it. It
-asks nothing of the store, and what is to be written stands in it at the end.
+runs no queries: batch.py reads the rows beforehand and writes the changes afterwards.
 """
 
 import hashlib
@@ -23,17 +23,17 @@ from resolvers.domain.validate import ValidOrder, ValidPerson
 from resolvers.idempotency import KeyedCall
 
 TOKEN_LIFETIME = timedelta(seconds=60)
-"""Lancero's documented life of a claim's token, "not extendable"."""
+"""Lancero's documented lifetime of a claim's token, "not extendable"."""
 
 Key = tuple[int, str]
 """An organization's id, and a text that is unique in it."""
 
 
 class ClaimRequest(NamedTuple):
-    """A claim that is asked for, made sense of; without a person, by anybody (who can only check).
+    """A validated request to claim a code, or to check it; only a check may be without a person.
 
-    Who asks `in_public` hears one no for everything, and no time may tell the one from the other: an unknown code is
-    as much work as a known one.
+    A request `in_public` gets the same refusal for everything, and its time may not tell the reasons apart: an unknown
+    code is as much work as a known one.
     """
 
     organization: Organization
@@ -48,12 +48,12 @@ class ClaimRequest(NamedTuple):
 
     @property
     def code(self) -> Key:
-        """Which code is wished for."""
+        """The key of the code."""
         return self.organization.id, self.text_key
 
     @property
     def customer(self) -> Key | None:
-        """Who wishes."""
+        """The key of the customer; None without a person."""
         return None if self.person is None else (self.organization.id, self.person.email_key)
 
 
@@ -68,7 +68,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """What an idempotency key was used for; `claim` is None once it is released, `is_gone` once it is deleted."""
+    """The answer under an idempotency key; `claim` is None once it is released, `is_gone` true once it is deleted."""
 
     fingerprint: str
     claim: Claim | None
@@ -77,9 +77,11 @@ class StoredAnswer:
 
 @dataclass
 class ClaimState:
-    """The first fields are what was read, by organization and text or by id; the last, what is to be written.
+    """Unit of work: first the rows that were read, then ids for new rows, last the changes to be written.
 
-    Between them are the ids that customers get who are new, and those of the claims to be granted.
+    Customers are keyed by organization and e-mail key, codes by organization and text key, promotions by id.
+    `linked` are location ids by promotion; `of_code` and `of_promotion` count a customer's standing claims by the
+    id of code or promotion; `on_order` has the standing claim and its customer by code id and order reference.
     """
 
     promotions: dict[int, Promotion] = field(default_factory=dict)
@@ -90,35 +92,35 @@ class ClaimState:
     of_promotion: Counter[tuple[Key, int]] = field(default_factory=Counter)
     first_of_code: dict[tuple[Key, int], Claim] = field(default_factory=dict)
     on_order: dict[tuple[int, str], tuple[Claim, Key | None]] = field(default_factory=dict)
-    kept: dict[Key, StoredAnswer] = field(default_factory=dict)
+    stored_answers: dict[Key, StoredAnswer] = field(default_factory=dict)
 
     new_customers: dict[Key, int] = field(default_factory=dict)
     new_claims: Sequence[int] = ()
 
     granted: list[tuple[ClaimRequest, Claim]] = field(default_factory=list)
     renewed: dict[int, Claim] = field(default_factory=dict)
-    answered: dict[Key, StoredAnswer] = field(default_factory=dict)
+    new_answers: dict[Key, StoredAnswer] = field(default_factory=dict)
 
     def claim(self, request: ClaimRequest) -> Claimed:
-        """Grant a request, or give back what it was granted before. Raises IdempotencyMismatch or the first Rule."""
-        earlier = self._remembered(request)
+        """Grant a request, or replay its earlier claim. Raises IdempotencyMismatch or the first Rule that objects."""
+        earlier = self._claim_of_key(request)
         if earlier is not None:
-            return self._again(earlier, request.now)
-        code, promotion = self.found(request)
+            return self._replay(earlier, request.now)
+        code, promotion = self.code_and_promotion(request)
         standing = self.standing(request, code)
         if standing is not None:
-            claimed = self._again(standing, request.now)
+            claimed = self._replay(standing, request.now)
         else:
             for refusal in self.objections(request, code, promotion):
                 raise refusal
             claimed = self._grant(request, code, promotion)
         if request.call is not None:
             key = (request.organization.id, request.call.value)
-            self.kept[key] = self.answered[key] = StoredAnswer(request.call.fingerprint, claimed.claim)
+            self.stored_answers[key] = self.new_answers[key] = StoredAnswer(request.call.fingerprint, claimed.claim)
         return claimed
 
-    def found(self, request: ClaimRequest) -> tuple[Code, Promotion]:
-        """The code that is wished for, and its promotion. Raises UnknownCode."""
+    def code_and_promotion(self, request: ClaimRequest) -> tuple[Code, Promotion]:
+        """The code that a request names, and its promotion. Raises UnknownCode."""
         code = self.codes.get(request.code)
         promotion = self.promotions.get(code.promotion_id) if code else None
         if code is None or promotion is None:  # deleted, maybe made again, while the promotion was waited for
@@ -128,7 +130,7 @@ class ClaimState:
         return code, promotion
 
     def standing(self, request: ClaimRequest, code: Code) -> Claim | None:
-        """The claim that stands on this order already. Raises IdempotencyMismatch when it is another customer's."""
+        """The standing claim of the same code and order. Raises IdempotencyMismatch when it is another customer's."""
         if request.order.reference is None or request.customer is None:
             return None
         claim, customer = self.on_order.get((code.id, request.order.reference), (None, None))
@@ -139,69 +141,69 @@ class ClaimState:
         return claim
 
     def objections(self, request: ClaimRequest, code: Code, promotion: Promotion) -> Iterator[refusals.Rule]:
-        """Every rule that says no, in the documented order."""
+        """Every rule that refuses the claim, in the documented order."""
         return rules.objections(
-            code, promotion, self.linked.get(promotion.id, set()), self._asked(request, code), request.now
+            code, promotion, self.linked.get(promotion.id, set()), self._facts(request, code), request.now
         )
 
     def _look_at_decoy(self, request: ClaimRequest) -> None:
-        """Do what is done of a code that can't be claimed: read it and its promotion, and ask every rule."""
+        """Do the work of a code that can't be claimed: read it and its promotion, and evaluate every rule."""
         code, promotion = codes.decoy(), promotions.decoy()
         self.standing(request, code)
         list(self.objections(request, code, promotion))
 
-    def _asked(self, request: ClaimRequest, code: Code) -> rules.ClaimFacts:
-        who = request.customer
-        customer = None if who is None else self.customers.get(who)
+    def _facts(self, request: ClaimRequest, code: Code) -> rules.ClaimFacts:
+        key = request.customer
+        customer = None if key is None else self.customers.get(key)
         return rules.ClaimFacts(
-            is_anonymous=who is None,
+            is_anonymous=key is None,
             customer_id=customer.id if customer else None,
             order=request.order,
             location_id=request.location.id if request.location else None,
-            claims_of_code=0 if who is None else self.of_code[who, code.id],
-            claims_of_promotion=0 if who is None else self.of_promotion[who, code.promotion_id],
-            standing=None if who is None else self.first_of_code.get((who, code.id)),
+            claims_of_code=0 if key is None else self.of_code[key, code.id],
+            claims_of_promotion=0 if key is None else self.of_promotion[key, code.promotion_id],
+            standing=None if key is None else self.first_of_code.get((key, code.id)),
         )
 
-    def _remembered(self, request: ClaimRequest) -> Claim | None:
-        """The standing claim that the request's idempotency key was used for; a released one is not given back."""
+    def _claim_of_key(self, request: ClaimRequest) -> Claim | None:
+        """The standing claim under the request's idempotency key; a released one is not replayed."""
         if request.call is None:
             return None
-        kept = self.kept.get((request.organization.id, request.call.value))
-        if kept is None:
+        stored = self.stored_answers.get((request.organization.id, request.call.value))
+        if stored is None:
             return None
-        idempotency.check_fingerprint(kept.fingerprint, request.call.fingerprint)
-        if kept.is_gone:
+        idempotency.check_fingerprint(stored.fingerprint, request.call.fingerprint)
+        if stored.is_gone:
             raise IdempotencyMismatch("The claim that this key was used for has been deleted.")
-        return kept.claim
+        return stored.claim
 
-    def _again(self, claim: Claim, now: datetime) -> Claimed:
+    def _replay(self, claim: Claim, now: datetime) -> Claimed:
         token = secrets.token_hex(12)
         claim.exchange_key, claim.exchange_until = token_hash(token), now + TOKEN_LIFETIME
-        if claim.id not in self.new_claims:  # those are written in this round anyway
+        if claim.id not in self.new_claims:  # claims of this batch are written anyway
             self.renewed[claim.id] = claim
         return Claimed(claim, token, replayed=True)
 
     def _grant(self, request: ClaimRequest, code: Code, promotion: Promotion) -> Claimed:
-        who, token = request.customer, secrets.token_hex(12)
-        ids = {"id": self.new_claims[len(self.granted)], "customer_id": self._customer_id(who)}
+        customer, token = request.customer, secrets.token_hex(12)
+        ids = {"id": self.new_claims[len(self.granted)], "customer_id": self._customer_id(customer)}
         claim = claims.draft(ids | _row(request, code, promotion, token))
-        if who is not None:
-            self.of_code[who, code.id] += 1
-            self.of_promotion[who, promotion.id] += 1
-            self.first_of_code.setdefault((who, code.id), claim)
+        if customer is not None:
+            self.of_code[customer, code.id] += 1
+            self.of_promotion[customer, promotion.id] += 1
+            self.first_of_code.setdefault((customer, code.id), claim)
         if request.order.reference is not None:
-            self.on_order[code.id, request.order.reference] = claim, who
+            self.on_order[code.id, request.order.reference] = claim, customer
         code.claim_count += 1
         promotion.claim_count += 1
         self.granted.append((request, claim))
         return Claimed(claim, token, replayed=False)
 
-    def _customer_id(self, who: Key | None) -> int | None:
-        if who is None:
+    def _customer_id(self, customer: Key | None) -> int | None:
+        if customer is None:
             return None
-        known = self.customers.get(who)
-        return known.id if known else self.new_customers[who]
+        row = self.customers.get(customer)
+        return row.id if row else self.new_customers[customer]
 
 
 def _row(request: ClaimRequest, code: Code, promotion: Promotion, token: str) -> dict[str, Any]:
@@ -227,14 +229,14 @@ def _row(request: ClaimRequest, code: Code, promotion: Promotion, token: str) ->
 
 
 def order_discount(promotion: Promotion, order: ValidOrder) -> int | None:
-    """What the promotion takes off an order, in minor units; None when its total was not told."""
+    """The promotion's discount on an order, in minor units of its currency; None for an order without a total."""
     if order.total is None:
         return None
     return money.discount(promotion.discount_kind, promotion.discount_value, order.total, promotion.maximum_discount)
 
 
 def usage_share(*claims: Claim) -> Share:
-    """What claims put into the sums of their buckets."""
+    """What claims add to the usage of their buckets."""
     return Share(
         len(claims),
         sum([claim.order_total or 0 for claim in claims]),
@@ -244,5 +246,5 @@ def usage_share(*claims: Claim) -> Share:
 
 
 def token_hash(token: str) -> str:
-    """What is kept of an exchange token."""
+    """The SHA-256 of an exchange token, in hex: a token itself is not stored."""
     return hashlib.sha256(token.encode(errors="replace")).hexdigest()

@@ -1,10 +1,10 @@
-"""How a code's text is made and matched.
+"""Formats of code texts: how a text is matched, and how new ones are generated.
 
-Matching: case, spaces and dashes of every kind, there or not, don't matter. `key` folds a text to what is
-compared, in our own code and never by a database's collation, so both databases agree.
+Matching: case, spaces and dashes of every kind, there or not, don't matter. `match_key` folds a text in our own code
+and never by a database's collation, so both databases agree.
 
-Making: every style is a row of slots, each filled from an alphabet of its own. That gives a numbered space
-of texts to draw from uniformly, whose capacity is the product of the alphabets.
+Generating: every style is a row of slots, each filled from an alphabet of its own. That gives a numbered space of
+texts to draw from uniformly, whose capacity is the product of the alphabets' sizes.
 """
 
 import math
@@ -24,11 +24,11 @@ MAX_KEY_LENGTH = 400
 _WRITABLE = set(ascii_lowercase + ascii_uppercase + digits + "-_")
 
 MAX_BLOCK_TEXTS = 2**16
-"""Texts that neighbouring slots may come to, to be joined once and for all."""
+"""The number of texts up to which neighbouring slots are joined into one table."""
 
 
 def match_key(text: str) -> str:
-    """What a code's text is compared by; empty when nothing but spaces and dashes was said."""
+    """The key by which a code's text is compared; empty when it has nothing but spaces and dashes."""
     return folding.code_key(text)
 
 
@@ -40,19 +40,19 @@ class Style(StrEnum):
 
 
 Text = tuple[str, str]
-"""A code's text as it is issued, and its key."""
+"""A code's text as it is issued, and its match key."""
 
 
 @lru_cache(maxsize=16)
 def _joined(alphabets: tuple[Sequence[str], ...]) -> tuple[Text, ...]:
-    """Every text that slots next to each other can have, in the order of their numbers."""
+    """Every text of neighbouring slots, in the order of their numbers."""
     texts = map("".join, product(*alphabets))
     return tuple((text, match_key(text)) for text in texts)
 
 
 @dataclass(frozen=True)
 class Format:
-    """How new texts look; see `read_format` for what may be said."""
+    """The format of new texts; `read_format` makes a valid one."""
 
     style: Style = Style.CREATIVE
     pattern: str | None = None
@@ -75,17 +75,17 @@ class Format:
 
     @cached_property
     def capacity(self) -> int:
-        """How many different texts there are, taken or not."""
+        """The number of different texts, used or not."""
         return math.prod(len(alphabet) for alphabet in self.slots)
 
     @property
     def entropy_bits(self) -> float:
-        """How many coin tosses choosing one text takes."""
+        """The entropy of a text that is drawn uniformly."""
         return math.log2(self.capacity)
 
     @cached_property
     def _blocks(self) -> tuple[tuple[Text, ...], ...]:
-        """The slots with neighbours joined, the last first: a text is put together of few long parts."""
+        """The slots with neighbours joined, the last first: a text is concatenated from few long parts."""
         groups: list[tuple[Sequence[str], ...]] = [()]
         for alphabet in reversed(self.slots):
             if math.prod(map(len, groups[-1])) * len(alphabet) > MAX_BLOCK_TEXTS:
@@ -94,7 +94,7 @@ class Format:
         return tuple(_joined(group) for group in groups)
 
     def texts(self, numbers: Iterable[int]) -> list[Text]:
-        """The texts with these numbers, each 0 <= number < capacity and of another text than any other."""
+        """The texts with these numbers, each 0 <= number < capacity; different numbers give different texts."""
         if len(self._blocks) != 2:
             return [self._text(number) for number in numbers]
         ends, starts = self._blocks
@@ -111,26 +111,26 @@ class Format:
 
 
 def prepare() -> None:
-    """Have the tables at hand that texts are put together of: making them takes a tenth of a second, once."""
+    """Make the tables of texts beforehand: that takes a tenth of a second, once a process."""
     for style in (Style.CREATIVE, Style.ALPHANUMERIC, Style.NUMERIC):
         Format(style).texts([0])
 
 
 def read_format(style: Style, pattern: str | None, prefix: str | None) -> Format:
-    """A format from what a caller says: PATTERN wants a pattern, the others none; a prefix may be before any.
+    """A valid format: PATTERN needs a pattern, the other styles have none; any may have a prefix.
 
     In a pattern `#` stands for a digit or letter, `A` for a letter, `9` for a digit, and the rest for itself.
-    What we issue stays within letters, digits, `-` and `_`, because vendors' clients put codes into paths
+    Generated texts stay within letters, digits, `-` and `_`, because vendors' clients put codes into paths
     without escaping them. Raises InvalidInput.
     """
     if (style is Style.PATTERN) != bool(pattern):
         raise InvalidInput("A pattern goes with the style PATTERN, and only with it.", "format", "pattern")
-    written = Format(style, pattern, prefix or "")
+    format = Format(style, pattern, prefix or "")
     for field, part in (("pattern", (pattern or "").replace("#", "")), ("prefix", prefix or "")):
         if not _WRITABLE.issuperset(part):
             raise InvalidInput("Codes are made of the letters A-Z, digits, - and _.", "format", field)
         if len(part) > MAX_CODE_LENGTH // 2:
             raise InvalidInput(f"At most {MAX_CODE_LENGTH // 2} characters, please.", "format", field)
-    if not written.texts([0])[0][1]:
+    if not format.texts([0])[0][1]:
         raise InvalidInput("A code needs more than dashes.", "format", "pattern")
-    return written
+    return format

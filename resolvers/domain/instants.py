@@ -1,6 +1,6 @@
-"""Instants as they are written: RFC 3339 exactly, or ISO 8601 as vendors' clients write it.
+"""Parses instants: strict RFC 3339, or ISO 8601 as vendors' clients write it.
 
-Python's own reading takes more and other than that: weeks, no seconds, any separator, by its version 24:00.
+Python's own parser accepts other forms too: weeks, no seconds, any separator, in some versions 24:00.
 """
 
 import re
@@ -18,7 +18,7 @@ LEAP = "60"
 
 
 def read(value: object) -> datetime:
-    """An instant of RFC 3339, in UTC; finer than a microsecond it is cut. Raises ValueError."""
+    """An RFC 3339 instant in UTC, truncated to microseconds. Raises ValueError."""
     return _read(_RFC_3339, value)
 
 
@@ -28,10 +28,10 @@ def read_leniently(value: object) -> datetime:
 
 
 def _read(form: re.Pattern[str], value: object) -> datetime:
-    found = form.fullmatch(value) if isinstance(value, str) else None
-    if found is None or int(found[2][:2]) > 23:
+    match = form.fullmatch(value) if isinstance(value, str) else None
+    if match is None or int(match[2][:2]) > 23:
         raise ValueError("not an instant with its offset")
-    day, minute, second, fraction, offset = found.groups()
+    day, minute, second, fraction, offset = match.groups()
     is_leap = second == LEAP
     second = "59" if is_leap else second or "00"
     instant = datetime.fromisoformat(f"{day}T{minute}:{second}.{(fraction or '.0')[1:7]:0<6}{_offset(offset)}")

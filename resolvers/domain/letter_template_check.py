@@ -1,7 +1,7 @@
-"""What a letter's template may hold: which nodes of Jinja's, how many, how long a letter they make, of which types.
+"""Static checks of a letter's template: its Jinja nodes, their number, the length of the letter, the types compared.
 
-All of it is read from the parsed template, before anything is compiled. What passes can't take long, can't grow, and
-can't fail for one recipient and not for another.
+All of it is computed from the parsed template, before anything is compiled. A template that passes can't take long,
+can't grow, and can't fail for one recipient and not for another.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,12 +21,12 @@ VARIABLES = {
     "message": "the message of `sendCode`, or nothing",
     "unsubscribeUrl": "where the recipient says that they want no more letters",
 }
-"""What a template may print, and what that is."""
+"""The variables that a template may print, with their descriptions."""
 
 FILTERS = {"capitalize", "default", "d", "e", "escape", "lower", "title", "trim", "upper"}
 
 MAX_NODES, MAX_FILTERS, MAX_DEPTH, MAX_FILTER_CHAIN = 1_000, 100, 30, 5
-"""Parts, filters among them, parts within each other, and filters on one value that a template may have."""
+"""A template's nodes, the filters among them, the depth of its tree, and the filters on one value."""
 
 MAX_MESSAGE_LENGTH = 10_000
 MAX_VALUE_LENGTHS = {
@@ -42,10 +42,10 @@ MAX_VALUE_LENGTHS = {
     "message": MAX_MESSAGE_LENGTH,
     "unsubscribeUrl": 1_000,
 }
-"""Characters that each of them may have."""
+"""The maximum number of characters of each variable."""
 
 MAX_RENDERED_LENGTH = {"subject": 12_000, "body": 100_000}
-"""Characters that a letter's words may come to."""
+"""The maximum number of characters of a rendered template."""
 
 ALLOWED = (
     nodes.Template,
@@ -68,7 +68,7 @@ NUMBERS = {"bool", "int", "float"}
 
 
 def check(parsed: nodes.Template) -> None:
-    """Raises TemplateSyntaxError for what a letter's words may not hold, with its line."""
+    """Raises TemplateSyntaxError, with the line, for a template that may not be used in a letter."""
     _check_size(parsed)
     for node in parsed.find_all(nodes.Node):
         _check_node(node)
@@ -77,18 +77,18 @@ def check(parsed: nodes.Template) -> None:
 
 
 def excess(parsed: nodes.Template, field: str, message: int) -> str | None:
-    """What is too long about words that tell a message of so many characters; None where they fit."""
-    most = length(parsed, MAX_VALUE_LENGTHS | {"message": message})
-    if most <= MAX_RENDERED_LENGTH[field]:
+    """A sentence on a template that renders too long with a message of so many characters; None where it fits."""
+    longest = length(parsed, MAX_VALUE_LENGTHS | {"message": message})
+    if longest <= MAX_RENDERED_LENGTH[field]:
         return None
     return (
-        f"with a message of {message} characters and the longest names the {field} comes to {most} characters,"
+        f"with a message of {message} characters and the longest names the {field} comes to {longest} characters,"
         f" and {MAX_RENDERED_LENGTH[field]} are allowed"
     )
 
 
 def _check_size(parsed: nodes.Template) -> None:
-    """Raises TemplateSyntaxError for too many parts or too deep ones; the template is gone through no further."""
+    """Raises TemplateSyntaxError for too many nodes or a too deep tree, at the first node beyond a limit."""
     number = filters = 0
     waiting: list[tuple[nodes.Node, int, int, int]] = [(parsed, 0, 0, 1)]
     while waiting:
@@ -98,22 +98,22 @@ def _check_size(parsed: nodes.Template) -> None:
         is_filter = isinstance(node, nodes.Filter)
         filters += is_filter
         chain = chain + 1 if is_filter else 0
-        for what, count, limit in (
+        for noun, count, limit in (
             ("parts", number, MAX_NODES),
             ("filters", filters, MAX_FILTERS),
             ("parts within each other", depth, MAX_DEPTH),
             ("filters on one value", chain, MAX_FILTER_CHAIN),
         ):
             if count > limit:
-                raise TemplateSyntaxError(f"a letter has at most {limit} {what}.", line)
+                raise TemplateSyntaxError(f"a letter has at most {limit} {noun}.", line)
         waiting += [(child, depth + 1, chain, line) for child in node.iter_child_nodes()]
 
 
 def _check_node(node: nodes.Node) -> None:
     if not isinstance(node, ALLOWED):
-        named, inside = type(node).__name__.lower(), node.find_all(nodes.Node)
+        name, inside = type(node).__name__.lower(), node.find_all(nodes.Node)
         line = node.lineno or next((one.lineno for one in inside if one.lineno), 1)
-        raise TemplateSyntaxError(f"a letter prints variables and chooses with if; {named} is not for it.", line)
+        raise TemplateSyntaxError(f"a letter prints variables and chooses with if; {name} is not for it.", line)
     if isinstance(node, nodes.Name) and node.name not in VARIABLES:
         known = ", ".join(VARIABLES)
         raise TemplateSyntaxError(f"there is no {node.name}; there are {known}.", node.lineno)
@@ -125,15 +125,17 @@ def _check_node(node: nodes.Node) -> None:
 
 
 def _check_arguments(node: nodes.Filter) -> None:
-    """Raises TemplateSyntaxError for arguments that a filter doesn't take, whatever its value is."""
-    said = [*node.args, *(one.value for one in node.kwargs)]
+    """Raises TemplateSyntaxError for arguments that a filter doesn't take."""
+    arguments = [*node.args, *(one.value for one in node.kwargs)]
     names = {one.key for one in node.kwargs}
     if node.name in ("default", "d"):
-        fits = len(said) <= 2 and names <= {"default_value", "boolean"}
+        fits = len(arguments) <= 2 and names <= {"default_value", "boolean"}
     elif node.name == "trim":
-        fits = len(said) <= 1 and names <= {"chars"} and all(types(one) <= {"str", "NoneType"} for one in said)
+        fits = (
+            len(arguments) <= 1 and names <= {"chars"} and all(types(one) <= {"str", "NoneType"} for one in arguments)
+        )
     else:
-        fits = not said
+        fits = not arguments
     if not fits or node.dyn_args is not None or node.dyn_kwargs is not None:
         raise TemplateSyntaxError(f"the filter {node.name} doesn't take that.", node.lineno)
 
@@ -142,9 +144,9 @@ def _check_arguments(node: nodes.Filter) -> None:
 
 
 def types(node: nodes.Expr) -> set[str]:
-    """The types that a value may have, whatever a letter tells. Raises TemplateSyntaxError for what can't be compared.
+    """The types that an expression may have in any letter. Raises TemplateSyntaxError for an invalid comparison.
 
-    A choice without an `else` may be nothing at all, which is `undefined`.
+    A conditional expression without an `else` may be `undefined`.
     """
     if isinstance(node, nodes.Const):
         return {type(node.value).__name__}
@@ -164,7 +166,7 @@ def types(node: nodes.Expr) -> set[str]:
 
 
 def _check_comparison(node: nodes.Compare) -> None:
-    """Raises TemplateSyntaxError where a comparison may be of values that have no order, or hold nothing."""
+    """Raises TemplateSyntaxError where the compared values may have no order, or no `in`."""
     left = types(node.expr)
     for operand in node.ops:
         right = types(operand.expr)
@@ -181,7 +183,7 @@ def _check_comparison(node: nodes.Compare) -> None:
 
 
 def length(node: nodes.Node, values: Mapping[str, int]) -> int:
-    """How many characters a part prints, at most, of values of these lengths; filters may add a few."""
+    """The maximum number of characters that a node prints for values of these lengths; filters may add a few."""
     if isinstance(node, nodes.TemplateData):
         return len(node.data)
     if isinstance(node, nodes.Const):
@@ -198,7 +200,7 @@ def length(node: nodes.Node, values: Mapping[str, int]) -> int:
 
 
 def _printed(node: nodes.Node) -> Iterator[nodes.Node]:
-    """What a part prints of those in it: not what it chooses by."""
+    """The child nodes that a node prints: not its conditions."""
     if isinstance(node, nodes.CondExpr):
         yield from (one for one in (node.expr1, node.expr2) if one is not None)
     else:

@@ -18,9 +18,9 @@ class Money:
     currency: str
 
 
-@lru_cache(maxsize=512)  # of what was said, so it may not grow
+@lru_cache(maxsize=512)  # bounded, because its arguments come from callers
 def digits(currency: str) -> int | None:
-    """How many decimals a currency has by ISO 4217; None for what is no currency with a minor unit."""
+    """How many decimals a currency has by ISO 4217; None for a text that is no currency with a minor unit."""
     try:
         return iso4217.Currency(currency).exponent
     except ValueError:
@@ -33,7 +33,7 @@ def of_minor(minor: int, currency: str) -> Money:
 
 
 def discount(kind: DiscountKind, value: int, order_total: int, maximum: int | None) -> int:
-    """What a discount takes off an order, in its minor units: rounded half up, never above the order."""
+    """The amount taken off an order, in minor units: rounded half up, never above the order's total."""
     if kind is DiscountKind.PERCENTAGE:
         off = (order_total * value * 2 + 100 * PERCENT) // (200 * PERCENT)
     elif kind is DiscountKind.FIXED_AMOUNT:
@@ -44,7 +44,7 @@ def discount(kind: DiscountKind, value: int, order_total: int, maximum: int | No
 
 
 def discount_amount(kind: DiscountKind, value: int, unit: str | None) -> Decimal:
-    """The size of a discount as it was said: 15 for 15 %, 4.50 for an amount."""
+    """The size of a discount as callers write it: 15 for 15 %, 4.50 for an amount."""
     if kind is DiscountKind.FIXED_AMOUNT:
         return of_minor(value, unit or "").amount
     percent = Decimal(value) / PERCENT

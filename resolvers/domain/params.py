@@ -1,6 +1,6 @@
-"""What a caller says to a verb, in this house's words.
+"""Parameters of the verbs, as every door passes them: plain values, not validated yet.
 
-ABSENT is what was not said: a change keeps it, a new thing takes the default. None was said: it clears.
+ABSENT is a parameter that was left out: a change keeps the present value, a new row takes the default. None clears.
 """
 
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ ABSENT: Final = Absent.ABSENT
 Maybe: TypeAlias = T | Literal[Absent.ABSENT]
 
 
-def value_or(value: "Maybe[T]", otherwise: T) -> T:
-    """What was said, or what holds otherwise."""
-    return otherwise if isinstance(value, Absent) else value
+def value_or(value: "Maybe[T]", default: T) -> T:
+    """The value, or the default where it is absent."""
+    return default if isinstance(value, Absent) else value
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Order:
 
 @dataclass(frozen=True)
 class PromotionRef:
-    """A promotion by its id or its reference; exactly one is given."""
+    """A promotion by its id or its reference; exactly one of them is set."""
 
     id: int | None = None
     reference: str | None = None
@@ -79,7 +79,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Letter:
-    """A promotion's own words for its letters, as templates (see resolvers/domain/letter_template.py)."""
+    """A promotion's own templates for its letters (see resolvers/domain/letter_template.py)."""
 
     subject: Maybe[str | None] = ABSENT
     body: Maybe[str | None] = ABSENT

@@ -1,8 +1,8 @@
-"""Every polite no. Raised inside a verb, so that its transaction is rolled back; to_graphql_refusal by each door.
+"""Refusals: expected errors, raised inside a verb, so that its transaction is rolled back; each door translates them.
 
     Refusal
-    ├── InvalidInput            what was said makes no sense; `path` names the field
-    ├── TooManyAttempts         too many failed claims; try again later, or bring a proof
+    ├── InvalidInput            an argument is invalid; `path` names the field
+    ├── TooManyAttempts         too many failed claims; try again later, or with a proof
     ├── IdempotencyMismatch     this key or order reference was used for something else
     ├── VersionConflict         somebody changed it meanwhile
     ├── CodeTaken               the text is another code's
@@ -11,8 +11,8 @@
     ├── AlreadyActivated        activation happens once
     ├── EmailTaken              a customer with this address exists
     ├── UnknownPromotion, UnknownLocation, UnknownCustomer, UnknownToken
-    ├── NotClaimable            all that a public key hears of a rule
-    └── Rule                    why a code can't be claimed; a secret key hears which
+    ├── NotClaimable            a public key's one answer for every rule
+    └── Rule                    why a code can't be claimed; a secret key learns which
         ├── UnknownCode
         ├── Disabled
         ├── NotActivated
@@ -27,7 +27,7 @@
         ├── FullyClaimed
         └── PromotionSpent
 
-The rules stand in the order in which they are asked; the first no is the answer of a claim.
+The rules stand in the order in which they are evaluated; the first that objects is the answer of a claim.
 """
 
 import re
@@ -39,7 +39,7 @@ from resolvers.domain.money import Money
 
 
 class Refusal(Exception):
-    """Raised when something may not be done, with what the caller needs to know; nothing has changed."""
+    """Raised when something may not be done, with the data that the caller needs; nothing has changed."""
 
     reason: ClassVar[str]
 
@@ -52,7 +52,7 @@ class Refusal(Exception):
 
 
 class InvalidInput(Refusal):
-    """Raised when what was said makes no sense; `path` leads to the field, in this house's own words."""
+    """Raised when an argument is invalid; `path` leads to the field, in the names of `params`."""
 
     def __init__(self, message: str, *path: str) -> None:
         super().__init__(message)
@@ -62,7 +62,7 @@ class InvalidInput(Refusal):
 class TooManyAttempts(Refusal):
     """Raised when too many claims from one place have failed lately, or too many guesses at an organization's codes.
 
-    With a `challenge` whoever solves it is served: by the proof, a code's holder also by the address of its page.
+    A caller that solves the `challenge`, if there is one, is served; a code's holder also with the address of its page.
     """
 
     def __init__(self, retry_after_seconds: int, challenge: str | None = None) -> None:
@@ -80,7 +80,7 @@ class IdempotencyMismatch(Refusal):
 
 
 class VersionConflict(Refusal):
-    """Raised when a promotion is no longer at the version that the caller has seen."""
+    """Raised when a promotion is no longer at the version that the caller expects."""
 
     def __init__(self, current: int) -> None:
         super().__init__(f"The promotion was changed meanwhile: it is at version {current} now.")
@@ -104,7 +104,7 @@ class ReferenceTaken(Refusal):
 
 
 class CodeSpaceTooSmall(Refusal):
-    """Raised when a format has fewer free texts than were asked for."""
+    """Raised when a format has fewer free texts than were requested."""
 
     def __init__(self, capacity: int, taken: int, requested: int) -> None:
         super().__init__(
@@ -152,14 +152,14 @@ class UnknownCustomer(Refusal):
 
 
 class UnknownToken(Refusal):
-    """Raised when an exchange token was never given, was used, or is too old."""
+    """Raised when an exchange token was never issued, was used, or is too old."""
 
     def __init__(self) -> None:
         super().__init__("There is no such token.")
 
 
 class NotClaimable(Refusal):
-    """Heard in place of every Rule by whoever may not know more."""
+    """In place of every Rule for callers with a public key."""
 
     def __init__(self) -> None:
         super().__init__("This code cannot be claimed.")
@@ -232,7 +232,7 @@ class WrongCurrency(Rule):
 
 
 class OrderTooSmall(Rule):
-    """Raised when the order's total is below the promotion's minimum, or was not told."""
+    """Raised when the order's total is below the promotion's minimum, or is missing."""
 
     def __init__(self, minimum: Money) -> None:
         super().__init__(f"This code is valid for orders from {minimum.amount} {minimum.currency}.")
@@ -272,6 +272,6 @@ class PromotionSpent(Rule):
 
 
 def for_public_key(refusal: Refusal) -> Refusal:
-    """What a public key hears of a refusal: no rule, and nothing of another customer's order."""
-    of_an_order = isinstance(refusal, IdempotencyMismatch) and refusal.by_order_reference
-    return NotClaimable() if isinstance(refusal, Rule) or of_an_order else refusal
+    """A refusal as a public key may see it: no rule, and nothing of another customer's order."""
+    is_order_mismatch = isinstance(refusal, IdempotencyMismatch) and refusal.by_order_reference
+    return NotClaimable() if isinstance(refusal, Rule) or is_order_mismatch else refusal

@@ -1,4 +1,4 @@
-"""Pure rules: how do things stand, and may this code be claimed? They take the time, never ask it."""
+"""Pure rules: the status of codes and promotions, and every reason why a code can't be claimed. Time is an argument."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -15,14 +15,14 @@ def is_open(starts_at: datetime | None, ends_at: datetime | None, at: datetime) 
 
 
 def window(code: Code, promotion: Promotion) -> tuple[datetime | None, datetime | None]:
-    """From when, and until just before when, a code can be claimed: its own window and its promotion's both count."""
+    """The half-open window in which a code can be claimed: the intersection of its own and its promotion's."""
     starts = [at for at in (code.starts_at, promotion.starts_at) if at is not None]
     ends = [at for at in (code.ends_at, promotion.ends_at) if at is not None]
     return max(starts, default=None), min(ends, default=None)
 
 
 def is_unfinished(code: Code, promotion: Promotion) -> bool:
-    """Whether a code was made by a job that is still at it: until then it is as if switched off."""
+    """Whether the job that makes a code is unfinished: until it is done the code counts as disabled."""
     return code.job_id is not None and code.job_id == promotion.unfinished_job_id
 
 
@@ -53,13 +53,13 @@ def code_status(code: Code, promotion: Promotion, now: datetime) -> str:
     return "EXHAUSTED" if any(_places(code, promotion)) else "CLAIMABLE"
 
 
-# ------------------------------------------------------------------ may this code be claimed?
+# ------------------------------------------------------------------ objections to a claim
 
 
 class ClaimFacts(NamedTuple):
-    """A claim as far as its rules go: who asks, about which order, where, and what they hold already.
+    """The facts of a claim that the rules need: customer, order, location, and the customer's standing claims.
 
-    `is_anonymous` asks what holds for anybody; a customer without an id is one we have never seen.
+    With `is_anonymous` the rules are those that hold for anybody; a customer without an id is new.
     """
 
     is_anonymous: bool
@@ -74,7 +74,7 @@ class ClaimFacts(NamedTuple):
 def objections(
     code: Code, promotion: Promotion, location_ids: set[int], facts: ClaimFacts, now: datetime
 ) -> Iterator[refusals.Rule]:
-    """Every rule that says no, in the one documented order; nothing when the code may be claimed."""
+    """Every rule that refuses the claim, in the one documented order; none when the code may be claimed."""
     for refusal in _objections(code, promotion, location_ids, facts, now):
         refusal.promotion_id = promotion.id
         yield refusal
@@ -94,7 +94,7 @@ def _objections(
 
 
 def switches(code: Code, promotion: Promotion, now: datetime) -> Iterator[refusals.Rule]:
-    """What code and promotion themselves say, whoever asks."""
+    """The rules that depend on code, promotion and time alone, not on the customer or the order."""
     if not (code.is_enabled and promotion.is_enabled) or is_unfinished(code, promotion):
         yield refusals.Disabled()
     if code.needs_activation and code.activated_at is None:
@@ -107,9 +107,9 @@ def switches(code: Code, promotion: Promotion, now: datetime) -> Iterator[refusa
 
 
 def final_objections(code: Code, promotion: Promotion, now: datetime) -> Iterator[refusals.Rule]:
-    """Why nobody can claim a code any more, unless it is changed: it is switched off, over, or used up."""
-    over = (refusals.Disabled, refusals.Ended)
-    yield from (refusal for refusal in switches(code, promotion, now) if isinstance(refusal, over))
+    """The reasons why a code can't be claimed any more unless it is changed: disabled, ended or used up."""
+    final = (refusals.Disabled, refusals.Ended)
+    yield from (refusal for refusal in switches(code, promotion, now) if isinstance(refusal, final))
     yield from _places(code, promotion)
 
 

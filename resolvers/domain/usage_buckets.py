@@ -1,4 +1,4 @@
-"""How time is cut into hours, days, weeks and months of an organization's zone.
+"""Usage buckets: the hours, days, weeks and months of an organization's time zone.
 
 A bucket is named by the UTC instant at which it begins there, so a day with daylight saving is 23 or 25
 hours long. Weeks begin on Monday.
@@ -22,16 +22,16 @@ class BucketSize(StrEnum):
 
 
 def start_of_day(day: date, zone: str) -> datetime:
-    """The first instant of a day somewhere; where midnight is skipped, the instant of the jump."""
+    """The first instant of a day in a time zone; where midnight is skipped, the instant of the jump."""
     return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
 def start(size: BucketSize, at: datetime, zone: str) -> datetime:
-    """When the bucket began that an instant is in; TOTAL is cut to the hour."""
+    """The start of the bucket that contains an instant; of TOTAL, the start of the hour."""
     return _start(size, at.replace(microsecond=0), zone)
 
 
-@lru_cache(maxsize=1024)  # claims of one second ask for the same
+@lru_cache(maxsize=1024)  # claims of one second have the same buckets
 def _start(size: BucketSize, at: datetime, zone: str) -> datetime:
     local = at.astimezone(ZoneInfo(zone))
     if size in (BucketSize.HOUR, BucketSize.TOTAL):
@@ -45,7 +45,7 @@ def _start(size: BucketSize, at: datetime, zone: str) -> datetime:
 
 
 def end(size: BucketSize, started: datetime, zone: str) -> datetime:
-    """When a bucket that began then ends, which is when the next one begins."""
+    """The end of a bucket that starts at `started`, which is the start of the next one."""
     if size in (BucketSize.HOUR, BucketSize.TOTAL):
         return start(BucketSize.HOUR, started + timedelta(minutes=61), zone)
     day = started.astimezone(ZoneInfo(zone)).date()
@@ -57,7 +57,7 @@ def end(size: BucketSize, started: datetime, zone: str) -> datetime:
 def hour_and_day(
     organization_id: int, promotion_id: int, currency: str | None, at: datetime, zone: str
 ) -> list[Bucket]:
-    """The hour and the day into which something at that instant is counted."""
+    """The buckets of the hour and the day in which something at that instant is counted."""
     return [
         Bucket(organization_id, promotion_id, level, start(BucketSize(level), at, zone), currency or "")
         for level in UsageLevel

@@ -1,8 +1,8 @@
-"""Makes sense of what is said, or says what makes none: pure checks of texts, numbers, windows and discounts.
+"""Validation: pure checks of texts, numbers, windows, discounts and limits.
 
-Whatever a caller says passes here before anything is written, so that a verb works on what both databases can
-store: no NUL, no number that is too large, no window that is empty. Each check raises InvalidInput with the
-path of the field.
+All input passes here before anything is written, so that a verb works on values that both databases can store: no
+NUL, no number that is too large, no window that is empty. A function takes a value and the path of its field, returns
+the valid value, and raises InvalidInput with that path.
 """
 
 import json
@@ -30,14 +30,14 @@ T = TypeVar("T")
 UNWRITABLE = ("Cc", "Zl", "Zp")  # controls, line and paragraph separators
 MAX_INT = 2**31 - 1
 MAX_AMOUNT = 10**15  # minor units of one order; sums of many still fit a big integer
-MAX_DECIMALS = 50  # decimals of a number that is looked at
+MAX_DECIMALS = 50  # of a number whose exact value is computed
 MAX_METADATA_LENGTH = 20_000
 MAX_PADDED_CODE_LENGTH = 1_000  # characters of a new code's text with the spaces around it
 MIN_INSTANT, MAX_INSTANT = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
 
 def text(value: str, *path: str, max_length: int = 200) -> str:
-    """A text that is there, without the spaces around it."""
+    """A text that is not empty, without the spaces around it."""
     stripped = storable(value, *path).strip()
     if not stripped:
         raise InvalidInput("This may not be empty.", *path)
@@ -47,19 +47,19 @@ def text(value: str, *path: str, max_length: int = 200) -> str:
 
 
 def optional_text(value: str | None, *path: str, max_length: int = 200) -> str | None:
-    """A text that may be left out; an empty one is as good as none."""
+    """A text that may be left out; an empty one is None."""
     return text(value, *path, max_length=max_length) if value is not None and value.strip() else None
 
 
 def storable(value: str, *path: str) -> str:
-    """A text that every database can hold: no NUL, no half of a surrogate pair."""
-    if "\x00" in value or not (value.isascii() or _is_whole(value)):
+    """A text that both databases can store: no NUL, no half of a surrogate pair."""
+    if "\x00" in value or not (value.isascii() or _is_encodable(value)):
         raise InvalidInput("A NUL or half a character can't be stored.", *path)
     return value
 
 
-def _is_whole(value: str) -> bool:
-    """Whether no half of a surrogate pair is in a text, however long it is."""
+def _is_encodable(value: str) -> bool:
+    """Whether a text can be encoded: no half of a surrogate pair is in it."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -68,7 +68,7 @@ def _is_whole(value: str) -> bool:
 
 
 def code_text(value: str, *path: str) -> tuple[str, str]:
-    """A code's text as issued, and the key it is matched by."""
+    """A code's text as issued, and its match key."""
     stripped = text(value, *path, max_length=code_format.MAX_CODE_LENGTH)
     key = code_format.match_key(stripped)
     if not key:
@@ -79,17 +79,17 @@ def code_text(value: str, *path: str) -> tuple[str, str]:
 
 
 def new_code_text(value: str, *path: str) -> tuple[str, str]:
-    """The same of a code that is made or renamed: it is one line that can be shown, with nothing that controls."""
-    read = code_text(value, *path)
+    """The same for a new or renamed code, which is one printable line without control characters."""
+    text_and_key = code_text(value, *path)
     if not value.isprintable() and any(unicodedata.category(c) in UNWRITABLE for c in value[:MAX_PADDED_CODE_LENGTH]):
         raise InvalidInput("A code has no line breaks or control characters.", *path)
     if len(value) > MAX_PADDED_CODE_LENGTH:
         raise InvalidInput(f"At most {MAX_PADDED_CODE_LENGTH} characters, please, spaces around it included.", *path)
-    return read
+    return text_and_key
 
 
 def email(value: str, *path: str) -> tuple[str, str]:
-    """An address as it is written, and the key by which it is one customer."""
+    """An e-mail address in its normal form, and the key by which it identifies a customer."""
     stripped = text(value, *path, max_length=254)
     local, _, domain = stripped.partition("@")
     if _PLAIN_LOCAL.fullmatch(local) and (plain := _plain_domain(domain)):
@@ -102,11 +102,11 @@ def email(value: str, *path: str) -> tuple[str, str]:
     return valid.normalized, f"{folding.local_key(valid.local_part)}@{valid.ascii_domain}"
 
 
-@lru_cache(maxsize=1024)  # of what was said, so it may not grow
+@lru_cache(maxsize=1024)  # bounded, because its arguments come from callers
 def _plain_domain(domain: str) -> str | None:
-    """A domain in ASCII, as the library writes it; None for any other, and for what is none.
+    """A domain in ASCII, as the library writes it; None for another or an invalid one.
 
-    Checking an address takes the library some 80 µs, nearly all of it for the domain, and most are of a few.
+    Checking an address takes some 80 µs, nearly all of it for the domain; most addresses share a few domains.
     """
     try:
         valid = validate_email(f"a@{domain}", check_deliverability=False, test_environment=True)
@@ -116,9 +116,9 @@ def _plain_domain(domain: str) -> str | None:
 
 
 class ValidPerson(NamedTuple):
-    """A person whose address is one (`email_key` is what it is compared by), with names that can be stored.
+    """A person with a valid address, its key, and names that can be stored.
 
-    `folded` are address and names as they are searched for, where that is not their lower case in ASCII.
+    `folded` are the search keys of address and names, where these are not ASCII.
     """
 
     email: str
@@ -159,7 +159,7 @@ def currency(value: str, *path: str) -> str:
 
 
 def minor_units(value: Money, *path: str) -> int:
-    """An amount as whole minor units of its currency; finer amounts are refused, not rounded."""
+    """An amount in whole minor units of its currency; finer amounts are refused, not rounded."""
     return _minor_units(value.amount, currency(value.currency, *path, "currency"), *path, "amount")
 
 
@@ -174,7 +174,7 @@ def _minor_units(amount: Decimal, unit: str, *path: str) -> int:
 
 
 def _times(value: Decimal, factor: int) -> int | None:
-    """The exact product, if it is a whole number; decimal arithmetic would round it to 28 digits."""
+    """The exact product, None unless it is a whole number; decimal arithmetic would round it to 28 digits."""
     if int(value.as_tuple().exponent) < -MAX_DECIMALS:  # of 1e-999999 the ratio has a million digits
         return None
     numerator, denominator = value.as_integer_ratio()
@@ -192,21 +192,21 @@ def time_zone(value: str, *path: str) -> str:
 
 
 def metadata(value: Any, *path: str) -> dict[str, Any]:
-    """A JSON object of bearable size."""
+    """A JSON object of at most MAX_METADATA_LENGTH characters."""
     if not isinstance(value, dict):
         raise InvalidInput("Metadata is a JSON object.", *path)
     try:
-        written = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        encoded = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (ValueError, RecursionError):
         raise InvalidInput("Metadata is JSON: no NaN or infinity, and not nested that deep.", *path) from None
-    if len(written) > MAX_METADATA_LENGTH:
+    if len(encoded) > MAX_METADATA_LENGTH:
         raise InvalidInput(f"At most {MAX_METADATA_LENGTH} characters of metadata, please.", *path)
-    storable(_ESCAPED_NUL.sub("\x00", written), *path)
+    storable(_ESCAPED_NUL.sub("\x00", encoded), *path)
     return value
 
 
 class ValidOrder(NamedTuple):
-    """An order's facts, as a claim's columns hold them."""
+    """An order as a claim's columns hold it: the total in minor units."""
 
     reference: str | None
     total: int | None
@@ -215,7 +215,7 @@ class ValidOrder(NamedTuple):
 
 
 def order(value: params.Order | None, *path: str) -> ValidOrder:
-    """An order's facts, checked, its total in minor units."""
+    """A valid order, its total in minor units; without a value, one of nothing but None."""
     if value is None:
         return ValidOrder(None, None, None, None)
     return ValidOrder(
@@ -227,7 +227,7 @@ def order(value: params.Order | None, *path: str) -> ValidOrder:
 
 
 def not_null(change: "params.Maybe[T | None]", present: T, *path: str) -> T:
-    """The value after a change of what is never empty: absent keeps the present one, and null is refused."""
+    """The value of a required field after a change: absent keeps the present one, and null is refused."""
     if change is None:
         raise InvalidInput("This can't be null: leave it out to keep it as it is.", *path)
     return value_or(change, present)
@@ -237,18 +237,18 @@ def not_null(change: "params.Maybe[T | None]", present: T, *path: str) -> T:
 
 
 def window(
-    said_window: params.Maybe[params.Window | None], starts_at: datetime | None, ends_at: datetime | None, zone: str
+    change: params.Maybe[params.Window | None], starts_at: datetime | None, ends_at: datetime | None, zone: str
 ) -> tuple[datetime | None, datetime | None]:
-    """The window after a change of the present one, null clears both ends; refused when it would be empty."""
-    if isinstance(said_window, params.Absent):
+    """The window after a change; None clears both ends, and an empty window is refused."""
+    if isinstance(change, params.Absent):
         return starts_at, ends_at
-    if said_window is None:
+    if change is None:
         return None, None
-    starts_at = _bound(said_window.starts_at, said_window.starts_on, starts_at, zone, "starts", 0)
-    ends_at = _bound(said_window.ends_at, said_window.ends_on, ends_at, zone, "ends", 1)
+    starts_at = _bound(change.starts_at, change.starts_on, starts_at, zone, "starts", 0)
+    ends_at = _bound(change.ends_at, change.ends_on, ends_at, zone, "ends", 1)
     if starts_at is not None and ends_at is not None and ends_at <= starts_at:
-        said_on = value_or(said_window.ends_on, None) is not None
-        raise InvalidInput("A window must end after it starts.", "window", "ends_on" if said_on else "ends_at")
+        has_day = value_or(change.ends_on, None) is not None
+        raise InvalidInput("A window must end after it starts.", "window", "ends_on" if has_day else "ends_at")
     return starts_at, ends_at
 
 
@@ -294,17 +294,19 @@ class ValidDiscount:
 
     @property
     def has_amounts(self) -> bool:
-        """Whether any of it is in the currency."""
+        """Whether it has an amount in its currency."""
         is_amount = self.discount_kind is DiscountKind.FIXED_AMOUNT
         return is_amount or self.minimum_order is not None or self.maximum_discount is not None
 
 
 KINDS_WITH_VALUE = (DiscountKind.PERCENTAGE, DiscountKind.FIXED_AMOUNT)
-"""The kinds of discounts that have a value; of another a value would say nothing."""
+"""The kinds of discounts that have a value."""
 
 
-def discount(change: params.Maybe[params.Discount | None], present: ValidDiscount, home: str) -> ValidDiscount:
-    """The discount after a change, null is none; its amounts are in one currency, the organization's unless said."""
+def discount(
+    change: params.Maybe[params.Discount | None], present: ValidDiscount, default_currency: str
+) -> ValidDiscount:
+    """The discount after a change; None removes it. All amounts are in one currency, by default `default_currency`."""
     if isinstance(change, params.Absent):
         return present
     if change is None:
@@ -313,7 +315,7 @@ def discount(change: params.Maybe[params.Discount | None], present: ValidDiscoun
     value = _value(change, kind, present)
     minimum = _amount(change.minimum_order, present.minimum_order, present.currency, "minimum_order")
     maximum = _amount(change.maximum_discount, present.maximum_discount, present.currency, "maximum_discount")
-    unit = _unit(change.currency, present, {unit for _, unit in (minimum, maximum) if unit}, kind, home)
+    unit = _unit(change.currency, present, {unit for _, unit in (minimum, maximum) if unit}, kind, default_currency)
     was_amount = kind is present.discount_kind is DiscountKind.FIXED_AMOUNT
     if was_amount and unit != present.currency and isinstance(change.value, params.Absent):
         raise InvalidInput("An amount goes to another currency with its value: say both.", "discount", "currency")
@@ -327,7 +329,7 @@ def discount(change: params.Maybe[params.Discount | None], present: ValidDiscoun
 
 
 def _value(change: params.Discount, kind: DiscountKind, present: ValidDiscount) -> Decimal:
-    """The discount's size after a change: a kind that has one is told with it, and no other is."""
+    """The discount's size after a change: a kind in KINDS_WITH_VALUE needs one, and another kind may not have one."""
     value = value_or(change.value, None)
     if kind not in KINDS_WITH_VALUE:
         if value is not None and isinstance(change.kind, params.Absent):
@@ -359,11 +361,15 @@ def _amount(
 
 
 def _unit(
-    change: params.Maybe[str | None], present: ValidDiscount, amounts: set[str], kind: DiscountKind, home: str
+    change: params.Maybe[str | None],
+    present: ValidDiscount,
+    amounts: set[str],
+    kind: DiscountKind,
+    default_currency: str,
 ) -> str | None:
     """The one currency of a discount; a change that would leave an amount in another is refused.
 
-    A currency that came with an amount goes with the last one; one that was said by itself stays.
+    A currency that came with an amount is removed with the last amount; one that was set by itself stays.
     """
     named = amounts | ({currency(change, "discount", "currency")} if isinstance(change, str) else set())
     if len(named) > 1 or (change is None and amounts):
@@ -373,12 +379,12 @@ def _unit(
     stays = isinstance(change, params.Absent) and (kind is DiscountKind.FIXED_AMOUNT or not present.has_amounts)
     if stays and present.currency is not None:
         return present.currency
-    return home if kind is DiscountKind.FIXED_AMOUNT else None
+    return default_currency if kind is DiscountKind.FIXED_AMOUNT else None
 
 
 @dataclass(frozen=True)
 class ValidLimits:
-    """A promotion's limits, as its columns hold them; these are those of a new one."""
+    """A promotion's limits, as its columns hold them; the defaults are those of a new one."""
 
     per_promotion: int | None = None
     per_code: int | None = 1
@@ -388,7 +394,7 @@ class ValidLimits:
 
 
 def limits(change: params.Maybe[params.Limits | None], present: ValidLimits) -> ValidLimits:
-    """The limits after a change, null is those of a new promotion; none may be below 1."""
+    """The limits after a change; None resets them to the defaults, and none may be below 1."""
     if isinstance(change, params.Absent):
         return present
     if change is None:
@@ -401,7 +407,7 @@ def limits(change: params.Maybe[params.Limits | None], present: ValidLimits) -> 
 
 
 def discount_value(kind: DiscountKind, value: Decimal, unit: str | None, *path: str) -> int:
-    """A discount's size in its unit: ten-thousandths of a percent, or minor units of the currency."""
+    """A discount's size as an integer: ten-thousandths of a percent, or minor units of the currency."""
     if kind is DiscountKind.FIXED_AMOUNT:
         return _minor_units(value, unit or "", *path)
     if not value.is_finite() or not 0 <= value <= 100:

@@ -1,8 +1,8 @@
-"""English words for codes such as ``curious-pineapple``.
+"""Word lists of codes such as ``curious-pineapple``.
 
-The law: a word is 3 to 12 letters a-z and fit to be mailed to any customer, and a code read without its dash
-still has exactly one adjective and one noun in it.  The words are those the wonderwords and coolname packages
-keep; written here is only what we refuse of them.
+The rule: a word is 3 to 12 letters a-z and fit to be mailed to any customer, and a code read without its dash
+still has exactly one adjective and one noun in it.  The words are those of the wonderwords and coolname
+packages; this file lists only the ones that are left out.
 """
 
 import re
@@ -141,7 +141,7 @@ will wine winery winner wiretap wiseguy witch withdrawal woman wont wood woodlou
 wreck wrecker wrinkle wrong yahoo yarmulke yoke youngster yourself youth zebu zen zombie
 """.split()
 
-# Whole families go by how they begin or end: shorter than naming them, at the cost of a few innocent cousins.
+# Whole families are left out by how they begin or end: shorter than naming them, at the cost of a few innocent cousins.
 _UNWELCOME_STARTS = """
 abus addict aggress alcohol anal anarch ass attack barbitur blood blow bomb breast butt child cigar cock colon
 cum death dick drug dys gun hat homi homo horn kill lesb marx nud prick prost psych punish raci relig sex
@@ -152,7 +152,7 @@ _UNWELCOME_NOUN_ENDS = "ance cide emia ence ion ism ist itis ity ness sis".split
 
 
 def _home(package: str) -> Path:
-    """Where a package is installed; it is not imported, which would cost more than all the rest here."""
+    """The directory of an installed package; importing it would take longer than all the rest here."""
     spec = find_spec(package)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"no {package} to take the words of codes from", name=package)
@@ -160,22 +160,22 @@ def _home(package: str) -> Path:
 
 
 def _listed(package: str, *names: str) -> set[str]:
-    """Every line of the package's word lists of these names."""
+    """Every line of the package's word lists with these names."""
     paths = [_home(package) / f"{name}.txt" for name in names]
     return {line for path in paths for line in path.read_text(encoding="utf-8").splitlines()}
 
 
 def _welcome(lines: Iterable[str], unwelcome: list[str]) -> set[str]:
-    """The well-shaped words which neither we nor the profanity list refuse."""
-    refused = _listed("wonderwords", "assets/profanitylist").union(unwelcome)
+    """The words of the right shape that neither our list nor the profanity list leaves out."""
+    excluded = _listed("wonderwords", "assets/profanitylist").union(unwelcome)
     starts = tuple(_UNWELCOME_STARTS)
     shaped = {line for line in lines if _SHAPE.fullmatch(line)}
-    return {word for word in shaped - refused if not word.startswith(starts)}
+    return {word for word in shaped - excluded if not word.startswith(starts)}
 
 
-def _reads_on(rest: str, known: frozenset[str]) -> bool:
-    """Whether the rest of an adjective, put before some noun, makes another noun."""
-    return any(noun.startswith(rest) and noun[len(rest) :] in known for noun in known)
+def _is_ambiguous(rest: str, nouns: frozenset[str]) -> bool:
+    """Whether the rest of an adjective, put before a noun, makes another noun."""
+    return any(noun.startswith(rest) and noun[len(rest) :] in nouns for noun in nouns)
 
 
 @cache
@@ -195,11 +195,11 @@ def adjectives() -> tuple[str, ...]:
     """
     listed = _listed("wonderwords", "assets/adjectivelist")
     listed |= _listed("coolname", "data/adjective", "data/adjective_near", "data/size")
-    known = frozenset(nouns())
-    kept: set[str] = set()
+    all_nouns = frozenset(nouns())
+    selected: set[str] = set()
     # Sorted, a word comes after every other it begins with.
     for word in sorted(_welcome(listed, _UNWELCOME_ADJECTIVES)):
-        rests = (word[end:] for end in range(3, len(word)) if word[:end] in kept)
-        if not any(_reads_on(rest, known) for rest in rests):
-            kept.add(word)
-    return tuple(sorted(kept))
+        rests = (word[end:] for end in range(3, len(word)) if word[:end] in selected)
+        if not any(_is_ambiguous(rest, all_nouns) for rest in rests):
+            selected.add(word)
+    return tuple(sorted(selected))

@@ -187,14 +187,14 @@ async def test_a_message_that_becomes_too_much_is_refused_when_it_is_sent(organi
 async def test_words_are_checked_beside_the_loop(organization: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits while a template is looked at, also when it is refused; nor while a transaction is open."""
     asked: list[tuple[str, bool]] = []
-    complaint = letter_template._complaint.__wrapped__
+    error_of = letter_template._error.__wrapped__
 
     def told(text: str, field: str) -> str | None:
         asked.append((text, threading.current_thread() is threading.main_thread()))
-        return complaint(text, field)  # type: ignore[no-any-return]
+        return error_of(text, field)  # type: ignore[no-any-return]
 
-    letter_template._complaint.cache_clear()
-    monkeypatch.setattr(letter_template, "_complaint", letter_template.lru_cache(64)(told))
+    letter_template._error.cache_clear()
+    monkeypatch.setattr(letter_template, "_error", letter_template.lru_cache(64)(told))
     await make.promotion(organization, reference="spring", letter=params.Letter("{{ code }}", "new {{ code }}"))
     for body in ("changed {{ code }}", "wrong {{ code"):
         change = update.PromotionChange(letter=params.Letter(body=body))
