@@ -47,7 +47,7 @@ async def echo(said: Said) -> dict[str, str]:
 
 async def page(first: int, organization: int) -> Page:
     now = datetime.now().astimezone()
-    rows = await listing.page(listing.all_codes(organization, listing.CodeFilter(), now), None, first)
+    rows = await listing.page(listing.codes(organization, listing.CodeFilter(), now), None, first)
     codes = [
         Code(
             id=row.id,

@@ -98,7 +98,7 @@ def made(url: str, style: Style, amount: int) -> dict[str, Any]:
 
     async def go() -> dict[str, Any]:
         async with db.opened(url):
-            [whose] = await find.every_organization()
+            [whose] = await find.all_organizations()
             began = time.perf_counter()
             answer = await generate.codes(whose, None, amount, Format(style), generate.Making(), False, None, now())
             if answer.job:

@@ -140,7 +140,7 @@ async def store(url: str, letters: int) -> None:
 async def claims_a_second(url: str, claims: int, name: str, with_sender: bool) -> float:
     """How many claims a second are made one after another; beside them, letters are taken and written down."""
     async with db.opened(url):
-        [organization] = await find.every_organization()
+        [organization] = await find.all_organizations()
 
         async def send() -> None:
             now = NOW

@@ -68,7 +68,7 @@ async def store(url: str, claims: int) -> None:
 async def read_year(url: str, with_customers: bool) -> float:
     """Seconds that reading the year by the day took."""
     async with db.opened(url):
-        [organization] = await find.every_organization()
+        [organization] = await find.all_organizations()
         asked = usage_report.Asked(BucketSize.DAY, START, START + timedelta(days=DAYS))
         began = time.perf_counter()
         read = await usage_report.organization_usage(organization, asked, with_customers, START)
@@ -86,7 +86,7 @@ async def measured(few: int, many: int, rounds: int) -> None:
             await store(url, number)
             print(f"made a store of {number:>9,} claims in {time.perf_counter() - began:.1f} s", flush=True)
         async with db.opened(urls[few]):
-            [organization] = await find.every_organization()
+            [organization] = await find.all_organizations()
             assert await verify.counters(organization) == []  # noqa: S101 (what is read is what there is)
         for with_customers in (False, True):
             times: dict[int, list[float]] = {few: [], many: []}

@@ -86,7 +86,7 @@ async def _compare(old: Source, new: Target, table: Table, tell: Tell) -> None:
 
 async def _drifts(tell: Tell) -> list[str]:
     drifts = []
-    for organization in await find.every_organization():
+    for organization in await find.all_organizations():
         tell(f"recounting {organization.identifier}", 0)
         drifts += [f"{organization.identifier}: {drift}" for drift in await verify.counters(organization)]
     return drifts

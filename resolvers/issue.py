@@ -32,7 +32,7 @@ async def code(
     generated = await batch.codes(
         Request(
             organization,
-            find.checked_ref(ref),
+            find.valid_ref(ref),
             1,
             Format(),
             now,

@@ -1,4 +1,7 @@
-"""Browses: everything of a kind that a filter leaves, a page at a time."""
+"""Lists rows of one kind that match a filter, a page at a time.
+
+The nouns here give queries, which `page`, `pages` and `counts` run.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,10 +15,15 @@ from db import paging
 from db.enums import DeliveryStatus
 from db.models import Claim, Code, Customer, Delivery, Job, Promotion
 from db.paging import Place as Place  # what a page begins after, for the doors
-from db.queries import claims, codes, customers, deliveries, jobs, promotions
+from db.queries import claims as claim_rows
+from db.queries import codes as code_rows
+from db.queries import customers as customer_rows
+from db.queries import deliveries as delivery_rows
+from db.queries import jobs as job_rows
+from db.queries import promotions as promotion_rows
 from resolvers.domain import code_format, folding, validate
 
-MOST_WORDS = 8
+MAX_SEARCH_WORDS = 8
 """Words of a search that are looked for one by one."""
 
 
@@ -43,91 +51,101 @@ class PromotionFilter:
     search: str | None = None
 
 
-def all_promotions(organization_id: int, asked: PromotionFilter, now: datetime) -> QuerySet[Promotion]:
-    found = promotions.all_of(organization_id, _searched(asked.search, "filter", "search"))
-    return found if asked.status is None else promotions.with_status(found, asked.status, now)
+def promotions(organization_id: int, filters: PromotionFilter, now: datetime) -> QuerySet[Promotion]:
+    """An organization's promotions. Raises InvalidInput."""
+    query = promotion_rows.all_of(organization_id, _search_words(filters.search, "filter", "search"))
+    return query if filters.status is None else promotion_rows.with_status(query, filters.status, now)
 
 
-def all_codes(organization_id: int, asked: CodeFilter, now: datetime) -> QuerySet[Code]:
-    found = _made_between(codes.all_of(organization_id), asked.created_after, asked.created_before)
-    if asked.text_prefix is not None:
+def codes(organization_id: int, filters: CodeFilter, now: datetime) -> QuerySet[Code]:
+    """An organization's codes. Raises InvalidInput."""
+    query = _created_between(code_rows.all_of(organization_id), filters.created_after, filters.created_before)
+    if filters.text_prefix is not None:
         prefix = validate.optional_text(
-            asked.text_prefix, "filter", "text_prefix", max_length=code_format.MAX_CODE_LENGTH
+            filters.text_prefix, "filter", "text_prefix", max_length=code_format.MAX_CODE_LENGTH
         )
-        found = found.filter(text_key__startswith=code_format.match_key(prefix or ""))
-    if asked.reserved_for_email is not None:
-        _, email_key = validate.email(asked.reserved_for_email, "filter", "reserved_for_email")
-        found = found.filter(reserved_for__email_key=email_key)
-    return found if asked.status is None else codes.with_status(found, asked.status, now)
+        query = query.filter(text_key__startswith=code_format.match_key(prefix or ""))
+    if filters.reserved_for_email is not None:
+        _, email_key = validate.email(filters.reserved_for_email, "filter", "reserved_for_email")
+        query = query.filter(reserved_for__email_key=email_key)
+    return query if filters.status is None else code_rows.with_status(query, filters.status, now)
 
 
-def all_claims(organization_id: int, asked: ClaimFilter) -> QuerySet[Claim]:
-    found = _made_between(claims.all_of(organization_id), asked.created_after, asked.created_before)
-    if asked.email is not None:
-        found = found.filter(customer__email_key=validate.email(asked.email, "filter", "email")[1])
-    if asked.order_reference is not None:
-        reference = validate.text(asked.order_reference, "filter", "order_reference")
-        found = found.filter(order_reference=reference)
-    if asked.status is not None and len(set(asked.status)) == 1:
-        found = found.filter(released_at__isnull=asked.status[0] == "CLAIMED")
-    elif asked.status is not None and not asked.status:
-        found = found.filter(id__in=[])
-    return found
+def claims(organization_id: int, filters: ClaimFilter) -> QuerySet[Claim]:
+    """An organization's claims, released ones too. Raises InvalidInput."""
+    query = _created_between(claim_rows.all_of(organization_id), filters.created_after, filters.created_before)
+    if filters.email is not None:
+        query = query.filter(customer__email_key=validate.email(filters.email, "filter", "email")[1])
+    if filters.order_reference is not None:
+        reference = validate.text(filters.order_reference, "filter", "order_reference")
+        query = query.filter(order_reference=reference)
+    if filters.status is not None and len(set(filters.status)) == 1:
+        query = query.filter(released_at__isnull=filters.status[0] == "CLAIMED")
+    elif filters.status is not None and not filters.status:
+        query = query.filter(id__in=[])
+    return query
 
 
-def all_customers(organization_id: int, search: str | None) -> QuerySet[Customer]:
-    return customers.all_of(organization_id, _searched(search, "search"))
+def customers(organization_id: int, search: str | None) -> QuerySet[Customer]:
+    """An organization's customers. Raises InvalidInput."""
+    return customer_rows.all_of(organization_id, _search_words(search, "search"))
 
 
-def all_deliveries(organization_id: int, status: Sequence[DeliveryStatus] | None) -> QuerySet[Delivery]:
-    found = deliveries.all_of(organization_id)
+def deliveries(organization_id: int, status: Sequence[DeliveryStatus] | None) -> QuerySet[Delivery]:
+    """An organization's letters in any of these states."""
+    query = delivery_rows.all_of(organization_id)
     if status is not None and len(set(status)) == 1:
-        return found.filter(status=status[0])  # the index has them in the page's order
-    return found if status is None else found.filter(status__in=list(dict.fromkeys(status)))
+        return query.filter(status=status[0])  # the index has them in the page's order
+    return query if status is None else query.filter(status__in=list(dict.fromkeys(status)))
 
 
-async def latest_deliveries(organization_id: int, status: DeliveryStatus | None, most: int) -> list[Delivery]:
+async def latest_deliveries(organization_id: int, status: DeliveryStatus | None, limit: int) -> list[Delivery]:
     """The newest letters, newest first, each with its code."""
-    return await deliveries.latest(organization_id, status, most)
+    return await delivery_rows.latest(organization_id, status, limit)
 
 
-async def deliveries_by_status(organization_id: int) -> Counter[DeliveryStatus]:
+async def delivery_counts(organization_id: int) -> Counter[DeliveryStatus]:
     """How many letters there are in each state."""
-    return await deliveries.by_status(organization_id)
+    return await delivery_rows.by_status(organization_id)
 
 
-def all_jobs(organization_id: int) -> QuerySet[Job]:
-    """What is being made, and what was."""
-    return jobs.all_of(organization_id)
+def jobs(organization_id: int) -> QuerySet[Job]:
+    """An organization's generation jobs, finished ones too."""
+    return job_rows.all_of(organization_id)
 
 
-def _made_between(
-    found: QuerySet[Any], created_after: datetime | None, created_before: datetime | None
+def _created_between(
+    query: QuerySet[Any], created_after: datetime | None, created_before: datetime | None
 ) -> QuerySet[Any]:
     if created_after is not None:
-        found = found.filter(created_at__gte=validate.storable_instant(created_after, "filter", "created_after"))
+        query = query.filter(created_at__gte=validate.storable_instant(created_after, "filter", "created_after"))
     if created_before is not None:
-        found = found.filter(created_at__lt=validate.storable_instant(created_before, "filter", "created_before"))
-    return found
+        query = query.filter(created_at__lt=validate.storable_instant(created_before, "filter", "created_before"))
+    return query
 
 
-def _searched(search: str | None, *path: str) -> list[str]:
-    """The words that are searched for, folded; the last of many is all the rest."""
-    return folding.search_key(validate.optional_text(search, *path) or "").split(" ", MOST_WORDS - 1) if search else []
+def _search_words(search: str | None, *path: str) -> list[str]:
+    """The folded words of a search, at most MAX_SEARCH_WORDS; the last of many is all the rest."""
+    if not search:
+        return []
+    return folding.search_key(validate.optional_text(search, *path) or "").split(" ", MAX_SEARCH_WORDS - 1)
 
 
-async def page(found: QuerySet[Any], after: Place | None, size: int) -> list[Any]:
-    """The rows after a place, one more than `size` if there are more."""
-    return await paging.page(found, after, size + 1)
+async def page(query: QuerySet[Any], after: Place | None, size: int) -> list[Any]:
+    """The rows after a position, one more than `size` if there are more."""
+    return await paging.page(query, after, size + 1)
 
 
 async def pages(
-    found: QuerySet[Any], parent: str, parent_ids: Sequence[int], after: Place | None, size: int
+    query: QuerySet[Any], parent: str, parent_ids: Sequence[int], after: Place | None, size: int
 ) -> dict[int, list[Any]]:
-    """The same page below each of several parents, one row more than `size` where there are more."""
-    return await paging.pages(found, parent, parent_ids, after, size + 1)
+    """The same page below each of several parents by its id, one row more than `size` where there are more.
+
+    `parent` is the column that holds the parent's id.
+    """
+    return await paging.pages(query, parent, parent_ids, after, size + 1)
 
 
-async def counts(found: QuerySet[Any], parent: str, parent_ids: Sequence[int]) -> dict[int, int]:
-    """How many rows there are below each of several parents."""
-    return await paging.counts(found, parent, parent_ids)
+async def counts(query: QuerySet[Any], parent: str, parent_ids: Sequence[int]) -> dict[int, int]:
+    """How many rows there are below each of several parents, by its id."""
+    return await paging.counts(query, parent, parent_ids)

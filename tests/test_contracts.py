@@ -282,12 +282,6 @@ PLAIN_QUESTIONS = {
 }  # fmt: skip
 """In db/queries: what a noun is asked in these words needs no other."""
 
-PLAIN_FINDS = {
-    "all_claims", "all_codes", "all_customers", "all_deliveries", "all_promotions", "joined_customers",
-    "locations_of_organization", "locations_of_promotions", "products_of_organization",
-}  # fmt: skip
-"""In resolvers/listing.py and resolvers/find.py: the noun is the whole promise."""
-
 TRANSLATIONS = {"of", "to_params"}
 """In schema/graphql: a row's words, or the house's; the module tells which."""
 
@@ -312,9 +306,7 @@ def is_told_otherwise(node: Any, path: Path) -> bool:
         )  # these are described in the SDL
     if any(decorator.startswith("strawberry.") for decorator in decorators):
         return True
-    plain = {"db/queries": PLAIN_QUESTIONS, "schema/graphql": TRANSLATIONS} | dict.fromkeys(
-        ("resolvers/listing.py", "resolvers/find.py"), PLAIN_FINDS
-    )
+    plain = {"db/queries": PLAIN_QUESTIONS, "schema/graphql": TRANSLATIONS}
     fitting = [words for place, words in plain.items() if named(path).startswith(place)]
     if named(path).startswith("resolvers"):
         fitting.append(PLAIN_METHODS)

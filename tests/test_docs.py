@@ -213,7 +213,7 @@ LIMITS = {
     "recipients of one `sendCode`": send.MOST_RECIPIENTS,
     "characters of a code": code_format.MAX_CODE_LENGTH,
     "quantities, limits and numbers": validate_values.MAX_INT,
-    "words of a search": listing.MOST_WORDS,
+    "words of a search": listing.MAX_SEARCH_WORDS,
     "characters of `metadata`": validate_values.MAX_METADATA_LENGTH,
     "time that an `idempotencyKey` is remembered": idempotency.ANSWER_LIFETIME // timedelta(hours=1),
 }

@@ -130,7 +130,7 @@ async def _with_others(
     made = await batch.codes(
         Request(
             organization,
-            find.checked_ref(promotion),
+            find.valid_ref(promotion),
             amount,
             format,
             now,

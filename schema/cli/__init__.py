@@ -129,7 +129,7 @@ def list_organizations(context: typer.Context, as_json: AsJson = False) -> None:
     """List all organizations."""
     from resolvers import find
 
-    rows = with_database(context, lambda now: find.every_organization(), is_read_only=True)
+    rows = with_database(context, lambda now: find.all_organizations(), is_read_only=True)
     columns = ("identifier", "number", "name", "account", "currency", "time_zone")
     tables.show(
         columns,
@@ -159,7 +159,7 @@ def add_key(
     from resolvers import create, find
 
     async def add(now: datetime) -> str:
-        owner = await find.owner(organization, account)
+        owner = await find.key_owner(organization, account)
         return await create.key(KeyKind[kind.upper()], *owner, value, now)
 
     print(with_database(context, add))
@@ -213,7 +213,7 @@ def verify_counters(context: typer.Context) -> None:
 
     async def recount(_: datetime) -> list[str]:
         drifts = []
-        for organization in await find.every_organization():
+        for organization in await find.all_organizations():
             for clash in await verify.clashes(organization):
                 print(f"{organization.identifier}: {clash}")
             drifts += [f"{organization.identifier}: {drift}" for drift in await verify.counters(organization)]

@@ -174,7 +174,7 @@ async def owner(identifier: str) -> Organization:
     from resolvers import find
     from resolvers.domain.refusals import InvalidInput
 
-    found = await find.organization_called(identifier, None)
+    found = await find.organization(identifier, None)
     if found is None:
         raise InvalidInput(f"There is no organization {identifier!r}.", "organization")
     return found

@@ -96,7 +96,7 @@ async def _owner(identifier: str | None) -> Organization:
 
     if identifier is not None:
         return await export.owner(identifier)
-    every = await find.every_organization()
+    every = await find.all_organizations()
     if len(every) != 1:
         raise InvalidInput(f"Name one of the {len(every)} organizations there are.", "organization")
     return every[0]
@@ -141,7 +141,7 @@ async def _job(job_id: int) -> Job:
     from resolvers import find
     from resolvers.domain.refusals import InvalidInput
 
-    found: Job | None = (await find.nodes(Job, [job_id])).get(job_id)
+    found: Job | None = (await find.by_ids(Job, [job_id])).get(job_id)
     if found is None:
         raise InvalidInput(f"There is no job {job_id}.", "resume")
     return found

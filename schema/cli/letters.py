@@ -39,7 +39,7 @@ def deliveries(
         of = await _organizations(organization)
         queued = await retry.letters(of, now) if retry_failed else 0
         found = [(one, row) for one in of for row in await listing.latest_deliveries(one.id, status, first)]
-        counts = sum([await listing.deliveries_by_status(one.id) for one in of], Counter[DeliveryStatus]())
+        counts = sum([await listing.delivery_counts(one.id) for one in of], Counter[DeliveryStatus]())
         return queued, counts, sorted(found, key=lambda shown: shown[1].created_at, reverse=True)[:first]
 
     queued, counts, found = with_database(context, look, is_read_only=not retry_failed)
@@ -56,8 +56,8 @@ async def _organizations(identifier: str | None) -> list[Organization]:
     from resolvers.domain.refusals import InvalidInput
 
     if identifier is None:
-        return await find.every_organization()
-    found = await find.organization_called(identifier, None)
+        return await find.all_organizations()
+    found = await find.organization(identifier, None)
     if found is None:
         raise InvalidInput(f"There is no organization {identifier!r}.", "organization")
     return [found]

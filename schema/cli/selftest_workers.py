@@ -133,7 +133,7 @@ async def _serve() -> None:
 
 
 async def _race(told: dict[str, Any]) -> None:
-    organization = await find.organization_called(told["organization"], None)
+    organization = await find.organization(told["organization"], None)
     if organization is None:
         sys.exit(f"There is no organization {told['organization']!r}.")
     print("ready", flush=True)

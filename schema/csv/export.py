@@ -32,7 +32,7 @@ async def codes(request: Request) -> Response:
     """`GET /export/codes.csv`: every code of the caller's organization, or of `?promotion=`."""
 
     async def open_pieces(caller: Caller, ref: PromotionRef | None, dialect: Dialect) -> AsyncIterator[bytes]:
-        rows = await export.codes(caller.organization, ref, caller.now, find.AT_A_TIME)
+        rows = await export.codes(caller.organization, ref, caller.now, find.PAGE_SIZE)
         return records.codes(rows, caller.organization, caller.services.public_url, dialect)
 
     return await _download(request, "codes.csv", open_pieces)
@@ -42,7 +42,7 @@ async def claims(request: Request) -> Response:
     """`GET /export/claims.csv`: every claim of the caller's organization, or of `?promotion=`."""
 
     async def open_pieces(caller: Caller, ref: PromotionRef | None, dialect: Dialect) -> AsyncIterator[bytes]:
-        return records.claims(await export.claims(caller.organization, ref, find.AT_A_TIME), dialect)
+        return records.claims(await export.claims(caller.organization, ref, find.PAGE_SIZE), dialect)
 
     return await _download(request, "claims.csv", open_pieces)
 

@@ -57,7 +57,7 @@ class Context:
         """Fetch the promotions of codes in one statement, before their fields fetch them one by one."""
         missing = {code.promotion_id for code in codes} - self._promotions.keys()
         if missing:
-            self._promotions |= await find.nodes(Promotion, list(missing))
+            self._promotions |= await find.by_ids(Promotion, list(missing))
 
     def with_promotion(self, code: Code, make: Callable[[Promotion], T]) -> T:
         """The result of `make` for a code's promotion: at once where that is loaded, else an awaitable of it."""
@@ -72,7 +72,7 @@ class Context:
 
         Raises LookupError where it is gone.
         """
-        row = await self._loader(model.__name__, lambda ids: find.nodes(model, ids)).load(number)
+        row = await self._loader(model.__name__, lambda ids: find.by_ids(model, ids)).load(number)
         if row is None:
             raise LookupError(f"{model.__name__} {number} is gone")
         return row
@@ -81,7 +81,7 @@ class Context:
         """A row, or None where there is none or `number` is None."""
         if number is None:
             return None
-        return await self._loader(model.__name__, lambda ids: find.nodes(model, ids)).load(number)
+        return await self._loader(model.__name__, lambda ids: find.by_ids(model, ids)).load(number)
 
     async def locations_of(self, promotion_id: int) -> list[Location]:
         """The locations that a promotion is linked to."""

@@ -88,7 +88,7 @@ class Query:
     ) -> Connection[Promotion]:
         caller = info.context.caller
         conditions = filter.to_params() if filter else listing.PromotionFilter()
-        queryset = listing.all_promotions(caller.organization.id, conditions, caller.now)
+        queryset = listing.promotions(caller.organization.id, conditions, caller.now)
         return await connect(info, Promotion.of, queryset, first, after)
 
     @strawberry.field(description="A code by its text, as people type it.")
@@ -107,16 +107,14 @@ class Query:
     ) -> Connection[Code]:
         caller = info.context.caller
         conditions = filter.to_params() if filter else listing.CodeFilter()
-        return await connect(
-            info, Code.of, listing.all_codes(caller.organization.id, conditions, caller.now), first, after
-        )
+        return await connect(info, Code.of, listing.codes(caller.organization.id, conditions, caller.now), first, after)
 
     @strawberry.field
     async def claims(
         self, info: Info, filter: ClaimFilter | None = None, first: int = PAGE_SIZE, after: str | None = None
     ) -> Connection[Claim]:
         conditions = filter.to_params() if filter else listing.ClaimFilter()
-        queryset = listing.all_claims(info.context.caller.organization.id, conditions)
+        queryset = listing.claims(info.context.caller.organization.id, conditions)
         return await connect(info, Claim.of, queryset, first, after)
 
     @strawberry.field
@@ -127,18 +125,18 @@ class Query:
         first: int = PAGE_SIZE,
         after: str | None = None,
     ) -> Connection[Delivery]:
-        queryset = listing.all_deliveries(info.context.caller.organization.id, status)
+        queryset = listing.deliveries(info.context.caller.organization.id, status)
         return await connect(info, Delivery.of, queryset, first, after)
 
     @strawberry.field(description="What makes, or has made, more codes than one call can.")
     async def jobs(self, info: Info, first: int = PAGE_SIZE, after: str | None = None) -> Connection[Job]:
-        return await connect(info, Job.of, listing.all_jobs(info.context.caller.organization.id), first, after)
+        return await connect(info, Job.of, listing.jobs(info.context.caller.organization.id), first, after)
 
     @strawberry.field(description="Those with every word of a search in address or names, whatever its case.")
     async def customers(
         self, info: Info, search: str | None = None, first: int = PAGE_SIZE, after: str | None = None
     ) -> Connection[Customer]:
-        queryset = listing.all_customers(info.context.caller.organization.id, search)
+        queryset = listing.customers(info.context.caller.organization.id, search)
         return await connect(info, Customer.of, queryset, first, after)
 
     @strawberry.field

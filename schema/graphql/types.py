@@ -106,7 +106,7 @@ class Promotion(Node):
     ) -> Connection["Code"]:
         conditions = filter.to_params() if filter else listing.CodeFilter()
         info.context.remember_promotion(self.row)
-        queryset = listing.all_codes(info.context.caller.organization.id, conditions, info.context.caller.now)
+        queryset = listing.codes(info.context.caller.organization.id, conditions, info.context.caller.now)
         return await connect_below(info, Code.of, queryset, conditions, "promotion_id", self.row.id, first, after)
 
     @strawberry.field
@@ -114,7 +114,7 @@ class Promotion(Node):
         self, info: Info, filter: ClaimFilter | None = None, first: int = PAGE_SIZE, after: str | None = None
     ) -> Connection["Claim"]:
         conditions = filter.to_params() if filter else listing.ClaimFilter()
-        queryset = listing.all_claims(info.context.caller.organization.id, conditions)
+        queryset = listing.claims(info.context.caller.organization.id, conditions)
         return await connect_below(info, Claim.of, queryset, conditions, "promotion_id", self.row.id, first, after)
 
     @strawberry.field
@@ -165,7 +165,7 @@ class Organization(Node):
         self, info: Info, filter: PromotionFilter | None = None, first: int = PAGE_SIZE, after: str | None = None
     ) -> Connection[Promotion]:
         conditions = filter.to_params() if filter else listing.PromotionFilter()
-        queryset = listing.all_promotions(self.row.id, conditions, info.context.caller.now)
+        queryset = listing.promotions(self.row.id, conditions, info.context.caller.now)
         return await connect(info, Promotion.of, queryset, first, after)
 
     @strawberry.field
@@ -196,7 +196,7 @@ class Customer(Node):
 
     @strawberry.field
     async def claims(self, info: Info, first: int = PAGE_SIZE, after: str | None = None) -> Connection["Claim"]:
-        queryset = listing.all_claims(info.context.caller.organization.id, listing.ClaimFilter())
+        queryset = listing.claims(info.context.caller.organization.id, listing.ClaimFilter())
         return await connect_below(info, Claim.of, queryset, None, "customer_id", self.row.id, first, after)
 
 
@@ -288,12 +288,12 @@ class Code(Node):
         self, info: Info, filter: ClaimFilter | None = None, first: int = PAGE_SIZE, after: str | None = None
     ) -> Connection["Claim"]:
         conditions = filter.to_params() if filter else listing.ClaimFilter()
-        queryset = listing.all_claims(info.context.caller.organization.id, conditions)
+        queryset = listing.claims(info.context.caller.organization.id, conditions)
         return await connect_below(info, Claim.of, queryset, conditions, "code_id", self.row.id, first, after)
 
     @strawberry.field
     async def deliveries(self, info: Info, first: int = PAGE_SIZE, after: str | None = None) -> Connection["Delivery"]:
-        queryset = listing.all_deliveries(info.context.caller.organization.id, None)
+        queryset = listing.deliveries(info.context.caller.organization.id, None)
         return await connect_below(info, Delivery.of, queryset, None, "code_id", self.row.id, first, after)
 
 

@@ -79,7 +79,7 @@ async def _in_our_clothes(answer: Callable[[Request], Awaitable[Response]], requ
 
 async def _unsubscribe(request: Request) -> Response:
     services: Services = request.app.state.services
-    found = await find.recipient_at(request.path_params["address"])
+    found = await find.recipient_by_token(request.path_params["address"])
     if found is None:
         return _sorry(404, "Nothing here", "There is nobody at this address. Is it complete, as it was in the letter?")
     organization, email = found
@@ -92,7 +92,7 @@ async def _unsubscribe(request: Request) -> Response:
 async def _code(request: Request) -> Response:
     services: Services = request.app.state.services
     try:
-        organization, promotion, found = await find.code_at(request.path_params["address"])
+        organization, promotion, found = await find.code_by_token(request.path_params["address"])
     except UnknownCode:
         return _sorry(404, "Nothing here", "There is no code at this address. Is it complete, as it was given to you?")
     places = (await find.locations_of_promotions([promotion.id])).get(promotion.id, [])

@@ -14,8 +14,8 @@ from db.models import Organization
 from db.queries import claims as claim_rows
 from db.queries import codes as code_rows
 from db.queries import customers as customer_rows
-from resolvers import find
 from resolvers.domain import params
+from resolvers.find import nodes
 from schema import streams
 from schema.context import Services
 from schema.vendors import kit
@@ -27,7 +27,7 @@ ROWS = 25
 @pytest_asyncio.fixture
 async def shop(organization: Organization, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Headers of somebody with 25 promos, leads, and uses of one promo, of whom 4 are read at a time."""
-    monkeypatch.setattr(find, "AT_A_TIME", 4)
+    monkeypatch.setattr(nodes, "PAGE_SIZE", 4)
     monkeypatch.setattr(kit, "MAX_BUFFERED_BYTES", 200)
     await make.promotion(organization, "HOT", limits=params.Limits(per_code=None))
     for number in range(ROWS - 1):

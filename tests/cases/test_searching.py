@@ -66,7 +66,7 @@ async def test_a_renamed_promotion_is_found_by_its_new_name(organization: Organi
     """Also by a reference, beyond ASCII or back in it."""
 
     async def found(search: str) -> int:
-        return await listing.all_promotions(organization.id, listing.PromotionFilter(search=search), NOW).count()
+        return await listing.promotions(organization.id, listing.PromotionFilter(search=search), NOW).count()
 
     await make.promotion(organization, name="Spring", reference="spring")
     for change, new, old in (
@@ -122,7 +122,7 @@ async def test_a_name_that_is_filled_in_is_found(organization: Organization) -> 
     await make.promotion(organization, "HELLO-15", limits=params.Limits(per_code=None, per_customer_and_code=None))
 
     async def found(search: str) -> int:
-        return await listing.all_customers(organization.id, search).count()
+        return await listing.customers(organization.id, search).count()
 
     await make.claimed(organization)
     person = params.Person("ada@example.com", "Åda", None)
@@ -163,6 +163,6 @@ async def test_an_older_stores_rows_are_found(bare_url: str) -> None:
         await Tortoise.close_connections()
     await db.migrate(bare_url)
     async with db.opened(bare_url):
-        assert await listing.all_promotions(1, listing.PromotionFilter(search="östlich"), NOW).count() == 1
-        assert await listing.all_customers(1, "åsa").count() == 6_000
+        assert await listing.promotions(1, listing.PromotionFilter(search="östlich"), NOW).count() == 1
+        assert await listing.customers(1, "åsa").count() == 6_000
         assert await Customer.filter(first_name_folded__not_isnull=True).count() == 6_000

@@ -50,8 +50,8 @@ async def test_what_is_due_is_found_by_its_index(organization: Organization) -> 
 async def test_a_state_is_found_by_its_index(organization: Organization) -> None:
     """A page of the letters in one state, in the order in which it is shown, reads that page."""
     await many(organization)
-    queued = listing.all_deliveries(organization.id, [DeliveryStatus.QUEUED])
+    queued = listing.deliveries(organization.id, [DeliveryStatus.QUEUED])
     assert "delivery_page_of_status" in await plan(queued.order_by("created_at", "id").limit(51))
     assert await queued.count() == 2
-    both = listing.all_deliveries(organization.id, [DeliveryStatus.QUEUED, DeliveryStatus.SENT])
+    both = listing.deliveries(organization.id, [DeliveryStatus.QUEUED, DeliveryStatus.SENT])
     assert await both.count() == 5_000

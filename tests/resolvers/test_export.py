@@ -122,7 +122,7 @@ import asyncio, sys
 from pathlib import Path
 import db
 from resolvers import export, find
-from schema import sheets
+from schema.csv import records
 from tests.make import NOW
 
 def resident() -> int:
@@ -130,9 +130,9 @@ def resident() -> int:
 
 async def main() -> None:
     async with db.opened(sys.argv[1]):
-        organization = await find.organization_called("demo", None)
+        organization = await find.organization("demo", None)
         lines, early, most = 0, None, 0
-        async for piece in sheets.codes(await export.codes(organization, None, NOW), organization, "https://x"):
+        async for piece in records.codes(await export.codes(organization, None, NOW), organization, "https://x"):
             lines += piece.count(b"\\n")
             if early is None and lines > 10_000:
                 early = resident()

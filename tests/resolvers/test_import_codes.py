@@ -141,7 +141,7 @@ async def test_claims_so_far_take_places(organization: Organization) -> None:
     }
     async with refused(FullyClaimed):
         await claimed(organization, "none-left")
-    found = listing.all_codes(organization.id, listing.CodeFilter(status=("EXHAUSTED",)), NOW)
+    found = listing.codes(organization.id, listing.CodeFilter(status=("EXHAUSTED",)), NOW)
     assert [row.text for row in await found] == ["none-left"]
     for email in ("ada@example.com", "ben@example.com"):
         await claimed(organization, "two-left", email)

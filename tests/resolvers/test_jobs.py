@@ -100,8 +100,8 @@ async def test_codes_of_a_job_become_claimable_together(
         with pytest.raises(Cut):
             await jobs.jobs("one", clock)
     assert await statuses(organization) == {"DISABLED": 35, "CLAIMABLE": 1}
-    assert await listing.all_codes(organization.id, listing.CodeFilter(status=("CLAIMABLE",)), NOW).count() == 1
-    assert await listing.all_codes(organization.id, listing.CodeFilter(status=("DISABLED",)), NOW).count() == 35
+    assert await listing.codes(organization.id, listing.CodeFilter(status=("CLAIMABLE",)), NOW).count() == 1
+    assert await listing.codes(organization.id, listing.CodeFilter(status=("DISABLED",)), NOW).count() == 35
     half_made = await Code.exclude(id=before.id).first()
     assert half_made is not None
     async with refused(Disabled):

@@ -60,10 +60,10 @@ async def test_what_is_no_address_is_refused(organization: Organization) -> None
 async def test_the_address_in_a_letter_can_not_be_made_up(organization: Organization) -> None:
     """It leads to its recipient and organization; changed in any place, or for somebody else, to nobody."""
     written = signed_links.recipient_token(organization, "ёлка@example.com")
-    assert await find.recipient_at(written) == (organization, "ёлка@example.com")
+    assert await find.recipient_by_token(written) == (organization, "ёлка@example.com")
     for place in range(len(written)):
         changed = written[:place] + ("A" if written[place] != "A" else "B") + written[place + 1 :]
-        assert await find.recipient_at(changed) is None
+        assert await find.recipient_by_token(changed) is None
     other = await make.organization("other", account=2)
     assert signed_links.recipient_token(other, "ada@example.com") != signed_links.recipient_token(
         organization, "ada@example.com"
@@ -79,4 +79,4 @@ async def test_the_address_in_a_letter_can_not_be_made_up(organization: Organiza
         "A" * 3000,
         signed_links.code_token(organization, code.id),
     ):
-        assert await find.recipient_at(nonsense) is None
+        assert await find.recipient_by_token(nonsense) is None

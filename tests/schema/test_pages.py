@@ -332,7 +332,7 @@ async def test_a_bug_is_said_in_the_same_clothes(
     async def broken(said: str) -> None:
         raise RuntimeError("a secret")
 
-    monkeypatch.setattr(find, "code_at", broken)
+    monkeypatch.setattr(find, "code_by_token", broken)
     title, sentence = await seen(served, "/c/x", 500)
     assert title == "Sorry"
     assert re.fullmatch(r"Something went wrong here\. The log knows more of it as [0-9a-f]{12}\.", sentence)

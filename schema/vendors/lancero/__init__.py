@@ -99,7 +99,7 @@ async def generate_codes(request: Request) -> Response:
     amount, form = requests.number(body, "amount", requests.MOST_CODES), requests.format_of(body)
     making = requests.making(body)
     made = await generate.codes(caller.organization, None, amount, form, making, False, None, caller.now)
-    pages = (await responses.codes(page) async for page in find.in_order(Code, made.ids))
+    pages = (await responses.codes(page) async for page in find.by_ids_in_order(Code, made.ids))
     return await kit.complete_response(b'{"success":true,"data":', pages, b"}")
 
 

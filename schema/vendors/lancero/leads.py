@@ -14,9 +14,9 @@ from schema.vendors.lancero.responses import iso
 async def lead_of(customer: Customer, organization: Organization, is_new: bool = False) -> dict[str, Any]:
     """One lead; a new one has referred nobody yet."""
     brought_by = customer.brought_by_id or 0
-    referrer = (await find.nodes(Customer, [brought_by])).get(brought_by) if brought_by else None
-    referred = [] if is_new else await find.customers_brought_by([customer.id])
-    has_claimed = customer.id in await find.claimants([customer.id])
+    referrer = (await find.by_ids(Customer, [brought_by])).get(brought_by) if brought_by else None
+    referred = [] if is_new else await find.customers_referred_by([customer.id])
+    has_claimed = customer.id in await find.customers_with_claims([customer.id])
     return lead(customer, organization, referrer, referred, has_claimed)
 
 
@@ -28,10 +28,10 @@ async def every(organization: Organization) -> AsyncIterator[list[dict[str, Any]
 
 async def _leads(found: list[Customer], organization: Organization) -> list[dict[str, Any]]:
     ids = [customer.id for customer in found]
-    have_claimed = await find.claimants(ids)
-    referrers = await find.nodes(Customer, list({one.brought_by_id for one in found if one.brought_by_id is not None}))
+    have_claimed = await find.customers_with_claims(ids)
+    referrers = await find.by_ids(Customer, list({one.brought_by_id for one in found if one.brought_by_id is not None}))
     referred: dict[int, list[Customer]] = defaultdict(list)
-    for customer in await find.customers_brought_by(ids):
+    for customer in await find.customers_referred_by(ids):
         referred[customer.brought_by_id or 0].append(customer)
     return [
         lead(
@@ -111,6 +111,6 @@ async def referrer(organization: Organization, code: str | None) -> Customer | N
     for step in reversed(range(4)):
         left, right = right ^ _noise(organization, step, left), left
     customer_id = left * HALF + right
-    found: Customer | None = (await find.nodes(Customer, [customer_id])).get(customer_id)
+    found: Customer | None = (await find.by_ids(Customer, [customer_id])).get(customer_id)
     is_lead = found is not None and found.organization_id == organization.id and found.joined_at is not None
     return found if is_lead else None

@@ -26,7 +26,7 @@ def iso(instant: datetime) -> str:
 async def codes(found: Sequence[Code]) -> list[dict[str, Any]]:
     """Codes [doc], with the addresses of those whom they are reserved for."""
     ids = list({row.reserved_for_id for row in found if row.reserved_for_id is not None})
-    people = await find.nodes(Customer, ids) if ids else {}
+    people = await find.by_ids(Customer, ids) if ids else {}
     return [code(row, people.get(row.reserved_for_id or 0)) for row in found]
 
 

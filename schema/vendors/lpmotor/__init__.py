@@ -146,7 +146,7 @@ async def promo_statistics(request: Request) -> Response:
     """A row for each use, through whichever door, in a bare array [seed], the newest first (choice)."""
     found = await _promo(request, await _user(request))
     organization = found.promotion.organization
-    uses = find.uses(found.promotion_id)
+    uses = find.standing_claims(found.promotion_id)
     pages = ([responses.use(claim, found, organization) for claim in page] async for page in uses)
     return await kit.list_response(request, organization.id, _streams(request), pages)
 

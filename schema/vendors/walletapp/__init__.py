@@ -62,7 +62,7 @@ async def _organization(holder: Holder, named: Named) -> Organization | None:
     own = holder.organization
     if own is not None and named in (Named(own.identifier, None), Named(None, own.number)):
         return own
-    return await find.organization_called(named.identifier, named.number)
+    return await find.organization(named.identifier, named.number)
 
 
 async def _asked(request: Request, holder: Holder, named: Named, promotion: str) -> Asked:
@@ -73,7 +73,7 @@ async def _asked(request: Request, holder: Holder, named: Named, promotion: str)
     if await authenticate.organization_of(holder, organization.identifier) is None:
         raise NotAllowed("This token is not allowed for this organization.")
     services: Services = request.app.state.services
-    found = await find.promotion_called(organization.id, promotion)
+    found = await find.promotion_by_name(organization.id, promotion)
     return Asked(organization, found, services.public_url, services.clock())
 
 
@@ -128,7 +128,7 @@ async def generate_codes(request: Request) -> Response:
     asked = await _asked(request, holder, named, promotion)
     making = generate.Making(activated=False)
     made = await generate.codes(asked.organization, asked.ref, amount, Format(), making, False, None, asked.now)
-    pages = (responses.texts(page) async for page in find.in_order(Code, made.ids))
+    pages = (responses.texts(page) async for page in find.by_ids_in_order(Code, made.ids))
     begun = b'{"success":true,"message":"Promotion codes created successfully","codes":'
     return await kit.complete_response(begun, pages, b"}")
 

@@ -181,7 +181,7 @@ async def a_generation(organization: Organization, number: int) -> Coroutine[Any
 
 async def a_round_of_codes(organization: Organization, number: int) -> Coroutine[Any, Any, Any]:
     """What makes a few codes; as with claims, a request that is cut off cuts no round."""
-    pattern, promotion = Format(Style.PATTERN, "X-####"), find.checked_ref(None)
+    pattern, promotion = Format(Style.PATTERN, "X-####"), find.valid_ref(None)
     return generate_batch.requests([generate_batch.Request(organization, promotion, MANY, pattern, NOW)])
 
 

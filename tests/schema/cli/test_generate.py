@@ -46,7 +46,7 @@ def read(installation: Installation, what: Any) -> Any:
 async def claimable() -> tuple[int, int, int, int]:
     """Codes there are, those of different texts, those that can be claimed, and how many the job tells of."""
     [organization] = await Organization.all()
-    found = listing.all_codes(organization.id, listing.CodeFilter(status=("CLAIMABLE",)), NOW)
+    found = listing.codes(organization.id, listing.CodeFilter(status=("CLAIMABLE",)), NOW)
     keys = await Code.all().values_list("text_key", flat=True)
     job = await Job.get_or_none()
     return len(keys), len(set(keys)), await found.count(), job.done if job else 0
