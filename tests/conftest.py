@@ -25,7 +25,7 @@ from schema import errors, server
 from schema.context import Services
 from schema.rate_limit import RateLimits
 from schema.server import sockets
-from tests import make, parts
+from tests import make, parts, stores
 from tests.graphql_client import GraphQLClient
 from tests.postgres import Postgres
 
@@ -100,11 +100,9 @@ def no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def migrated() -> Path:
     """An SQLite file with all tables and nothing in them, made once."""
-    path = tmp_path_factory.mktemp("database") / "empty.db"
-    asyncio.run(db.migrate(f"sqlite://{path}"))
-    return path
+    return stores.empty()
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import contextlib
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,15 +18,20 @@ from typing import Any
 import httpx
 
 import db
+from tests import stores
+from tests.fork_server import Forked
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 class Installation:
-    """A folder, a database (by default an SQLite file in the folder) and an environment for commands."""
+    """A folder, a database (by default an SQLite file in the folder) and an environment for commands.
 
-    def __init__(self, folder: Path, database_url: str | None = None) -> None:
-        self.folder = folder
+    Processes are forked from one that has imported the service, unless `starts_python` has them start as a user's do.
+    """
+
+    def __init__(self, folder: Path, database_url: str | None = None, starts_python: bool = False) -> None:
+        self.folder, self.starts_python = folder, starts_python
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("TESSERA_")},
             "TESSERA_DATABASE_URL": database_url or f"sqlite://{folder / 'store.db'}",
@@ -34,7 +40,11 @@ class Installation:
 
     def with_store(self) -> "Installation":
         """The same installation, after `migrate`."""
-        asyncio.run(db.migrate(self.environment["TESSERA_DATABASE_URL"]))
+        url = self.environment["TESSERA_DATABASE_URL"]
+        if db.is_sqlite(url):
+            shutil.copy(stores.empty(), db.file_of(url))
+        else:
+            asyncio.run(db.migrate(url))
         return self
 
     def run(self, *words: str, code: int = 0) -> str:
@@ -47,9 +57,11 @@ class Installation:
 
     def start(self, *words: str, **more: Any) -> "subprocess.Popen[str]":
         """The process of a command, not waited for; both of its outputs are pipes by default."""
-        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **more}
+        if not self.starts_python:
+            return Forked(words, cwd=self.folder, env=self.environment, **options)
         command = [sys.executable, str(ROOT / "main.py"), *words]
-        return subprocess.Popen(command, cwd=self.folder, env=self.environment, text=True, **options)
+        return subprocess.Popen(command, cwd=self.folder, env=self.environment, **options)
 
     def watch(self, *words: str) -> str:
         """The standard error of a command that runs in a terminal."""

@@ -23,7 +23,7 @@ DOORS = {"schema", "cases"}
 STARTERS = {"postgres", "processes", "browser"}
 """Marks of tests that may start processes; a PostgreSQL, or a browser, is several."""
 
-FIXTURES = {"postgres": "postgres", "chromium": "browser", "operator": "processes"}
+FIXTURES = {"postgres": "postgres", "chromium": "browser", "installation": "processes"}
 """Marks by the fixtures that a test uses."""
 
 

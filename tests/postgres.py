@@ -215,7 +215,7 @@ class Postgres:
         note = folder / NOTE
         if note.exists():
             cls(**json.loads(note.read_text()))._end()
-            note.unlink()
+            note.unlink(missing_ok=True)  # pytest removes folders of earlier runs
 
     def _end(self) -> None:
         if self.folder:

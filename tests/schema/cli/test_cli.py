@@ -40,6 +40,7 @@ def established(tmp_path: Path, database_url: str) -> Installation:
 
 def test_a_first_start_prints_keys_once(installation: Installation) -> None:
     """An empty database gets `demo` with a key of each kind, printed once with the playground's address."""
+    installation.starts_python = True
     with installation.serving() as (printed, address):
         keys = keys_in(printed)
         assert sorted(keys) == ["ACCOUNT", "DEVICE", "PUBLIC", "SECRET"]
@@ -63,6 +64,7 @@ def test_a_first_start_prints_keys_once(installation: Installation) -> None:
 
 def test_python_main_py_alone_serves(installation: Installation) -> None:
     """Without a command it serves, which is what `--help` says too."""
+    installation.starts_python = True
     assert "serve" in installation.run("--help")
     installation.environment["TESSERA_FAILED_ATTEMPTS_PER_MINUTE"] = "many"
     assert "TESSERA_FAILED_ATTEMPTS_PER_MINUTE" in installation.run(code=1)

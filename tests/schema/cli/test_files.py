@@ -40,15 +40,9 @@ def table(text: str) -> list[dict[str, str]]:
 
 def piped(installation: Installation, given: bytes, *words: str) -> tuple[int, str, str]:
     """Exit code and both outputs of a command that reads a pipe."""
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "main.py"), *words],
-        cwd=installation.folder,
-        env=installation.environment,
-        input=given,
-        capture_output=True,
-        timeout=60,
-    )
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+    process = installation.start(*words, stdin=subprocess.PIPE, text=False)
+    out, err = process.communicate(given, timeout=60)
+    return process.returncode, out.decode(), err.decode()
 
 
 # ------------------------------------------------------------------ import
