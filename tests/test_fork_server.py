@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.operator import Operator
+from tests.installation import Installation
 
 pytestmark = pytest.mark.processes
 
@@ -15,7 +15,7 @@ def test_it_prints_and_ends_as_python_does(tmp_path: Path, words: str) -> None:
     """The same outputs and exit code, of what is done, refused and mistyped."""
     ends = []
     for starts_python in (False, True):
-        process = Operator(tmp_path, None, starts_python).start(*words.split())
+        process = Installation(tmp_path, None, starts_python).start(*words.split())
         ends.append((*process.communicate(timeout=60), process.returncode))
         (tmp_path / "store.db").unlink(missing_ok=True)
     assert ends[0] == ends[1]
@@ -26,7 +26,7 @@ def test_signals_end_it(tmp_path: Path, number: signal.Signals) -> None:
     """A service that is killed says by its exit code which signal it was; one that is told to stop ends itself."""
     codes = []
     for starts_python in (False, True):
-        process = Operator(tmp_path, None, starts_python).start("serve", "--create", "--port", "0")
+        process = Installation(tmp_path, None, starts_python).start("serve", "--create", "--port", "0")
         assert process.stderr
         for line in process.stderr:
             if "startup complete" in line:
