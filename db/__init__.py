@@ -97,7 +97,7 @@ def unhurried(seconds: float | None = None) -> AbstractContextManager[None]:
 
     Elsewhere it is given up after `pool.STATEMENT_SECONDS`, as a server that hangs would never answer.
     """
-    return pool.at_most(seconds)
+    return pool.time_limit(seconds)
 
 
 def _telling(tell: Callable[[str], None]) -> Callable[[str, str, str], None]:

@@ -62,7 +62,7 @@ async def pages(
             for parent_id in parent_ids[start : start + at_once]
             for part in _parts(queryset.filter(**{parent: parent_id}), after, size)
         ]
-        for record in sql.models(queryset.model, await sql.statement(*_together(parts))):
+        for record in sql.models_from_rows(queryset.model, await sql.execute(*_together(parts))):
             found[getattr(record, parent)].append(record)
     return {number: sorted(rows, key=lambda row: (row.created_at, row.id))[:size] for number, rows in found.items()}
 
@@ -74,7 +74,7 @@ def _together(parts: Sequence[QuerySet[Any]]) -> tuple[str, list[Any]]:
     for at, part in enumerate(parts):
         part._make_query()
         text, said = part.query.get_parameterized_sql()
-        texts.append(f"SELECT * FROM ({sql.renumbered(text, len(values))}) AS part{at}")  # noqa: S608 (Tortoise's own)
+        texts.append(f"SELECT * FROM ({sql.shift_placeholders(text, len(values))}) AS part{at}")  # noqa: S608 (Tortoise's own)
         values += said
     return " UNION ALL ".join(texts), values
 

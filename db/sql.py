@@ -1,4 +1,4 @@
-"""Statements that say in SQL what the models can't, in words both databases know."""
+"""Raw SQL for both databases: running statements, models from rows, and the parts in which the dialects differ."""
 
 import functools
 import re
@@ -15,7 +15,7 @@ from db.clients import pool
 M = TypeVar("M", bound=Model)
 
 
-async def statement(text: str, values: Sequence[Any]) -> list[dict[str, Any]]:
+async def execute(text: str, values: Sequence[Any]) -> list[dict[str, Any]]:
     """Run a statement in the database's own dialect, inside the current transaction if there is one."""
     return await get_connection("default").execute_query_dict(text, list(values))
 
@@ -23,12 +23,12 @@ async def statement(text: str, values: Sequence[Any]) -> list[dict[str, Any]]:
 async def rows(text: str, *values: Any) -> list[dict[str, Any]]:
     """Run a statement with `$1`, `$2` … placeholders; returns the rows of its SELECT or RETURNING.
 
-    Instants come as the driver gives them, so ask for numbers and texts here and use the models for the rest.
+    Instants come as the driver gives them: numbers and texts are safe to select, the rest is for the models.
     """
-    return await statement(as_sqlite(text) if _is_sqlite() else text, values)
+    return await execute(with_sqlite_placeholders(text) if _is_sqlite() else text, values)
 
 
-def as_sqlite(text: str) -> str:
+def with_sqlite_placeholders(text: str) -> str:
     """A statement's text with its placeholders as SQLite numbers them."""
     return re.sub(r"\$(?=\d)", "?", text)
 
@@ -39,51 +39,53 @@ def columns(model: type[Model]) -> tuple[str, ...]:
     return tuple(model._meta.fields_db_projection.values())
 
 
-def models(model: type[M], rows: Iterable[dict[str, Any]]) -> list[M]:
-    """Model objects of rows that have every column, or only some that are enough.
+def models_from_rows(model: type[M], rows: Iterable[dict[str, Any]]) -> list[M]:
+    """Model objects of rows that have all columns, or some of them.
 
     Tortoise's own way sets each of an object's attributes by itself, which took an eighth of a claim's time.
     """
     meta = model._meta
     conversions: list[tuple[str, Any]] = [(name, field.field_type) for _, name, field in meta.db_default_fields]
     conversions += [(name, field.to_python_value) for _, name, field in meta.db_complex_fields]
-    made = []
+    instances = []
     for row in rows:
-        values = as_read(model, row)
+        instance = model_from_row(model, row)
         for name, convert in conversions:
             if (value := row.get(name)) is not None:
-                vars(values)[name] = convert(value)
-        made.append(values)
-    return made
+                vars(instance)[name] = convert(value)
+        instances.append(instance)
+    return instances
 
 
-def as_read(model: type[M], values: dict[str, Any]) -> M:
-    """A model object of values as the program has them, as if it were read from the store."""
-    made = model.__new__(model)
+def model_from_row(model: type[M], values: dict[str, Any]) -> M:
+    """A model object of column values as the program has them, as if it had been read from the database."""
+    instance = model.__new__(model)
     is_partial = len(values) < len(model._meta.db_fields)
-    vars(made).update(values, _partial=is_partial, _saved_in_db=True, _custom_generated_pk=False, _await_when_save={})
-    return made
+    vars(instance).update(
+        values, _partial=is_partial, _saved_in_db=True, _custom_generated_pk=False, _await_when_save={}
+    )
+    return instance
 
 
-def searched(found: QuerySet[M], *texts: tuple[str, ...], words: Sequence[str]) -> QuerySet[M]:
-    """Those rows where each of the words is in one of the texts.
+def contains_words(queryset: QuerySet[M], *texts: tuple[str, ...], words: Sequence[str]) -> QuerySet[M]:
+    """The rows where each of the folded words is contained in one of the texts.
 
-    A text is a folded column, which is null for ASCII, and the columns it is of, whose lower case is asked for then:
-    case beyond ASCII is folded in our own code, as the databases don't agree in it.
+    A text is the name of its folded column, which is null for ASCII, and of the columns that are searched then, in
+    lower case. Case beyond ASCII is folded in our own code, as the databases don't agree in it.
     """
     if not words:
-        return found
+        return queryset
     lower = "lower(COALESCE({}, ''))" if _is_sqlite() else "lower(COALESCE({}, '') COLLATE \"C\")"
     between = " || ' ' || "
-    told = (f"COALESCE({folded}, {between.join(map(lower.format, columns))})" for folded, *columns in texts)
-    found = found.annotate(searched=RawSQL(between.join(told)))
+    parts = (f"COALESCE({folded}, {between.join(map(lower.format, columns))})" for folded, *columns in texts)
+    queryset = queryset.annotate(search_text=RawSQL(between.join(parts)))
     for word in words:
-        found = found.filter(searched__contains=word)
-    return found
+        queryset = queryset.filter(search_text__contains=word)
+    return queryset
 
 
-def renumbered(text: str, by: int) -> str:
-    """A statement's text with its placeholders, where they are numbered, pushed back to stand behind others."""
+def shift_placeholders(text: str, by: int) -> str:
+    """A statement's text with its numbered placeholders moved up by so many, to come after others."""
     return re.sub(r"\$(\d+)", lambda placeholder: f"${int(placeholder[1]) + by}", text)
 
 
@@ -91,65 +93,65 @@ def _is_sqlite() -> bool:
     return bool(get_connection("default").capabilities.dialect == "sqlite")
 
 
-def is_alone() -> bool:
-    """Whether everybody else who writes waits for whoever is in a transaction, whatever it writes."""
+def is_single_writer() -> bool:
+    """Whether the database has one writer at a time: a transaction that writes keeps all others waiting (SQLite)."""
     return _is_sqlite()
 
 
 def batch_seconds() -> float | None:
-    """How long a batch of requests may take; None where no other connection could go on any sooner."""
+    """How many seconds a batch of requests may take; None where no other connection could go on any sooner."""
     return None if _is_sqlite() else pool.BATCH_SECONDS
 
 
 def lateral_join(table: str, **key: str) -> str:
-    """A part of a FROM: the row of a table, if there is one, that a unique key finds for each row before it.
+    """A part of a FROM: for each row before it the table's row, if there is one, that a unique key finds.
 
-    Says what each of the key's columns must be. PostgreSQL is told it in words that leave it one plan, which is
-    therefore safe to keep (`postgres.PLANNED_ONCE`): a row is looked for after those before it (LATERAL … LIMIT), and
-    in the order of its key's last column, that only the key's own index has. Equal in both directions rather than
-    equal, or that order would be no matter.
+    `key` has the SQL expression that each column of the key is equal to. The form for PostgreSQL leaves it one plan,
+    which is therefore safe to keep (`postgres.GENERIC_PLAN_SETTINGS`): a row is looked for after those before it
+    (LATERAL … LIMIT), and in the order of its key's last column, which only the key's own index has. That column is
+    compared in both directions instead of by equality, or the order would be ignored.
     """
     if _is_sqlite():
         return f"CROSS JOIN {table} ON " + " AND ".join(f"{table}.{name} = {value}" for name, value in key.items())
     *same, (last, value) = key.items()
     wheres = [f"{table}.{name} = {value}" for name, value in same]
     wheres += [f"{table}.{last} >= {value}", f"{table}.{last} <= {value}"]
-    found = f"SELECT * FROM {table} WHERE {' AND '.join(wheres)} ORDER BY {table}.{last} LIMIT 1"  # noqa: S608 (names)
-    return f"CROSS JOIN LATERAL ({found}) AS {table}"
+    row = f"SELECT * FROM {table} WHERE {' AND '.join(wheres)} ORDER BY {table}.{last} LIMIT 1"  # noqa: S608 (names)
+    return f"CROSS JOIN LATERAL ({row}) AS {table}"
 
 
 def key_condition(table: str, *key: str) -> str:
-    """A condition of an UPDATE … FROM {given} AS given: the rows that have these columns of a key as one given has.
+    """A condition of an UPDATE … FROM {values} AS input: the rows whose key columns are equal to an input row's.
 
-    PostgreSQL goes by the key's index then, whichever of the two it would begin with, as it is told all values of each
-    column as well.
+    All values of each column are named as well, so that PostgreSQL uses the key's index, whichever of the two tables
+    it would begin with.
     """
-    wheres = [f"{table}.{name} = given.{name}" for name in key]
+    wheres = [f"{table}.{name} = input.{name}" for name in key]
     if not _is_sqlite():
-        these = [(name, f"SELECT given.{name} FROM {{given}} AS given") for name in key]  # noqa: S608 (names)
-        wheres += [f"{table}.{name} {among(question)}" for name, question in these]
+        subqueries = [(name, f"SELECT input.{name} FROM {{values}} AS input") for name in key]  # noqa: S608 (names)
+        wheres += [f"{table}.{name} {in_subquery(subquery)}" for name, subquery in subqueries]
     return " AND ".join(wheres)
 
 
-def among(question: str) -> str:
-    """What follows a column whose value is to be among those that a question tells.
+def in_subquery(subquery: str) -> str:
+    """A condition, to stand behind a column: its value is among those of a subquery.
 
-    The question is asked once and first, wherever PostgreSQL would rather begin with the table that has the column.
+    The subquery is run once and first, also where PostgreSQL would rather begin with the column's table.
     """
-    return f"IN ({question})" if _is_sqlite() else f"= ANY (ARRAY({question}))"
+    return f"IN ({subquery})" if _is_sqlite() else f"= ANY (ARRAY({subquery}))"
 
 
-async def delete(found: QuerySet[Any]) -> int:
-    """Delete rows in the present transaction; how many there were, without those that went with them."""
-    number = await found.delete()
+async def delete(queryset: QuerySet[Any]) -> int:
+    """Delete rows in the present transaction; how many there were, without those deleted by cascade."""
+    number = await queryset.delete()
     if not _is_sqlite():
         return int(number)
-    [told] = await rows("SELECT changes() AS number")  # Tortoise counts what went with them, too
-    return int(told["number"])
+    [row] = await rows("SELECT changes() AS number")  # Tortoise counts what was deleted by cascade, too
+    return int(row["number"])
 
 
-async def see_one_moment() -> None:
-    """Let the present transaction see the database as it is now until it ends; call it first.
+async def use_snapshot() -> None:
+    """Let the present transaction read one snapshot of the database until it ends; call it first.
 
     A SQLite transaction does so anyway.
     """
@@ -158,19 +160,19 @@ async def see_one_moment() -> None:
         await connection.execute_query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
-async def write_alone(table: str) -> None:
-    """Nobody else writes to the table until the present transaction ends; its readers go on.
+async def lock_table_for_writing(table: str) -> None:
+    """Lock a table against other writers until the present transaction ends; its readers go on.
 
-    A SQLite transaction is alone anyway.
+    A SQLite transaction has the database to itself anyway.
     """
     connection = get_connection("default")
     if connection.capabilities.dialect == "postgres":
         await connection.execute_query(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
 
 
-def passing_over_locked() -> str:
-    """What ends a question for rows to take, so that two who take at once don't wait for the same ones.
+def skip_locked() -> str:
+    """The end of a SELECT of rows to be taken, so that two transactions don't wait for the same ones.
 
-    A SQLite statement that writes is alone with the database anyway.
+    A SQLite statement that writes has the database to itself anyway.
     """
     return "FOR UPDATE SKIP LOCKED" if get_connection("default").capabilities.dialect == "postgres" else ""

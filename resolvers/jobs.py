@@ -124,7 +124,7 @@ async def _make_each(job: Job, numbers: list[int], format: Format, worker: str, 
         began = clock()
         job = await _make(job.id, format.texts(numbers[start : start + size]), worker, began)
         start += size
-        size = _next_size(size, clock() - began, AIM if sql.is_alone() else AIM_BESIDE)
+        size = _next_size(size, clock() - began, AIM if sql.is_single_writer() else AIM_BESIDE)
         await asyncio.sleep(BREATH)
     return job
 

@@ -19,7 +19,7 @@ async def counters(organization: Organization) -> list[str]:
     What deleted claims had contributed is taken off first. Refusals are left out: they have no rows.
     """
     async with in_transaction():
-        await sql.see_one_moment()
+        await sql.use_snapshot()
         return [drift async for drift in _drifts(organization)]
 
 

@@ -259,12 +259,12 @@ def test_what_rules_of_graphql_core_are_told_is_there() -> None:
 @pytest.mark.parametrize(
     ("ours", "theirs", "replaced"),
     [
-        (db.clients.sqlite.Client, SqliteClient, "close execute_query execute_query_dict _in_transaction"),
+        (db.clients.sqlite.SqliteClient, SqliteClient, "close execute_query execute_query_dict _in_transaction"),
         (db.clients.sqlite.ImmediateTransaction, SqliteTransactionWrapper, "begin"),
         (db.clients.sqlite.ImmediateContext, SqliteTransactionContext, "__aenter__ __aexit__"),
-        (db.clients.postgres.Context, TransactionContextPooled, "__aenter__ __aexit__"),
-        (db.clients.postgres.Pinned, PoolConnectionWrapper, "__aenter__ __aexit__"),
-        (db.clients.postgres.Client, AsyncpgDBClient, "create_connection acquire_connection _in_transaction"),
+        (db.clients.postgres.PooledConnectionContext, TransactionContextPooled, "__aenter__ __aexit__"),
+        (db.clients.postgres.TransactionConnection, PoolConnectionWrapper, "__aenter__ __aexit__"),
+        (db.clients.postgres.PostgresClient, AsyncpgDBClient, "create_connection acquire_connection _in_transaction"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

@@ -1,7 +1,7 @@
-"""PostgreSQL's connections: how they are opened, lent for a limited time, and dropped where they hang or lie.
+"""PostgreSQL's connection pool: connections are opened, acquired for a limited time, and dropped where they hang.
 
-A server that hangs closes nothing: whoever waits for its answer waits for ever. So a connection is lent for so many
-seconds, and whatever is not answered by then, or is not waited for any more, ends with its connection. A statement
+A server that hangs closes nothing, and its answer would be waited for for ever. So a connection is acquired for so many
+seconds, and a statement that is not answered by then, or not waited for any more, ends with its connection. A statement
 is never cancelled: a COMMIT that waits for a synchronous standby would be answered as done, and isn't safe.
 """
 
@@ -21,11 +21,11 @@ BATCH_SECONDS = 4
 LOCK_SECONDS = 3
 """How long a batch waits for a row that another transaction has locked; it is less than the whole batch may take."""
 STATEMENT_SECONDS = 60
-"""How long a connection is lent for anything else, unless `at_most` says otherwise. A request's own limit is less."""
+"""How long a connection is acquired for anything else, without a `time_limit`. A request's own limit is less."""
 SUSPECT_SECONDS = 2
-"""A connection that was waited for so long in vain raises doubts about all others."""
-PAUSE_SECONDS = 0.5
-"""How long nobody tries to connect after a refusal: each try asks every host, which may be about to take over."""
+"""After a connection has not answered for so long, all others are renewed."""
+RECONNECT_DELAY_SECONDS = 0.5
+"""How long no connection is tried after a refused one: each try asks every host, which may be about to take over."""
 
 PRIMARIES = ("primary", "read-write")
 """Values of `target_session_attrs` for which all hosts may be asked at once, as one at most fits."""
@@ -36,16 +36,16 @@ _seconds: ContextVar[float | None] = ContextVar("seconds", default=STATEMENT_SEC
 
 
 class UnconfirmedCommit(Exception):
-    """Raised where a commit is answered that no standby has confirmed: it stands, and a failover may lose it."""
+    """Raised when no standby has confirmed a commit that the server has answered: a failover may lose it."""
 
 
-class Refused(ConnectionError):
-    """Raised where the database could not be connected to a moment ago."""
+class ConnectionRefused(ConnectionError):
+    """Raised when the database could not be connected to a moment ago, and is not tried again yet."""
 
 
 @contextlib.contextmanager
-def at_most(seconds: float | None) -> Iterator[None]:
-    """Within the block a connection is lent for so many seconds; None is as long as it takes."""
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """Within the block a connection is acquired for so many seconds; None is without a limit."""
     before = _seconds.set(seconds)
     try:
         yield
@@ -57,7 +57,7 @@ def at_most(seconds: float | None) -> Iterator[None]:
 
 
 class Connector:
-    """Opens a pool's connections, but for a moment after it could not."""
+    """Opens a pool's connections; after a failure none for RECONNECT_DELAY_SECONDS."""
 
     def __init__(self) -> None:
         self._closed_until = 0.0
@@ -66,40 +66,42 @@ class Connector:
         """A new connection. Raises what the driver raises, or Refused."""
         loop = asyncio.get_running_loop()
         if loop.time() < self._closed_until:
-            raise Refused("The database could not be connected to a moment ago.")
+            raise ConnectionRefused("The database could not be connected to a moment ago.")
         try:
-            return await connected(dsn, **more)
+            return await connect(dsn, **more)
         except (OSError, asyncpg.CannotConnectNowError, asyncpg.TargetServerAttributeNotMatched):
-            self._closed_until = loop.time() + PAUSE_SECONDS
+            self._closed_until = loop.time() + RECONNECT_DELAY_SECONDS
             raise
 
 
-async def connected(dsn: str, **more: Any) -> asyncpg.Connection:
+async def connect(dsn: str, **more: Any) -> asyncpg.Connection:
     """A connection to the database, or to the first of its hosts that is its primary.
 
     Hosts are asked at once where one at most can be meant: asked one after another, one that hangs takes all of the
-    time. Raises what the driver raises, of the host that tells most.
+    time. Raises what the driver raises, of several errors the first that tells more than a host's role.
     """
-    several = hosts(dsn)
-    if len(several) < 2:
+    addresses = hosts(dsn)
+    if len(addresses) < 2:
         return await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, **more)
     tries = [
         asyncio.create_task(asyncpg.connect(dsn, host=host, port=port, timeout=CONNECT_SECONDS, **more))
-        for host, port in several
+        for host, port in addresses
     ]
     faults: list[Exception] = []
     chosen = None
     try:
-        for answered in asyncio.as_completed(tries):
+        for completed in asyncio.as_completed(tries):
             try:
-                chosen = await answered
+                chosen = await completed
                 return chosen
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
                 faults.append(fault)
-        raise next((one for one in faults if not isinstance(one, asyncpg.TargetServerAttributeNotMatched)), faults[0])
+        raise next(
+            (fault for fault in faults if not isinstance(fault, asyncpg.TargetServerAttributeNotMatched)), faults[0]
+        )
     finally:
-        for one in tries:
-            one.cancel()
+        for task in tries:
+            task.cancel()
         for other in await asyncio.gather(*tries, return_exceptions=True):
             if isinstance(other, asyncpg.Connection) and other is not chosen:
                 other.terminate()
@@ -108,11 +110,11 @@ async def connected(dsn: str, **more: Any) -> asyncpg.Connection:
 def hosts(dsn: str) -> list[tuple[str, int]]:
     """The hosts of an address that may be asked at once, with their ports; none where the driver is to choose."""
     parts = urlsplit(dsn)
-    words = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    if words.get("target_session_attrs") not in PRIMARIES:
+    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    if options.get("target_session_attrs") not in PRIMARIES:
         return []
-    if "host" in words:
-        names, ports = words["host"].split(","), words.get("port", "").split(",")
+    if "host" in options:
+        names, ports = options["host"].split(","), options.get("port", "").split(",")
         ports = ports * len(names) if len(ports) == 1 else ports
         pairs = list(zip(names, ports, strict=False))
     else:
@@ -130,74 +132,74 @@ def _split_port(host: str) -> tuple[str, str, str]:
     return host.partition(":")
 
 
-# ------------------------------------------------------------------ lending
+# ------------------------------------------------------------------ acquiring
 
 
-class Lent:
-    """A connection of a pool, for one statement or one transaction, and for a limited time."""
+class AcquiredConnection:
+    """A connection of a pool, for one statement or one transaction, and for a limited time; to be released."""
 
-    __slots__ = ("_began", "_loop", "_pool", "_watch", "connection")
+    __slots__ = ("_acquired_at", "_loop", "_pool", "_timer", "connection")
 
     def __init__(self, pool: asyncpg.Pool, connection: asyncpg.Connection) -> None:
         self.connection, self._pool = connection, pool
         self._loop = asyncio.get_running_loop()
-        self._began = self._loop.time()
+        self._acquired_at = self._loop.time()
         seconds = _seconds.get()
-        self._watch = None if seconds is None else self._loop.call_later(seconds, self._hangs)
+        self._timer = None if seconds is None else self._loop.call_later(seconds, self._on_timeout)
 
-    async def give_back(self, fault: BaseException | None) -> None:
-        """Let others have it; not if it was not waited for until its answer, or lied, which nobody can use."""
-        if self._watch is not None:
-            self._watch.cancel()
+    async def release(self, fault: BaseException | None) -> None:
+        """Return it to the pool; terminate it where its answer was not waited for, or its commit is not confirmed."""
+        if self._timer is not None:
+            self._timer.cancel()
         if not isinstance(fault, asyncio.CancelledError | UnconfirmedCommit):
             await self._pool.release(self.connection)
             return
-        self._end()
-        if self._loop.time() - self._began > SUSPECT_SECONDS:
-            await self._pool.expire_connections()  # before anybody is lent another that hangs
+        self._terminate()
+        if self._loop.time() - self._acquired_at > SUSPECT_SECONDS:
+            await self._pool.expire_connections()  # before another that hangs is acquired
 
-    def _hangs(self) -> None:
-        log.warning("a database connection has not done with its work in time, and is dropped")
-        self._end()
+    def _on_timeout(self) -> None:
+        log.warning("a database connection has not done its work in time, and is dropped")
+        self._terminate()
         task = self._loop.create_task(self._pool.expire_connections())
-        _expiring.add(task)
-        task.add_done_callback(_expiring.discard)
+        _background_tasks.add(task)
+        task.add_done_callback(_background_tasks.discard)
 
-    def _end(self) -> None:
+    def _terminate(self) -> None:
         with contextlib.suppress(asyncpg.InterfaceError):  # it has ended by itself
             self.connection.terminate()
 
 
-_expiring: set["asyncio.Task[None]"] = set()
+_background_tasks: set["asyncio.Task[None]"] = set()
 
 
-async def lend(pool: asyncpg.Pool) -> Lent:
-    """The next connection that is free."""
-    return Lent(pool, await pool.acquire())
+async def acquire(pool: asyncpg.Pool) -> AcquiredConnection:
+    """The next free connection of the pool; waits for one."""
+    return AcquiredConnection(pool, await pool.acquire())
 
 
 class CommitNotices:
-    """Listens to what the server says beside its answers, while the block commits. Raises InDoubt at its end.
+    """Listens to the server's notices while the block commits. Raises UnconfirmedCommit at its end.
 
-    Where the block is one statement that commits by itself, a trigger's own warning comes here too; the server's
-    function tells them apart.
+    Where the block is one statement that commits by itself, a trigger's own warning comes here too: the name of the
+    server's function distinguishes them.
     """
 
-    __slots__ = ("_any", "_connection", "_doubt")
+    __slots__ = ("_connection", "_is_commit", "_notice")
 
     def __init__(self, connection: asyncpg.Connection, is_commit: bool) -> None:
-        self._connection, self._any, self._doubt = connection, is_commit, ""
+        self._connection, self._is_commit, self._notice = connection, is_commit, ""
 
     def __enter__(self) -> None:
-        self._connection.add_log_listener(self._hear)
+        self._connection.add_log_listener(self._on_notice)
 
     def __exit__(self, kind: object, fault: BaseException | None, trace: object) -> None:
         with contextlib.suppress(asyncpg.InterfaceError):  # the connection has ended
-            self._connection.remove_log_listener(self._hear)
-        if self._doubt and fault is None:
-            raise UnconfirmedCommit(self._doubt)
+            self._connection.remove_log_listener(self._on_notice)
+        if self._notice and fault is None:
+            raise UnconfirmedCommit(self._notice)
 
-    def _hear(self, _: object, message: asyncpg.PostgresLogMessage) -> None:
+    def _on_notice(self, _: object, message: asyncpg.PostgresLogMessage) -> None:
         function = getattr(message, "server_source_function", None) or "SyncRepWaitForLSN"
-        if message.sqlstate == "01000" and (self._any or function.startswith("SyncRep")):
-            self._doubt = str(message)
+        if message.sqlstate == "01000" and (self._is_commit or function.startswith("SyncRep")):
+            self._notice = str(message)

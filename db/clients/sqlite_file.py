@@ -1,7 +1,7 @@
-"""Whether the file that SQLite has opened still stands at its path.
+"""Checks that the file which SQLite has opened is still the one at its path.
 
-SQLite goes on writing into a file that was moved away, deleted or replaced, and into a journal that was, without a
-word: what is committed then is gone with the process.
+SQLite goes on writing into a file that was moved away, deleted or replaced, and into a journal that was, without an
+error: commits from then on are lost with the process.
 """
 
 import os
@@ -12,25 +12,25 @@ Identity = tuple[int, int]
 
 
 class FileGone(OSError):
-    """Raised while another file, or none, stands where the opened one did."""
+    """Raised while another file, or none, is at the path of the opened one."""
 
 
 class OpenedFile:
-    """A database and its journal, as they were when they were opened."""
+    """The identity of a database file and its journal when they were opened."""
 
-    def __init__(self, path: str, when_gone: Callable[[], object]) -> None:
-        """`when_gone` is called once each time that the file is found to be gone."""
-        self._path, self._when_gone = path, when_gone
+    def __init__(self, path: str, on_gone: Callable[[], object]) -> None:
+        """`on_gone` is called once each time the file is found to be gone."""
+        self._path, self._on_gone = path, on_gone
         self._file: Identity | None = None
         self._journal: Identity | None = None
         self.is_gone = False
 
     def remember(self) -> None:
-        """The database has just been opened; its journal is, once it has been read."""
+        """Remember the file, which has just been opened; its journal is remembered at the first `check`."""
         self._file, self._journal = _identity(self._path), None
 
     def check(self) -> None:
-        """Raises FileGone. It takes some microseconds; call it before what must not be lost, and after."""
+        """Raises FileGone. It takes some microseconds; call it before and after what must not be lost."""
         if self._file is None:  # not opened yet, or in memory
             return
         journal = _identity(f"{self._path}-wal")
@@ -39,7 +39,7 @@ class OpenedFile:
             return
         if not self.is_gone:
             self.is_gone = True
-            self._when_gone()
+            self._on_gone()
         raise FileGone(
             f"{self._path}, or its journal {self._path}-wal, is not the file any more that was opened here: it was"
             " moved, deleted or replaced. Put it back and all goes on; to use another file, stop the service first."
@@ -48,7 +48,7 @@ class OpenedFile:
 
 def _identity(path: str) -> Identity | None:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

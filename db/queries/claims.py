@@ -70,19 +70,19 @@ def held(asked: Collection[tuple[int, int, int | None]]) -> statements.Statement
     """
     return _HELD.statement(
         """
-        SELECT asked.customer_id, asked.code_id, asked.promotion_id,
-            (SELECT COUNT(*) FROM claim WHERE claim.customer_id = asked.customer_id
-                AND +claim.code_id = asked.code_id AND claim.released_at IS NULL) AS of_code,
-            CASE WHEN asked.promotion_id IS NULL THEN 0 ELSE
-                (SELECT COUNT(*) FROM claim WHERE claim.customer_id = asked.customer_id
-                    AND +claim.promotion_id = asked.promotion_id AND claim.released_at IS NULL) END AS of_promotion,
-            (SELECT claim.id FROM claim WHERE claim.customer_id = asked.customer_id
-                AND +claim.code_id = asked.code_id AND claim.released_at IS NULL
+        SELECT input.customer_id, input.code_id, input.promotion_id,
+            (SELECT COUNT(*) FROM claim WHERE claim.customer_id = input.customer_id
+                AND +claim.code_id = input.code_id AND claim.released_at IS NULL) AS of_code,
+            CASE WHEN input.promotion_id IS NULL THEN 0 ELSE
+                (SELECT COUNT(*) FROM claim WHERE claim.customer_id = input.customer_id
+                    AND +claim.promotion_id = input.promotion_id AND claim.released_at IS NULL) END AS of_promotion,
+            (SELECT claim.id FROM claim WHERE claim.customer_id = input.customer_id
+                AND +claim.code_id = input.code_id AND claim.released_at IS NULL
                 ORDER BY claim.created_at, claim.id LIMIT 1) AS first_of_code
-        FROM {given} AS asked
+        FROM {values} AS input
         """,
         asked,
-        tells=Held._fields,
+        columns=Held._fields,
         read=lambda rows: [Held(**row) for row in rows],
     )
 
@@ -94,36 +94,36 @@ def standing_on_orders(
 
     Asked by organization, the code's text key and the order's reference.
     """
-    code = sql.lateral_join("code", organization_id="asked.organization_id", text_key="asked.text_key")
+    code = sql.lateral_join("code", organization_id="input.organization_id", text_key="input.text_key")
     claim = sql.lateral_join(
-        "claim", organization_id="code.organization_id", code_id="code.id", order_key="asked.reference"
+        "claim", organization_id="code.organization_id", code_id="code.id", order_key="input.reference"
     )
     customer = sql.lateral_join("customer", organization_id="claim.organization_id", id="claim.customer_id")
     return _ORDERS.statement(
         f"""
         SELECT claim.*, customer.email_key AS customer_email_key
-        FROM {{given}} AS asked {code} {claim} {customer}
+        FROM {{values}} AS input {code} {claim} {customer}
         """,  # noqa: S608 (names)
         orders,
-        tells=(*sql.columns(Claim), "customer_email_key"),
+        columns=(*sql.columns(Claim), "customer_email_key"),
         read=_with_emails,
     )
 
 
 def _with_emails(rows: list[statements.Row]) -> list[tuple[Claim, str | None]]:
     emails = [row.pop("customer_email_key") for row in rows]
-    return list(zip(sql.models(Claim, rows), emails, strict=True))
+    return list(zip(sql.models_from_rows(Claim, rows), emails, strict=True))
 
 
 async def of_ids(ids: Iterable[int]) -> list[Claim]:
     """Those of the claims that there are."""
-    claim = sql.lateral_join("claim", id="asked.id")
-    return sql.models(Claim, await _IDS.rows(f"SELECT claim.* FROM {{given}} AS asked {claim}", zip(ids)))  # noqa: S608 (names)
+    claim = sql.lateral_join("claim", id="input.id")
+    return sql.models_from_rows(Claim, await _IDS.fetch(f"SELECT claim.* FROM {{values}} AS input {claim}", zip(ids)))  # noqa: S608 (names)
 
 
 def draft(values: dict[str, Any]) -> Claim:
     """A claim that is not written yet."""
-    return sql.as_read(Claim, {"released_at": None, "release_reason": None, **values})
+    return sql.model_from_row(Claim, {"released_at": None, "release_reason": None, **values})
 
 
 def add_all(drafts: Sequence[Claim]) -> statements.Statement[None]:
@@ -135,8 +135,8 @@ def keep_tokens(claims: Iterable[Claim]) -> statements.Statement[None]:
     """Write what the claims have as their exchange keys now."""
     return _TOKENS.change(
         f"""
-        UPDATE claim SET exchange_key = given.exchange_key, exchange_until = given.exchange_until
-        FROM {{given}} AS given WHERE {sql.key_condition("claim", "id")}
+        UPDATE claim SET exchange_key = input.exchange_key, exchange_until = input.exchange_until
+        FROM {{values}} AS input WHERE {sql.key_condition("claim", "id")}
         """,  # noqa: S608 (names)
         [(claim.id, claim.exchange_key, claim.exchange_until) for claim in claims],
     )
@@ -209,7 +209,7 @@ async def sums_of_code(code_id: int) -> list[Sum]:
     """What a code's standing claims amount to, by the minute: no offset of a time zone parts one."""
     minute = (
         "substr(created_at, 1, 16)"
-        if sql.is_alone()
+        if sql.is_single_writer()
         else "to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')"
     )
     found = await sql.rows(

@@ -98,20 +98,20 @@ def by_texts(
 ) -> statements.Statement[dict[tuple[int, str], Code]]:
     """Codes of any organizations, by organization and text key; of all columns or of these."""
     columns = columns or sql.columns(Code)
-    code = sql.lateral_join("code", organization_id="asked.organization_id", text_key="asked.text_key")
+    code = sql.lateral_join("code", organization_id="input.organization_id", text_key="input.text_key")
     return _TEXTS.statement(
         f"""
-        SELECT {", ".join(f"code.{name}" for name in columns)} FROM {{given}} AS asked {code}
+        SELECT {", ".join(f"code.{name}" for name in columns)} FROM {{values}} AS input {code}
         """,  # noqa: S608 (names of columns, nothing that was said)
         texts,
-        tells=columns,
-        read=lambda rows: {(code.organization_id, code.text_key): code for code in sql.models(Code, rows)},
+        columns=columns,
+        read=lambda rows: {(code.organization_id, code.text_key): code for code in sql.models_from_rows(Code, rows)},
     )
 
 
 def decoy() -> Code:
     """A code that is switched off and nobody's, as if it were read with `FOR_CLAIMS`."""
-    [code] = sql.models(Code, [dict.fromkeys(FOR_CLAIMS)])
+    [code] = sql.models_from_rows(Code, [dict.fromkeys(FOR_CLAIMS)])
     code.id = code.organization_id = code.promotion_id = code.claim_count = 0
     code.is_enabled = code.needs_activation = False
     return code
@@ -179,10 +179,10 @@ async def taken(organization_id: int, text_keys: Sequence[str]) -> set[str]:
     """Those of the keys that are codes already."""
     if not text_keys:
         return set()
-    found = await _KEYS.rows(
+    found = await _KEYS.fetch(
         """
-        SELECT code.text_key FROM {given} AS asked CROSS JOIN code
-        WHERE code.organization_id = $1 AND code.text_key = asked.text_key
+        SELECT code.text_key FROM {values} AS input CROSS JOIN code
+        WHERE code.organization_id = $1 AND code.text_key = input.text_key
         """,
         ([text_key] for text_key in text_keys),
         organization_id,
@@ -209,7 +209,7 @@ _INSERT = """
         reserved_for_id, needs_activation, metadata, job_id, created_at, updated_at, is_enabled, off_peak,
         claim_count)
     SELECT text, text_key, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, true, false, 0
-    FROM {given} AS new WHERE true
+    FROM {values} AS new WHERE true
     ON CONFLICT (organization_id, text_key) DO NOTHING
     RETURNING id
     """
@@ -217,14 +217,14 @@ _INSERT = """
 
 async def insert(texts: Sequence[tuple[str, str]], shared: Shared, now: datetime) -> list[int]:
     """Insert (text, key) pairs, skipping those that exist; the ids of the new ones."""
-    await statements.plan_once()
-    return [row["id"] for row in await _NEW.rows(_INSERT, texts, *_kept(shared), now)]
+    await statements.use_generic_plans()
+    return [row["id"] for row in await _NEW.fetch(_INSERT, texts, *_kept(shared), now)]
 
 
 async def insert_many(texts: Sequence[tuple[str, str]], shared: Shared, now: datetime) -> int:
     """The same, when nobody asks which; how many are new."""
-    await statements.plan_once()
-    return await _NEW.number(_INSERT, texts, *_kept(shared), now)
+    await statements.use_generic_plans()
+    return await _NEW.count_written(_INSERT, texts, *_kept(shared), now)
 
 
 def _kept(shared: Shared) -> Shared:
@@ -244,7 +244,7 @@ def draft(values: dict[str, Any]) -> Code:
         "job_id": None,
         "updated_at": values["created_at"],
     }
-    return sql.as_read(Code, {**dict.fromkeys(_DRAFTED), **values, **same})
+    return sql.model_from_row(Code, {**dict.fromkeys(_DRAFTED), **values, **same})
 
 
 def add_each(drafts: Sequence[Code]) -> statements.Statement[set[int]]:
@@ -257,12 +257,12 @@ def add_each(drafts: Sequence[Code]) -> statements.Statement[set[int]]:
     return _DRAFTS.statement(
         f"""
         INSERT INTO code ({names}, updated_at, is_enabled, claim_count)
-        SELECT {names}, created_at, true, 0 FROM {{given}} AS drafts WHERE true
+        SELECT {names}, created_at, true, 0 FROM {{values}} AS drafts WHERE true
         ON CONFLICT (organization_id, text_key) DO NOTHING
         RETURNING id
         """,  # noqa: S608 (names)
         [[*map((vars(draft) | {"metadata": _as_column(draft.metadata)}).get, _DRAFTED)] for draft in in_order],
-        tells=("id",),
+        columns=("id",),
         read=lambda rows: {row["id"] for row in rows},
     )
 
@@ -296,7 +296,7 @@ def count_claims(more: Mapping[int, int]) -> statements.Statement[None]:
     """So many claims more, by the code's id."""
     return _MORE.change(
         f"""
-        UPDATE code SET claim_count = claim_count + given.claims FROM {{given}} AS given
+        UPDATE code SET claim_count = claim_count + input.claims FROM {{values}} AS input
         WHERE {sql.key_condition("code", "id")}
         """,  # noqa: S608 (names)
         more.items(),
@@ -374,16 +374,16 @@ async def insert_each(organization_id: int, new: Sequence[NewCode], now: datetim
     """Insert codes that differ in more than their texts, skipping those that exist; the new keys."""
     if not new:
         return set()
-    await statements.plan_once()
+    await statements.use_generic_plans()
     metadata = Code._meta.fields_map["metadata"]
-    inserted = await _NEW_EACH.rows(
+    inserted = await _NEW_EACH.fetch(
         """
         INSERT INTO code (organization_id, updated_at, off_peak, text, text_key, promotion_id, allowed_claims,
             starts_at, ends_at, claim_count, rowless_claim_count, is_enabled, needs_activation, reserved_for_id,
             activated_at, created_at, metadata)
         SELECT $1, $2, false, text, text_key, promotion_id, allowed_claims, starts_at, ends_at, claim_count,
             rowless_claim_count, is_enabled, needs_activation, reserved_for_id, activated_at, created_at, metadata
-        FROM {given} AS new WHERE true
+        FROM {values} AS new WHERE true
         ON CONFLICT (organization_id, text_key) DO NOTHING
         RETURNING text_key
         """,

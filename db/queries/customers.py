@@ -52,15 +52,15 @@ class Known(NamedTuple):
 
 def known(emails: Collection[tuple[int, str]], *, hold: bool) -> statements.Statement[dict[tuple[int, str], Known]]:
     """Those of these customers that there are, by organization and address; with `hold` nobody deletes them now."""
-    customer = sql.lateral_join("customer", organization_id="asked.organization_id", email_key="asked.email_key")
+    customer = sql.lateral_join("customer", organization_id="input.organization_id", email_key="input.email_key")
     return _EMAILS.statement(
         f"""
         SELECT customer.organization_id, customer.email_key, customer.id, customer.first_name, customer.last_name,
             customer.joined_at IS NOT NULL AS has_joined
-        FROM {{given}} AS asked {customer}
+        FROM {{values}} AS input {customer}
         """,  # noqa: S608 (names)
         emails,
-        tells=("organization_id", "email_key", *Known._fields),
+        columns=("organization_id", "email_key", *Known._fields),
         read=lambda rows: {(row.pop("organization_id"), row.pop("email_key")): Known(**row) for row in rows},
         lock="FOR KEY SHARE OF customer" if hold else "",
     )
@@ -113,10 +113,10 @@ async def spoken_of(organization_id: int, emails: Collection[SpokenOf], now: dat
     """The ids of the customers with these addresses, by key; new ones have not acted themselves yet."""
     if not emails:
         return {}
-    await _SPOKEN_OF.rows(
+    await _SPOKEN_OF.fetch(
         """
         INSERT INTO customer (organization_id, email, email_key, email_folded, particulars, created_at, updated_at)
-        SELECT $1, email, email_key, email_folded, '{}', $2, $2 FROM {given} AS new WHERE true ORDER BY email_key
+        SELECT $1, email, email_key, email_folded, '{}', $2, $2 FROM {values} AS new WHERE true ORDER BY email_key
         ON CONFLICT (organization_id, email_key) DO NOTHING
         RETURNING id
         """,
@@ -163,7 +163,7 @@ def ensure_all(acting: Iterable[Acting]) -> statements.Statement[None]:
                               particulars, created_at, updated_at, email_folded, first_name_folded, last_name_folded)
         SELECT id, organization_id, email, email_key, first_name, last_name, now, '{{}}', now, now,
             email_folded, first_name_folded, last_name_folded
-        FROM {{given}} AS acting WHERE true ORDER BY organization_id, email_key
+        FROM {{values}} AS acting WHERE true ORDER BY organization_id, email_key
         ON CONFLICT (organization_id, email_key) DO UPDATE SET {_FILLED}
         """,  # noqa: S608 (names)
         acting,
@@ -207,7 +207,7 @@ async def delete(customer_id: int) -> None:
 def all_of(organization_id: int, words: Sequence[str]) -> QuerySet[Customer]:
     """The organization's customers that have an address, or those with each of these folded words in it or a name."""
     found = Customer.filter(organization_id=organization_id, email_key__not_isnull=True)
-    return sql.searched(
+    return sql.contains_words(
         found,
         ("email_folded", "email"),
         ("first_name_folded", "first_name"),

@@ -19,10 +19,10 @@ _NEW = statements.ValuesTable(recipient="text", recipient_key="text", first_name
 
 async def recipients_of(code_id: int, recipient_keys: Sequence[str]) -> set[str]:
     """Those of the recipients to whom the code was sent, or is about to be."""
-    sent = await _KEYS.rows(
+    sent = await _KEYS.fetch(
         """
         SELECT recipient_key FROM delivery
-        WHERE code_id = $1 AND status <> 'FAILED' AND recipient_key IN (SELECT key FROM {given} AS asked)
+        WHERE code_id = $1 AND status <> 'FAILED' AND recipient_key IN (SELECT key FROM {values} AS input)
         """,
         ((key,) for key in recipient_keys),
         code_id,
@@ -33,7 +33,7 @@ async def recipients_of(code_id: int, recipient_keys: Sequence[str]) -> set[str]
 def draft(values: dict[str, Any]) -> Delivery:
     """A letter that is not queued yet: `values` are the columns that drafts differ in."""
     same = {"id": None, "status": DeliveryStatus.QUEUED, "attempts": 0, "last_error": None, "sent_at": None}
-    return sql.as_read(Delivery, {**values, **same, "due_at": values["created_at"]})
+    return sql.model_from_row(Delivery, {**values, **same, "due_at": values["created_at"]})
 
 
 async def add(drafts: Sequence[Delivery]) -> None:
@@ -41,12 +41,12 @@ async def add(drafts: Sequence[Delivery]) -> None:
     if not drafts:
         return
     first = drafts[0]
-    written = await _NEW.rows(
+    written = await _NEW.fetch(
         """
         INSERT INTO delivery (organization_id, code_id, message, due_at, created_at, status, attempts,
             recipient, recipient_key, first_name, last_name)
         SELECT $1, $2, $3, $4, $4, 'QUEUED', 0, recipient, recipient_key, first_name, last_name
-        FROM {given} AS new
+        FROM {values} AS new
         RETURNING id, recipient_key
         """,
         ((one.recipient, one.recipient_key, one.first_name, one.last_name) for one in drafts),
@@ -84,7 +84,7 @@ async def take(now: datetime, lease: datetime, most: int) -> list[int]:
     taken = await sql.rows(
         f"""
         WITH due AS MATERIALIZED (
-            SELECT id FROM delivery WHERE due_at <= $2 ORDER BY due_at, id LIMIT $3 {sql.passing_over_locked()}
+            SELECT id FROM delivery WHERE due_at <= $2 ORDER BY due_at, id LIMIT $3 {sql.skip_locked()}
         )
         UPDATE delivery SET status = 'SENDING', attempts = attempts + 1, due_at = $1
         WHERE due_at <= $2 AND id IN (SELECT id FROM due)

@@ -57,15 +57,15 @@ async def take(
 
 async def take_each(keys: Iterable[Taking]) -> set[tuple[int, str]]:
     """As `take`, of different keys; those that were taken. They are taken in order, so nobody waits in a circle."""
-    taken = await _TAKING.rows(
+    taken = await _TAKING.fetch(
         """
         INSERT INTO idempotencykey (organization_id, value, fingerprint, created_at)
-        SELECT organization_id, value, fingerprint, now FROM {given} AS taking WHERE true
+        SELECT organization_id, value, fingerprint, now FROM {values} AS taking WHERE true
         ORDER BY organization_id, value
         ON CONFLICT (organization_id, value) DO UPDATE SET
             fingerprint = excluded.fingerprint, created_at = excluded.created_at, answer = NULL
             WHERE idempotencykey.created_at < (
-                SELECT forgotten FROM {given} AS taking
+                SELECT forgotten FROM {values} AS taking
                 WHERE taking.organization_id = excluded.organization_id AND taking.value = excluded.value
             )
         RETURNING organization_id, value
@@ -77,10 +77,10 @@ async def take_each(keys: Iterable[Taking]) -> set[tuple[int, str]]:
 
 async def answers(keys: Collection[tuple[int, str]]) -> list[Answer]:
     """What keys, by organization and value, were used for."""
-    found = await _VALUES.rows(
+    found = await _VALUES.fetch(
         f"""
         SELECT idempotencykey.organization_id, idempotencykey.value, fingerprint, answer
-        FROM {{given}} AS asked {_key()}
+        FROM {{values}} AS input {_key()}
         """,  # noqa: S608 (names)
         keys,
     )
@@ -89,9 +89,9 @@ async def answers(keys: Collection[tuple[int, str]]) -> list[Answer]:
 
 async def keep_answers(answers: Iterable[Answer]) -> None:
     """What the same calls are answered from now on."""
-    await _ANSWERS.rows(
+    await _ANSWERS.fetch(
         f"""
-        UPDATE idempotencykey SET fingerprint = given.fingerprint, answer = given.answer FROM {{given}} AS given
+        UPDATE idempotencykey SET fingerprint = input.fingerprint, answer = input.answer FROM {{values}} AS input
         WHERE {sql.key_condition("idempotencykey", "organization_id", "value")}
         """,  # noqa: S608 (names)
         [answer._replace(answer=json.dumps(answer.answer)) for answer in answers],
@@ -100,10 +100,10 @@ async def keep_answers(answers: Iterable[Answer]) -> None:
 
 async def drop(keys: Collection[tuple[int, str]]) -> None:
     """Give keys back, by organization and value."""
-    await _VALUES.rows(
+    await _VALUES.fetch(
         f"""
         DELETE FROM idempotencykey
-        WHERE id {sql.among(f"SELECT idempotencykey.id FROM {{given}} AS asked {_key()}")}
+        WHERE id {sql.in_subquery(f"SELECT idempotencykey.id FROM {{values}} AS input {_key()}")}
         """,  # noqa: S608 (names)
         keys,
     )
@@ -120,4 +120,4 @@ async def forget(before: datetime) -> None:
 
 
 def _key() -> str:
-    return sql.lateral_join("idempotencykey", organization_id="asked.organization_id", value="asked.value")
+    return sql.lateral_join("idempotencykey", organization_id="input.organization_id", value="input.value")

@@ -21,11 +21,11 @@ class Working(NamedTuple):
 
 async def by_hashes(hashes: Iterable[str]) -> dict[str, Working]:
     """Those of the keys, by their hash, that still work."""
-    found = await _HASHES.rows(
+    found = await _HASHES.fetch(
         """
         SELECT key.value_hash AS key_hash, key.kind AS key_kind, key.account_id AS key_account, organization.*
-        FROM {given} AS asked CROSS JOIN apikey AS key LEFT JOIN organization ON organization.id = key.organization_id
-        WHERE key.value_hash = asked.value_hash AND key.revoked_at IS NULL
+        FROM {values} AS input CROSS JOIN apikey AS key LEFT JOIN organization ON organization.id = key.organization_id
+        WHERE key.value_hash = input.value_hash AND key.revoked_at IS NULL
         """,
         [(value_hash,) for value_hash in hashes],
     )
@@ -33,7 +33,7 @@ async def by_hashes(hashes: Iterable[str]) -> dict[str, Working]:
         row.pop("key_hash"): Working(
             KeyKind(row.pop("key_kind")),
             row.pop("key_account"),
-            None if row["id"] is None else sql.models(Organization, [row])[0],
+            None if row["id"] is None else sql.models_from_rows(Organization, [row])[0],
         )
         for row in found
     }

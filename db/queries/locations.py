@@ -16,12 +16,12 @@ async def by_number(organization_id: int, number: int) -> Location | None:
 
 def by_each_number(numbers: Collection[tuple[int, int]]) -> statements.Statement[dict[tuple[int, int], Location]]:
     """Locations by organization and number; those of any organizations as one question."""
-    location = sql.lateral_join("location", organization_id="asked.organization_id", number="asked.number")
+    location = sql.lateral_join("location", organization_id="input.organization_id", number="input.number")
     return _NUMBERS.statement(
-        f"SELECT location.* FROM {{given}} AS asked {location}",  # noqa: S608 (names)
+        f"SELECT location.* FROM {{values}} AS input {location}",  # noqa: S608 (names)
         numbers,
-        tells=sql.columns(Location),
-        read=lambda rows: {(row.organization_id, row.number): row for row in sql.models(Location, rows)},
+        columns=sql.columns(Location),
+        read=lambda rows: {(row.organization_id, row.number): row for row in sql.models_from_rows(Location, rows)},
     )
 
 

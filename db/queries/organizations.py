@@ -42,7 +42,7 @@ async def highest_number() -> int:
 
 async def hold_all() -> None:
     """Nobody else makes an organization now: their numbers are given out one after another."""
-    await sql.write_alone("organization")
+    await sql.lock_table_for_writing("organization")
 
 
 async def hold(organization_id: int) -> None:

@@ -11,7 +11,7 @@ async def write() -> bool:
     written = await sql.rows(
         f"""
         UPDATE tortoise_migrations SET name = name
-        WHERE id = (SELECT id FROM tortoise_migrations ORDER BY random() LIMIT 1 {sql.passing_over_locked()})
+        WHERE id = (SELECT id FROM tortoise_migrations ORDER BY random() LIMIT 1 {sql.skip_locked()})
         RETURNING id
         """  # noqa: S608 (words of our own)
     )

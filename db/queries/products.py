@@ -15,12 +15,12 @@ async def by_number(organization_id: int, number: int) -> Product | None:
 
 def by_each_number(numbers: Collection[tuple[int, int]]) -> statements.Statement[dict[tuple[int, int], Product]]:
     """Products by organization and number; those of any organizations as one question."""
-    product = sql.lateral_join("product", organization_id="asked.organization_id", number="asked.number")
+    product = sql.lateral_join("product", organization_id="input.organization_id", number="input.number")
     return _NUMBERS.statement(
-        f"SELECT product.* FROM {{given}} AS asked {product}",  # noqa: S608 (names)
+        f"SELECT product.* FROM {{values}} AS input {product}",  # noqa: S608 (names)
         numbers,
-        tells=sql.columns(Product),
-        read=lambda rows: {(row.organization_id, row.number): row for row in sql.models(Product, rows)},
+        columns=sql.columns(Product),
+        read=lambda rows: {(row.organization_id, row.number): row for row in sql.models_from_rows(Product, rows)},
     )
 
 

@@ -31,32 +31,32 @@ async def by_identifier(organization_id: int, identifier: str) -> Promotion | No
 def by_each_id(ids: Collection[tuple[int, int]]) -> statements.Statement[dict[tuple[int, int], Promotion]]:
     """Promotions by organization and id; those of any organizations as one question."""
     return _IDS.statement(
-        f"SELECT promotion.* FROM {{given}} AS asked {sql.lateral_join('promotion', id='asked.id')}",  # noqa: S608 (names)
+        f"SELECT promotion.* FROM {{values}} AS input {sql.lateral_join('promotion', id='input.id')}",  # noqa: S608 (names)
         ids,
-        tells=sql.columns(Promotion),
-        read=lambda rows: {(row.organization_id, row.id): row for row in sql.models(Promotion, rows)},
+        columns=sql.columns(Promotion),
+        read=lambda rows: {(row.organization_id, row.id): row for row in sql.models_from_rows(Promotion, rows)},
     )
 
 
 def by_each_reference(names: Collection[tuple[int, str]]) -> statements.Statement[dict[tuple[int, str], Promotion]]:
     """The same by organization and reference."""
-    promotion = sql.lateral_join("promotion", organization_id="asked.organization_id", reference="asked.reference")
+    promotion = sql.lateral_join("promotion", organization_id="input.organization_id", reference="input.reference")
     return _REFERENCES.statement(
-        f"SELECT promotion.* FROM {{given}} AS asked {promotion}",  # noqa: S608 (names)
+        f"SELECT promotion.* FROM {{values}} AS input {promotion}",  # noqa: S608 (names)
         names,
-        tells=sql.columns(Promotion),
-        read=lambda rows: {(row.organization_id, row.reference): row for row in sql.models(Promotion, rows)},
+        columns=sql.columns(Promotion),
+        read=lambda rows: {(row.organization_id, row.reference): row for row in sql.models_from_rows(Promotion, rows)},
     )
 
 
 def by_each_identifier(names: Collection[tuple[int, str]]) -> statements.Statement[dict[tuple[int, str], Promotion]]:
     """The same by organization and identifier."""
-    promotion = sql.lateral_join("promotion", organization_id="asked.organization_id", identifier="asked.reference")
+    promotion = sql.lateral_join("promotion", organization_id="input.organization_id", identifier="input.reference")
     return _REFERENCES.statement(
-        f"SELECT promotion.* FROM {{given}} AS asked {promotion}",  # noqa: S608 (names)
+        f"SELECT promotion.* FROM {{values}} AS input {promotion}",  # noqa: S608 (names)
         names,
-        tells=sql.columns(Promotion),
-        read=lambda rows: {(row.organization_id, row.identifier): row for row in sql.models(Promotion, rows)},
+        columns=sql.columns(Promotion),
+        read=lambda rows: {(row.organization_id, row.identifier): row for row in sql.models_from_rows(Promotion, rows)},
     )
 
 
@@ -67,7 +67,7 @@ async def default(organization_id: int) -> Promotion:
 
 def decoy() -> Promotion:
     """A promotion that is nobody's, as if it were read."""
-    [promotion] = sql.models(Promotion, [dict.fromkeys(sql.columns(Promotion))])
+    [promotion] = sql.models_from_rows(Promotion, [dict.fromkeys(sql.columns(Promotion))])
     promotion.id = promotion.claim_count = 0
     promotion.is_enabled = False
     return promotion
@@ -90,15 +90,15 @@ def of_codes(
     Whoever locks several does so in that order, so that nobody waits in a circle. Those that others have locked are
     left out when `passing_over` them.
     """
-    code = sql.lateral_join("code", organization_id="asked.organization_id", text_key="asked.text_key")
-    of_these = f"SELECT code.promotion_id FROM {{given}} AS asked {code}"  # noqa: S608 (names)
+    code = sql.lateral_join("code", organization_id="input.organization_id", text_key="input.text_key")
+    of_these = f"SELECT code.promotion_id FROM {{values}} AS input {code}"  # noqa: S608 (names)
     return _OF_CODES.statement(
         f"""
-        SELECT * FROM promotion WHERE id {sql.among(of_these)} ORDER BY id
+        SELECT * FROM promotion WHERE id {sql.in_subquery(of_these)} ORDER BY id
         """,  # noqa: S608 (a question of our own)
         texts,
-        tells=sql.columns(Promotion),
-        read=lambda rows: {promotion.id: promotion for promotion in sql.models(Promotion, rows)},
+        columns=sql.columns(Promotion),
+        read=lambda rows: {promotion.id: promotion for promotion in sql.models_from_rows(Promotion, rows)},
         lock=("FOR NO KEY UPDATE SKIP LOCKED" if passing_over else "FOR NO KEY UPDATE") if hold else "",
     )
 
@@ -132,7 +132,7 @@ def count_claims(more: Mapping[int, int]) -> statements.Statement[None]:
     """So many claims more, by the promotion's id."""
     return _MORE.change(
         f"""
-        UPDATE promotion SET claim_count = claim_count + given.claims FROM {{given}} AS given
+        UPDATE promotion SET claim_count = claim_count + input.claims FROM {{values}} AS input
         WHERE {sql.key_condition("promotion", "id")}
         """,  # noqa: S608 (names)
         more.items(),
@@ -152,7 +152,7 @@ async def delete(promotion_id: int) -> None:
 def all_of(organization_id: int, words: Sequence[str]) -> QuerySet[Promotion]:
     """The organization's promotions, or those with each of these folded words in name or reference."""
     found = Promotion.filter(organization_id=organization_id)
-    return sql.searched(found, ("search_key", "name", "reference"), words=words)
+    return sql.contains_words(found, ("search_key", "name", "reference"), words=words)
 
 
 def with_status(found: QuerySet[Promotion], statuses: Sequence[str], now: datetime) -> QuerySet[Promotion]:

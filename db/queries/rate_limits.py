@@ -36,20 +36,24 @@ _OVER = "(ratelimit.until <= {now} OR ratelimit.until > excluded.until)"
 
 def _instant() -> str:
     """The first value of a statement or, where that is null, seconds by the database's clock."""
-    clock = "(julianday('now') - 2440587.5) * 86400.0" if sql.is_alone() else "EXTRACT(EPOCH FROM clock_timestamp())"
-    return f"COALESCE($1, {clock})" if sql.is_alone() else f"COALESCE($1::float8, {clock}::float8)"
+    clock = (
+        "(julianday('now') - 2440587.5) * 86400.0"
+        if sql.is_single_writer()
+        else "EXTRACT(EPOCH FROM clock_timestamp())"
+    )
+    return f"COALESCE($1, {clock})" if sql.is_single_writer() else f"COALESCE($1::float8, {clock}::float8)"
 
 
 async def take(wants: Iterable[Want], now: float | None = None) -> list[Grant]:
     """Take what is wanted of different counters, or what they have left; `now` stands in for the database's clock."""
     instant = _instant()
     over = _OVER.format(now=instant)
-    rows = await _WANTS.rows(
+    rows = await _WANTS.fetch(
         f"""
         INSERT INTO ratelimit (organization_id, name, granted, taken, most, until)
         SELECT organization_id, name, CASE WHEN want < most THEN want ELSE most END,
             CASE WHEN want < most THEN want ELSE most END, most, {instant} + seconds
-        FROM {{given}} AS given WHERE true ORDER BY organization_id, name
+        FROM {{values}} AS input WHERE true ORDER BY organization_id, name
         ON CONFLICT (organization_id, name) DO UPDATE SET
             granted = CASE
                 WHEN {over} OR ratelimit.taken + excluded.granted <= excluded.most THEN excluded.granted

@@ -24,10 +24,10 @@ async def add(organization_id: int, email_key: str, now: datetime) -> None:
 
 async def among(organization_id: int, email_keys: Collection[str]) -> set[str]:
     """Those of the addresses that are suppressed."""
-    found = await _KEYS.rows(
+    found = await _KEYS.fetch(
         """
         SELECT email_key FROM suppression
-        WHERE organization_id = $1 AND email_key IN (SELECT key FROM {given} AS asked)
+        WHERE organization_id = $1 AND email_key IN (SELECT key FROM {values} AS input)
         """,
         ((key,) for key in email_keys),
         organization_id,

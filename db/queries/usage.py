@@ -44,7 +44,7 @@ def add_each(shares: Mapping[Bucket, Share]) -> statements.Statement[None]:
         INSERT INTO usagestat (organization_id, promotion_id, level, starts_at, currency, claims, order_quantity,
             order_total, order_total_high, discount_total, discount_total_high, deleted_claims, deleted_order_total,
             deleted_order_quantity, deleted_discount_total)
-        SELECT given.*, 0, 0, 0, 0 FROM {given} AS given WHERE true
+        SELECT input.*, 0, 0, 0, 0 FROM {values} AS input WHERE true
         ON CONFLICT (organization_id, promotion_id, level, starts_at, currency) DO UPDATE SET
             claims = usagestat.claims + excluded.claims,
             order_quantity = usagestat.order_quantity + excluded.order_quantity,
@@ -133,10 +133,10 @@ async def keep_as_deleted(organization_id: int, promotion_id: int) -> None:
 
 async def count_refusals(refusals: Iterable[tuple[Bucket, str, int]]) -> None:
     """Add to the refusals counted in buckets, by reason; none may come twice."""
-    await _REFUSALS.rows(
+    await _REFUSALS.fetch(
         """
         INSERT INTO refusalstat (organization_id, promotion_id, level, starts_at, currency, reason, count)
-        SELECT given.* FROM {given} AS given WHERE true
+        SELECT input.* FROM {values} AS input WHERE true
         ON CONFLICT (organization_id, promotion_id, level, starts_at, currency, reason)
         DO UPDATE SET count = refusalstat.count + excluded.count
         """,

@@ -41,7 +41,7 @@ async def filling(url: str) -> AsyncIterator["Store"]:
 @asynccontextmanager
 async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection that keeps no statements, for a pooler might not keep them either."""
-    connection = await pool.connected(credentials(url)["dsn"], statement_cache_size=0)
+    connection = await pool.connect(credentials(url)["dsn"], statement_cache_size=0)
     try:
         yield connection
     finally:

@@ -200,7 +200,7 @@ async def test_one_batch_that_hangs_raises_doubts_about_all_connections(watcher:
 async def test_a_statement_that_hangs_is_given_up(watcher: Watcher) -> None:
     """Outside of batches too: its connection is dropped at its limit, and the next statement has another."""
     await both_open()
-    with watcher.stopped(*(await watcher.backends())), pool.at_most(0.3):
+    with watcher.stopped(*(await watcher.backends())), pool.time_limit(0.3):
         assert await places(Account.all().count(), Account.create(number=7, created_at=make.NOW)) == ["away", "away"]
         assert await places(Account.filter(number=8).count()) == ["int"]
 
@@ -215,9 +215,9 @@ async def test_a_transaction_that_hangs_is_given_up(watcher: Watcher) -> None:
             await asyncio.sleep(seconds)
             await Account.create(number=10, created_at=make.NOW)
 
-    with pool.at_most(0.05):
+    with pool.time_limit(0.05):
         assert await places(slow(0.1)) == ["away"]
-    with pool.at_most(None):
+    with pool.time_limit(None):
         assert await places(slow(0.1)) == []
     assert await Account.all().count() == 2
 
@@ -316,7 +316,7 @@ async def test_doors_answer_in_time_while_the_server_hangs(
 @pytest.mark.case("A2")
 async def test_what_is_left_on_a_server_of_those_who_are_gone_is_ended_by_it(watcher: Watcher) -> None:
     """A statement whose connection was dropped does not go on for long: the server looks whether we are there."""
-    with pool.at_most(0.1):
+    with pool.time_limit(0.1):
         assert await places(release_never()) == ["away"]
     async with asyncio.timeout(10):
         while await watcher.backends("query LIKE '%pg_sleep(60)%' AND state = 'active'"):
@@ -467,7 +467,7 @@ async def test_after_a_refusal_nobody_asks_for_a_moment(monkeypatch: pytest.Monk
         tries += 1
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(pool, "connected", refuse)
+    monkeypatch.setattr(pool, "connect", refuse)
     connect = pool.Connector()
     for _ in range(20):
         with pytest.raises(ConnectionError) as refused:

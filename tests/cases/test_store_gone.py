@@ -174,7 +174,7 @@ async def test_a_journal_that_is_deleted_loses_nothing(hot: Organization, file: 
     Path(f"{file}-wal").unlink()
     with pytest.raises(FileGone):
         await make.claimed(hot, "HOT")
-    await asyncio.gather(*sqlite._going_on)
+    await asyncio.gather(*sqlite._background_tasks)
     copy = Path(shutil.copy(file, file.with_name("copy.db")))
     assert (
         Installation(file.parent, f"sqlite://{copy}").run("export", "claims", "--organization", "demo").count("O-0")

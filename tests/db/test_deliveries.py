@@ -18,7 +18,7 @@ async def plan(found: QuerySet[Delivery]) -> str:
     explain = "EXPLAIN QUERY PLAN" if get_connection("default").capabilities.dialect == "sqlite" else "EXPLAIN"
     found._make_query()
     statement, values = found.query.get_parameterized_sql()
-    return str(await sql.statement(f"{explain} {statement}", values))
+    return str(await sql.execute(f"{explain} {statement}", values))
 
 
 async def many(organization: Organization) -> None:
@@ -37,7 +37,7 @@ async def many(organization: Organization) -> None:
         for number in range(5_000)
     ]
     await Delivery.bulk_create(rows, batch_size=500)
-    await sql.statement("ANALYZE", [])
+    await sql.execute("ANALYZE", [])
 
 
 async def test_what_is_due_is_found_by_its_index(organization: Organization) -> None:

@@ -13,36 +13,36 @@ from tests import make
 from tests.make import NOW
 
 GIVEN = statements.ValuesTable(place="bigint", text="text", at="timestamptz")
-TEXTS = ["plain", "", 'it\'s "quoted"', "back\\slash", "é 😀 \u2028", "$1 ?1 {given}", "null", '["x"]', None]
+TEXTS = ["plain", "", 'it\'s "quoted"', "back\\slash", "é 😀 \u2028", "$1 ?1 {values}", "null", '["x"]', None]
 
 
 @pytest.mark.parametrize("many", [0, 1, 2, 5_000])
 async def test_any_number_of_rows_is_one_statement(store: str, many: int) -> None:
     """Each comes once, also when there are more than a statement may have values."""
     rows = [(place, str(place), None) for place in range(many)]
-    found = await GIVEN.rows("SELECT place, text FROM {given} AS given ORDER BY place", rows)
+    found = await GIVEN.fetch("SELECT place, text FROM {values} AS input ORDER BY place", rows)
     assert [(row["place"], row["text"]) for row in found] == [(place, text) for place, text, _ in rows]
 
 
 async def test_values_come_as_they_are(store: str) -> None:
     """No text means anything to the statement that it is given to."""
     rows = [(2**62 - place, text, None) for place, text in enumerate(TEXTS)]
-    found = await GIVEN.rows("SELECT place, text FROM {given} AS given ORDER BY place DESC", rows)
+    found = await GIVEN.fetch("SELECT place, text FROM {values} AS input ORDER BY place DESC", rows)
     assert [(row["place"], row["text"]) for row in found] == [(place, text) for place, text, _ in rows]
 
 
 async def test_further_values_stand_beside_the_rows(store: str) -> None:
     """They are named by their numbers, as in any statement, and a text of the rows is no name of one."""
-    text = "SELECT place FROM {given} AS given WHERE place > $1 AND place < $2 AND text <> $3 ORDER BY place"
+    text = "SELECT place FROM {values} AS input WHERE place > $1 AND place < $2 AND text <> $3 ORDER BY place"
     rows = [(place, "$1 ?2", None) for place in range(10)]
-    assert [row["place"] for row in await GIVEN.rows(text, rows, 3, 6, "$2")] == [4, 5]
+    assert [row["place"] for row in await GIVEN.fetch(text, rows, 3, 6, "$2")] == [4, 5]
 
 
 async def test_written_rows_are_counted(organization: Organization) -> None:
     """Those that the statement writes, of all that it is given."""
-    text = "UPDATE organization SET name = given.text FROM {given} AS given WHERE organization.id = given.place AND $1"
+    text = "UPDATE organization SET name = input.text FROM {values} AS input WHERE organization.id = input.place AND $1"
     rows = [(organization.id, "new", None), (organization.id + 1, "none", None)]
-    assert [await GIVEN.number(f"{text} RETURNING id", rows, said) for said in (True, False)] == [1, 0]
+    assert [await GIVEN.count_written(f"{text} RETURNING id", rows, said) for said in (True, False)] == [1, 0]
     assert (await Organization.get()).name == "new"
 
 
@@ -62,24 +62,24 @@ async def test_what_rows_refer_to_is_not_planned_for_each(organization: Organiza
 async def test_an_instant_is_as_the_models_have_it(organization: Organization) -> None:
     """To the microsecond, so that what is written so and what the models write can be compared."""
     at = organization.created_at + timedelta(microseconds=1)
-    text = "UPDATE organization SET created_at = given.at FROM {given} AS given WHERE organization.id = given.place"
-    await GIVEN.rows(text, [(organization.id, None, at)])
+    text = "UPDATE organization SET created_at = input.at FROM {values} AS input WHERE organization.id = input.place"
+    await GIVEN.fetch(text, [(organization.id, None, at)])
     assert await Organization.filter(created_at=at).count() == 1
     assert (await Organization.get()).created_at == at
 
 
 def places(*rows: int, over: int = 0) -> statements.Statement[list[int]]:
     return GIVEN.statement(
-        "SELECT place, text FROM {given} AS given WHERE place > $1 ORDER BY place",
+        "SELECT place, text FROM {values} AS input WHERE place > $1 ORDER BY place",
         [(place, "x", None) for place in rows],
         over,
-        tells=("place", "text"),
+        columns=("place", "text"),
         read=lambda rows: [row["place"] for row in rows],
     )
 
 
 def naming(id: int, name: str) -> statements.Statement[None]:
-    text = "UPDATE organization SET name = given.text FROM {given} AS given WHERE organization.id = given.place"
+    text = "UPDATE organization SET name = input.text FROM {values} AS input WHERE organization.id = input.place"
     return GIVEN.change(text, [(id, name, None)])
 
 
@@ -99,7 +99,7 @@ async def test_statements_together_tell_what_each_tells_alone(organization: Orga
 
 async def test_of_statements_together_none_goes_on_alone(organization: Organization) -> None:
     """One that fails leaves nothing of the others."""
-    nobody = GIVEN.change("UPDATE organization SET account_id = 0, name = {given}", [(0, None, None)])
+    nobody = GIVEN.change("UPDATE organization SET account_id = 0, name = {values}", [(0, None, None)])
     with pytest.raises(OperationalError):
         async with in_transaction():
             await statements.run_together(naming(organization.id, "new"), nobody, naming(organization.id, "newer"))

@@ -22,7 +22,7 @@ R = TypeVar("R", bound=Refusal)
 
 async def everything() -> dict[str, list[dict[str, Any]]]:
     """Every row of every table but the counters of attempts, which refusals are for."""
-    return {table: await sql.statement(f'SELECT * FROM "{table}" ORDER BY id', []) for table in TABLES}  # noqa: S608
+    return {table: await sql.execute(f'SELECT * FROM "{table}" ORDER BY id', []) for table in TABLES}  # noqa: S608
 
 
 @asynccontextmanager

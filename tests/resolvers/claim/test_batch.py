@@ -465,7 +465,7 @@ async def test_who_comes_while_the_lock_is_waited_for_boards_the_round(
         await asyncio.sleep(0.2)
     answers = await asyncio.wait_for(asyncio.gather(first, *others, return_exceptions=True), 10)
     assert [type(answer) for answer in answers] == [Claimed, Claimed, Claimed, FullyClaimed]
-    assert settled_at_once == ([["A1", "A2", "B1"]] if sql.is_alone() else [["A1", "A2"], ["B1"]])
+    assert settled_at_once == ([["A1", "A2", "B1"]] if sql.is_single_writer() else [["A1", "A2"], ["B1"]])
     assert await verify.counters(organization) == []
 
 
