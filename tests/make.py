@@ -32,11 +32,11 @@ async def key(organization: Organization, kind: KeyKind = KeyKind.SECRET) -> str
     return await create.key(kind, organization.account_id, owner, None, NOW)
 
 
-async def promotion(organization: Organization, *codes: str, **said: Any) -> Promotion:
+async def promotion(organization: Organization, *codes: str, **fields: Any) -> Promotion:
     """A promotion with these texts as its codes; 15 % off unless said otherwise."""
-    said.setdefault("discount", params.Discount(kind=DiscountKind.PERCENTAGE, value=Decimal(15)))
-    said.setdefault("name", "Spring sale")
-    return await create.promotion(organization, create.NewPromotion(codes=codes, **said), None, NOW)
+    fields.setdefault("discount", params.Discount(kind=DiscountKind.PERCENTAGE, value=Decimal(15)))
+    fields.setdefault("name", "Spring sale")
+    return await create.promotion(organization, create.NewPromotion(codes=codes, **fields), None, NOW)
 
 
 async def code(organization: Organization, text: str = "HELLO-15", **limits: int | None) -> Code:
@@ -65,7 +65,7 @@ async def claimed(
     **more: Any,
 ) -> Claimed:
     """A claim, or the refusal it is answered with."""
-    said = {"location_number": None, "idempotency_key": None, "guard": None, **more}
+    args = {"location_number": None, "idempotency_key": None, "guard": None, **more}
     return await claim.code(
         organization,
         text,
@@ -73,7 +73,7 @@ async def claimed(
         order,
         refusal_counter=refusal_counter or RefusalCounter(),
         now=now,
-        **said,
+        **args,
     )
 
 
@@ -93,7 +93,7 @@ def claim_request(
 ) -> ClaimRequest:
     """What `claimed` asks for, as a round hears it."""
     person = params.Person(email, **names)
-    said = ("claim.code", text, person, order, None)
+    args = ("claim.code", text, person, order, None)
     return ClaimRequest(
         organization,
         text,
@@ -101,6 +101,6 @@ def claim_request(
         validate.person(person),
         validate.order(order),
         None,
-        idempotency.keyed_call(key, said),
+        idempotency.keyed_call(key, args),
         now,
     )

@@ -30,12 +30,12 @@ DAY = timedelta(days=1)
 async def sleeping(organization: Organization, making: Any = None, **promotion: Any) -> Code:
     """A non-activated code of the promotion `spring`."""
     await make.promotion(organization, reference="spring", **promotion)
-    asked = making or generate.Making(activated=False)
-    return (await generate.codes(organization, SPRING, 1, Format(), asked, False, None, NOW)).codes[0]
+    options = making or generate.Making(activated=False)
+    return (await generate.codes(organization, SPRING, 1, Format(), options, False, None, NOW)).codes[0]
 
 
 async def activated(organization: Organization, text: str, person: params.Person = ADA, **more: Any) -> Code:
-    said = {
+    args = {
         "promotion": None,
         "location_number": None,
         "product_number": None,
@@ -43,25 +43,33 @@ async def activated(organization: Organization, text: str, person: params.Person
         "now": NOW,
         **more,
     }
-    return await activate.code(organization, text, customer=person, **said)
+    return await activate.code(organization, text, customer=person, **args)
 
 
 async def test_an_activated_code_is_a_named_persons(organization: Organization) -> None:
     """Activation keeps who, when, where and for what, and reserves the code for that person."""
     shop = await create.location(organization, 7, "Dam 1", False, NOW)
-    thing = await create.product(organization, 3, "Hat", NOW)
+    product = await create.product(organization, 3, "Hat", NOW)
     code = await sleeping(organization)
-    told = {"location_number": 7, "product_number": 3, "off_peak": True, "promotion": SPRING}
-    await activated(organization, code.text.upper(), **told)
-    kept = await Code.get(id=code.id).select_related("reserved_for")
-    assert kept.reserved_for is not None
-    assert (kept.reserved_for.email, kept.reserved_for.first_name, kept.reserved_for.joined_at) == (
+    args = {"location_number": 7, "product_number": 3, "off_peak": True, "promotion": SPRING}
+    await activated(organization, code.text.upper(), **args)
+    activated_code = await Code.get(id=code.id).select_related("reserved_for")
+    assert activated_code.reserved_for is not None
+    assert (
+        activated_code.reserved_for.email,
+        activated_code.reserved_for.first_name,
+        activated_code.reserved_for.joined_at,
+    ) == (
         "ada@example.com",
         "Ada",
         NOW,
     )
-    assert (kept.activated_at, kept.activated_by_id, kept.off_peak) == (NOW, kept.reserved_for_id, True)
-    assert (kept.activated_location_id, kept.activated_product_id) == (shop.id, thing.id)
+    assert (activated_code.activated_at, activated_code.activated_by_id, activated_code.off_peak) == (
+        NOW,
+        activated_code.reserved_for_id,
+        True,
+    )
+    assert (activated_code.activated_location_id, activated_code.activated_product_id) == (shop.id, product.id)
     async with refused(ReservedForAnother):
         await claimed(organization, code.text, "ben@example.com")
     assert (await claimed(organization, code.text, "ADA@example.com")).replayed is False
@@ -89,7 +97,7 @@ async def test_a_life_ends_at_the_earlier_of_its_days_and_its_window(
     assert (await Code.get(id=code.id)).ends_at == (NOW + expected if expected else None)
 
 
-async def test_a_life_is_91_days_unless_said_otherwise(organization: Organization) -> None:
+async def test_a_lifetime_is_91_days_by_default(organization: Organization) -> None:
     """The last instant of the 91st day is in it, the next is not."""
     code = await sleeping(organization)
     await activated(organization, code.text)
@@ -149,10 +157,10 @@ async def test_what_does_not_fit_is_refused(organization: Organization) -> None:
         await activated(organization, code.text, promotion=params.PromotionRef(reference="nope"))
     async with refused(UnknownCode):
         await activated(organization, code.text, promotion=params.PromotionRef(reference="default"))
-    for said in ({"location_number": 9}, {"product_number": 9}):
+    for args in ({"location_number": 9}, {"product_number": 9}):
         async with refused(InvalidInput) as no:
-            await activated(organization, code.text, **said)
-        assert no.value.path == tuple(said)
+            await activated(organization, code.text, **args)
+        assert no.value.path == tuple(args)
     async with refused(InvalidInput) as address:
         await activated(organization, code.text, params.Person("ada"))
     assert address.value.path == ("customer", "email")

@@ -14,17 +14,17 @@ from tests.make import NOW
 
 
 async def holder(value: str) -> Holder:
-    found = await authenticate.key(value)
-    assert found is not None
-    return found
+    key_holder = await authenticate.key(value)
+    assert key_holder is not None
+    return key_holder
 
 
 @pytest.mark.parametrize("kind", list(KeyKind))
 async def test_a_key_opens_its_own_organization(organization: Organization, kind: KeyKind) -> None:
     """A key tells its kind and organization; an account's key names none."""
-    found = await holder(await make.key(organization, kind))
-    assert (found.kind, found.account_id) == (kind, organization.account_id)
-    assert (found.organization is None) is (kind is KeyKind.ACCOUNT)
+    key_holder = await holder(await make.key(organization, kind))
+    assert (key_holder.kind, key_holder.account_id) == (kind, organization.account_id)
+    assert (key_holder.organization is None) is (kind is KeyKind.ACCOUNT)
 
 
 async def test_an_unknown_or_revoked_key_opens_nothing(organization: Organization) -> None:
@@ -32,10 +32,10 @@ async def test_an_unknown_or_revoked_key_opens_nothing(organization: Organizatio
     value = await make.key(organization)
     for wrong in ("", value.upper(), value + " ", value[:-1], "\ud800", "ключ"):
         assert await authenticate.key(wrong) is None
-    kept = await ApiKey.get()
-    assert await revoke.key(kept.id, NOW)
+    row = await ApiKey.get()
+    assert await revoke.key(row.id, NOW)
     assert await authenticate.key(value) is None
-    assert not await revoke.key(kept.id, NOW)
+    assert not await revoke.key(row.id, NOW)
     assert not await revoke.key(99, NOW)
 
 
@@ -50,30 +50,30 @@ async def test_an_unknown_or_revoked_key_opens_nothing(organization: Organizatio
 )
 def test_a_kind_has_its_rights(kind: KeyKind, rights: set[Right]) -> None:
     """A key may do what its kind may, and nothing else."""
-    found = Holder(kind, 1, None)
-    assert {right for right in Right if found.may(right)} == rights
+    key_holder = Holder(kind, 1, None)
+    assert {right for right in Right if key_holder.may(right)} == rights
 
 
-async def test_an_organizations_key_speaks_for_it_alone(organization: Organization) -> None:
+async def test_an_organizations_key_is_for_it_alone(organization: Organization) -> None:
     """Naming another organization, a sister among them, names none."""
     await make.organization("sister")
-    found = await holder(await make.key(organization))
+    key_holder = await holder(await make.key(organization))
     for identifier, expected in ((None, "demo"), ("demo", "demo"), ("sister", None), ("DEMO", None)):
-        spoken_for = await authenticate.organization_of(found, identifier)
-        assert (spoken_for and spoken_for.identifier) == expected
+        selected = await authenticate.organization_of(key_holder, identifier)
+        assert (selected and selected.identifier) == expected
 
 
-async def test_an_accounts_key_speaks_for_whom_it_names(organization: Organization) -> None:
+async def test_an_accounts_key_is_for_the_organization_it_names(organization: Organization) -> None:
     """An account with one organization need not name it; with two it must, and never a stranger's."""
-    found = await holder(await make.key(organization, KeyKind.ACCOUNT))
-    only = await authenticate.organization_of(found, None)
+    key_holder = await holder(await make.key(organization, KeyKind.ACCOUNT))
+    only = await authenticate.organization_of(key_holder, None)
     assert only is not None
     assert only.id == organization.id
     await make.organization("sister")
     await make.organization("stranger", account=2)
-    assert await authenticate.organization_of(found, None) is None
-    assert await authenticate.organization_of(found, "stranger") is None
-    sister = await authenticate.organization_of(found, "sister")
+    assert await authenticate.organization_of(key_holder, None) is None
+    assert await authenticate.organization_of(key_holder, "stranger") is None
+    sister = await authenticate.organization_of(key_holder, "sister")
     assert sister is not None
     assert sister.identifier == "sister"
 
@@ -91,21 +91,21 @@ async def test_a_vendors_key_works_as_it_is(organization: Organization) -> None:
     assert (await holder("lancero-1234")).kind is KeyKind.SECRET
 
 
-async def test_many_keys_at_once_are_one_question(organization: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_keys_at_once_are_one_query(organization: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests of one moment are looked up together, each with its own answer, and nothing is remembered of it."""
     other = await make.organization("other", account=2)
     secret, public = await make.key(organization), await make.key(other, KeyKind.PUBLIC)
-    asked: list[int] = []
+    batch_sizes: list[int] = []
     asking = keys.by_hashes
 
     async def counted(hashes: set[str]) -> dict[str, keys.Working]:
-        asked.append(len(hashes))
+        batch_sizes.append(len(hashes))
         return await asking(hashes)
 
     monkeypatch.setattr(keys, "by_hashes", counted)
-    found = await asyncio.gather(*(authenticate.key(value) for value in (secret, public, "nobody's", secret)))
-    told = [who and (who.kind, who.organization and who.organization.identifier) for who in found]
-    assert told == [(KeyKind.SECRET, "demo"), (KeyKind.PUBLIC, "other"), None, (KeyKind.SECRET, "demo")]
-    assert asked == [3]
+    holders = await asyncio.gather(*(authenticate.key(value) for value in (secret, public, "nobody's", secret)))
+    described = [one and (one.kind, one.organization and one.organization.identifier) for one in holders]
+    assert described == [(KeyKind.SECRET, "demo"), (KeyKind.PUBLIC, "other"), None, (KeyKind.SECRET, "demo")]
+    assert batch_sizes == [3]
     assert await revoke.key((await ApiKey.get(kind=KeyKind.SECRET)).id, NOW)
     assert await asyncio.gather(authenticate.key(secret), authenticate.key(secret)) == [None, None]

@@ -23,8 +23,8 @@ ADA = params.Person("ada@example.com")
 
 
 async def checked(organization: Organization, text: str = "HELLO-15", **more: Any) -> CheckResult:
-    said = {"customer": ADA, "order": None, "location_number": None, "guard": None, "now": NOW, **more}
-    return await check.code(organization, text, **said)
+    args = {"customer": ADA, "order": None, "location_number": None, "guard": None, "now": NOW, **more}
+    return await check.code(organization, text, **args)
 
 
 def names(answer: CheckResult) -> list[str]:
@@ -34,9 +34,9 @@ def names(answer: CheckResult) -> list[str]:
 async def test_every_rule_that_says_no_is_named_in_order(organization: Organization) -> None:
     """A code that everything speaks against is refused by every rule, in the order in which a claim asks."""
     await unclaimable(organization)
-    said = {"customer": params.Person(BEN), "order": order(total="1", currency="USD"), "location_number": 2}
+    args = {"customer": params.Person(BEN), "order": order(total="1", currency="USD"), "location_number": 2}
     before = await everything()
-    answer = await checked(organization, "A1", **said)
+    answer = await checked(organization, "A1", **args)
     assert names(answer) == [
         "Disabled",
         "NotActivated",
@@ -52,11 +52,11 @@ async def test_every_rule_that_says_no_is_named_in_order(organization: Organizat
     ]
     assert answer.discount is None
     assert await everything() == before
-    small = await checked(organization, "A1", **{**said, "order": order(total="1")})
+    small = await checked(organization, "A1", **{**args, "order": order(total="1")})
     assert names(small)[6] == "OrderTooSmall"
 
 
-async def test_a_claimable_code_tells_what_it_would_take_off(organization: Organization) -> None:
+async def test_a_claimable_code_shows_the_discount(organization: Organization) -> None:
     """The discount is that of the claim, in the order's currency; without a total there is none."""
     code = await make.code(organization)
     answer = await checked(organization, "hello 15", order=order(total="33.35"))
@@ -84,7 +84,7 @@ async def test_a_claim_that_stands_on_the_order_is_answered_as_its_retry(organiz
     assert names(mine) == ["IdempotencyMismatch"]
 
 
-async def test_a_moment_may_be_asked_about(organization: Organization) -> None:
+async def test_another_moment_may_be_checked(organization: Organization) -> None:
     """Windows are compared with the moment that is given."""
     await make.promotion(organization, "HELLO-15", window=params.Window(starts_at=NOW + timedelta(days=1)))
     assert names(await checked(organization)) == ["NotStarted"]
@@ -114,7 +114,7 @@ async def test_guesses_by_checking_are_counted_too(organization: Organization) -
 
 
 @pytest.mark.parametrize(
-    "said",
+    "args",
     [
         {},
         {"text": " "},
@@ -129,23 +129,23 @@ async def test_guesses_by_checking_are_counted_too(organization: Organization) -
         {"person": params.Person("ada@example.com", None, "a\x00")},
     ],
 )
-async def test_the_first_no_is_the_claims(organization: Organization, said: dict[str, Any]) -> None:
+async def test_the_first_no_is_the_claims(organization: Organization, args: dict[str, Any]) -> None:
     """What is checked is answered first with what a claim is then refused by, nonsense included."""
     await make.code(organization, per_code=2)
     await claimed(organization, order=order("R-1"))
-    person = said.get("person", params.Person(said.get("email", "ada@example.com")))
-    text, its_order, place = said.get("text", "HELLO-15"), said.get("order"), said.get("location_number")
+    person = args.get("person", params.Person(args.get("email", "ada@example.com")))
+    text, its_order, place = args.get("text", "HELLO-15"), args.get("order"), args.get("location_number")
     answer = await checked(organization, text, customer=person, order=its_order, location_number=place)
     try:
         await claim.code(organization, text, person, its_order, place, None, None, RefusalCounter(), NOW)
-        told: Refusal | None = None
+        claim_refusal: Refusal | None = None
     except Refusal as refusal:
-        told = refusal
+        claim_refusal = refusal
     first = answer.refusals[0] if answer.refusals else None
-    assert (type(first), getattr(first, "path", None)) == (type(told), getattr(told, "path", None))
+    assert (type(first), getattr(first, "path", None)) == (type(claim_refusal), getattr(claim_refusal, "path", None))
 
 
-async def test_what_makes_no_sense_is_an_answer(organization: Organization) -> None:
+async def test_invalid_input_is_a_result(organization: Organization) -> None:
     """Nonsense is told in the answer, and tells nothing of a code."""
     [no] = (await checked(organization, " ")).refusals
     assert isinstance(no, InvalidInput)

@@ -12,9 +12,10 @@ from tests.make import NOW
 
 
 async def generated(organization: Organization, amount: int, format: Format, **making: object) -> list[str]:
-    made = generate.Making(**making)  # type: ignore[arg-type]
+    options = generate.Making(**making)  # type: ignore[arg-type]
     return [
-        code.text for code in (await generate.codes(organization, None, amount, format, made, False, None, NOW)).codes
+        code.text
+        for code in (await generate.codes(organization, None, amount, format, options, False, None, NOW)).codes
     ]
 
 
@@ -90,17 +91,17 @@ async def test_many_pages_come_to_the_same(organization: Organization, monkeypat
 
 @pytest.mark.case("F17")
 @pytest.mark.parametrize(
-    ("amount", "format", "told"),
+    ("amount", "format", "expected"),
     [
         (500, Format(Style.PATTERN, "##"), "500 codes of 1,296: one in 3 guesses hits one."),
         (1_000, Format(Style.NUMERIC), "1,000 codes of 1,000,000: one in 1,000 guesses hits one."),
         (2, Format(Style.PATTERN, "HELLO"), "2 codes of 1: every guess hits one."),
     ],
 )
-def test_owners_are_warned_of_weak_formats(amount: int, format: Format, told: str) -> None:
+def test_owners_are_warned_of_weak_formats(amount: int, format: Format, expected: str) -> None:
     """With the numbers, and with what would be better."""
     [warning] = guessability.warnings(amount, format)
-    assert warning.startswith(told)
+    assert warning.startswith(expected)
 
 
 @pytest.mark.parametrize(("amount", "style"), [(10, Style.CREATIVE), (1_000, Style.ALPHANUMERIC), (100, Style.NUMERIC)])

@@ -26,7 +26,7 @@ DAY = timedelta(days=1)
 
 
 async def issued(organization: Organization, **more: Any) -> Code:
-    said = {
+    args = {
         "ref": SPRING,
         "customer": ADA,
         "location_number": None,
@@ -36,17 +36,25 @@ async def issued(organization: Organization, **more: Any) -> Code:
         "now": NOW,
         **more,
     }
-    return await issue.code(organization, **said)
+    return await issue.code(organization, **args)
 
 
 async def test_an_issued_code_is_made_and_activated(organization: Organization) -> None:
     """The code is new, the promotion's, the person's, and can be claimed by them at once."""
     promotion = await make.promotion(organization, reference="spring", limits=params.Limits(code_lifetime_days=2))
     code = await issued(organization)
-    kept = await Code.get(id=code.id)
-    assert (kept.promotion_id, kept.activated_at, kept.ends_at) == (promotion.id, NOW, make.life(2))
-    assert (kept.reserved_for_id, kept.allowed_claims, kept.needs_activation) == (kept.activated_by_id, 1, True)
-    assert (await claimed(organization, kept.text)).claim.code_id == kept.id
+    issued_code = await Code.get(id=code.id)
+    assert (issued_code.promotion_id, issued_code.activated_at, issued_code.ends_at) == (
+        promotion.id,
+        NOW,
+        make.life(2),
+    )
+    assert (issued_code.reserved_for_id, issued_code.allowed_claims, issued_code.needs_activation) == (
+        issued_code.activated_by_id,
+        1,
+        True,
+    )
+    assert (await claimed(organization, issued_code.text)).claim.code_id == issued_code.id
 
 
 async def test_a_key_gives_back_the_same_code(organization: Organization) -> None:
@@ -98,12 +106,12 @@ async def test_what_does_not_fit_issues_nothing(organization: Organization) -> N
     await make.promotion(organization, reference="spring")
     async with refused(UnknownPromotion):
         await issued(organization, ref=params.PromotionRef(reference="nope"))
-    for said, path in (
+    for args, path in (
         ({"location_number": 9}, ("location_number",)),
         ({"product_number": 9}, ("product_number",)),
         ({"customer": params.Person("ada")}, ("customer", "email")),
         ({"customer": params.Person("ada@example.com", "x" * 201)}, ("customer", "first_name")),
     ):
         async with refused(InvalidInput) as no:
-            await issued(organization, **said)
+            await issued(organization, **args)
         assert no.value.path == path

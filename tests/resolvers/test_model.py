@@ -61,7 +61,7 @@ def key(text: str) -> str:
 
 
 @dataclass(eq=False)
-class Rule:
+class PromotionModel:
     """A promotion."""
 
     reference: str
@@ -82,10 +82,10 @@ class Rule:
 
 
 @dataclass(eq=False)
-class Text:
+class CodeModel:
     """A code."""
 
-    rule: Rule
+    rule: PromotionModel
     allowed: int | None
     enabled: bool = True
     starts: datetime | None = None
@@ -98,10 +98,10 @@ class Text:
 
 
 @dataclass(eq=False)
-class Use:
+class ClaimModel:
     """A claim."""
 
-    code: Text
+    code: CodeModel
     customer: int
     order: str | None
     released: bool = False
@@ -113,46 +113,46 @@ class Model:
 
     def __init__(self) -> None:
         self.now = make.NOW
-        self.rules = {"default": Rule("default")}
-        self.codes: dict[str, Text] = {}
-        self.uses: dict[int, Use] = {}
+        self.rules = {"default": PromotionModel("default")}
+        self.codes: dict[str, CodeModel] = {}
+        self.uses: dict[int, ClaimModel] = {}
         self.customers: dict[str, int] = {}
         self.joined: set[int] = set()
         self.people = 0
         self.counted = 0
 
     def person(self, email: str, joins: bool) -> int:
-        who = self.customers.get(email.lower())
-        if who is None:
+        customer = self.customers.get(email.lower())
+        if customer is None:
             self.people += 1
-            who = self.customers[email.lower()] = self.people
+            customer = self.customers[email.lower()] = self.people
         if joins:
-            self.joined.add(who)
-        return who
+            self.joined.add(customer)
+        return customer
 
-    def standing(self, **wanted: Any) -> list[Use]:
+    def standing(self, **values: Any) -> list[ClaimModel]:
         return [
             use
             for use in self.uses.values()
-            if not (use.released or use.deleted) and all(getattr(use, name) == value for name, value in wanted.items())
+            if not (use.released or use.deleted) and all(getattr(use, name) == value for name, value in values.items())
         ]
 
-    def objections(self, code: Text, email: str, total: str | None, currency: str, place: int | None) -> list[str]:
+    def objections(self, code: CodeModel, email: str, total: str | None, currency: str, place: int | None) -> list[str]:
         """Every rule that says no, in the documented order."""
-        rule, who = code.rule, self.customers.get(email.lower())
+        rule, customer = code.rule, self.customers.get(email.lower())
         starts = [at for at in (code.starts, rule.starts) if at]
         ends = [at for at in (code.ends, rule.ends) if at]
-        mine = [] if who is None else [use for use in self.standing(customer=who) if use.code.rule is rule]
+        mine = [] if customer is None else [use for use in self.standing(customer=customer) if use.code.rule is rule]
         of_code = len([use for use in mine if use.code is code])
         once = rule.per_customer_and_code
         wrong_currency = rule.minimum is not None and total is not None and currency != "EUR"
         too_small = rule.minimum is not None and (total is None or Decimal(total) < rule.minimum)
-        said = {
+        rules_that_object = {
             "Disabled": not (code.enabled and rule.enabled),
             "NotActivated": code.needs_activation and not code.activated,
             "NotStarted": any(self.now < at for at in starts),
             "Ended": any(at <= self.now for at in ends),
-            "ReservedForAnother": code.reserved not in (None, who),
+            "ReservedForAnother": code.reserved not in (None, customer),
             "WrongLocation": rule.linked and place == 2,
             "WrongCurrency": wrong_currency,
             "OrderTooSmall": too_small and not wrong_currency,
@@ -162,7 +162,7 @@ class Model:
             "FullyClaimed": code.allowed is not None and code.count >= code.allowed,
             "PromotionSpent": rule.is_spent(),
         }
-        return [name.split()[0] for name, holds in said.items() if holds]
+        return [name.split()[0] for name, holds in rules_that_object.items() if holds]
 
     def claim(
         self, text: str, email: str, order: str | None, total: str | None, currency: str, place: int | None
@@ -203,16 +203,16 @@ class Machine(RuleBasedStateMachine):
         for number in (1, 2):
             self.run(create.location(self.organization, number, f"Shop {number}", False, make.NOW))
 
-    def run(self, deed: Awaitable[Any]) -> Any:
+    def run(self, call: Awaitable[Any]) -> Any:
         async def done() -> Any:
-            return await deed
+            return await call
 
         return self.runner.run(done())
 
-    def told(self, deed: Awaitable[Any]) -> tuple[str, Any]:
+    def outcome(self, call: Awaitable[Any]) -> tuple[str, Any]:
         """What a verb answers: the name of its no, or `done` and the answer."""
         try:
-            return "done", self.run(deed)
+            return "done", self.run(call)
         except Refusal as refusal:
             return type(refusal).__name__, refusal
 
@@ -253,7 +253,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(
         reference=references,
-        said=st.lists(texts, max_size=2),
+        code_texts=st.lists(texts, max_size=2),
         limit=st.tuples(limits, limits, limits, limits),
         minimum=st.sampled_from([None, 10]),
         linked=st.booleans(),
@@ -263,7 +263,7 @@ class Machine(RuleBasedStateMachine):
     def create(
         self,
         reference: str,
-        said: list[str],
+        code_texts: list[str],
         limit: tuple[int | None, int | None, int | None, int | None],
         minimum: int | None,
         linked: bool,
@@ -283,9 +283,9 @@ class Machine(RuleBasedStateMachine):
             window=window,
             limits=params.Limits(**dict(zip(names, limit, strict=True))),
             location_numbers=(1,) if linked else (),
-            codes=tuple(said),
+            codes=tuple(code_texts),
         )
-        keys = [key(text) for text in said]
+        keys = [key(text) for text in code_texts]
         if (starts_at and ends_at and ends_at <= starts_at) or len(set(keys)) < len(keys):
             expected = "InvalidInput"
         elif reference in self.model.rules:
@@ -294,10 +294,10 @@ class Machine(RuleBasedStateMachine):
             expected = "CodeTaken"
         else:
             expected = "done"
-            made = Rule(reference, True, starts_at, ends_at, *limit, minimum=minimum, linked=linked)
-            self.model.rules[reference] = made
-            self.model.codes |= {text: Text(made, made.per_code) for text in keys}
-        assert self.told(create.promotion(self.organization, new, None, self.model.now))[0] == expected
+            promotion = PromotionModel(reference, True, starts_at, ends_at, *limit, minimum=minimum, linked=linked)
+            self.model.rules[reference] = promotion
+            self.model.codes |= {text: CodeModel(promotion, promotion.per_code) for text in keys}
+        assert self.outcome(create.promotion(self.organization, new, None, self.model.now))[0] == expected
 
     @rule(
         reference=references,
@@ -315,7 +315,7 @@ class Machine(RuleBasedStateMachine):
             reserved_for=params.Person(email) if email else None,
             activated=activated,
         )
-        what, made = self.told(
+        what, result = self.outcome(
             generate.codes(
                 self.organization,
                 params.PromotionRef(reference=reference),
@@ -331,18 +331,18 @@ class Machine(RuleBasedStateMachine):
         if reference not in self.model.rules:
             assert what == "UnknownPromotion"
         elif len(free) < amount:
-            assert (what, made.taken, made.requested) == ("CodeSpaceTooSmall", 10 - len(free), amount)
+            assert (what, result.taken, result.requested) == ("CodeSpaceTooSmall", 10 - len(free), amount)
         else:
-            drawn = {key(code.text) for code in made.codes}
-            assert (what, made.count, len(drawn)) == ("done", amount, 0 if dry_run else amount)
+            drawn = {key(code.text) for code in result.codes}
+            assert (what, result.count, len(drawn)) == ("done", amount, 0 if dry_run else amount)
             assert drawn <= free
             parent = self.model.rules[reference]
-            who = self.model.person(email, joins=False) if email and not dry_run else None
+            customer = self.model.person(email, joins=False) if email and not dry_run else None
             for text in drawn:
-                self.model.codes[text] = Text(
+                self.model.codes[text] = CodeModel(
                     parent,
                     parent.per_code if isinstance(allowed, str) else allowed,
-                    reserved=who,
+                    reserved=customer,
                     needs_activation=not activated,
                 )
 
@@ -356,35 +356,37 @@ class Machine(RuleBasedStateMachine):
         place: int | None,
     ) -> None:
         money = Money(Decimal(total), currency) if total else None
-        person, said = params.Person(email), params.Order(order, money)
+        person, its_order = params.Person(email), params.Order(order, money)
         expected = self.model.claim(text, email, order, total, currency, place)
-        checked = self.run(check.code(self.organization, text, person, said, place, None, self.model.now))
+        checked = self.run(check.code(self.organization, text, person, its_order, place, None, self.model.now))
         noes = [type(refusal).__name__ for refusal in checked.refusals]
         assert noes == ([] if expected in (["claimed"], ["replayed"]) else expected)
-        what, answer = self.told(
-            claim.code(self.organization, text, person, said, place, None, None, RefusalCounter(), self.model.now)
+        what, answer = self.outcome(
+            claim.code(self.organization, text, person, its_order, place, None, None, RefusalCounter(), self.model.now)
         )
-        self.hear(text, email, order, expected, what, answer)
+        self.check_answer(text, email, order, expected, what, answer)
 
-    def hear(self, text: str, email: str, order: str | None, expected: list[str], what: str, answer: Any) -> None:
+    def check_answer(
+        self, text: str, email: str, order: str | None, expected: list[str], what: str, answer: Any
+    ) -> None:
         """A claim's answer is the expected one, and the model has it."""
         if what != "done":
             assert what == expected[0]
             return
         assert ["replayed" if answer.replayed else "claimed"] == expected
         if not answer.replayed:
-            code, who = self.model.codes[key(text)], self.model.person(email, joins=True)
-            self.model.uses[answer.claim.id] = Use(code, who, order)
+            code, customer = self.model.codes[key(text)], self.model.person(email, joins=True)
+            self.model.uses[answer.claim.id] = ClaimModel(code, customer, order)
             code.count += 1
             code.rule.count += 1
             self.model.counted += 1
 
-    @rule(said=st.lists(st.tuples(texts, emails, st.none() | st.sampled_from(ORDERS)), min_size=2, max_size=8))
-    def claim_together(self, said: list[tuple[str, str, str | None]]) -> None:
+    @rule(wanted=st.lists(st.tuples(texts, emails, st.none() | st.sampled_from(ORDERS)), min_size=2, max_size=8))
+    def claim_together(self, wanted: list[tuple[str, str, str | None]]) -> None:
         """Claims of one moment ride in one round, and are answered as one after another."""
 
         async def together() -> list[Any]:
-            asked = [
+            claims = [
                 claim.code(
                     self.organization,
                     text,
@@ -396,14 +398,14 @@ class Machine(RuleBasedStateMachine):
                     RefusalCounter(),
                     self.model.now,
                 )
-                for text, email, order in said
+                for text, email, order in wanted
             ]
-            return await asyncio.gather(*asked, return_exceptions=True)
+            return await asyncio.gather(*claims, return_exceptions=True)
 
-        for (text, email, order), answer in zip(said, self.run(together()), strict=True):
+        for (text, email, order), answer in zip(wanted, self.run(together()), strict=True):
             expected = self.model.claim(text, email, order, "20.00", "EUR", None)
             what = type(answer).__name__ if isinstance(answer, Exception) else "done"
-            self.hear(text, email, order, expected, what, answer)
+            self.check_answer(text, email, order, expected, what, answer)
 
     @rule(
         text=texts,
@@ -413,8 +415,8 @@ class Machine(RuleBasedStateMachine):
         currency=st.sampled_from(["EUR", "EUR", "USD"]),
         place=st.sampled_from([None, 1, 2]),
     )
-    def claim_anything(self, **said: Any) -> None:
-        self.claim(**said)
+    def claim_anything(self, **args: Any) -> None:
+        self.claim(**args)
 
     @rule(email=emails, order=st.none() | st.sampled_from(ORDERS), which=st.integers(0, 20))
     def claim_what_there_is(self, email: str, order: str | None, which: int) -> None:
@@ -428,7 +430,7 @@ class Machine(RuleBasedStateMachine):
         claim_id = ids[which % len(ids)]
         use = self.model.uses.get(claim_id)
         gone = use is None or use.deleted
-        what, _ = self.told(release.claim(self.organization, claim_id, "cancelled", self.model.now))
+        what, _ = self.outcome(release.claim(self.organization, claim_id, "cancelled", self.model.now))
         assert what == ("InvalidInput" if gone else "done")
         if use is not None and not gone and not use.released:
             use.released = True
@@ -447,15 +449,15 @@ class Machine(RuleBasedStateMachine):
     def update_code(
         self, text: str, new_text: str | None, enabled: Any, allowed: Any, email: Any, window: tuple[Any, Any] | None
     ) -> None:
-        said, starts_at, ends_at = self.window(*window) if window else (params.Window(), None, None)
+        change_of_window, starts_at, ends_at = self.window(*window) if window else (params.Window(), None, None)
         change = update.CodeChange(
             new_text=new_text or params.ABSENT,
             is_enabled=enabled,
-            window=said,
+            window=change_of_window,
             allowed_claims=allowed,
             reserved_for=params.Person(email) if isinstance(email, str) else email,
         )
-        what, _ = self.told(update.code(self.organization, text, change, self.model.now))
+        what, _ = self.outcome(update.code(self.organization, text, change, self.model.now))
         code = self.model.codes.get(key(text))
         if code is None:
             assert what == "UnknownCode"
@@ -486,13 +488,13 @@ class Machine(RuleBasedStateMachine):
     def update_promotion(
         self, reference: str, enabled: Any, changed: dict[str, Any], window: tuple[Any, Any] | None, stale: int | None
     ) -> None:
-        said, starts_at, ends_at = self.window(*window) if window else (params.Window(), None, None)
-        change = update.PromotionChange(is_enabled=enabled, window=said, limits=params.Limits(**changed))
-        found = self.model.rules.get(reference)
-        version = None if stale is None or found is None else found.version - stale
+        change_of_window, starts_at, ends_at = self.window(*window) if window else (params.Window(), None, None)
+        change = update.PromotionChange(is_enabled=enabled, window=change_of_window, limits=params.Limits(**changed))
+        promotion = self.model.rules.get(reference)
+        version = None if stale is None or promotion is None else promotion.version - stale
         ref = params.PromotionRef(reference=reference)
-        what, _ = self.told(update.promotion(self.organization, ref, version, change, self.model.now))
-        if found is None:
+        what, _ = self.outcome(update.promotion(self.organization, ref, version, change, self.model.now))
+        if promotion is None:
             assert what == "UnknownPromotion"
         elif stale == 1:
             assert what == "VersionConflict"
@@ -500,14 +502,14 @@ class Machine(RuleBasedStateMachine):
             assert what == "InvalidInput"
         else:
             assert what == "done"
-            found.version += 1
-            found.enabled = params.value_or(enabled, found.enabled)
+            promotion.version += 1
+            promotion.enabled = params.value_or(enabled, promotion.enabled)
             for name, value in changed.items():
-                setattr(found, name, value)
+                setattr(promotion, name, value)
             if window:
-                found.starts, found.ends = starts_at, ends_at
+                promotion.starts, promotion.ends = starts_at, ends_at
 
-    def start(self, code: Text, email: str) -> None:
+    def start(self, code: CodeModel, email: str) -> None:
         code.activated = True
         code.reserved = self.model.person(email, joins=True)
         zone = self.organization.time_zone
@@ -517,7 +519,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(text=texts, email=emails)
     def activate(self, text: str, email: str) -> None:
-        what, _ = self.told(
+        what, _ = self.outcome(
             activate.code(self.organization, text, None, params.Person(email), None, None, False, self.model.now)
         )
         code = self.model.codes.get(key(text))
@@ -540,27 +542,27 @@ class Machine(RuleBasedStateMachine):
     @rule(reference=references, email=emails)
     def issue(self, reference: str, email: str) -> None:
         ref = params.PromotionRef(reference=reference)
-        found = self.model.rules.get(reference)
-        what, made = self.told(
+        promotion = self.model.rules.get(reference)
+        what, issued = self.outcome(
             issue.code(self.organization, ref, params.Person(email), None, None, False, None, self.model.now)
         )
-        if found is None:
+        if promotion is None:
             assert what == "UnknownPromotion"
-        elif not found.enabled:
+        elif not promotion.enabled:
             assert what == "Disabled"
-        elif found.ends and found.ends <= self.model.now:
+        elif promotion.ends and promotion.ends <= self.model.now:
             assert what == "Ended"
-        elif found.is_spent():
+        elif promotion.is_spent():
             assert what == "PromotionSpent"
         else:
             assert what == "done"
-            code = self.model.codes[key(made.text)] = Text(found, found.per_code, needs_activation=True)
+            code = self.model.codes[key(issued.text)] = CodeModel(promotion, promotion.per_code, needs_activation=True)
             self.start(code, email)
 
     @rule(text=texts, recipients=st.lists(emails, min_size=1, max_size=3))
     def send(self, text: str, recipients: list[str]) -> None:
         people = [params.Person(email) for email in recipients]
-        what, sent = self.told(
+        what, sent = self.outcome(
             send.code(self.organization, text, people, None, False, False, None, self.model.now, True)
         )
         code = self.model.codes.get(key(text))
@@ -575,7 +577,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(text=texts, dry_run=st.booleans())
     def delete_code(self, text: str, dry_run: bool) -> None:
-        what, deleted = self.told(delete.code(self.organization, text, dry_run))
+        what, deleted = self.outcome(delete.code(self.organization, text, dry_run))
         code = self.model.codes.get(key(text))
         if code is None:
             assert what == "UnknownCode"
@@ -588,14 +590,14 @@ class Machine(RuleBasedStateMachine):
     @rule(reference=references, dry_run=st.booleans())
     def delete_promotion(self, reference: str, dry_run: bool) -> None:
         ref = params.PromotionRef(reference=reference)
-        what, deleted = self.told(delete.promotion(self.organization, ref, dry_run))
-        found = self.model.rules.get(reference)
-        if found is None:
+        what, deleted = self.outcome(delete.promotion(self.organization, ref, dry_run))
+        promotion = self.model.rules.get(reference)
+        if promotion is None:
             assert what == "UnknownPromotion"
         elif reference == "default":
             assert what == "InvalidInput"
         else:
-            its_codes = [text for text, code in self.model.codes.items() if code.rule is found]
+            its_codes = [text for text, code in self.model.codes.items() if code.rule is promotion]
             assert (what, deleted.codes) == ("done", len(its_codes))
             if not dry_run:
                 assert deleted.claims == sum(self.model.forget(text) for text in its_codes)
@@ -603,7 +605,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(email=emails)
     def delete_customer(self, email: str) -> None:
-        what, _ = self.told(delete.customer(self.organization, email, self.model.now))
+        what, _ = self.outcome(delete.customer(self.organization, email, self.model.now))
         if self.model.customers.get(email.lower()) in self.model.joined:
             assert what == "done"
             del self.model.customers[email.lower()]

@@ -28,7 +28,7 @@ class Race:
         """What every call was answered: what happened, and with what."""
         async with asyncio.timeout(100), selftest_workers.running(self.url, len(calls)) as running:
             answers = await running.race("demo", calls, lanes, lambda: None, NOW)
-        return [[what, told] for _, what, told in answers]
+        return [[outcome, detail] for _, outcome, detail in answers]
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def test_a_codes_limit_holds_over_processes(organization: Organization, ra
         *([["claim_code", "HELLO-15", f"p{process}c{n}@example.com"] for n in range(200)] for process in range(4))
     )
     assert outcomes(answers) == {"done": 500, "FullyClaimed": 300}
-    assert len({told for what, told in answers if what == "done"}) == 500
+    assert len({claim_id for what, claim_id in answers if what == "done"}) == 500
     await check_balance(organization, code.promotion_id, 500)
     assert (await Code.get(id=code.id)).claim_count == 500
     assert {row.claims for row in await UsageStat.all()} == {500}
@@ -100,7 +100,7 @@ async def test_retries_of_one_order_are_one_claim(organization: Organization, ra
     calls: list[Call] = [["claim_code", "HELLO-15", "ada@example.com", "R-1"]] * 25
     answers = await race.run(*[calls] * 4, lanes=2)
     assert outcomes(answers) == {"done": 100}
-    assert len({told for _, told in answers}) == 1
+    assert len({claim_id for _, claim_id in answers}) == 1
     await check_balance(organization, code.promotion_id, 1)
 
 
@@ -108,15 +108,15 @@ async def test_activation_happens_once(organization: Organization, race: Race) -
     """Of fifty tasks over two processes one activates the code, for its own customer."""
     making = generate.Making(activated=False)
     pattern = Format(Style.PATTERN, "TEST-9")
-    made = (await generate.codes(organization, None, 1, pattern, making, False, None, NOW)).codes[0]
+    code = (await generate.codes(organization, None, 1, pattern, making, False, None, NOW)).codes[0]
     answers = await race.run(
-        *([["activate_code", made.text, f"p{process}c{n}@example.com"] for n in range(25)] for process in range(2)),
+        *([["activate_code", code.text, f"p{process}c{n}@example.com"] for n in range(25)] for process in range(2)),
         lanes=25,
     )
     assert outcomes(answers) == {"done": 1, "AlreadyActivated": 49}
-    [winner] = [told for what, told in answers if what == "done"]
-    kept = await find.code(organization.id, made.text)
-    assert (str(kept.reserved_for_id), kept.activated_by_id) == (winner, kept.reserved_for_id)
+    [winner] = [customer_id for what, customer_id in answers if what == "done"]
+    activated = await find.code(organization.id, code.text)
+    assert (str(activated.reserved_for_id), activated.activated_by_id) == (winner, activated.reserved_for_id)
     assert await Customer.all().count() == 1
 
 
@@ -130,14 +130,14 @@ async def test_a_code_deleted_while_it_is_claimed_leaves_nothing_but_its_counts(
     ]
     claims[0].insert(15, ["delete_code", "HELLO-15"])
     answers = await race.run(*claims)
-    told = outcomes(answers)
-    assert set(told) == {"done", "UnknownCode"}
-    assert sum(told.values()) == 181
-    made = told["done"] - 1
+    counts = outcomes(answers)
+    assert set(counts) == {"done", "UnknownCode"}
+    assert sum(counts.values()) == 181
+    claimed_count = counts["done"] - 1
     promotion = await Promotion.get(id=code.promotion_id)
-    assert (promotion.claim_count, promotion.deleted_claim_count) == (made, made)
+    assert (promotion.claim_count, promotion.deleted_claim_count) == (claimed_count, claimed_count)
     assert (await Claim.all().count(), await Code.all().count(), await Delivery.all().count()) == (0, 0, 0)
-    assert {(row.claims, row.deleted_claims) for row in await UsageStat.all()} == {(made, made)}
+    assert {(row.claims, row.deleted_claims) for row in await UsageStat.all()} == {(claimed_count, claimed_count)}
     assert await verify.counters(organization) == []
 
 
@@ -148,11 +148,11 @@ async def test_a_place_given_back_is_taken_once(organization: Organization, race
     releases: list[Call] = [["release_claim", claim_id] for claim_id in first[:20]]
     claims = [[["claim_code", "HELLO-15", f"p{process}c{n}@example.com"] for n in range(60)] for process in range(2)]
     answers = await race.run(releases, list(reversed(releases)), *claims, lanes=2)
-    told = outcomes(answers)
-    assert set(told) <= {"done", "FullyClaimed"}
+    counts = outcomes(answers)
+    assert set(counts) <= {"done", "FullyClaimed"}
     standing = await Claim.filter(code_id=code.id, released_at=None).count()
     assert await Claim.filter(code_id=code.id).exclude(released_at=None).count() == 20
-    assert standing == 40 - 20 + told["done"] - 40
+    assert standing == 40 - 20 + counts["done"] - 40
     assert standing <= 40
     await check_balance(organization, code.promotion_id, standing)
 

@@ -14,7 +14,7 @@ from resolvers.refusal_counter import RefusalCounter
 from tests.make import NOW
 
 
-async def kept() -> dict[tuple[str, str, int, str], int]:
+async def stored_counts() -> dict[tuple[str, str, int, str], int]:
     return {(row.level, row.reason, row.promotion_id, row.currency): row.count for row in await RefusalStat.all()}
 
 
@@ -26,23 +26,23 @@ async def test_refusals_are_written_by_hour_day_reason_and_currency(organization
         refusal_counter.add(organization, UnknownCode("X"), 0, None, NOW)
         await refusal_counter.write()
     levels = [level.value for level in UsageLevel]
-    assert await kept() == {
+    assert await stored_counts() == {
         **{(level, "DISABLED", 7, "EUR"): 2 for level in levels},
         **{(level, "UNKNOWN_CODE", 0, ""): 2 for level in levels},
     }
 
 
-async def test_nothing_gathered_writes_nothing(organization: Organization) -> None:
+async def test_no_counts_write_nothing(organization: Organization) -> None:
     """Without refusals there is nothing to write, before and after some were."""
     refusal_counter = RefusalCounter()
     await refusal_counter.write()
     refusal_counter.add(organization, Disabled(), 7, None, NOW)
     for _ in range(3):
         await refusal_counter.write()
-    assert set((await kept()).values()) == {1}
+    assert set((await stored_counts()).values()) == {1}
 
 
-async def test_what_can_not_be_written_is_kept(organization: Organization) -> None:
+async def test_counts_that_can_not_be_written_are_kept(organization: Organization) -> None:
     """A failing database loses no refusal: the next writing has them all, once."""
     refusal_counter = RefusalCounter()
     refusal_counter.add(organization, Disabled(), 7, None, NOW)
@@ -54,7 +54,7 @@ async def test_what_can_not_be_written_is_kept(organization: Organization) -> No
     await connection.execute_script("ALTER TABLE elsewhere RENAME TO refusalstat")
     await refusal_counter.write()
     await refusal_counter.write()
-    assert set((await kept()).values()) == {2}
+    assert set((await stored_counts()).values()) == {2}
 
 
 async def test_many_different_refusals_are_written_in_several_statements(organization: Organization) -> None:

@@ -21,10 +21,10 @@ async def test_a_released_claim_gives_its_place_back_and_says_why(organization: 
     first = await claimed(organization, order=order("R-1", "20"))
     async with refused(FullyClaimed):
         await claimed(organization, email="ben@example.com")
-    told = await release.claim(organization, first.claim.id, "  order cancelled ", LATER)
-    kept = await Claim.get(id=first.claim.id)
-    assert told.id == kept.id
-    assert (kept.released_at, kept.release_reason, kept.order_reference) == (LATER, "order cancelled", "R-1")
+    released = await release.claim(organization, first.claim.id, "  order cancelled ", LATER)
+    row = await Claim.get(id=first.claim.id)
+    assert released.id == row.id
+    assert (row.released_at, row.release_reason, row.order_reference) == (LATER, "order cancelled", "R-1")
     assert ((await Code.get(id=code.id)).claim_count, (await Promotion.get(id=code.promotion_id)).claim_count) == (0, 0)
     assert (await claimed(organization)).replayed is False
     assert await verify.counters(organization) == []
@@ -36,9 +36,9 @@ async def test_a_release_takes_its_share_out_of_the_day_of_the_claim(organizatio
     first = await claimed(organization, order=order(total="20"))
     await claimed(organization, email="ben@example.com", order=order(total="10"))
     await release.claim(organization, first.claim.id, "cancelled", LATER)
-    kept = await UsageStat.all()
-    assert {(row.claims, row.order_total, row.discount_total) for row in kept} == {(1, 1000, 150)}
-    assert len(kept) == 2
+    rows = await UsageStat.all()
+    assert {(row.claims, row.order_total, row.discount_total) for row in rows} == {(1, 1000, 150)}
+    assert len(rows) == 2
     assert await verify.counters(organization) == []
 
 
@@ -65,7 +65,7 @@ async def test_what_is_no_claim_here_can_not_be_released(organization: Organizat
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 1001, "a\x00b"])
-async def test_a_reason_must_be_said(organization: Organization, reason: str) -> None:
+async def test_a_reason_is_required(organization: Organization, reason: str) -> None:
     """An empty, endless or unstorable reason is InvalidInput, and the claim stands."""
     await make.code(organization)
     first = await claimed(organization)

@@ -1,4 +1,4 @@
-"""Rounds: many claims in one transaction are answered as if they had come one after another."""
+"""Batches: many claims in one transaction are answered as if they had come one after another."""
 
 import asyncio
 import contextvars
@@ -35,17 +35,17 @@ from tests.resolvers.refused import everything, refused
 ADA, BEN, CLEO = "ada@example.com", "ben@example.com", "cleo@example.com"
 
 
-def told(answer: Claimed | Exception) -> str:
+def outcome(answer: Claimed | Exception) -> str:
     """`claimed`, `replayed`, or the name of the no."""
     if isinstance(answer, Claimed):
         return "replayed" if answer.replayed else "claimed"
     return type(answer).__name__
 
 
-async def settled(*round: ClaimRequest) -> list[Claimed | Exception]:
-    """A round's answers; afterwards every counter balances."""
-    answers = await batch.process(round)
-    assert await verify.counters(round[0].organization) == []
+async def processed(*requests: ClaimRequest) -> list[Claimed | Exception]:
+    """A batch's results; afterwards every counter balances."""
+    answers = await batch.process(requests)
+    assert await verify.counters(requests[0].organization) == []
     return answers
 
 
@@ -58,10 +58,10 @@ def claim_of(answer: Claimed | Exception) -> Claim:
 
 
 async def test_a_codes_places_are_taken_in_the_order_they_came(organization: Organization) -> None:
-    """Of five who ride together for two places the first two have them."""
+    """Of five claims in a batch for two places the first two are granted."""
     code = await make.code(organization, per_code=2)
-    answers = await settled(*(claim_request(organization, email=f"c{number}@example.com") for number in range(5)))
-    assert [told(answer) for answer in answers] == ["claimed"] * 2 + ["FullyClaimed"] * 3
+    answers = await processed(*(claim_request(organization, email=f"c{number}@example.com") for number in range(5)))
+    assert [outcome(answer) for answer in answers] == ["claimed"] * 2 + ["FullyClaimed"] * 3
     assert await Claim.all().order_by("id").values_list("customer__email", flat=True) == [
         "c0@example.com",
         "c1@example.com",
@@ -70,31 +70,31 @@ async def test_a_codes_places_are_taken_in_the_order_they_came(organization: Org
 
 
 async def test_a_promotions_places_are_shared_by_its_codes(organization: Organization) -> None:
-    """A place that one code takes is gone for the others of the round."""
+    """A place that one code takes is gone for the others of the batch."""
     await make.promotion(organization, "A1", "A2", "A3", limits=params.Limits(per_promotion=2))
-    answers = await settled(
+    answers = await processed(
         claim_request(organization, "A1", ADA),
         claim_request(organization, "A2", BEN),
         claim_request(organization, "A3", CLEO),
     )
-    assert [told(answer) for answer in answers] == ["claimed", "claimed", "PromotionSpent"]
+    assert [outcome(answer) for answer in answers] == ["claimed", "claimed", "PromotionSpent"]
 
 
-async def test_a_customers_places_are_counted_within_a_round(organization: Organization) -> None:
-    """A customer whom nobody knew before has no more places in one round than in many."""
+async def test_a_customers_places_are_counted_within_a_batch(organization: Organization) -> None:
+    """A new customer has no more places in one batch than in many."""
     await make.promotion(organization, "A1", "A2", "A3", limits=params.Limits(per_customer=2))
-    answers = await settled(*(claim_request(organization, text, ADA) for text in ("A1", "A2", "A3")))
-    assert [told(answer) for answer in answers] == ["claimed", "claimed", "CustomerLimitReached"]
+    answers = await processed(*(claim_request(organization, text, ADA) for text in ("A1", "A2", "A3")))
+    assert [outcome(answer) for answer in answers] == ["claimed", "claimed", "CustomerLimitReached"]
     assert await Customer.all().count() == 1
 
 
 async def test_what_a_customer_holds_from_before_counts_too(organization: Organization) -> None:
-    """Claims of earlier rounds and of this one are added up, per code and over the promotion."""
+    """Claims of earlier batches and of this one are added up, per code and over the promotion."""
     limits = params.Limits(per_customer=4, per_customer_and_code=2, per_code=None)
     await make.promotion(organization, "A1", "A2", limits=limits)
     await claimed(organization, "A1")
-    answers = await settled(*(claim_request(organization, text, ADA) for text in ("A1", "A1", "A2", "A2", "A2")))
-    assert [told(answer) for answer in answers] == [
+    answers = await processed(*(claim_request(organization, text, ADA) for text in ("A1", "A1", "A2", "A2", "A2")))
+    assert [outcome(answer) for answer in answers] == [
         "claimed",
         "CustomerLimitReached",
         "claimed",
@@ -105,10 +105,10 @@ async def test_what_a_customer_holds_from_before_counts_too(organization: Organi
     assert answers[1].limit == 2
 
 
-async def test_who_claims_a_code_twice_in_a_round_has_claimed_it_already(organization: Organization) -> None:
+async def test_a_code_claimed_twice_in_a_batch_is_already_claimed(organization: Organization) -> None:
     """The refusal carries the claim that was granted a moment before, as it was written."""
     await make.code(organization, per_code=None)
-    first, second = await settled(claim_request(organization), claim_request(organization, email="ADA@example.com"))
+    first, second = await processed(claim_request(organization), claim_request(organization, email="ADA@example.com"))
     assert isinstance(second, AlreadyClaimed)
     assert second.claim.id == claim_of(first).id == (await Claim.get()).id
 
@@ -119,24 +119,24 @@ async def test_the_claim_that_stands_in_the_way_is_the_first(organization: Organ
     gone = (await claimed(organization)).claim
     await release.claim(organization, gone.id, "cancelled", NOW)
     standing = (await claimed(organization)).claim
-    [answer] = await settled(claim_request(organization))
+    [answer] = await processed(claim_request(organization))
     assert isinstance(answer, AlreadyClaimed)
     assert (answer.claim.id, answer.claim.code_id) == (standing.id, code.id)
 
 
-async def test_refusals_and_grants_ride_together(organization: Organization) -> None:
-    """Each rider hears what they would have heard alone; a refusal leaves nothing."""
+async def test_refusals_and_grants_share_a_batch(organization: Organization) -> None:
+    """Each request has the result that it would have alone; a refusal leaves nothing."""
     await make.code(organization, "OPEN", per_code=None)
     await make.code(organization, "FULL")
     await claimed(organization, "FULL")
     before = await Customer.all().count()
-    answers = await settled(
+    answers = await processed(
         claim_request(organization, "NOPE", "nobody@example.com"),
         claim_request(organization, "OPEN", BEN),
         claim_request(organization, "FULL", "late@example.com"),
         claim_request(organization, "open", CLEO),
     )
-    assert [told(answer) for answer in answers] == ["UnknownCode", "claimed", "FullyClaimed", "claimed"]
+    assert [outcome(answer) for answer in answers] == ["UnknownCode", "claimed", "FullyClaimed", "claimed"]
     assert isinstance(answers[0], UnknownCode)
     assert (answers[0].text, answers[0].promotion_id) == ("NOPE", None)
     assert isinstance(answers[2], FullyClaimed)
@@ -144,54 +144,54 @@ async def test_refusals_and_grants_ride_together(organization: Organization) -> 
     assert await Customer.all().count() == before + 2
 
 
-async def test_a_round_of_refusals_changes_nothing(organization: Organization) -> None:
+async def test_a_batch_of_refusals_changes_nothing(organization: Organization) -> None:
     """Nobody is remembered for having been refused."""
     await make.code(organization)
     await claimed(organization)
     before = await everything()
-    answers = await settled(
+    answers = await processed(
         claim_request(organization),
         claim_request(organization, email=BEN),
         claim_request(organization, "NOPE", key="K"),
     )
-    assert [told(answer) for answer in answers] == ["AlreadyClaimed", "FullyClaimed", "UnknownCode"]
+    assert [outcome(answer) for answer in answers] == ["AlreadyClaimed", "FullyClaimed", "UnknownCode"]
     assert await everything() == before
 
 
-async def test_one_round_serves_many_organizations(organization: Organization) -> None:
+async def test_one_batch_serves_many_organizations(organization: Organization) -> None:
     """The same text and address are another code and another customer elsewhere."""
     other = await make.organization("other", account=2, time_zone="Asia/Tokyo")
     for where in (organization, other):
         await make.code(where)
-    answers = await settled(claim_request(organization), claim_request(other), claim_request(other, email=BEN))
-    assert [told(answer) for answer in answers] == ["claimed", "claimed", "FullyClaimed"]
+    answers = await processed(claim_request(organization), claim_request(other), claim_request(other, email=BEN))
+    assert [outcome(answer) for answer in answers] == ["claimed", "claimed", "FullyClaimed"]
     assert claim_of(answers[0]).organization_id == organization.id
     assert claim_of(answers[1]).organization_id == other.id
     assert len({claim_of(answer).customer_id for answer in answers[:2]}) == 2
     assert await verify.counters(other) == []
 
 
-async def test_what_a_round_tells_is_what_it_wrote(organization: Organization) -> None:
+async def test_the_results_of_a_batch_are_the_rows_it_wrote(organization: Organization) -> None:
     """Each claim that is answered is the row as it is in the store, in the order they came."""
     await make.promotion(organization, "A1", "A2", "A3")
     later = NOW + timedelta(hours=1)
-    answers = await settled(
+    answers = await processed(
         claim_request(organization, "A1", ADA, order("R-1", "40")),
         claim_request(organization, "A2", BEN, order(None, "0.10"), now=later),
         claim_request(organization, "A3", CLEO),
     )
     rows = [claim_of(answer) for answer in answers]
-    kept = await Claim.all().order_by("id")
-    assert [dict(row) for row in rows] == [dict(row) for row in kept]
-    assert [(row.discount, row.currency) for row in kept] == [(600, "EUR"), (2, "EUR"), (None, None)]
-    assert [row.created_at for row in kept] == [NOW, later, NOW]
+    stored = await Claim.all().order_by("id")
+    assert [dict(row) for row in rows] == [dict(row) for row in stored]
+    assert [(row.discount, row.currency) for row in stored] == [(600, "EUR"), (2, "EUR"), (None, None)]
+    assert [row.created_at for row in stored] == [NOW, later, NOW]
 
 
-async def test_usage_of_a_round_is_summed_where_each_belongs(organization: Organization) -> None:
+async def test_usage_of_a_batch_is_summed_by_bucket(organization: Organization) -> None:
     """Claims of one hour share its sums; another hour and another currency have their own."""
     await make.promotion(organization, "A1", "A2", "A3", "A4")
     later = NOW + timedelta(hours=1)
-    await settled(
+    await processed(
         claim_request(organization, "A1", ADA, order(total="10")),
         claim_request(organization, "A2", BEN, order(total="20")),
         claim_request(organization, "A3", CLEO, order(total="5", currency="USD")),
@@ -208,53 +208,63 @@ async def test_usage_of_a_round_is_summed_where_each_belongs(organization: Organ
 # ------------------------------------------------------------------ customers
 
 
-async def test_names_told_in_one_round_fill_in_what_is_missing(organization: Organization) -> None:
-    """What was told first stays, what was missing is taken from whoever told it, as in rounds of one."""
+async def test_names_in_one_batch_fill_in_what_is_missing(organization: Organization) -> None:
+    """The first name stays, and a missing one is filled in from any request, as in batches of one."""
     await make.promotion(organization, "A1", "A2", "A3")
-    await settled(
+    await processed(
         claim_request(organization, "A1", "Ada@Example.com", first_name="Ada"),
         claim_request(organization, "A2", ADA, first_name="Adele", last_name="Byron"),
         claim_request(organization, "A3", ADA, last_name="King", now=NOW + timedelta(hours=1)),
     )
-    kept = await Customer.get()
-    assert (kept.first_name, kept.last_name, kept.email, kept.joined_at) == ("Ada", "Byron", "Ada@example.com", NOW)
+    customer = await Customer.get()
+    assert (customer.first_name, customer.last_name, customer.email, customer.joined_at) == (
+        "Ada",
+        "Byron",
+        "Ada@example.com",
+        NOW,
+    )
 
 
-async def test_who_was_only_spoken_of_joins_with_a_claim(organization: Organization) -> None:
+async def test_a_person_who_was_only_mentioned_joins_with_a_claim(organization: Organization) -> None:
     """A customer whom a reservation made is filled in once, and a complete one is left as it is."""
     await make.promotion(organization, "A1", "A2")
     spoken_of = await Customer.create(
         organization=organization, email=ADA, email_key=ADA, first_name="Ada", created_at=NOW, updated_at=NOW
     )
     joining = NOW + timedelta(hours=1)
-    await settled(claim_request(organization, "A1", ADA, last_name="Byron", now=joining))
-    kept = await Customer.get()
-    assert (kept.id, kept.first_name, kept.last_name, kept.joined_at) == (spoken_of.id, "Ada", "Byron", joining)
-    await settled(claim_request(organization, "A2", ADA, first_name="Adele", now=joining + timedelta(hours=1)))
-    assert dict(await Customer.get()) == dict(kept)
+    await processed(claim_request(organization, "A1", ADA, last_name="Byron", now=joining))
+    customer = await Customer.get()
+    assert (customer.id, customer.first_name, customer.last_name, customer.joined_at) == (
+        spoken_of.id,
+        "Ada",
+        "Byron",
+        joining,
+    )
+    await processed(claim_request(organization, "A2", ADA, first_name="Adele", now=joining + timedelta(hours=1)))
+    assert dict(await Customer.get()) == dict(customer)
 
 
-async def test_a_reservation_holds_against_a_customer_nobody_knew(organization: Organization) -> None:
-    """Whoever becomes known in this round is still not whom the code is reserved for."""
+async def test_a_reservation_holds_against_a_new_customer(organization: Organization) -> None:
+    """A customer who is made in this batch is still not the one whom the code is reserved for."""
     await make.promotion(organization, "A1", "A2")
     reserved = await make.customer(organization, BEN)
     await Code.filter(text="A2").update(reserved_for_id=reserved.id)
-    answers = await settled(
+    answers = await processed(
         claim_request(organization, "A1", ADA),
         claim_request(organization, "A2", ADA),
         claim_request(organization, "A2", BEN),
     )
-    assert [told(answer) for answer in answers] == ["claimed", ReservedForAnother.__name__, "claimed"]
+    assert [outcome(answer) for answer in answers] == ["claimed", ReservedForAnother.__name__, "claimed"]
 
 
 # ------------------------------------------------------------------ orders
 
 
-async def test_one_order_twice_in_a_round_is_one_claim(organization: Organization) -> None:
+async def test_one_order_twice_in_a_batch_is_one_claim(organization: Organization) -> None:
     """The second is a replay with a fresh token, and the first's token is void."""
     await make.code(organization, per_code=None)
-    first, again = await settled(*[claim_request(organization, order=order("R-1"))] * 2)
-    assert (told(first), told(again)) == ("claimed", "replayed")
+    first, again = await processed(*[claim_request(organization, order=order("R-1"))] * 2)
+    assert (outcome(first), outcome(again)) == ("claimed", "replayed")
     assert claim_of(first).id == claim_of(again).id == (await Claim.get()).id
     assert isinstance(first, Claimed)
     assert isinstance(again, Claimed)
@@ -263,75 +273,80 @@ async def test_one_order_twice_in_a_round_is_one_claim(organization: Organizatio
     assert (await exchange.token(organization, again.exchange_token, NOW)).id == claim_of(first).id
 
 
-async def test_two_customers_on_one_order_in_a_round(organization: Organization) -> None:
+async def test_two_customers_on_one_order_in_a_batch(organization: Organization) -> None:
     """The order is the first one's; the other hears of the mismatch, and the first may ask again."""
     await make.code(organization, per_code=None)
-    answers = await settled(
+    answers = await processed(
         *(claim_request(organization, email=email, order=order("R-1")) for email in (ADA, BEN, ADA, BEN)),
     )
-    assert [told(answer) for answer in answers] == ["claimed", "IdempotencyMismatch", "replayed", "IdempotencyMismatch"]
+    assert [outcome(answer) for answer in answers] == [
+        "claimed",
+        "IdempotencyMismatch",
+        "replayed",
+        "IdempotencyMismatch",
+    ]
     assert isinstance(answers[1], IdempotencyMismatch)
     assert answers[1].by_order_reference
     assert [row.email for row in await Customer.all()] == [ADA]
 
 
-async def test_an_order_from_before_is_replayed_in_any_company(organization: Organization) -> None:
-    """A retry rides with others: it gives back its claim, and they have theirs."""
+async def test_an_order_from_before_is_replayed_in_any_batch(organization: Organization) -> None:
+    """A retry beside other requests: it replays its claim, and they have theirs."""
     await make.promotion(organization, "A1", "A2", limits=params.Limits(per_code=None))
     before = await claimed(organization, "A1", order=order("R-1"))
-    answers = await settled(
+    answers = await processed(
         claim_request(organization, "A1", BEN, order("R-1")),
         claim_request(organization, "A1", ADA, order("R-1"), now=NOW + timedelta(hours=1)),
         claim_request(organization, "A2", ADA, order("R-1")),
     )
-    assert [told(answer) for answer in answers] == ["IdempotencyMismatch", "replayed", "claimed"]
+    assert [outcome(answer) for answer in answers] == ["IdempotencyMismatch", "replayed", "claimed"]
     assert claim_of(answers[1]).id == before.claim.id
-    kept = await Claim.get(id=before.claim.id)
-    assert kept.exchange_until == NOW + timedelta(hours=1, minutes=1)
+    claim = await Claim.get(id=before.claim.id)
+    assert claim.exchange_until == NOW + timedelta(hours=1, minutes=1)
     assert await Claim.all().count() == 2
 
 
 # ------------------------------------------------------------------ idempotency keys
 
 
-async def test_one_key_twice_in_a_round_is_one_claim(organization: Organization) -> None:
+async def test_one_key_twice_in_a_batch_is_one_claim(organization: Organization) -> None:
     """The same call with the key is answered with the claim of a moment before."""
     await make.code(organization, per_code=None, per_customer_and_code=None)
-    first, again, other = await settled(
+    first, again, other = await processed(
         claim_request(organization, key="K"),
         claim_request(organization, key=" K "),
         claim_request(organization, key="L"),
     )
-    assert [told(first), told(again), told(other)] == ["claimed", "replayed", "claimed"]
+    assert [outcome(first), outcome(again), outcome(other)] == ["claimed", "replayed", "claimed"]
     assert claim_of(first).id == claim_of(again).id != claim_of(other).id
     answers = {row.value: row.answer for row in await IdempotencyKey.all()}
     assert answers == {"K": claim_of(first).id, "L": claim_of(other).id}
 
 
-async def test_one_key_for_two_things_in_a_round_is_a_mismatch(organization: Organization) -> None:
+async def test_one_key_for_two_things_in_a_batch_is_a_mismatch(organization: Organization) -> None:
     """The key is for the call that was granted with it."""
     await make.code(organization, per_code=None)
-    answers = await settled(claim_request(organization, key="K"), claim_request(organization, email=BEN, key="K"))
-    assert [told(answer) for answer in answers] == ["claimed", "IdempotencyMismatch"]
+    answers = await processed(claim_request(organization, key="K"), claim_request(organization, email=BEN, key="K"))
+    assert [outcome(answer) for answer in answers] == ["claimed", "IdempotencyMismatch"]
     assert isinstance(answers[1], IdempotencyMismatch)
     assert not answers[1].by_order_reference
 
 
-async def test_a_refused_calls_key_is_free_for_the_next_in_the_round(organization: Organization) -> None:
-    """A refusal gives its key back at once, and who takes it then keeps it."""
+async def test_a_refused_requests_key_is_free_for_the_next_in_the_batch(organization: Organization) -> None:
+    """A refusal frees its key at once, and the next request with it keeps it."""
     await make.code(organization, per_code=None)
-    answers = await settled(
+    answers = await processed(
         claim_request(organization, "NOPE", key="K"),
         claim_request(organization, key="K"),
         claim_request(organization, "NOPE", BEN, key="L"),
     )
-    assert [told(answer) for answer in answers] == ["UnknownCode", "claimed", "UnknownCode"]
+    assert [outcome(answer) for answer in answers] == ["UnknownCode", "claimed", "UnknownCode"]
     assert await IdempotencyKey.all().values_list("value", "answer") == [("K", claim_of(answers[1]).id)]
-    [again] = await settled(claim_request(organization, key="K"))
-    assert told(again) == "replayed"
+    [again] = await processed(claim_request(organization, key="K"))
+    assert outcome(again) == "replayed"
 
 
-async def test_keys_from_before_are_answered_in_any_company(organization: Organization) -> None:
+async def test_keys_from_before_are_replayed_in_any_batch(organization: Organization) -> None:
     """A key gives back its claim, says when it is gone, takes a new one when it was released, and is not another's."""
     texts = ["A1", "A2", "A3", "A4"]
     await make.promotion(organization, *texts, limits=params.Limits(per_code=None))
@@ -345,24 +360,29 @@ async def test_keys_from_before_are_answered_in_any_company(organization: Organi
             claim_request(organization, "A4", BEN, key="A4"),
         ]
     )
-    assert [told(answer) for answer in answers] == ["replayed", "claimed", "IdempotencyMismatch", "IdempotencyMismatch"]
+    assert [outcome(answer) for answer in answers] == [
+        "replayed",
+        "claimed",
+        "IdempotencyMismatch",
+        "IdempotencyMismatch",
+    ]
     assert claim_of(answers[0]).id == before[0].id
     assert "deleted" in str(answers[2])
-    kept = await IdempotencyKey.get(value="A2")
-    assert kept.answer == claim_of(answers[1]).id != before[1].id
+    row = await IdempotencyKey.get(value="A2")
+    assert row.answer == claim_of(answers[1]).id != before[1].id
 
 
 async def test_a_key_is_free_again_after_a_day(organization: Organization) -> None:
     """What was kept of it is forgotten, also when the new call is refused."""
     await make.code(organization, per_code=None)
-    await settled(claim_request(organization, key="K"))
+    await processed(claim_request(organization, key="K"))
     later = NOW + timedelta(hours=24, microseconds=1)
-    assert [told(answer) for answer in await settled(claim_request(organization, email=BEN, key="K", now=later))] == [
-        "claimed"
-    ]
     assert [
-        told(answer)
-        for answer in await settled(claim_request(organization, "NOPE", key="K", now=later + timedelta(hours=25)))
+        outcome(answer) for answer in await processed(claim_request(organization, email=BEN, key="K", now=later))
+    ] == ["claimed"]
+    assert [
+        outcome(answer)
+        for answer in await processed(claim_request(organization, "NOPE", key="K", now=later + timedelta(hours=25)))
     ] == ["UnknownCode"]
     assert await IdempotencyKey.all().count() == 0
 
@@ -372,14 +392,14 @@ async def test_a_key_is_free_again_after_a_day(organization: Organization) -> No
 
 @contextmanager
 def cursed(email: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """While a bug fails whatever round has this customer's claim to write."""
+    """While a bug fails every batch that has this customer's claim to write."""
     together = statements.run_together
 
-    async def failing(*deeds: statements.Statement[Any]) -> list[Any]:
-        told = await together(*deeds)
+    async def failing(*planned: statements.Statement[Any]) -> list[Any]:
+        results = await together(*planned)
         if await Claim.exists(customer__email=email):
             raise RuntimeError("a bug")
-        return told
+        return results
 
     with monkeypatch.context() as patched:
         patched.setattr(statements, "run_together", failing)
@@ -387,7 +407,7 @@ def cursed(email: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 async def test_a_fault_of_one_is_nobody_elses(organization: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of those who ride together only the guilty one fails, and the others are claimed once."""
+    """Of a batch only the request that causes a fault fails, and the others are claimed once."""
     code = await make.code(organization, per_code=3)
     with cursed(BEN, monkeypatch):
         answers = await asyncio.gather(
@@ -399,8 +419,8 @@ async def test_a_fault_of_one_is_nobody_elses(organization: Organization, monkey
     assert await verify.counters(organization) == []
 
 
-async def test_who_leaves_takes_nobody_along(organization: Organization) -> None:
-    """A request that is cut off while its round is written has ridden or not, and the others are answered."""
+async def test_a_cancelled_request_cancels_no_other(organization: Organization) -> None:
+    """A request that is cut off while its batch is written is done or not, and the others are answered."""
     await make.code(organization, per_code=None)
     for moment in range(12):
         emails = [f"m{moment}c{number}@example.com" for number in range(4)]
@@ -415,14 +435,14 @@ async def test_who_leaves_takes_nobody_along(organization: Organization) -> None
 
 
 async def test_many_at_once_are_few_transactions(organization: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fifty requests of one moment are one round; the refused among them are each tallied and counted by their guard."""
+    """Fifty requests of one moment are one batch; each refused one is counted, and counted by its guard."""
     await make.code(organization, per_code=40)
-    rounds: list[int] = []
-    settling = batch.process
+    batch_sizes: list[int] = []
+    processing = batch.process
 
-    async def counted(round: list[ClaimRequest]) -> Any:
-        rounds.append(len(round))
-        return await settling(round)
+    async def counted(requests: list[ClaimRequest]) -> Any:
+        batch_sizes.append(len(requests))
+        return await processing(requests)
 
     monkeypatch.setattr(batch, "process", counted)
     refusal_counter = RefusalCounter()
@@ -434,21 +454,21 @@ async def test_many_at_once_are_few_transactions(organization: Organization, mon
         return_exceptions=True,
     )
     assert [type(answer) for answer in answers] == [Claimed] * 40 + [FullyClaimed] * 10
-    assert rounds == [50]
+    assert batch_sizes == [50]
     assert {count for (bucket, reason), count in refusal_counter._counts.items() if reason == "FULLY_CLAIMED"} == {10}
 
 
-async def test_who_comes_while_the_lock_is_waited_for_boards_the_round(
+async def test_a_request_that_arrives_during_the_wait_for_the_lock_is_admitted_late(
     organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All but those of another promotion, on PostgreSQL: theirs is not locked, so they ride in the next round."""
+    """All but those of another promotion, on PostgreSQL: its row is not locked, so they are in the next batch."""
     held = await make.promotion(organization, "A1", "A2")
     await make.promotion(organization, "B1")
-    settled_at_once: list[list[str]] = []
+    written_at_once: list[list[str]] = []
     writing = batch._write
 
     async def noted(state: ClaimState) -> None:
-        settled_at_once.append([request.text for request, _ in state.granted])
+        written_at_once.append([request.text for request, _ in state.granted])
         await writing(state)
 
     monkeypatch.setattr(batch, "_write", noted)
@@ -465,54 +485,54 @@ async def test_who_comes_while_the_lock_is_waited_for_boards_the_round(
         await asyncio.sleep(0.2)
     answers = await asyncio.wait_for(asyncio.gather(first, *others, return_exceptions=True), 10)
     assert [type(answer) for answer in answers] == [Claimed, Claimed, Claimed, FullyClaimed]
-    assert settled_at_once == ([["A1", "A2", "B1"]] if sql.is_single_writer() else [["A1", "A2"], ["B1"]])
+    assert written_at_once == ([["A1", "A2", "B1"]] if sql.is_single_writer() else [["A1", "A2"], ["B1"]])
     assert await verify.counters(organization) == []
 
 
-async def test_a_round_of_any_size_is_the_same_few_statements(
+async def test_a_batch_of_any_size_is_the_same_few_statements(
     organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One claim and a full round ask the database as often."""
+    """One claim and a full batch run as many statements."""
     await make.code(organization, per_code=None, per_customer_and_code=2)
-    asked: list[str] = []
+    texts_run: list[str] = []
     trips: list[int] = []
     together = statements.run_together
 
-    async def noted(*deeds: statements.Statement[Any]) -> list[Any]:
-        texts = [deed.text for deed in deeds if deed.text]
-        asked.extend(texts)
+    async def noted(*planned: statements.Statement[Any]) -> list[Any]:
+        texts = [statement.text for statement in planned if statement.text]
+        texts_run.extend(texts)
         trips.append(len(texts))
-        return await together(*deeds)
+        return await together(*planned)
 
     monkeypatch.setattr(statements, "run_together", noted)
     await batch.process([claim_request(organization, email="first@example.com", order=order("R-0"))])
-    alone = list(asked)
-    asked.clear()
+    alone = list(texts_run)
+    texts_run.clear()
     full = [
         claim_request(organization, email=f"c{n}@example.com", order=order(f"R-{n}"))
         for n in range(1, batching.MAX_REQUESTS + 1)
     ]
     answers = await batch.process(full)
-    assert [told(answer) for answer in answers] == ["claimed"] * batching.MAX_REQUESTS
-    assert asked == alone
+    assert [outcome(answer) for answer in answers] == ["claimed"] * batching.MAX_REQUESTS
+    assert texts_run == alone
     assert [size for size in trips if size] == [1, 5, 5] * 2
-    asked.clear()
+    texts_run.clear()
     await batch.process([claim_request(organization, email=f"c{n}@example.com", order=order(f"S-{n}")) for n in (1, 2)])
-    assert len(asked) == 12  # what those who are known hold, and the first of that; they need not be written
+    assert len(texts_run) == 12  # what those who are known hold, and the first of that; they need not be written
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-async def test_a_round_that_a_deadlock_ended_is_settled_again(
+async def test_a_batch_that_a_deadlock_ended_is_processed_again(
     organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever locks promotions in another order may end a round, and its riders are answered all the same."""
+    """A transaction that locks promotions in another order may end a batch, and its requests are answered all the same."""
     first, second = [await make.code(organization, text, per_code=None) for text in ("A1", "A2")]
-    rounds: list[int] = []
+    batch_sizes: list[int] = []
     locking = promotions.of_codes
 
-    async def counted(texts: set[tuple[int, str]], **said: bool) -> dict[int, Promotion]:
-        rounds.append(len(texts))
-        return await locking(texts, **said)
+    async def counted(texts: set[tuple[int, str]], **options: bool) -> dict[int, Promotion]:
+        batch_sizes.append(len(texts))
+        return await locking(texts, **options)
 
     monkeypatch.setattr(promotions, "of_codes", counted)
     rival = await get_connection("default")._pool.acquire()
@@ -520,7 +540,7 @@ async def test_a_round_that_a_deadlock_ended_is_settled_again(
         async with rival.transaction():
             holding = "SELECT id FROM promotion WHERE id = $1 FOR NO KEY UPDATE"
             await rival.execute(holding, second.promotion_id)
-            riders = [
+            requests = [
                 asyncio.create_task(claimed(organization, text, email))
                 for text, email in (("A1", ADA), ("A2", BEN), ("A2", ADA))
             ]
@@ -528,17 +548,17 @@ async def test_a_round_that_a_deadlock_ended_is_settled_again(
             await rival.execute(holding, first.promotion_id)  # and now both wait, until the round is told to give way
     finally:
         await get_connection("default")._pool.release(rival)
-    answers = await asyncio.wait_for(asyncio.gather(*riders), 10)
+    answers = await asyncio.wait_for(asyncio.gather(*requests), 10)
     assert [answer.replayed for answer in answers] == [False] * 3
-    assert rounds == [2, 2]
+    assert batch_sizes == [2, 2]
     assert await verify.counters(organization) == []
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-async def test_who_becomes_a_customer_meanwhile_is_that_customer(
+async def test_a_person_who_becomes_a_customer_meanwhile_is_that_customer(
     organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another process may write somebody down between a round's reading and its writing; then it reads again."""
+    """Another process may make a customer between a batch's reading and its writing; then the batch reads again."""
     await make.code(organization, "A1")
     written: list[int] = []
     writing, others = batch._write, get_connection("default")._pool

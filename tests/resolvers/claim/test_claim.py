@@ -45,24 +45,24 @@ PATTERN = Format(Style.PATTERN, "TEST-9")
 
 async def counts(code: Code) -> tuple[int, int, int]:
     """What code and promotion count, and the claims that stand."""
-    found = await Code.get(id=code.id).select_related("promotion")
+    code = await Code.get(id=code.id).select_related("promotion")
     standing = await Claim.filter(code_id=code.id, released_at=None).count()
-    return found.claim_count, found.promotion.claim_count, standing
+    return code.claim_count, code.promotion.claim_count, standing
 
 
-async def test_a_claim_is_written_with_what_was_known_of_it(organization: Organization) -> None:
+async def test_a_claim_is_stored_with_its_order_and_discount(organization: Organization) -> None:
     """A claim keeps the customer, the order, the place and what it took off, as the promotion was then."""
     shop = await create.location(organization, 7, "Dam 1", False, NOW)
     code = await make.code(organization)
     answer = await claimed(
         organization, order=params.Order("R-1", Money(Decimal("33.35"), "EUR"), 3), location_number=7
     )
-    kept = await Claim.get(id=answer.claim.id).select_related("customer")
-    assert (kept.customer.email, kept.customer.joined_at) == (ADA, NOW)
-    assert (kept.order_reference, kept.order_total, kept.currency, kept.order_quantity) == ("R-1", 3335, "EUR", 3)
-    assert (kept.discount, kept.discount_kind, kept.discount_value) == (500, DiscountKind.PERCENTAGE, 150_000)
-    assert (kept.location_id, kept.code_id, kept.promotion_id) == (shop.id, code.id, code.promotion_id)
-    assert (kept.created_at, kept.released_at) == (NOW, None)
+    claim = await Claim.get(id=answer.claim.id).select_related("customer")
+    assert (claim.customer.email, claim.customer.joined_at) == (ADA, NOW)
+    assert (claim.order_reference, claim.order_total, claim.currency, claim.order_quantity) == ("R-1", 3335, "EUR", 3)
+    assert (claim.discount, claim.discount_kind, claim.discount_value) == (500, DiscountKind.PERCENTAGE, 150_000)
+    assert (claim.location_id, claim.code_id, claim.promotion_id) == (shop.id, code.id, code.promotion_id)
+    assert (claim.created_at, claim.released_at) == (NOW, None)
     assert not answer.replayed
     assert await counts(code) == (1, 1, 1)
     assert await verify.counters(organization) == []
@@ -71,15 +71,15 @@ async def test_a_claim_is_written_with_what_was_known_of_it(organization: Organi
 async def test_a_claim_without_an_order_has_no_amounts(organization: Organization) -> None:
     """Without an order the discount is not known, which is not the same as nothing."""
     await make.code(organization)
-    kept = (await claimed(organization)).claim
-    assert (kept.order_reference, kept.order_total, kept.currency, kept.discount) == (None, None, None, None)
+    claim = (await claimed(organization)).claim
+    assert (claim.order_reference, claim.order_total, claim.currency, claim.discount) == (None, None, None, None)
 
 
-@pytest.mark.parametrize("said", ["hello15", "HELLO–15", "hello 15", " Hello\u00a015 ", "HEL\u00adLO-15"])
-async def test_a_code_is_claimed_as_people_type_it(organization: Organization, said: str) -> None:
+@pytest.mark.parametrize("typed", ["hello15", "HELLO–15", "hello 15", " Hello\u00a015 ", "HEL\u00adLO-15"])
+async def test_a_code_is_claimed_as_people_type_it(organization: Organization, typed: str) -> None:
     """Case, spaces and dashes of every kind don't matter."""
     code = await make.code(organization, "HELLO-15")
-    assert (await claimed(organization, said)).claim.code_id == code.id
+    assert (await claimed(organization, typed)).claim.code_id == code.id
 
 
 # ------------------------------------------------------------------ each rule alone
@@ -118,11 +118,11 @@ async def test_a_promotion_switched_off_disables_its_codes(organization: Organiz
 
 async def test_a_code_that_is_not_activated_is_refused_until_it_is(organization: Organization) -> None:
     """A code made non-activated can't be claimed before its activation, and can after it."""
-    made = await non_activated(organization)
+    code = await non_activated(organization)
     async with refused(NotActivated):
-        await claimed(organization, made.text)
-    await activate.code(organization, made.text, None, params.Person(ADA), None, None, False, NOW)
-    assert (await claimed(organization, made.text)).claim.code_id == made.id
+        await claimed(organization, code.text)
+    await activate.code(organization, code.text, None, params.Person(ADA), None, None, False, NOW)
+    assert (await claimed(organization, code.text)).claim.code_id == code.id
 
 
 async def non_activated(organization: Organization) -> Code:
@@ -156,7 +156,7 @@ async def test_windows_are_half_open(
     assert bound == (no.value.starts_at if isinstance(no.value, NotStarted) else no.value.ended_at)
 
 
-async def test_of_two_windows_the_later_start_and_the_earlier_end_are_told(organization: Organization) -> None:
+async def test_of_two_windows_the_later_start_and_the_earlier_end_count(organization: Organization) -> None:
     """NotStarted names the instant from which both are open, Ended the one at which the first closed."""
     first, second = params.Window(starts_at=NOW + timedelta(hours=1)), params.Window(starts_at=LATER)
     await make.promotion(organization, "HELLO-15", window=first)
@@ -196,7 +196,7 @@ async def test_a_code_linked_to_locations_is_refused_elsewhere(organization: Org
     assert (await claimed(organization, "ANYWHERE", location_number=2)).claim.location_id is not None
 
 
-async def test_a_location_that_does_not_exist_makes_no_sense(organization: Organization) -> None:
+async def test_a_location_that_does_not_exist_is_invalid_input(organization: Organization) -> None:
     """A location number that names nothing is InvalidInput at that field."""
     await make.code(organization)
     async with refused(InvalidInput) as no:
@@ -204,10 +204,10 @@ async def test_a_location_that_does_not_exist_makes_no_sense(organization: Organ
     assert no.value.path == ("location_number",)
 
 
-def costs(minimum: str | None = None, **said: Any) -> params.Discount:
+def costs(minimum: str | None = None, **options: Any) -> params.Discount:
     """15 % off, with a minimum in EUR."""
     money = Money(Decimal(minimum), "EUR") if minimum else None
-    return params.Discount(DiscountKind.PERCENTAGE, Decimal(15), minimum_order=money, **said)
+    return params.Discount(DiscountKind.PERCENTAGE, Decimal(15), minimum_order=money, **options)
 
 
 async def test_an_order_in_another_currency_is_refused(organization: Organization) -> None:
@@ -221,18 +221,18 @@ async def test_an_order_in_another_currency_is_refused(organization: Organizatio
 async def test_a_promotion_without_amounts_takes_every_currency(organization: Organization) -> None:
     """A plain percentage holds for an order in any currency."""
     await make.code(organization)
-    kept = (await claimed(organization, order=order(total="1000", currency="JPY"))).claim
-    assert (kept.order_total, kept.currency, kept.discount) == (1000, "JPY", 150)
+    claim = (await claimed(organization, order=order(total="1000", currency="JPY"))).claim
+    assert (claim.order_total, claim.currency, claim.discount) == (1000, "JPY", 150)
 
 
-@pytest.mark.parametrize("said", [None, order("R-1"), order(total="9.99")])
-async def test_an_order_below_the_minimum_or_untold_is_too_small(
-    organization: Organization, said: params.Order | None
+@pytest.mark.parametrize("small", [None, order("R-1"), order(total="9.99")])
+async def test_an_order_below_the_minimum_or_without_a_total_is_too_small(
+    organization: Organization, small: params.Order | None
 ) -> None:
     """Where a minimum is set an order must be told and reach it."""
     await make.promotion(organization, "HELLO-15", discount=costs("10"))
     async with refused(OrderTooSmall) as no:
-        await claimed(organization, order=said)
+        await claimed(organization, order=small)
     assert no.value.minimum == Money(Decimal("10.00"), "EUR")
 
 
@@ -313,7 +313,7 @@ async def test_uses_without_a_limit_are_counted(organization: Organization) -> N
 
 
 @pytest.mark.parametrize(
-    ("field", "said"),
+    ("field", "args"),
     [
         (("text",), {"text": " – "}),
         (("text",), {"text": "x" * 101}),
@@ -327,13 +327,13 @@ async def test_uses_without_a_limit_are_counted(organization: Organization) -> N
         (("idempotency_key",), {"idempotency_key": " "}),
     ],
 )
-async def test_what_makes_no_sense_is_refused_at_its_field(
-    organization: Organization, field: tuple[str, ...], said: dict[str, Any]
+async def test_invalid_input_is_refused_at_its_field(
+    organization: Organization, field: tuple[str, ...], args: dict[str, Any]
 ) -> None:
     """InvalidInput leads to the field, and nothing was claimed."""
     await make.code(organization)
     async with refused(InvalidInput) as no:
-        await claimed(organization, **said)
+        await claimed(organization, **args)
     assert no.value.path == field
 
 
@@ -353,8 +353,8 @@ async def unclaimable(organization: Organization) -> Code:
     )
     await claimed(organization, "A1", email=BEN)
     await claimed(organization, "A2", email=ADA)
-    found = await find.code(organization.id, "A1")
-    promotion = params.PromotionRef(id=found.promotion_id)
+    code = await find.code(organization.id, "A1")
+    promotion = params.PromotionRef(id=code.promotion_id)
     change = update.PromotionChange(
         is_enabled=False, window=params.Window(starts_at=LATER), discount=costs("10"), limits=params.Limits()
     )
@@ -362,8 +362,8 @@ async def unclaimable(organization: Organization) -> Code:
     window = params.Window(ends_at=NOW)
     reserved = update.CodeChange(window=window, reserved_for=params.Person(CLEO))
     await update.code(organization, "A1", reserved, NOW)
-    await Code.filter(id=found.id).update(needs_activation=True)
-    return found
+    await Code.filter(id=code.id).update(needs_activation=True)
+    return code
 
 
 LIFTED: list[tuple[type[refusals.Rule], dict[str, Any], dict[str, Any]]] = [
@@ -385,10 +385,10 @@ LIFTED: list[tuple[type[refusals.Rule], dict[str, Any], dict[str, Any]]] = [
 async def test_the_first_no_of_the_documented_order_is_the_answer(organization: Organization) -> None:
     """With every rule against it a claim is refused by the first; as each is lifted, by the next."""
     code = await unclaimable(organization)
-    place, said = 2, order(total="1", currency="USD")
+    place, its_order = 2, order(total="1", currency="USD")
     for refusal, of_code, of_promotion in LIFTED:
         async with refused(refusal):
-            await claimed(organization, "A1", email=BEN, order=said, location_number=place)
+            await claimed(organization, "A1", email=BEN, order=its_order, location_number=place)
         if of_code:
             await Code.filter(id=code.id).update(**of_code)
         if of_promotion:
@@ -396,10 +396,10 @@ async def test_the_first_no_of_the_documented_order_is_the_answer(organization: 
         if refusal is WrongLocation:
             place = 1
         if refusal is WrongCurrency:
-            said = order(total="1")
+            its_order = order(total="1")
         if refusal is OrderTooSmall:
-            said = order(total="10")
-    answer = await claimed(organization, "A1", email=BEN, order=said, location_number=place)
+            its_order = order(total="10")
+    answer = await claimed(organization, "A1", email=BEN, order=its_order, location_number=place)
     assert (answer.replayed, answer.claim.discount) == (False, 150)
     assert await verify.counters(organization) == []
 
@@ -446,8 +446,8 @@ async def test_the_same_order_gives_back_the_same_claim(organization: Organizati
     again = await claimed(organization, "hello 15", "ADA@Example.com", order(" R-1 ", "30"), now=LATER)
     assert (again.claim.id, again.replayed) == (first.claim.id, True)
     assert again.exchange_token != first.exchange_token
-    kept = await Claim.get(id=first.claim.id)
-    assert (kept.order_total, kept.discount, kept.created_at) == (2000, 300, NOW)
+    claim = await Claim.get(id=first.claim.id)
+    assert (claim.order_total, claim.discount, claim.created_at) == (2000, 300, NOW)
     assert await counts(code) == (1, 1, 1)
     assert await verify.counters(organization) == []
 
@@ -461,7 +461,7 @@ async def test_another_customer_on_an_order_is_a_mismatch(organization: Organiza
     assert no.value.by_order_reference
 
 
-async def test_order_references_are_told_apart_by_case(organization: Organization) -> None:
+async def test_order_references_differ_by_case(organization: Organization) -> None:
     """A reference is the shop's own and is compared exactly."""
     await make.code(organization, per_code=None, per_customer_and_code=None)
     first = await claimed(organization, order=order("r-1"))
@@ -518,7 +518,7 @@ async def test_an_idempotency_key_gives_back_the_same_claim_for_a_day(organizati
 
 
 @pytest.mark.parametrize(
-    "said",
+    "args",
     [
         {"text": "A2"},
         {"email": BEN},
@@ -526,12 +526,12 @@ async def test_an_idempotency_key_gives_back_the_same_claim_for_a_day(organizati
         {"order": order(total="5")},
     ],
 )
-async def test_an_idempotency_key_is_for_one_call(organization: Organization, said: dict[str, Any]) -> None:
+async def test_an_idempotency_key_is_for_one_call(organization: Organization, args: dict[str, Any]) -> None:
     """A key that was used for another call is a mismatch."""
     await make.promotion(organization, "A1", "A2", limits=params.Limits(per_code=None))
     await claimed(organization, **{"text": "A1", "idempotency_key": "K"})
     async with refused(IdempotencyMismatch) as no:
-        await claimed(organization, **{"text": "A1", "idempotency_key": "K", **said})
+        await claimed(organization, **{"text": "A1", "idempotency_key": "K", **args})
     assert not no.value.by_order_reference
 
 
@@ -599,8 +599,8 @@ async def test_names_are_filled_in_and_not_written_over(organization: Organizati
     await make.promotion(organization, "A1", "A2")
     for text, person in (("A1", params.Person(ADA, "Ada")), ("A2", params.Person(ADA, "Adele", "Byron"))):
         await claim.code(organization, text, person, None, None, None, None, RefusalCounter(), NOW)
-    kept = await Customer.get()
-    assert (kept.first_name, kept.last_name) == ("Ada", "Byron")
+    customer = await Customer.get()
+    assert (customer.first_name, customer.last_name) == ("Ada", "Byron")
 
 
 # ------------------------------------------------------------------ the exchange token
@@ -611,8 +611,8 @@ async def test_an_exchange_token_is_good_once_within_a_minute(organization: Orga
     await make.code(organization)
     answer = await claimed(organization)
     almost = NOW + timedelta(seconds=59, microseconds=999_999)
-    given = await exchange.token(organization, answer.exchange_token, almost)
-    assert (given.id, given.code.text, given.customer.email) == (answer.claim.id, "HELLO-15", ADA)
+    exchanged = await exchange.token(organization, answer.exchange_token, almost)
+    assert (exchanged.id, exchanged.code.text, exchanged.customer.email) == (answer.claim.id, "HELLO-15", ADA)
     async with refused(UnknownToken):
         await exchange.token(organization, answer.exchange_token, almost)
 
@@ -653,7 +653,7 @@ async def test_a_token_is_its_organizations_own(organization: Organization) -> N
         await exchange.token(organization, answer.exchange_token, NOW)
 
 
-async def test_only_a_tokens_hash_is_kept(organization: Organization) -> None:
+async def test_only_a_tokens_hash_is_stored(organization: Organization) -> None:
     """What is in the database opens nothing."""
     await make.code(organization)
     answer = await claimed(organization)
@@ -700,11 +700,11 @@ async def test_a_claims_discount_stays_as_it_was(organization: Organization) -> 
     first = (await claimed(organization, order=order(total="10"))).claim
     change = update.PromotionChange(discount=params.Discount(value=Decimal(50)))
     await update.promotion(organization, params.PromotionRef(id=code.promotion_id), None, change, NOW)
-    kept = await Claim.get(id=first.id)
-    assert (kept.discount, kept.discount_value) == (150, 150_000)
+    claim = await Claim.get(id=first.id)
+    assert (claim.discount, claim.discount_value) == (150, 150_000)
 
 
-def test_a_refusal_is_heard_in_public_as_not_claimable() -> None:
+def test_a_public_key_sees_a_refusal_as_not_claimable() -> None:
     """A public key hears no rule and nothing of another's order, but what is its own business."""
     rules = [UnknownCode("X"), Disabled(), FullyClaimed(1), IdempotencyMismatch("", by_order_reference=True)]
     assert {refusals.for_public_key(rule).reason for rule in rules} == {"NOT_CLAIMABLE"}

@@ -114,9 +114,11 @@ def test_each_style_looks_as_documented(format: Format, shape: str) -> None:
 @pytest.mark.parametrize("format", [*(format for format, _ in STYLES), Format(Style.PATTERN, "#" * 50, "X-")], ids=str)
 def test_a_text_comes_with_its_key(format: Format) -> None:
     """What a made text is matched by is what is matched when somebody types it."""
-    made = format.texts(random_codes.numbers(500, format.capacity, random_codes.seed()))
+    generated = format.texts(random_codes.numbers(500, format.capacity, random_codes.seed()))
     assert [
-        (text, said) for text, said in made if said != match_key(text) or said != match_key(f" {text.upper()}")
+        (text, its_key)
+        for text, its_key in generated
+        if its_key != match_key(text) or its_key != match_key(f" {text.upper()}")
     ] == []
 
 
@@ -173,9 +175,7 @@ def test_every_number_has_a_text_of_its_own() -> None:
         (Style.CREATIVE, None, "x" * 51, "prefix"),
     ],
 )
-def test_a_format_that_makes_no_sense_is_refused(
-    style: Style, pattern: str | None, prefix: str | None, field: str
-) -> None:
+def test_an_invalid_format_is_refused(style: Style, pattern: str | None, prefix: str | None, field: str) -> None:
     """A pattern goes with its style only, and what we issue can stand in a path."""
     with pytest.raises(InvalidInput) as no:
         read_format(style, pattern, prefix)
@@ -185,8 +185,8 @@ def test_a_format_that_makes_no_sense_is_refused(
 def test_the_longest_format_still_makes_a_code() -> None:
     """Prefix and pattern together are no longer than a code may be."""
     written = read_format(Style.PATTERN, "9" * 50, "x" * 50)
-    [(text, said)] = written.texts([0])
-    assert len(text) == len(said) == code_format.MAX_CODE_LENGTH
+    [(text, its_key)] = written.texts([0])
+    assert len(text) == len(its_key) == code_format.MAX_CODE_LENGTH
 
 
 @pytest.mark.parametrize("letter", [chr(number) for number in range(128)])

@@ -9,7 +9,7 @@ from resolvers.domain import letter_template, params
 from resolvers.domain.letter_template import ValidLetter
 from resolvers.domain.refusals import InvalidInput
 
-TOLD = dict.fromkeys(letter_template.VARIABLES, "") | {"code": "HELLO-15", "firstName": "<Ada>"}
+VALUES = dict.fromkeys(letter_template.VARIABLES, "") | {"code": "HELLO-15", "firstName": "<Ada>"}
 
 
 def checked(body: str | None, subject: str | None = "For {{ firstName }}") -> ValidLetter:
@@ -31,14 +31,14 @@ def checked(body: str | None, subject: str | None = "For {{ firstName }}") -> Va
 )
 def test_words_are_put_in(body: str | None, letter: str | None) -> None:
     """A template prints what is known, chooses, and changes case; an empty one is none."""
-    kept = checked(body).letter_body
-    assert (letter_template.render(kept, TOLD) if kept else None) == letter
+    saved = checked(body).letter_body
+    assert (letter_template.render(saved, VALUES) if saved else None) == letter
 
 
 def test_as_html_what_is_printed_is_escaped() -> None:
     """A name is never markup; the template's own markup is."""
-    kept = checked("<b>{{ firstName }}</b>").letter_body
-    assert letter_template.render_escaped(kept or "", TOLD) == "<b>&lt;Ada&gt;</b>"
+    saved = checked("<b>{{ firstName }}</b>").letter_body
+    assert letter_template.render_escaped(saved or "", VALUES) == "<b>&lt;Ada&gt;</b>"
 
 
 @pytest.mark.parametrize(
@@ -89,11 +89,11 @@ def test_words_that_are_refused(body: str, line: int, reason: str) -> None:
 def test_words_that_are_too_much(body: str) -> None:
     """Endless nesting ends in a refusal or, where it is harmless, in a letter; never in a fault."""
     began = time.perf_counter()
-    kept = "refused"
+    saved = "refused"
     with suppress(InvalidInput):
-        kept = checked(body).letter_body or ""
-    assert kept in ("refused", body)
-    assert len(letter_template.render(kept, TOLD)) < 100_000
+        saved = checked(body).letter_body or ""
+    assert saved in ("refused", body)
+    assert len(letter_template.render(saved, VALUES)) < 100_000
     assert time.perf_counter() - began < 5
 
 

@@ -12,8 +12,8 @@ from resolvers.domain.usage_buckets import BucketSize
 AMSTERDAM, KOLKATA = "Europe/Amsterdam", "Asia/Kolkata"
 
 
-def utc(*said: int) -> datetime:
-    return datetime(*said, tzinfo=UTC)  # type: ignore[misc,arg-type]
+def utc(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)  # type: ignore[misc,arg-type]
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def test_the_hour_that_is_there_twice_is_two_hours() -> None:
 
 def test_something_is_counted_in_its_hour_and_its_day() -> None:
     """What happens at an instant goes into one bucket of each level, without a currency under ''."""
-    found = usage_buckets.hour_and_day(1, 2, None, utc(2026, 10, 25, 23, 30), AMSTERDAM)
-    assert {(bucket.level, bucket.starts_at, bucket.currency) for bucket in found} == {
+    buckets = usage_buckets.hour_and_day(1, 2, None, utc(2026, 10, 25, 23, 30), AMSTERDAM)
+    assert {(bucket.level, bucket.starts_at, bucket.currency) for bucket in buckets} == {
         (UsageLevel.HOUR, utc(2026, 10, 25, 23), ""),
         (UsageLevel.DAY, utc(2026, 10, 25, 23), ""),
     }
-    assert len(found) == 2
+    assert len(buckets) == 2

@@ -24,10 +24,10 @@ ROOT = Path(__file__).parents[3]
 AMSTERDAM = "Europe/Amsterdam"
 
 
-def refusal_of(check: Any, *said: Any, **more: Any) -> tuple[str, ...]:
+def refusal_of(check: Any, *args: Any, **options: Any) -> tuple[str, ...]:
     """The path that a check's InvalidInput leads to."""
     with pytest.raises(InvalidInput) as no:
-        check(*said, **more)
+        check(*args, **options)
     return no.value.path
 
 
@@ -37,7 +37,7 @@ def test_a_text_is_there_short_and_storable(text: str) -> None:
     assert refusal_of(validate.text, text, "name") == ("name",)
 
 
-def test_a_text_is_told_without_the_spaces_around_it() -> None:
+def test_a_text_loses_the_spaces_around_it() -> None:
     """Whoever types a space means nothing by it; 200 characters are enough and allowed."""
     assert validate.text(" é 😀 ", "name") == "é 😀"
     assert validate.text("x" * 200) == "x" * 200
@@ -45,7 +45,7 @@ def test_a_text_is_told_without_the_spaces_around_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "written", "key"),
+    ("address", "written", "key"),
     [
         (" Ada@Example.COM ", "Ada@example.com", "ada@example.com"),
         ("ada+sale@example.com", "ada+sale@example.com", "ada+sale@example.com"),
@@ -53,9 +53,9 @@ def test_a_text_is_told_without_the_spaces_around_it() -> None:
         ("jose\u0301@example.com", "josé@example.com", "josé@example.com"),
     ],
 )
-def test_an_address_is_one_key(said: str, written: str, key: str) -> None:
+def test_an_address_is_one_key(address: str, written: str, key: str) -> None:
     """An address is trimmed and normalized, and compared without regard to case."""
-    assert validate.email(said) == (written, key)
+    assert validate.email(address) == (written, key)
 
 
 locals_of_addresses = st.from_regex(r"[a-z0-9_+.A-Z!-]{1,12}", fullmatch=True) | st.just("x" * 65)
@@ -68,10 +68,10 @@ domains = st.sampled_from(
 )
 
 
-def by_the_library(said: str) -> tuple[str, str] | str:
+def by_the_library(address: str) -> tuple[str, str] | str:
     """An address and its key as the library has them, or what it says of it."""
     try:
-        valid = validate_email(said, check_deliverability=False, test_environment=True)
+        valid = validate_email(address, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
         return str(error)
     return valid.normalized, unicodedata.normalize("NFC", f"{valid.local_part.lower()}@{valid.ascii_domain}")
@@ -81,29 +81,29 @@ def by_the_library(said: str) -> tuple[str, str] | str:
 @given(local=locals_of_addresses, domain=domains)
 def test_an_address_is_what_the_library_says(local: str, domain: str) -> None:
     """The way that is quick for most addresses comes to the same as the long one."""
-    said = f"{local}@{domain}".strip()
+    address = f"{local}@{domain}".strip()
     try:
-        told: tuple[str, str] | str = validate.email(said, "email")
+        result: tuple[str, str] | str = validate.email(address, "email")
     except InvalidInput as no:
-        told = no.message
-    assert told == by_the_library(said)
+        result = no.message
+    assert result == by_the_library(address)
 
 
 @pytest.mark.parametrize(
-    "said", ["", "ada", "ada@", "@example.com", "a b@example.com", "ada@example..com", "a@b@c.de", "ada@exa_mple.com"]
+    "text", ["", "ada", "ada@", "@example.com", "a b@example.com", "ada@example..com", "a@b@c.de", "ada@exa_mple.com"]
 )
-def test_what_is_no_address_is_refused(said: str) -> None:
+def test_what_is_no_address_is_refused(text: str) -> None:
     """An address that no letter can reach is no customer."""
-    assert refusal_of(validate.email, said, "customer", "email") == ("customer", "email")
+    assert refusal_of(validate.email, text, "customer", "email") == ("customer", "email")
 
 
 @pytest.mark.parametrize(
-    ("said", "minor"),
+    ("amount", "minor"),
     [("0.70", 70), ("0.7", 70), ("12.340", 1234), ("1E+2", 10_000), ("0", 0), ("9999999999999.99", 10**15 - 1)],
 )
-def test_an_amount_is_whole_minor_units(said: str, minor: int) -> None:
+def test_an_amount_is_whole_minor_units(amount: str, minor: int) -> None:
     """An amount is exact, however it is written."""
-    assert validate.minor_units(Money(Decimal(said), "EUR")) == minor
+    assert validate.minor_units(Money(Decimal(amount), "EUR")) == minor
 
 
 @pytest.mark.parametrize(
@@ -149,28 +149,28 @@ for check in (
 @pytest.mark.processes
 def test_an_endless_amount_is_refused_at_once() -> None:
     """A few letters that stand for a quintillion of digits cost a guest no time of ours."""
-    told = subprocess.run([sys.executable, "-c", ENDLESS], cwd=ROOT, capture_output=True, text=True, timeout=10)
-    assert (told.stdout.split(), told.stderr) == (["refused", "refused"], "")
+    process = subprocess.run([sys.executable, "-c", ENDLESS], cwd=ROOT, capture_output=True, text=True, timeout=10)
+    assert (process.stdout.split(), process.stderr) == (["refused", "refused"], "")
 
 
-@pytest.mark.parametrize("said", ["XYZ", "EURO", "", "XXX", "€"])
-def test_what_is_no_currency_is_refused(said: str) -> None:
+@pytest.mark.parametrize("text", ["XYZ", "EURO", "", "XXX", "€"])
+def test_what_is_no_currency_is_refused(text: str) -> None:
     """A currency is ISO 4217's, and has a minor unit."""
-    assert refusal_of(validate.currency, said, "currency") == ("currency",)
+    assert refusal_of(validate.currency, text, "currency") == ("currency",)
     assert validate.currency(" eur ") == "EUR"
 
 
-@pytest.mark.parametrize("said", ["", "Mars/Olympus", "../etc/passwd", "/etc/passwd", "x" * 5000, "Europe", "a\x00b"])
-def test_what_is_no_time_zone_is_refused(said: str) -> None:
+@pytest.mark.parametrize("text", ["", "Mars/Olympus", "../etc/passwd", "/etc/passwd", "x" * 5000, "Europe", "a\x00b"])
+def test_what_is_no_time_zone_is_refused(text: str) -> None:
     """A time zone has an IANA name."""
-    assert refusal_of(validate.time_zone, said, "time_zone") == ("time_zone",)
+    assert refusal_of(validate.time_zone, text, "time_zone") == ("time_zone",)
     assert validate.time_zone(AMSTERDAM) == AMSTERDAM
 
 
-@pytest.mark.parametrize("said", [[], "x", 1, {"a": "\x00"}, {"\x00": 1}, {"a": "\ud800"}, {"a": "x" * 20_000}])
-def test_metadata_is_a_small_storable_object(said: Any) -> None:
+@pytest.mark.parametrize("value", [[], "x", 1, {"a": "\x00"}, {"\x00": 1}, {"a": "\ud800"}, {"a": "x" * 20_000}])
+def test_metadata_is_a_small_storable_object(value: Any) -> None:
     """Metadata is a JSON object that both databases can hold."""
-    assert refusal_of(validate.metadata, said, "metadata") == ("metadata",)
+    assert refusal_of(validate.metadata, value, "metadata") == ("metadata",)
 
 
 def test_metadata_may_tell_of_a_nul_in_words() -> None:
@@ -178,18 +178,18 @@ def test_metadata_may_tell_of_a_nul_in_words() -> None:
     assert validate.metadata({"a": "\\u0000"}) == {"a": "\\u0000"}
 
 
-@pytest.mark.parametrize("said", [0, -1, 2**31])
-def test_a_whole_number_is_within_bounds(said: int) -> None:
+@pytest.mark.parametrize("number", [0, -1, 2**31])
+def test_a_whole_number_is_within_bounds(number: int) -> None:
     """From 1 to what a database's integer holds."""
-    assert refusal_of(validate.integer, said, "amount") == ("amount",)
+    assert refusal_of(validate.integer, number, "amount") == ("amount",)
     assert validate.integer(2**31 - 1) == 2**31 - 1
 
 
 # ------------------------------------------------------------------ windows
 
 
-def window(**said: Any) -> tuple[datetime | None, datetime | None]:
-    return validate.window(params.Window(**said), None, None, AMSTERDAM)
+def window(**bounds: Any) -> tuple[datetime | None, datetime | None]:
+    return validate.window(params.Window(**bounds), None, None, AMSTERDAM)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_a_day_is_a_whole_day_where_the_organization_is(
 
 
 @pytest.mark.parametrize(
-    ("said", "path"),
+    ("bounds", "path"),
     [
         ({"starts_at": NOW, "ends_at": NOW}, "ends_at"),
         ({"starts_at": NOW, "ends_at": NOW - timedelta(seconds=1)}, "ends_at"),
@@ -224,15 +224,15 @@ def test_a_day_is_a_whole_day_where_the_organization_is(
         ({"ends_at": datetime(9999, 12, 31, 1, tzinfo=UTC)}, "ends_at"),
     ],
 )
-def test_a_window_that_makes_no_sense_is_refused(said: dict[str, Any], path: str) -> None:
+def test_an_invalid_window_is_refused(bounds: dict[str, Any], path: str) -> None:
     """An empty window, a bound said twice or out of range leads to its field."""
-    assert refusal_of(window, **said) == ("window", path)
+    assert refusal_of(window, **bounds) == ("window", path)
 
 
-def test_an_instant_is_kept_in_utc() -> None:
+def test_an_instant_is_stored_in_utc() -> None:
     """Whatever offset it was said with, an instant is told in UTC from then on."""
-    said = NOW.astimezone(timezone(timedelta(hours=-11)))
-    starts_at, _ = window(starts_at=said)
+    instant = NOW.astimezone(timezone(timedelta(hours=-11)))
+    starts_at, _ = window(starts_at=instant)
     assert starts_at == NOW
     assert starts_at is not None
     assert starts_at.utcoffset() == timedelta(0)
@@ -249,12 +249,12 @@ def test_absent_keeps_a_bound_and_none_clears_it() -> None:
 # ------------------------------------------------------------------ discounts and limits
 
 
-def discount(present: ValidDiscount = ValidDiscount(), home: str = "EUR", **said: Any) -> ValidDiscount:  # noqa: B008
-    return validate.discount(params.Discount(**said), present, home)
+def discount(present: ValidDiscount = ValidDiscount(), default_currency: str = "EUR", **change: Any) -> ValidDiscount:  # noqa: B008
+    return validate.discount(params.Discount(**change), present, default_currency)
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("change", "expected"),
     [
         ({}, ValidDiscount()),
         ({"kind": DiscountKind.NONE, "value": None}, ValidDiscount()),
@@ -266,13 +266,13 @@ def discount(present: ValidDiscount = ValidDiscount(), home: str = "EUR", **said
          ValidDiscount(DiscountKind.FIXED_AMOUNT, 100, "USD", None, 100)),
     ],
 )  # fmt: skip
-def test_a_new_discount_takes_its_defaults(said: dict[str, Any], expected: ValidDiscount) -> None:
+def test_a_new_discount_takes_its_defaults(change: dict[str, Any], expected: ValidDiscount) -> None:
     """Kind NONE and value 0 unless said; amounts are in one currency, the organization's unless said."""
-    assert discount(**said) == expected
+    assert discount(**change) == expected
 
 
 @pytest.mark.parametrize(
-    ("said", "path"),
+    ("change", "path"),
     [
         ({"kind": DiscountKind.PERCENTAGE, "value": Decimal("100.0001")}, "value"),
         ({"kind": DiscountKind.PERCENTAGE, "value": Decimal("-1")}, "value"),
@@ -285,20 +285,20 @@ def test_a_new_discount_takes_its_defaults(said: dict[str, Any], expected: Valid
         ({"kind": None}, "kind"),
     ],
 )  # fmt: skip
-def test_a_discount_that_makes_no_sense_is_refused(said: dict[str, Any], path: str) -> None:
+def test_an_invalid_discount_is_refused(change: dict[str, Any], path: str) -> None:
     """A percentage is from 0 to 100 with four decimals at most, and all amounts are in one currency."""
-    assert refusal_of(discount, **said)[:2] == ("discount", path)
+    assert refusal_of(discount, **change)[:2] == ("discount", path)
 
 
-def test_a_discount_is_told_as_it_was_said() -> None:
+def test_a_discount_amount_reads_as_it_was_written() -> None:
     """15 % is 15 and not 15.0000, an amount has its currency's decimals."""
-    told = [
+    amounts = [
         money.discount_amount(DiscountKind.PERCENTAGE, 150_000, None),
         money.discount_amount(DiscountKind.PERCENTAGE, 1_000_000, None),
         money.discount_amount(DiscountKind.PERCENTAGE, 125_000, None),
         money.discount_amount(DiscountKind.FIXED_AMOUNT, 450, "EUR"),
     ]
-    assert [str(amount) for amount in told] == ["15", "100", "12.5", "4.50"]
+    assert [str(amount) for amount in amounts] == ["15", "100", "12.5", "4.50"]
 
 
 def test_limits_have_their_defaults() -> None:
