@@ -222,9 +222,9 @@ def test_packages_that_are_leaned_on_are_bounded_above() -> None:
 
 def test_graphql_cores_executor_has_what_ours_uses() -> None:
     """schema/graphql/engine/execute.py runs plans in a subclass of its Executor, which is documented for overriding only."""
-    tree = ast.parse(inspect.getsource(execute.Executor))
+    tree = ast.parse(inspect.getsource(execute.PlanExecutor))
     used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and of_itself(node)}
-    inherited = used - vars(execute.Executor).keys() - execute.Executor.__annotations__.keys()
+    inherited = used - vars(execute.PlanExecutor).keys() - execute.PlanExecutor.__annotations__.keys()
     assert inherited >= {"collected_errors", "is_awaitable", "field_resolver", "variable_values"}
     made = GraphqlExecutor.build(graphql_app.schema._schema, parse("{ __typename }"))
     assert isinstance(made, GraphqlExecutor)

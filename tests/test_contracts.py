@@ -139,7 +139,7 @@ def test_the_printed_schema_is_the_committed_one() -> None:
     """A change of the schema is a visible line in schema/graphql/schema.graphql."""
     committed = (ROOT / "schema/graphql/schema.graphql").read_text(encoding="utf-8")
     told = "The schema has changed: run `python main.py schema > schema/graphql/schema.graphql`."
-    assert graphql_app.printed() == committed, told
+    assert graphql_app.sdl() == committed, told
 
 
 # ------------------------------------------------------------------ rooms

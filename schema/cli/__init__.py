@@ -98,7 +98,7 @@ def schema() -> None:
     """Print the GraphQL schema definition."""
     from schema.graphql import app as graphql_app
 
-    sys.stdout.write(graphql_app.printed())
+    sys.stdout.write(graphql_app.sdl())
 
 
 # ------------------------------------------------------------------ organizations and keys

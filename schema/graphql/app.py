@@ -1,7 +1,7 @@
-"""GraphQL over HTTP: the schema, who is let in, and within which bounds.
+"""GraphQL over HTTP: the schema, and the ASGI application that authenticates a request and runs its document.
 
-The handler is our own, over strawberry's schema: beside a small document, Strawberry's own application costs as much
-again in bookkeeping that nothing here needs (docs/performance.md).
+The application is our own, over Strawberry's schema: for a small document, Strawberry's costs as much again in
+bookkeeping that nothing here needs (docs/performance.md).
 """
 
 import asyncio
@@ -19,17 +19,23 @@ from starlette.types import Receive, Scope, Send
 from strawberry.schema.config import StrawberryConfig
 
 from resolvers.domain.refusals import TooManyAttempts
-from schema import context as speaking
+from schema import context as request_context
 from schema import errors as schema_errors
 from schema import limits
 from schema.context import AccessDenied, Caller, NoOrganization
 from schema.graphql import document_limits, http_request, playground
 from schema.graphql.context import Context
 from schema.graphql.engine import execute, field_resolvers, one_of, supported
-from schema.graphql.engine.documents import AT_ONCE, Busy, Document, Documents, NotGood
-from schema.graphql.engine.turns import Turns
-from schema.graphql.error_format import clipped, to_graphql_error
-from schema.graphql.http_request import Asked, NotUnderstood, PersistedQueryNotSupported
+from schema.graphql.engine.documents import (
+    MAX_INLINE_CHARACTERS,
+    Document,
+    DocumentLoader,
+    InvalidDocument,
+    TooManyDocuments,
+)
+from schema.graphql.engine.scheduling import ResponseScheduler
+from schema.graphql.error_format import shortened, to_graphql_error
+from schema.graphql.http_request import BadGraphQLRequest, GraphQLRequest, PersistedQueryNotSupported
 from schema.graphql.mutation import Mutation
 from schema.graphql.query import Query
 from schema.graphql.refusals import Refusal
@@ -42,191 +48,198 @@ schema = strawberry.Schema(
     types=[*(kind for _, kind in NODES.values()), *Refusal.__subclasses__()],
     config=StrawberryConfig(scalar_map=SCALARS),
 )
-supported.schema(schema)
+supported.check_schema(schema)
 field_resolvers.install_resolvers(schema._schema, schema.config)
-one_of.mark(schema._schema)
-documents = Documents(schema)
-SHORT = 50_000
-"""Letters of an answer that are written in one go."""
-DEEP = 3 * document_limits.DEPTH
-"""Objects and lists within each other that a document asks for; what is deeper is somebody's metadata."""
-WRITER = json.JSONEncoder(separators=(",", ":"))
+one_of.mark_inputs(schema._schema)
+documents = DocumentLoader(schema)
+CHUNK_CHARACTERS = 50_000
+"""Characters of a response that are encoded before others are served."""
+MAX_CHUNKED_DEPTH = 3 * document_limits.MAX_DEPTH
+"""Objects and lists within each other that a document selects; what is deeper is in a metadata field."""
+JSON_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 @cache
-def printed() -> str:
-    """The schema definition, as it is committed in schema.graphql."""
+def sdl() -> str:
+    """The schema in the schema definition language, as it is committed in schema.graphql."""
     return f"{schema.as_str()}\n"
 
 
-class Door:
-    """An ASGI application, hung as a plain route."""
+class GraphQLApp:
+    """The ASGI application of `/graphql`; errors of every kind become responses here."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._answer(Request(scope, receive))
+        response = await self._respond(Request(scope, receive))
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
-        media_type = http_request.media_type(request.headers.get("accept", ""))
+    async def _respond(self, request: Request) -> Response:
+        media_type = http_request.response_media_type(request.headers.get("accept", ""))
         try:
             async with limits.TimeLimit():
-                return await self._answer_in_time(request, media_type)
-        except AccessDenied as no:
-            return said(401, str(no), "UNAUTHENTICATED", media_type, {"WWW-Authenticate": "Bearer"})
-        except NoOrganization as no:
-            return said(400, str(no), "BAD_REQUEST", media_type)
-        except limits.BodyTooLarge as no:
-            return said(413, str(no), "TOO_LARGE", media_type)
-        except NotUnderstood as no:
-            return said(no.status, str(no), "TOO_LARGE" if no.status == 413 else "BAD_REQUEST", media_type)
-        except PersistedQueryNotSupported as no:
-            return said(200, str(no), no.code, media_type, {"Cache-Control": "private, no-cache, must-revalidate"})
-        except Busy as no:
-            return said(503, str(no), "UNAVAILABLE", media_type, {"Retry-After": "1"})
-        except TooManyAttempts as no:
-            return said(429, str(no), no.reason, media_type, schema_errors.retry_headers(no))
-        except limits.RequestTimeout as no:
-            return said(503, str(no), "TIMEOUT", media_type)
+                return await self._respond_in_time(request, media_type)
+        except AccessDenied as error:
+            return error_response(401, str(error), "UNAUTHENTICATED", media_type, {"WWW-Authenticate": "Bearer"})
+        except NoOrganization as error:
+            return error_response(400, str(error), "BAD_REQUEST", media_type)
+        except limits.BodyTooLarge as error:
+            return error_response(413, str(error), "TOO_LARGE", media_type)
+        except BadGraphQLRequest as error:
+            code = "TOO_LARGE" if error.status == 413 else "BAD_REQUEST"
+            return error_response(error.status, str(error), code, media_type)
+        except PersistedQueryNotSupported as error:
+            headers = {"Cache-Control": "private, no-cache, must-revalidate"}
+            return error_response(200, str(error), error.code, media_type, headers)
+        except TooManyDocuments as error:
+            return error_response(503, str(error), "UNAVAILABLE", media_type, {"Retry-After": "1"})
+        except TooManyAttempts as error:
+            return error_response(429, str(error), error.reason, media_type, schema_errors.retry_headers(error))
+        except limits.RequestTimeout as error:
+            return error_response(503, str(error), "TIMEOUT", media_type)
         except Exception as bug:
-            told = bug if isinstance(bug, schema_errors.Unavailable) else schema_errors.log_error(bug, "/graphql")
-            return said(told.status, str(told), told.code, media_type, schema_errors.retry_headers(told))
+            shown = bug if isinstance(bug, schema_errors.Unavailable) else schema_errors.log_error(bug, "/graphql")
+            return error_response(shown.status, str(shown), shown.code, media_type, schema_errors.retry_headers(shown))
 
-    async def _answer_in_time(self, request: Request, media_type: str) -> Response:
+    async def _respond_in_time(self, request: Request, media_type: str) -> Response:
         if request.method not in ("GET", "HEAD", "POST"):
             allowed = {"Allow": "GET, HEAD, POST, OPTIONS"}
             if request.method == "OPTIONS":
                 return Response(status_code=204, headers=allowed)
-            return said(405, "GraphQL is asked by GET and POST.", "BAD_REQUEST", media_type, allowed)
-        if http_request.wants_page(request):
-            return HTMLResponse(
-                playground.page(request.url.path.endswith("/"))
-            )  # for everybody; what it sends comes with a key
-        context = Context(await speaking.caller(request, await speaking.holder(request.headers)))
-        told = await http_request.read(request, context.caller.is_public)
-        return await _run(told, context, request.method, media_type)
+            return error_response(405, "GraphQL is asked by GET and POST.", "BAD_REQUEST", media_type, allowed)
+        if http_request.wants_page(request):  # for everybody: the requests that it sends come with a key
+            return HTMLResponse(playground.page(request.url.path.endswith("/")))
+        holder = await request_context.holder(request.headers)
+        context = Context(await request_context.caller(request, holder))
+        graphql_request = await http_request.read(request, context.caller.is_public)
+        return await _run(graphql_request, context, request.method, media_type)
 
 
-async def _run(told: Asked, context: Context, method: str, media_type: str) -> Response:
-    """The answer to what is asked, once it is known who asks."""
-    in_public = context.caller.is_public
+async def _run(request: GraphQLRequest, context: Context, method: str, media_type: str) -> Response:
+    """The response to a request whose caller is known."""
+    is_public = context.caller.is_public
     try:
-        document = documents.known(told.query, in_public) or await _read(told.query, context.caller)
-    except NotGood as no:
-        return _refused(no.errors, in_public, media_type)
-    operation = document.operation(told.operation_name)
+        document = documents.cached(request.query, is_public) or await _load(request.query, context.caller)
+    except InvalidDocument as error:
+        return _rejected_document(error.errors, is_public, media_type)
+    operation = document.operation(request.operation_name)
     if operation is None:
-        raise NotUnderstood("The document has no such operation, or several, and `operationName` tells which.")
-    if operation.operation is not OperationType.QUERY and method != "POST":
-        return said(405, "By GET only queries are answered.", "BAD_REQUEST", media_type, {"Allow": "POST"})
-    is_query = operation.operation is OperationType.QUERY  # what is done is told, however much it is
-    turns = context.turns = Turns(document.cells, document_limits.CELLS if is_query else None)
-    async with turns.admitted():
+        raise BadGraphQLRequest("The document has no such operation, or several, and `operationName` tells which.")
+    is_query = operation.operation is OperationType.QUERY
+    if not is_query and method != "POST":
+        return error_response(405, "By GET only queries are answered.", "BAD_REQUEST", media_type, {"Allow": "POST"})
+    max_values = document_limits.MAX_VALUES if is_query else None  # a mutation has run: its response is sent whole
+    scheduler = context.scheduler = ResponseScheduler(document.max_values, max_values)
+    async with scheduler.admit():
         plan = document.plan(operation)
-        done = await execute.run(
-            schema._schema, document.parsed, operation, plan, told.variables or {}, context, turns, told.is_large
+        variables = request.variables or {}
+        result = await execute.run(
+            schema._schema, document.parsed, operation, plan, variables, context, scheduler, request.is_large
         )
-        if isinstance(done, list):
-            return _refused(done, in_public, media_type)
-        errors = [to_graphql_error(error, in_public) for error in done.errors or ()]
+        if isinstance(result, list):
+            return _rejected_document(result, is_public, media_type)
+        errors = [to_graphql_error(error, is_public) for error in result.errors or ()]
         if any(error.extensions and error.extensions.get("code") == schema_errors.Unavailable.code for error in errors):
-            raise schema_errors.Unavailable  # a part of the answer would look like the whole
-        answer: dict[str, Any] = {"data": done.data}
+            raise schema_errors.Unavailable  # a part of the data would look like the whole
+        payload: dict[str, Any] = {"data": result.data}
         if errors:
-            answer["errors"] = [error.formatted for error in errors]
-        written = await in_pieces(answer) if turns.is_long else WRITER.encode(answer)
-    return Response(written, 200, None, f"{media_type}; charset=utf-8")
+            payload["errors"] = [error.formatted for error in errors]
+        body = await encode_in_chunks(payload) if scheduler.is_long else JSON_ENCODER.encode(payload)
+    return Response(body, 200, None, f"{media_type}; charset=utf-8")
 
 
-async def _read(text: str, caller: Caller) -> Document:
-    """A document that is not remembered. A public key's refused ones are failed attempts.
+async def _load(text: str, caller: Caller) -> Document:
+    """A document that is not in the cache. Invalid ones of a public key count as failed attempts.
 
-    Raises NotGood; TooManyAttempts where much is to be read for somebody of whom too many have failed.
+    Raises InvalidDocument; TooManyAttempts for a long text of a caller of whom too many have failed.
     """
-    taken = None
+    attempt = None
     try:
         if caller.guard is not None:
-            taken = await caller.guard.take()
+            attempt = await caller.guard.take()
     except TooManyAttempts:
-        if len(text) > AT_ONCE:
+        if len(text) > MAX_INLINE_CHARACTERS:
             raise
     try:
-        document = await documents.read_aside(text, caller.is_public)
-    except NotGood:
-        if taken is not None:
-            await taken.fail()
+        document = await documents.load_async(text, caller.is_public)
+    except InvalidDocument:
+        if attempt is not None:
+            await attempt.fail()
         raise
     except BaseException:
-        if taken is not None:
-            taken.give_back()
+        if attempt is not None:
+            attempt.give_back()
         raise
-    if taken is not None:
-        taken.give_back()
+    if attempt is not None:
+        attempt.give_back()
     return document
 
 
-def _refused(errors: Sequence[GraphQLError], in_public: bool, media_type: str) -> Response:
-    """The answer to a document that did not run: 400 to those who read GraphQL's own media type."""
-    told = clipped([to_graphql_error(error, in_public) for error in errors])
+def _rejected_document(errors: Sequence[GraphQLError], is_public: bool, media_type: str) -> Response:
+    """The response to a document that did not run: 400 to clients that accept GraphQL's own media type."""
+    formatted = shortened([to_graphql_error(error, is_public) for error in errors])
     if media_type == http_request.GRAPHQL_RESPONSE:
-        return _sent({"errors": told}, 400, media_type)
-    return _sent({"data": None, "errors": told}, 200, media_type)
+        return _json_response({"errors": formatted}, 400, media_type)
+    return _json_response({"data": None, "errors": formatted}, 200, media_type)
 
 
-async def in_pieces(answer: dict[str, Any]) -> bytes:
-    """A long answer as it is sent; between two pieces the loop goes on."""
-    written = bytearray()
-    for piece in _pieces(answer):
-        written += piece.encode()
-        if len(piece) > SHORT:
+async def encode_in_chunks(payload: dict[str, Any]) -> bytes:
+    """A long response in JSON; between two chunks the event loop serves others."""
+    body = bytearray()
+    for chunk in _chunks(payload):
+        body += chunk.encode()
+        if len(chunk) > CHUNK_CHARACTERS:
             await asyncio.sleep(0)
-    return bytes(written)
+    return bytes(body)
 
 
-def _pieces(value: Any) -> Iterator[str]:
-    """What a value is in JSON, a row or more at a time."""
+def _chunks(value: Any) -> Iterator[str]:
+    """A value in JSON, a row or more at a time."""
     buffer = ""
-    for piece in _written(value):
-        buffer += piece
-        if len(buffer) > SHORT:
+    for part in _json_parts(value):
+        buffer += part
+        if len(buffer) > CHUNK_CHARACTERS:
             yield buffer
             buffer = ""
     yield buffer
 
 
-def _written(value: Any, deep: int = 0) -> Iterator[str]:
-    if deep > DEEP:
-        yield WRITER.encode(value)
-    elif isinstance(value, dict) and any(isinstance(one, dict | list) for one in value.values()):
+def _json_parts(value: Any, depth: int = 0) -> Iterator[str]:
+    if depth > MAX_CHUNKED_DEPTH:
+        yield JSON_ENCODER.encode(value)
+    elif isinstance(value, dict) and any(isinstance(member, dict | list) for member in value.values()):
         before = "{"
         for name, member in value.items():
-            yield f"{before}{WRITER.encode(name)}:"
-            yield from _written(member, deep + 1)
+            yield f"{before}{JSON_ENCODER.encode(name)}:"
+            yield from _json_parts(member, depth + 1)
             before = ","
         yield "}"
     elif isinstance(value, list) and value:
         before = "["
         for member in value:
             yield before
-            yield from _written(member, deep + 1)
+            yield from _json_parts(member, depth + 1)
             before = ","
         yield "]"
     else:
-        yield WRITER.encode(value)
+        yield JSON_ENCODER.encode(value)
 
 
-def said(status: int, message: str, code: str, media_type: str, headers: dict[str, str] | None = None) -> Response:
-    """An answer that holds nothing but why there is none."""
-    answer: dict[str, Any] = {"errors": [{"message": message, "extensions": {"code": code}}]}
+def error_response(
+    status: int, message: str, code: str, media_type: str, headers: dict[str, str] | None = None
+) -> Response:
+    """A response of one error and no data; `code` stands in the error's extensions."""
+    payload: dict[str, Any] = {"errors": [{"message": message, "extensions": {"code": code}}]}
     if media_type == http_request.JSON:
-        answer = {"data": None, **answer}
-    return _sent(answer, status, media_type, headers)
+        payload = {"data": None, **payload}
+    return _json_response(payload, status, media_type, headers)
 
 
-def _sent(answer: dict[str, Any], status: int, media_type: str, headers: dict[str, str] | None = None) -> Response:
-    return Response(WRITER.encode(answer), status, headers, f"{media_type}; charset=utf-8")
+def _json_response(
+    payload: dict[str, Any], status: int, media_type: str, headers: dict[str, str] | None = None
+) -> Response:
+    return Response(JSON_ENCODER.encode(payload), status, headers, f"{media_type}; charset=utf-8")
 
 
 def routes() -> list[BaseRoute]:
     """`/graphql`, also with a slash behind it, its playground and the playground's files."""
-    door = Door()
-    return [Route("/graphql", door), Route("/graphql/", door), *playground.routes]
+    app = GraphQLApp()
+    return [Route("/graphql", app), Route("/graphql/", app), *playground.routes]

@@ -135,8 +135,8 @@ async def _page(
         start_cursor=_cursor(shown[0]) if shown else None,
         end_cursor=_cursor(shown[-1]) if shown else None,
     )
-    if info.context.turns.is_long:
-        await info.context.turns.turn(ROW_COST * len(shown))
+    if info.context.scheduler.is_long:
+        await info.context.scheduler.wait(ROW_COST * len(shown))
     nodes = [of(row) for row in shown]
     return Connection(rows=shown, nodes=nodes, page_info=page_info, count=count)
 

@@ -17,7 +17,7 @@ from resolvers.domain.params import Person
 from resolvers.listing import Place
 from schema import context
 from schema.context import Caller
-from schema.graphql.engine.turns import Turns
+from schema.graphql.engine.scheduling import ResponseScheduler
 
 T = TypeVar("T")
 MAX_BATCH = 500
@@ -29,7 +29,7 @@ class Context:
     """The context of one document; `named_customers` are those that it named with a public key, by e-mail key."""
 
     caller: Caller
-    turns: Turns = Turns()  # of a short answer, which waits for nobody
+    scheduler: ResponseScheduler = ResponseScheduler()  # of a short response, which never waits
     named_customers: dict[str, Person] = field(default_factory=dict)
     _promotions: dict[int, Promotion] = field(default_factory=dict)
     _loaders: dict[Hashable, DataLoader[int, Any]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What a request over HTTP asks, as the GraphQL over HTTP specification has it, and how its answer is written."""
+"""Requests of GraphQL over HTTP, read as the specification has it, and the media type of the response."""
 
 import json
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 
 
-LARGE = 50_000
-"""Bytes of a body in which much is said."""
-MEMBERS = {True: 5_000, False: 100_000}
+LARGE_BODY_BYTES = 50_000
+"""Bytes from which a body is large: its variables are coerced by a thread where they hold errors."""
+MAX_MEMBERS = {True: 5_000, False: 100_000}
 """Members of all objects and lists in a body together, with a public key and with any other."""
 
 
@@ -29,17 +29,17 @@ class PersistedQueryNotSupported(Exception):
         super().__init__("PersistedQueryNotSupported")  # Apollo's word, which clients compare
 
 
-class NotUnderstood(Exception):
-    """Raised for a request that is no GraphQL request; its text says why."""
+class BadGraphQLRequest(Exception):
+    """Raised for a request that is no GraphQL request; its text says why, `status` is the response's."""
 
-    def __init__(self, why: str, status: int = 400) -> None:
-        super().__init__(why)
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
         self.status = status
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A document's text, its values, which of its operations is meant, and whether much is said."""
+class GraphQLRequest:
+    """The text of a document, its variables, the operation's name, and whether the body is large."""
 
     query: str
     variables: dict[str, Any] | None
@@ -47,61 +47,62 @@ class Asked:
     is_large: bool = False
 
 
-async def read(request: Request, in_public: bool) -> Asked:
-    """What is asked: by POST in a JSON body, by GET in the address.
+async def read(request: Request, is_public: bool) -> GraphQLRequest:
+    """The GraphQL request of an HTTP request: by POST in a JSON body, by GET in the query string.
 
-    Raises NotUnderstood, PersistedQueryNotSupported, BodyTooLarge.
+    Raises BadGraphQLRequest, PersistedQueryNotSupported, BodyTooLarge.
     """
     if request.method == "POST":
-        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type != JSON:
-            raise NotUnderstood(f"Unsupported content type: a request is {JSON}.", 415)
-        body = await limits.read_body(request, limits.MAX_PUBLIC_BODY_BYTES if in_public else limits.MAX_BODY_BYTES)
-        return _asked(_json_object(body, "body", in_public), len(body) > LARGE)
-    said: dict[str, Any] = dict(request.query_params)
+        content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if content_type != JSON:
+            raise BadGraphQLRequest(f"Unsupported content type: a request is {JSON}.", 415)
+        body = await limits.read_body(request, limits.MAX_PUBLIC_BODY_BYTES if is_public else limits.MAX_BODY_BYTES)
+        return _from_params(_json_object(body, "body", is_public), len(body) > LARGE_BODY_BYTES)
+    params: dict[str, Any] = dict(request.query_params)
     for name in ("variables", "extensions"):
-        if said.get(name):
-            said[name] = _json_object(said[name], name, in_public)
-    return _asked(said)
+        if params.get(name):
+            params[name] = _json_object(params[name], name, is_public)
+    return _from_params(params)
 
 
-def _asked(said: Mapping[str, Any], is_large: bool = False) -> Asked:
-    query, name = said.get("query"), said.get("operationName")
-    extensions = said.get("extensions")
+def _from_params(params: Mapping[str, Any], is_large: bool = False) -> GraphQLRequest:
+    query, name = params.get("query"), params.get("operationName")
+    extensions = params.get("extensions")
     if query is None and isinstance(extensions, dict) and "persistedQuery" in extensions:
         raise PersistedQueryNotSupported
     if not isinstance(query, str) or not query:
-        raise NotUnderstood("There is no `query`, which is a string.")
+        raise BadGraphQLRequest("There is no `query`, which is a string.")
     if not isinstance(name, str | None):
-        raise NotUnderstood("`operationName` is a string or null.")
+        raise BadGraphQLRequest("`operationName` is a string or null.")
     for other in ("variables", "extensions"):
-        if not isinstance(said.get(other), dict | None):
-            raise NotUnderstood(f"`{other}` is an object or null.")
-    return Asked(query, said.get("variables"), name, is_large)
+        if not isinstance(params.get(other), dict | None):
+            raise BadGraphQLRequest(f"`{other}` is an object or null.")
+    return GraphQLRequest(query, params.get("variables"), name, is_large)
 
 
-def _json_object(said: str | bytes, name: str, in_public: bool) -> dict[str, Any]:
+def _json_object(source: str | bytes, name: str, is_public: bool) -> dict[str, Any]:
+    max_members = MAX_MEMBERS[is_public]
     try:
-        text = said if isinstance(said, str) else said.decode(json.detect_encoding(said), "surrogatepass")
-        if text.count(",") + text.count("[") + text.count("{") > MEMBERS[in_public]:  # those within texts too
-            raise NotUnderstood(f"The {name} has more than {MEMBERS[in_public]} members.", 413)
-        value = READER.decode(text)
+        text = source if isinstance(source, str) else source.decode(json.detect_encoding(source), "surrogatepass")
+        if text.count(",") + text.count("[") + text.count("{") > max_members:  # those within strings too
+            raise BadGraphQLRequest(f"The {name} has more than {max_members} members.", 413)
+        value = JSON_DECODER.decode(text)
     except (ValueError, RecursionError):
-        raise NotUnderstood(f"The {name} is not valid JSON.") from None
+        raise BadGraphQLRequest(f"The {name} is not valid JSON.") from None
     if not isinstance(value, dict):
-        raise NotUnderstood(f"The {name} is not a JSON object{' with a `query`' if name == 'body' else ''}.")
+        raise BadGraphQLRequest(f"The {name} is not a JSON object{' with a `query`' if name == 'body' else ''}.")
     return value
 
 
-def _no_number(name: str) -> float:
+def _reject_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON")
 
 
-READER = json.JSONDecoder(parse_constant=_no_number)
+JSON_DECODER = json.JSONDecoder(parse_constant=_reject_constant)
 
 
 def wants_page(request: Request) -> bool:
-    """Whether this is a browser that looks at the address and asks nothing."""
+    """Whether a browser opens the address without a GraphQL request, and so is shown the playground."""
     return (
         request.method != "POST"
         and not {"query", "extensions"} & request.query_params.keys()
@@ -110,8 +111,11 @@ def wants_page(request: Request) -> bool:
 
 
 @lru_cache(maxsize=64)  # clients send few, and each the same again
-def media_type(accepted: str) -> str:
-    """How the answer is written: as the `Accept` header would have it, JSON where it has no opinion."""
-    wanted, otherwise = (content_negotiation.quality(accepted, kind) for kind in (GRAPHQL_RESPONSE, JSON))
-    is_named = content_negotiation.names(accepted, GRAPHQL_RESPONSE)
-    return GRAPHQL_RESPONSE if wanted > otherwise or (is_named and wanted == otherwise > 0) else JSON
+def response_media_type(accept: str) -> str:
+    """The media type of the response to a request with this `Accept` header; JSON where it states no preference."""
+    graphql_quality, json_quality = (
+        content_negotiation.quality(accept, media_type) for media_type in (GRAPHQL_RESPONSE, JSON)
+    )
+    is_named = content_negotiation.names(accept, GRAPHQL_RESPONSE)
+    is_preferred = graphql_quality > json_quality or (is_named and graphql_quality == json_quality > 0)
+    return GRAPHQL_RESPONSE if is_preferred else JSON

@@ -1,7 +1,7 @@
-"""What a public key may ask for: fields marked @public, checked before anything of its document runs.
+"""The @public directive, and the validation rule that holds a public key's document to the fields marked with it.
 
-A browser's key is everybody's key. Were its document checked while it runs, an error inside the answer of a
-claim that is committed already could take that answer away.
+A key in a browser is everybody's key. The rule is applied before anything of the document runs: were fields checked
+during the run, an error within the response of a committed claim could take that response away.
 """
 
 from functools import cache
@@ -30,7 +30,7 @@ class Public:
 
 @cache
 def public_fields(sdl: str) -> frozenset[tuple[str, str]]:
-    """The (type, field) pairs that are marked, themselves or by their type, in a printed schema."""
+    """The (type, field) pairs of a printed schema that are marked, by the field or by its type."""
     return frozenset(
         (definition.name.value, field.name.value)
         for definition in parse(sdl).definitions
@@ -45,7 +45,7 @@ def _is_marked(node: Any) -> bool:
 
 
 def only_public(sdl: str) -> type[ValidationRule]:
-    """The validation rule that lets only those fields through, and the name of a type."""
+    """The validation rule that allows only the @public fields of a printed schema, and `__typename`."""
     allowed = public_fields(sdl)
 
     class OnlyPublic(ValidationRule):

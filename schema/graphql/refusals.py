@@ -1,4 +1,4 @@
-"""Every polite no as a type; the one place where GraphQL's doors turn refusals into answers.
+"""The refusals as object types, and the one place where a raised refusal becomes one.
 
 Fields marked @public are all that a public key's document may select.
 """
@@ -163,26 +163,27 @@ class TooManyAttempts(Refusal):
 TYPES: dict[type[refusals.Refusal], type[Refusal]] = {
     getattr(refusals, kind.__name__): kind for kind in Refusal.__subclasses__()
 }
+"""The object type of each refusal that can be raised."""
 
 
-def path_of(refusal: refusals.InvalidInput, above: str | None = "input") -> list[str]:
-    """Where in a field's arguments the sense was lost, in GraphQL's words; most have one, `input`."""
+def argument_path(refusal: refusals.InvalidInput, argument: str | None = "input") -> list[str]:
+    """The path to the invalid value in a field's arguments, in camel case; it begins with `argument`, if any."""
     path = [to_camel_case(part) for part in refusal.path]
-    return path if above is None else [above, *path]
+    return path if argument is None else [argument, *path]
 
 
-def to_graphql_refusal(refusal: refusals.Refusal, in_public: bool) -> Refusal:
-    """A refusal as this caller may hear it."""
-    heard = refusals.for_public_key(refusal) if in_public else refusal
-    data: dict[str, Any] = dict(vars(heard))
-    for unsaid in ("promotion_id", "by_order_reference", "number"):
-        data.pop(unsaid, None)
-    if isinstance(heard, refusals.InvalidInput):
-        data["path"] = path_of(heard)
-    elif isinstance(heard, refusals.AlreadyClaimed):
-        data = {"message": heard.message, "row": heard}
-    elif isinstance(heard, refusals.CodeSpaceTooSmall):
-        data["capacity"] = str(heard.capacity)
-    elif isinstance(heard, refusals.OrderTooSmall):
-        data["minimum"] = Money.of(heard.minimum)
-    return TYPES[type(heard)](reason=RefusalReason(heard.reason), **data)
+def to_graphql_refusal(refusal: refusals.Refusal, is_public: bool) -> Refusal:
+    """A raised refusal as an object of its type; with a public key as the refusal that such a key may see."""
+    shown = refusals.for_public_key(refusal) if is_public else refusal
+    data: dict[str, Any] = dict(vars(shown))
+    for hidden in ("promotion_id", "by_order_reference", "number"):
+        data.pop(hidden, None)
+    if isinstance(shown, refusals.InvalidInput):
+        data["path"] = argument_path(shown)
+    elif isinstance(shown, refusals.AlreadyClaimed):
+        data = {"message": shown.message, "row": shown}
+    elif isinstance(shown, refusals.CodeSpaceTooSmall):
+        data["capacity"] = str(shown.capacity)
+    elif isinstance(shown, refusals.OrderTooSmall):
+        data["minimum"] = Money.of(shown.minimum)
+    return TYPES[type(shown)](reason=RefusalReason(shown.reason), **data)

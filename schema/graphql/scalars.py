@@ -1,4 +1,4 @@
-"""Scalars that say no clearly: instants of RFC 3339, decimals that are digits; and counts of any size."""
+"""The scalars of the schema: instants of RFC 3339, days, exact decimals, and integers of any size."""
 
 import re
 from datetime import UTC, date, datetime
@@ -27,7 +27,7 @@ def _parse_instant(value: Any) -> datetime:
 
 
 def write_instant(value: datetime) -> str:
-    """RFC 3339 in UTC with a Z."""
+    """An instant in UTC as RFC 3339 writes it, with a Z."""
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -41,14 +41,14 @@ def _parse_date(value: Any) -> date:
 
 
 def _parse_decimal(value: Any) -> Decimal:
-    written = repr(value) if type(value) in (int, float) else value
-    if not isinstance(written, str) or not _DECIMAL.fullmatch(written):
-        raise GraphQLError(f'{str(written)[:50]!r} is no decimal, such as "12.50".')
-    return Decimal(written)
+    text = repr(value) if type(value) in (int, float) else value
+    if not isinstance(text, str) or not _DECIMAL.fullmatch(text):
+        raise GraphQLError(f'{str(text)[:50]!r} is no decimal, such as "12.50".')
+    return Decimal(text)
 
 
 def _parse_decimal_literal(node: ValueNode, variables: Any = None) -> Decimal:
-    """A decimal that stands in a document, as it is written there."""
+    """A decimal that is a literal of a document."""
     return _parse_decimal(node.value if isinstance(node, StringValueNode | IntValueNode | FloatValueNode) else None)
 
 

@@ -1,29 +1,29 @@
-"""A document's text, held to sizes before anything parses it: one linear look, a token at a time.
+"""Limits on the text of a document, counted token by token in one linear pass before it is parsed.
 
 graphql-core's rules compare fields with each other, print whole literals into each error and look for names that are
-spelled alike. All of that is bounded by what is counted here.
+spelled alike. The counts here bound all of that.
 """
 
 import re
 
 from graphql import GraphQLError
 
-LETTERS = 100_000
-TOKENS = 10_000
-BRACKETS = 100
+MAX_CHARACTERS = 100_000
+MAX_TOKENS = 10_000
+MAX_OPEN_BRACKETS = 100
 """Brackets of all kinds that may be open at once."""
-NAME = 255
-NUMBER = 100
-MEMBERS = 200
+MAX_NAME_CHARACTERS = 255
+MAX_NUMBER_DIGITS = 100
+MAX_MEMBERS = 200
 """Arguments of one field, fields of one literal object, or variables of one operation."""
-ALIASES = 100
-SPREADS = 500
-"""Spreads of fragments, and fragments in place."""
-DIRECTIVES = 200
-DEFINITIONS = 300
+MAX_ALIASES = 100
+MAX_SPREADS = 500
+"""Fragment spreads and inline fragments."""
+MAX_DIRECTIVES = 200
+MAX_DEFINITIONS = 300
 """Operations and fragments."""
 
-# Strings and comments are passed over once, even if they never end, so the whole is linear.
+# Strings and comments are matched once, even if they never end, so the whole is linear.
 _TOKEN = re.compile(
     r'"""(?:[^"\\]++|\\"""|\\|"(?!""))*+(?:""")?'
     r'|"(?:[^"\\\n\r]++|\\.)*+"?'
@@ -38,77 +38,79 @@ _DIGITS = frozenset("-0123456789")
 _CLOSED_BY = {"{": "}", "(": ")", "[": "]"}
 
 
-def tokens(text: str) -> int:
-    """How many tokens a text has. Raises GraphQLError for one that is too large in any way."""
-    if len(text) > LETTERS:
+def count_tokens(text: str) -> int:
+    """The number of tokens in a text. Raises GraphQLError for a text that passes any of the limits."""
+    if len(text) > MAX_CHARACTERS:
         raise GraphQLError(
-            f"This document has {len(text)} letters, {LETTERS} are allowed, and {TOKENS} tokens."
+            f"This document has {len(text)} letters, {MAX_CHARACTERS} are allowed, and {MAX_TOKENS} tokens."
             " Send values as variables."
         )
-    look = _Look()
-    for found in _TOKEN.finditer(text):
-        look.at(found[0])
-    return look.tokens
+    counter = _TokenCounter()
+    for match in _TOKEN.finditer(text):
+        counter.add(match[0])
+    return counter.tokens
 
 
-class _Look:
-    """What has been seen so far, and which brackets are open."""
+class _TokenCounter:
+    """Counts of the tokens so far, and the open brackets."""
 
     def __init__(self) -> None:
         self.tokens = self.aliases = self.spreads = self.directives = self.definitions = 0
-        self.open: list[tuple[str, set[str]]] = []
-        """Of each open bracket what closes it, and the names that are given values in it."""
-        self.in_arguments = 0
-        self.before = ""
+        self.open_brackets: list[tuple[str, set[str]]] = []
+        """Each open bracket, and the names that have a value in it."""
+        self.open_parentheses = 0
+        self.previous = ""
 
-    def at(self, token: str) -> None:
-        """Count one token. Raises GraphQLError where that is one too many."""
+    def add(self, token: str) -> None:
+        """Count one token. Raises GraphQLError where it passes a limit."""
         first = token[0]
         self.tokens += 1
-        if self.tokens > TOKENS:
-            raise GraphQLError(f"This document has more than {TOKENS} tokens.")
+        if self.tokens > MAX_TOKENS:
+            raise GraphQLError(f"This document has more than {MAX_TOKENS} tokens.")
         if first in "{([":
-            self._opened(first)
+            self._open(first)
         elif first in "})]":
-            self._closed(first)
+            self._close(first)
         elif token == _COLON:
-            self._named()
+            self._count_name()
         elif token == _SPREAD:
-            self.spreads = _one_more(self.spreads, SPREADS, "fragments and spreads of them")
+            self.spreads = _incremented(self.spreads, MAX_SPREADS, "fragments and spreads of them")
         elif first == "@":
-            self.directives = _one_more(self.directives, DIRECTIVES, "directives")
+            self.directives = _incremented(self.directives, MAX_DIRECTIVES, "directives")
         elif first in _DIGITS:
-            if len(token) > NUMBER:
-                raise GraphQLError(f"A number in this document has more than {NUMBER} digits.")
-        elif first not in '"#' and len(token) > NAME:
-            raise GraphQLError(f"A name in this document has more than {NAME} letters.")
-        self.before = token
+            if len(token) > MAX_NUMBER_DIGITS:
+                raise GraphQLError(f"A number in this document has more than {MAX_NUMBER_DIGITS} digits.")
+        elif first not in '"#' and len(token) > MAX_NAME_CHARACTERS:
+            raise GraphQLError(f"A name in this document has more than {MAX_NAME_CHARACTERS} letters.")
+        self.previous = token
 
-    def _opened(self, bracket: str) -> None:
-        if len(self.open) == BRACKETS:
-            raise GraphQLError(f"This document is nested too deeply: at most {BRACKETS} brackets in each other.")
-        if not self.open and bracket == "{":
-            self.definitions = _one_more(self.definitions, DEFINITIONS, "operations and fragments")
-        self.in_arguments += bracket == "("
-        self.open.append((bracket, set()))
+    def _open(self, bracket: str) -> None:
+        if len(self.open_brackets) == MAX_OPEN_BRACKETS:
+            raise GraphQLError(
+                f"This document is nested too deeply: at most {MAX_OPEN_BRACKETS} brackets in each other."
+            )
+        if not self.open_brackets and bracket == "{":
+            self.definitions = _incremented(self.definitions, MAX_DEFINITIONS, "operations and fragments")
+        self.open_parentheses += bracket == "("
+        self.open_brackets.append((bracket, set()))
 
-    def _closed(self, bracket: str) -> None:
-        if self.open and _CLOSED_BY[self.open[-1][0]] == bracket:
-            self.in_arguments -= self.open.pop()[0] == "("
+    def _close(self, bracket: str) -> None:
+        if self.open_brackets and _CLOSED_BY[self.open_brackets[-1][0]] == bracket:
+            self.open_parentheses -= self.open_brackets.pop()[0] == "("
 
-    def _named(self) -> None:
-        if not self.in_arguments:
-            self.aliases = _one_more(self.aliases, ALIASES, "aliases")
+    def _count_name(self) -> None:
+        if not self.open_parentheses:
+            self.aliases = _incremented(self.aliases, MAX_ALIASES, "aliases")
             return
-        names = self.open[-1][1]
-        if self.before in names:
-            raise GraphQLError(f"'{self.before[:50]}' is given twice in one place.")
-        names.add(self.before)
-        if len(names) > MEMBERS:
-            raise GraphQLError(f"More than {MEMBERS} names are given values in one place. Send them as a variable.")
+        names = self.open_brackets[-1][1]
+        if self.previous in names:
+            raise GraphQLError(f"'{self.previous[:50]}' is given twice in one place.")
+        names.add(self.previous)
+        if len(names) > MAX_MEMBERS:
+            raise GraphQLError(f"More than {MAX_MEMBERS} names are given values in one place. Send them as a variable.")
 
 
-def _one_more(count: int, most: int, what: str) -> int:
-    if count == most:
-        raise GraphQLError(f"More than {most} {what} found in this document.")
+def _incremented(count: int, limit: int, things: str) -> int:
+    if count == limit:
+        raise GraphQLError(f"More than {limit} {things} found in this document.")
     return count + 1

@@ -90,8 +90,8 @@ def test_sizes_are_looked_at_before_anything_is_parsed(what: str, monkeypatch: p
     """What is too large meets no parser and no rule."""
     monkeypatch.setattr(documents, "parse", None)
     monkeypatch.setattr(documents, "validate", None)
-    with pytest.raises(documents.NotGood):
-        documents.Documents(schema).read(HOSTILE[what], in_public=False)
+    with pytest.raises(documents.InvalidDocument):
+        documents.DocumentLoader(schema).load(HOSTILE[what], is_public=False)
 
 
 @pytest.mark.case("A1")
@@ -100,35 +100,35 @@ async def test_a_long_document_is_read_beside_the_loop(monkeypatch: pytest.Monke
     import asyncio
     import threading
 
-    ours, read_by = documents.Documents(schema), []
+    ours, read_by = documents.DocumentLoader(schema), []
     parse = documents.parse
     monkeypatch.setattr(
         documents, "parse", lambda *a, **b: (read_by.append(threading.current_thread()), parse(*a, **b))[1]
     )
-    long = "{ __typename } #" + "x" * documents.AT_ONCE
-    first, second = await asyncio.gather(*(ours.read_aside(long, in_public=True) for _ in range(2)))
+    long = "{ __typename } #" + "x" * documents.MAX_INLINE_CHARACTERS
+    first, second = await asyncio.gather(*(ours.load_async(long, is_public=True) for _ in range(2)))
     assert first is second
     assert len(read_by) == 1
     assert read_by[0] is not threading.current_thread()
-    await ours.read_aside("{ __typename }", in_public=True)
+    await ours.load_async("{ __typename }", is_public=True)
     assert read_by[1:] == [threading.current_thread()]
 
 
 @pytest.mark.case("A7")
 def test_documents_of_strangers_are_bounded_in_bytes() -> None:
     """However many they send; what is remembered of the others stays."""
-    ours = documents.Documents(schema)
-    kept = ours.read("{ organization { id } }", in_public=False)
+    ours = documents.DocumentLoader(schema)
+    kept = ours.load("{ organization { id } }", is_public=False)
     for number in range(30):
-        ours.read(f'{{ checkCode(input: {{text: "{number}"}}) {{ isClaimable }} }} #{"," * 18_000}', in_public=True)
-    remembered = ours._remembered[True]
-    assert remembered._bytes == sum(one.bytes for one in remembered._documents.values())
-    small = documents.Remembered(3 * kept.bytes)
+        ours.load(f'{{ checkCode(input: {{text: "{number}"}}) {{ isClaimable }} }} #{"," * 18_000}', is_public=True)
+    cache = ours._caches[True]
+    assert cache._bytes == sum(document.size_bytes for document in cache._documents.values())
+    small = documents.DocumentCache(3 * kept.size_bytes)
     for number in range(9):
         small.put(str(number), kept)
         small.put(str(number), kept)
     assert list(small._documents) == ["6", "7", "8"]
-    assert ours.known("{ organization { id } }", in_public=False) is kept
+    assert ours.cached("{ organization { id } }", is_public=False) is kept
 
 
 @pytest.mark.case("A7")
@@ -138,7 +138,7 @@ async def test_few_long_documents_wait_to_be_read(
     """One more hears 503; short ones, known ones and those of other keys are read."""
     long = "{ __typename } #" + "x" * 2_000
     assert await public.ask(long) == {"__typename": "Query"}
-    monkeypatch.setitem(graphql_app.documents._waiting, True, documents.WAITING)
+    monkeypatch.setitem(graphql_app.documents._waiting, True, documents.MAX_WAITING)
     told = await public.post({"query": f"{long}1"})
     assert (told.status_code, told.headers["retry-after"]) == (503, "1")
     assert [error["extensions"] for error in told.json()["errors"]] == [{"code": "UNAVAILABLE"}]
@@ -307,9 +307,9 @@ async def test_the_page_is_for_who_asks_nothing(served: httpx.AsyncClient) -> No
 def test_a_text_is_looked_at_in_linear_steps() -> None:
     """Texts that never end are passed over once."""
     for text in ('\\"""' * 25_000, '"""' + '\\"""' * 24_000, '"\\' * 49_000):
-        assert 1 <= text_limits.tokens(text[: text_limits.LETTERS]) <= text_limits.TOKENS
+        assert 1 <= text_limits.count_tokens(text[: text_limits.MAX_CHARACTERS]) <= text_limits.MAX_TOKENS
     with pytest.raises(documents.GraphQLError, match="tokens"):
-        text_limits.tokens('"' * 90_000)
+        text_limits.count_tokens('"' * 90_000)
 
 
 @pytest.mark.case("A5")
@@ -332,7 +332,7 @@ def test_a_text_is_looked_at_in_linear_steps() -> None:
 )
 async def test_a_long_answer_is_written_as_a_short_one(answer: dict[str, Any]) -> None:
     """In pieces, and to the letter."""
-    assert (await graphql_app.in_pieces(answer)).decode() == graphql_app.WRITER.encode(answer)
+    assert (await graphql_app.encode_in_chunks(answer)).decode() == graphql_app.JSON_ENCODER.encode(answer)
 
 
 @pytest.mark.case("A5")
@@ -363,5 +363,5 @@ SIZES = {
 @pytest.mark.parametrize("document", SIZES)
 def test_rows_and_values_are_counted_before_a_document_runs(document: str) -> None:
     """Pages at their largest, through fragments, and the lists of mutations."""
-    found = document_limits.size(schema._schema, documents.parse(document))
-    assert (found.rows, found.cells) == SIZES[document]
+    size = document_limits.document_size(schema._schema, documents.parse(document))
+    assert (size.rows, size.values) == SIZES[document]

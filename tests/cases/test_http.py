@@ -106,7 +106,7 @@ async def test_what_a_preflight_says_back_is_bounded(served: httpx.AsyncClient) 
 )
 def test_an_answer_is_of_the_type_that_is_wanted(accepted: str, media_type: str) -> None:
     """Weights, capitals, wildcards and parameters count as RFC 9110 has them."""
-    assert http_request.media_type(accepted) == media_type
+    assert http_request.response_media_type(accepted) == media_type
 
 
 @pytest.mark.case("W15")

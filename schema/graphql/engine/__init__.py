@@ -1,1 +1,1 @@
-"""Runs GraphQL documents: parsed, checked and planned once, then executed by plan."""
+"""The execution engine: documents are parsed, validated and planned once, then executed by their plan."""

@@ -1,8 +1,8 @@
-"""Documents: read, held to their limits and remembered, before anything of them runs.
+"""Documents: parsed, validated and cached by their text, before anything of them runs.
 
-A document's text is the key, so a client that sends its values as variables is read once. Nothing that is checked
-here depends on variables: a page whose size is one counts as the largest (document_limits.py). What is long is read by
-a thread of its own, one document after another, so that the event loop goes on with everybody else's.
+A client that sends its values as variables has its document parsed once. Nothing that is validated here depends on
+variables: a page whose size is a variable counts as the largest (document_limits.py). Long documents are loaded by a
+thread, one after another, so that the event loop goes on serving others.
 """
 
 import asyncio
@@ -32,21 +32,22 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 
 from schema.graphql import document_limits, text_limits
 from schema.graphql.engine.one_of import OneOfVariables
-from schema.graphql.engine.plan import Plan, plan
+from schema.graphql.engine.plan import Plan, build_plan
 from schema.graphql.public import only_public
 
-REMEMBERED = {True: 10_000_000, False: 20_000_000}
-"""Bytes of remembered documents at most: those of public keys, and those of all others."""
-LONGEST_REMEMBERED = 20_000
-AT_ONCE = 1_000
-"""Letters of a text that is read at once; a longer one is read by a thread."""
-WAITING = 100
+MAX_CACHE_BYTES = {True: 10_000_000, False: 20_000_000}
+"""Bytes of cached documents: those of public keys, and those of all others."""
+MAX_CACHED_CHARACTERS = 20_000
+"""Characters of a text that is cached; a longer one is parsed each time."""
+MAX_INLINE_CHARACTERS = 1_000
+"""Characters of a text that is loaded by the event loop itself; a longer one is loaded by a thread."""
+MAX_WAITING = 100
 """Documents that may wait for a thread: of public keys, and of all others."""
-ERRORS = 5
-"""Errors that are told of one document."""
-USUAL_SWITCH, SWITCH = sys.getswitchinterval(), 0.0005
-"""Seconds after which one thread lets others go on; the latter while a document is read beside the loop."""
-NO_TOKEN = Token(TokenKind.SOF, 0, 0, 0, 0)
+MAX_ERRORS = 5
+"""Errors that validation reports of one document."""
+DEFAULT_SWITCH_SECONDS, SWITCH_SECONDS = sys.getswitchinterval(), 0.0005
+"""Python's interval between switches of threads: as it is set, and while a thread loads a document."""
+EMPTY_TOKEN = Token(TokenKind.SOF, 0, 0, 0, 0)
 log = logging.getLogger("tessera")
 
 overlapping.MAX_COMPLEXITY_BUDGET = (
@@ -54,172 +55,182 @@ overlapping.MAX_COMPLEXITY_BUDGET = (
 )
 
 
-class NotGood(Exception):
-    """Raised for a document that can't be read, or breaks a rule; nothing of it has run."""
+class InvalidDocument(Exception):
+    """Raised for a document that can't be parsed or breaks a rule; nothing of it has run."""
 
     def __init__(self, errors: Sequence[GraphQLError]) -> None:
         super().__init__(errors[0].message)
         self.errors = errors
 
 
-class Busy(Exception):
-    """Raised where so many long documents wait to be read that one more would wait too long."""
+class TooManyDocuments(Exception):
+    """Raised where so many long documents wait for the thread that one more would wait too long."""
 
     def __init__(self) -> None:
         super().__init__("Many long documents are being read just now. Try again in a moment.")
 
 
 class Document(NamedTuple):
-    """A document that keeps every rule, what it may do and, where that is the same in every run, its plans."""
+    """A valid document, its operations by name and, where they select the same in every run, their plans."""
 
     parsed: DocumentNode
     operations: Mapping[str | None, OperationDefinitionNode]
     plans: Mapping[str | None, Plan | None]
-    bytes: int
-    """About how much memory it takes."""
-    cells: int
-    """How many values an answer has at most."""
+    size_bytes: int
+    """The approximate memory that it takes."""
+    max_values: int
+    """The most values that a response to it has."""
 
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
-        """What is to be done, or None where a name is wanted and missing, or unknown."""
+        """The operation of that name; without a name the only one. None where there is none such."""
         if name is None:
             return next(iter(self.operations.values())) if len(self.operations) == 1 else None
         return self.operations.get(name)
 
     def plan(self, operation: OperationDefinitionNode) -> Plan | None:
-        """An operation's plan, where it has one."""
+        """The plan of one of its operations, where that has one."""
         return self.plans.get(operation.name.value if operation.name else None)
 
 
-class Remembered:
-    """Documents by their texts, the latest used ones, up to so many bytes in all."""
+class DocumentCache:
+    """A least-recently-used cache of documents by their texts, of `max_bytes` in all."""
 
-    def __init__(self, bytes: int) -> None:
-        self._most, self._bytes = bytes, 0
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes, self._bytes = max_bytes, 0
         self._documents: OrderedDict[str, Document] = OrderedDict()
-        self._lock = Lock()  # texts are read by threads
+        self._lock = Lock()  # documents are loaded by threads too
 
     def get(self, text: str) -> Document | None:
-        """The document with that text, if it is remembered."""
+        """The document with that text, if it is cached."""
         with self._lock:
-            found = self._documents.get(text)
-            if found is not None:
+            document = self._documents.get(text)
+            if document is not None:
                 self._documents.move_to_end(text)
-            return found
+            return document
 
     def put(self, text: str, document: Document) -> None:
-        """Remember a document, and forget those that were not used for the longest time."""
+        """Add a document, and drop those that were not used for the longest time."""
         with self._lock:
             if text in self._documents:
                 return
             self._documents[text] = document
-            self._bytes += document.bytes
-            while self._bytes > self._most:
-                self._bytes -= self._documents.popitem(last=False)[1].bytes
+            self._bytes += document.size_bytes
+            while self._bytes > self._max_bytes:
+                self._bytes -= self._documents.popitem(last=False)[1].size_bytes
 
 
-def lighten(parsed: DocumentNode) -> None:
-    """Let a document's tokens go: a third of its memory, and they refer to each other in circles.
+def drop_tokens(parsed: DocumentNode) -> None:
+    """Remove the tokens from a parsed document: a third of its memory, and a reference cycle.
 
-    Python's garbage collector holds up all threads while it goes through those. Where nodes stand is told without them.
+    Python's garbage collector stops all threads while it goes through cycles. Locations of errors do not need them.
     """
     token: Any = parsed.loc.start_token if parsed.loc else None
     while token is not None:
         following = token.next
         token.prev = token.next = None
         token = following
-    left: list[Any] = [parsed]
-    while left:
-        node = left.pop()
+    pending: list[Any] = [parsed]
+    while pending:
+        node = pending.pop()
         if isinstance(node, tuple):
-            left.extend(node)
+            pending.extend(node)
         elif isinstance(node, Node):
             if node.loc is not None:
-                node.loc.start_token = node.loc.end_token = NO_TOKEN
-            left.extend(getattr(node, key) for key in node.keys if key != "loc")
+                node.loc.start_token = node.loc.end_token = EMPTY_TOKEN
+            pending.extend(getattr(node, key) for key in node.keys if key != "loc")
 
 
-class Documents:
-    """What a schema's callers send, those with a public key held to what is public and remembered apart."""
+class DocumentLoader:
+    """Loads the documents that a schema's callers send: cached, or parsed, validated and planned.
+
+    `is_public` says that a document comes with a public key: it may select public fields only, and has a cache and a
+    thread apart from all others'.
+    """
 
     def __init__(self, schema: strawberry.Schema) -> None:
         self._schema = schema._schema
         rules = (*specified_rules, MaybeNullValidationRule, OneOfVariables)
         self._rules = {True: (*rules, *document_limits.NO_INTROSPECTION, only_public(schema.as_str())), False: rules}
-        self._remembered = {in_public: Remembered(most) for in_public, most in REMEMBERED.items()}
-        self._waiting = dict.fromkeys(REMEMBERED, 0)
-        self._readers = {
-            in_public: ThreadPoolExecutor(1, f"documents-{'public' if in_public else 'others'}")
-            for in_public in REMEMBERED
+        self._caches = {is_public: DocumentCache(max_bytes) for is_public, max_bytes in MAX_CACHE_BYTES.items()}
+        self._waiting = dict.fromkeys(MAX_CACHE_BYTES, 0)
+        self._threads = {
+            is_public: ThreadPoolExecutor(1, f"documents-{'public' if is_public else 'others'}")
+            for is_public in MAX_CACHE_BYTES
         }
 
-    def known(self, text: str, in_public: bool) -> Document | None:
-        """A document that has been read before, and is remembered."""
-        return self._remembered[in_public].get(text)
+    def cached(self, text: str, is_public: bool) -> Document | None:
+        """The document with that text, if it is cached."""
+        return self._caches[is_public].get(text)
 
-    async def read_aside(self, text: str, in_public: bool) -> Document:
-        """A document by its text, without holding up the event loop. Raises NotGood, Busy."""
-        if len(text) <= AT_ONCE or len(text) > text_limits.LETTERS:
-            return self.read(text, in_public)
-        if self._waiting[in_public] >= WAITING:
-            raise Busy
-        self._waiting[in_public] += 1
+    async def load_async(self, text: str, is_public: bool) -> Document:
+        """The document with that text; a long one is loaded by a thread. Raises InvalidDocument, TooManyDocuments."""
+        if len(text) <= MAX_INLINE_CHARACTERS or len(text) > text_limits.MAX_CHARACTERS:
+            return self.load(text, is_public)
+        if self._waiting[is_public] >= MAX_WAITING:
+            raise TooManyDocuments
+        self._waiting[is_public] += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._readers[in_public], self._read_by_thread, text, in_public)
+            return await loop.run_in_executor(self._threads[is_public], self._load_in_thread, text, is_public)
         finally:
-            self._waiting[in_public] -= 1
+            self._waiting[is_public] -= 1
 
-    def _read_by_thread(self, text: str, in_public: bool) -> Document:
-        """Python lets a thread run for 5 ms at a time, and a claim asks for its turn a dozen times: let it have it."""
-        sys.setswitchinterval(SWITCH)
+    def _load_in_thread(self, text: str, is_public: bool) -> Document:
+        """Load a document while Python switches threads more often than its usual 5 ms.
+
+        A claim waits for its thread a dozen times.
+        """
+        sys.setswitchinterval(SWITCH_SECONDS)
         gc.disable()
         try:
-            return self.read(text, in_public)
+            return self.load(text, is_public)
         finally:
-            gc.collect(0)  # the rules leave circles behind that hold the whole document: now they are young and few
+            gc.collect(0)  # the rules leave cycles that hold the whole document: now they are young and few
             gc.enable()
-            sys.setswitchinterval(USUAL_SWITCH)
+            sys.setswitchinterval(DEFAULT_SWITCH_SECONDS)
 
-    def read(self, text: str, in_public: bool) -> Document:
-        """A document by its text. Raises NotGood."""
-        found = self.known(text, in_public)
-        if found is None:
-            found = self._read(text, in_public)
-            if len(text) <= LONGEST_REMEMBERED:
-                self._remembered[in_public].put(text, found)
-        return found
+    def load(self, text: str, is_public: bool) -> Document:
+        """The document with that text. Raises InvalidDocument."""
+        document = self.cached(text, is_public)
+        if document is None:
+            document = self._parse(text, is_public)
+            if len(text) <= MAX_CACHED_CHARACTERS:
+                self._caches[is_public].put(text, document)
+        return document
 
-    def _read(self, text: str, in_public: bool) -> Document:
+    def _parse(self, text: str, is_public: bool) -> Document:
         try:
-            tokens = text_limits.tokens(text)
-            parsed = parse(text, max_tokens=text_limits.TOKENS, allow_empty_selection_sets=False)
+            tokens = text_limits.count_tokens(text)
+            parsed = parse(text, max_tokens=text_limits.MAX_TOKENS, allow_empty_selection_sets=False)
         except GraphQLError as error:
-            raise NotGood([error]) from None
+            raise InvalidDocument([error]) from None
         except RecursionError:
-            raise NotGood([GraphQLError("This document is nested too deeply.")]) from None
+            raise InvalidDocument([GraphQLError("This document is nested too deeply.")]) from None
         try:
-            cells = self._check(parsed, in_public)
+            max_values = self._validate(parsed, is_public)
         finally:
-            lighten(parsed)
-        operations = [found for found in parsed.definitions if isinstance(found, OperationDefinitionNode)]
-        by_name = {found.name.value if found.name else None: found for found in operations}
-        planned = {} if "@" in text else {name: plan(self._schema, parsed, found) for name, found in by_name.items()}
-        return Document(parsed, by_name, planned, 10_000 + 400 * tokens + 4 * len(text), cells)
+            drop_tokens(parsed)
+        operations = [node for node in parsed.definitions if isinstance(node, OperationDefinitionNode)]
+        by_name = {node.name.value if node.name else None: node for node in operations}
+        may_have_directives = "@" in text  # which may select something else in each run
+        plans: dict[str | None, Plan | None] = {}
+        if not may_have_directives:
+            plans = {name: build_plan(self._schema, parsed, node) for name, node in by_name.items()}
+        return Document(parsed, by_name, plans, 10_000 + 400 * tokens + 4 * len(text), max_values)
 
-    def _check(self, parsed: DocumentNode, in_public: bool) -> int:
-        """How many cells a document comes to. Raises NotGood for one that breaks a rule, or is too large."""
+    def _validate(self, parsed: DocumentNode, is_public: bool) -> int:
+        """The most values that a response has. Raises InvalidDocument for one that is too large or breaks a rule."""
         try:
-            size = document_limits.size(self._schema, parsed)
-            objection = document_limits.objection(size)
-            errors = [objection] if objection else validate(
-                self._schema, parsed, self._rules[in_public], ERRORS, hide_suggestions=in_public
+            size = document_limits.document_size(self._schema, parsed)
+            limit_error = document_limits.limit_error(size)
+            errors = [limit_error] if limit_error else validate(
+                self._schema, parsed, self._rules[is_public], MAX_ERRORS, hide_suggestions=is_public
             )  # fmt: skip
         except RecursionError:  # fragments within fragments, hundreds deep
             errors = [GraphQLError("This document is nested too deeply.")]
-        except Exception as bug:  # of a rule: whatever it stumbled over is no document that can be run
+        except Exception as bug:  # of a rule: a document that it fails on is none that can be run
             log.error("a document could not be checked", exc_info=bug)
             errors = [GraphQLError("This document could not be checked.")]
         if errors:
-            raise NotGood(errors)
-        return size.cells
+            raise InvalidDocument(errors)
+        return size.values

@@ -1,6 +1,7 @@
-"""What strawberry offers and a quickened field does not do is refused at start-up, before anybody is let past it.
+"""Checks at start-up that a schema uses no feature of Strawberry that our field resolvers would ignore.
 
-A permission class that nobody calls is an open door. Whoever wants one of these looks at field_resolvers.py first.
+A permission class that is never called would let everybody in. To use one of these features, teach it to
+field_resolvers.py first.
 """
 
 import inspect
@@ -15,36 +16,36 @@ from strawberry.types.field import StrawberryField
 
 
 class Unsupported(TypeError):
-    """Raised for a schema with something in it that would be passed over."""
+    """Raised for a schema with a feature that would be ignored."""
 
-    def __init__(self, where: str, what: str) -> None:
+    def __init__(self, where: str, feature: str) -> None:
         super().__init__(
-            f"{where} {what}, which schema/graphql/engine/field_resolvers.py passes over."
-            " Do it in the field's function, or teach that module to do it."
+            f"{where} {feature}, which schema/graphql/engine/field_resolvers.py ignores."
+            " Do it in the field's resolver, or teach that module to do it."
         )
 
 
-def schema(told: strawberry.Schema) -> None:
-    """Raises Unsupported for what a schema as a whole has."""
+def check_schema(schema: strawberry.Schema) -> None:
+    """Raises Unsupported for a feature of the schema as a whole."""
     for name in ("extensions", "exception_handlers", "directives"):
-        if getattr(told, name):
+        if getattr(schema, name):
             raise Unsupported("The schema", f"has {name}")
     for name in ("default_resolver", "info_class"):
-        if getattr(told.config, name) is not getattr(StrawberryConfig(), name):
+        if getattr(schema.config, name) is not getattr(StrawberryConfig(), name):
             raise Unsupported("The schema's configuration", f"has a `{name}` of its own")
 
 
-def field(where: str, told: StrawberryField) -> None:
-    """Raises Unsupported for what a field has, be it a function or an attribute."""
-    if told.permission_classes:
-        raise Unsupported(where, f"has permission classes ({_names(told.permission_classes)})")
-    if told.extensions:
-        raise Unsupported(where, f"has extensions ({_names(told.extensions)})")
-    if told.is_subscription:
+def check_field(where: str, field: StrawberryField) -> None:
+    """Raises Unsupported for a feature of a field, which may have a resolver or be an attribute."""
+    if field.permission_classes:
+        raise Unsupported(where, f"has permission classes ({_names(field.permission_classes)})")
+    if field.extensions:
+        raise Unsupported(where, f"has extensions ({_names(field.extensions)})")
+    if field.is_subscription:
         raise Unsupported(where, "is a subscription")
-    if type(told).get_result is not StrawberryField.get_result:
-        raise Unsupported(where, f"is a {type(told).__name__} with a `get_result` of its own")
-    resolver = told.base_resolver
+    if type(field).get_result is not StrawberryField.get_result:
+        raise Unsupported(where, f"is a {type(field).__name__} with a `get_result` of its own")
+    resolver = field.base_resolver
     if resolver is None:
         return
     for name in ("root_parameter", "parent_parameter"):
@@ -56,14 +57,14 @@ def field(where: str, told: StrawberryField) -> None:
         raise Unsupported(where, "is a generator")
 
 
-def value(where: str, kind: Any) -> None:
-    """Raises Unsupported for a kind of value that would need more than to be handed on."""
+def check_argument_type(where: str, kind: Any) -> None:
+    """Raises Unsupported for an argument's type that needs a conversion of its own."""
     if isinstance(kind, StrawberryMaybe):
         raise Unsupported(where, "takes a `strawberry.Maybe`")
 
 
-def handed_on(where: str, kind: Any) -> None:
-    """Raises Unsupported for what is neither a list nor an input, and no scalar or enum either."""
+def check_leaf_type(where: str, kind: Any) -> None:
+    """Raises Unsupported for a type that is no scalar and no enum; lists and inputs are checked by what they hold."""
     is_scalar = isinstance(kind, type) and not issubclass(kind, Enum)
     is_new_type = hasattr(kind, "__supertype__")
     if not (isinstance(kind, StrawberryEnumDefinition) or is_scalar or is_new_type):

@@ -215,9 +215,9 @@ async def test_a_body_has_a_size(secret: GraphQLClient) -> None:
 @pytest.mark.parametrize(
     ("document", "says"),
     [
-        ("{ " + " ".join(f"a{n}: __typename" for n in range(document_limits.ALIASES + 1)) + " }", "aliases found"),
+        ("{ " + " ".join(f"a{n}: __typename" for n in range(document_limits.MAX_ALIASES + 1)) + " }", "aliases found"),
         ("{ promotions { nodes " + "{ codes { nodes { promotion " * 6 + "{ id }" + "} } }" * 6 + " } }", "depth"),
-        ("{ " + "__typename " * document_limits.TOKENS + "}", "tokens"),
+        ("{ " + "__typename " * document_limits.MAX_TOKENS + "}", "tokens"),
         (
             "{ ...F0 } "
             + " ".join(f"fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}" for n in range(99))

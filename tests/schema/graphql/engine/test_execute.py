@@ -1,4 +1,4 @@
-"""What is run by plan says what graphql-core says, to the letter."""
+"""Execution by plan has the results and errors of graphql-core, to the letter."""
 
 import asyncio
 from dataclasses import dataclass
@@ -13,9 +13,15 @@ from graphql import ExecutionResult, OperationDefinitionNode, parse, validate
 from strawberry.schema.config import StrawberryConfig
 
 from schema.graphql.engine import field_resolvers
-from schema.graphql.engine.execute import Executor, run
-from schema.graphql.engine.plan import plan, reading
-from schema.graphql.engine.turns import LARGE, LONG, LONG_LIST, PIECE, Turns
+from schema.graphql.engine.execute import PlanExecutor, run
+from schema.graphql.engine.plan import build_plan, field_reader
+from schema.graphql.engine.scheduling import (
+    CHUNK_VALUES,
+    LARGE_RESPONSE_VALUES,
+    LONG_LIST_ROWS,
+    LONG_RESPONSE_VALUES,
+    ResponseScheduler,
+)
 from schema.graphql.scalars import SCALARS
 
 
@@ -68,7 +74,7 @@ class Broken:
 
 
 def thing(**other: Any) -> Thing:
-    said: dict[str, Any] = {
+    attributes: dict[str, Any] = {
         "name": "a",
         "maybe": None,
         "number": 7,
@@ -78,7 +84,7 @@ def thing(**other: Any) -> Thing:
         "id": strawberry.ID("1"),
         "tags": ["x", "y"],
     }
-    return Thing(**{**said, **other})
+    return Thing(**{**attributes, **other})
 
 
 THINGS: list[Any] = [
@@ -104,23 +110,23 @@ Either = Annotated[Thing | Other, strawberry.union("Either")]
 
 
 @strawberry.input
-class Saying:
+class WordInput:
     word: str
     times: int | None
-    more: "Saying | None" = None
+    more: "WordInput | None" = None
 
 
 @strawberry.input
-class Many:
+class ThingInput:
     colour: Colour
     at: datetime | None = strawberry.UNSET
     prices: list[Decimal | None] | None = None
-    other: "Part | None" = None
+    other: "PartInput | None" = None
     size: int = 3
 
 
 @strawberry.input
-class Part:
+class PartInput:
     called: str = strawberry.field(name="name")
     on: list[list[int]] = strawberry.field(default_factory=list)
 
@@ -128,8 +134,8 @@ class Part:
 @strawberry.type
 class Query:
     @strawberry.field
-    def hearing(self, said: Many, also: Part | None = None) -> str:
-        return repr((said, also))
+    def inputs(self, thing: ThingInput, part: PartInput | None = None) -> str:
+        return repr((thing, part))
 
     @strawberry.field
     def things(self) -> list[Thing | None]:
@@ -152,40 +158,41 @@ class Query:
         return [word] * many
 
     @strawberry.field
-    def saying(self, all: list[Saying] | None = None) -> str:
+    def word_inputs(self, all: list[WordInput] | None = None) -> str:
         return repr(all)
 
 
 @strawberry.type
 class Mutation:
     @strawberry.mutation
-    async def note(self, said: str) -> list[str]:
+    async def note(self, text: str) -> list[str]:
         await asyncio.sleep(0)
-        NOTED.append(said)
-        if said == "broken":
-            raise ZeroDivisionError(said)
-        return list(NOTED)
+        NOTES.append(text)
+        if text == "broken":
+            raise ZeroDivisionError(text)
+        return list(NOTES)
 
 
-NOTED: list[str] = []
+NOTES: list[str] = []
 ours = strawberry.Schema(Query, Mutation, types=[Other], config=StrawberryConfig(scalar_map=SCALARS))
 schema = ours._schema
 field_resolvers.install_resolvers(schema, ours.config)
 
 
-async def told(document: str, by_plan: bool, variables: dict[str, Any], values: int = 0) -> Any:
-    NOTED.clear()
+async def result_of(document: str, by_plan: bool, variables: dict[str, Any], values: int = 0) -> Any:
+    """Data, the order of its fields, and the errors of a document, run by plan or by graphql-core."""
+    NOTES.clear()
     parsed = parse(document)
     assert validate(schema, parsed) == []
     operation = parsed.definitions[0]
     assert isinstance(operation, OperationDefinitionNode)
-    planned = plan(schema, parsed, operation) if by_plan else None
-    assert (planned is not None) is by_plan
-    done = await run(schema, parsed, operation, planned, variables, turns=Turns(values))
-    if isinstance(done, list):
-        return None, [], [error.formatted for error in done]
-    order = list(done.data) if done.data else []
-    return done.data, order, [error.formatted for error in done.errors or ()]
+    plan = build_plan(schema, parsed, operation) if by_plan else None
+    assert (plan is not None) is by_plan
+    result = await run(schema, parsed, operation, plan, variables, scheduler=ResponseScheduler(values))
+    if isinstance(result, list):
+        return None, [], [error.formatted for error in result]
+    order = list(result.data) if result.data else []
+    return result.data, order, [error.formatted for error in result.errors or ()]
 
 
 DOCUMENTS = [
@@ -213,32 +220,32 @@ DOCUMENTS = [
     '{ words(many: 2) again: words other: words(many: 1, word: "x") }',
     "query($many: Int! = 3, $word: String) { words(many: $many, word: $word) }",
     'query($many: Int = 1, $word: String = "y") { words(word: $word, many: $many) }',
-    "query($said: [Saying!]) { saying(all: $said) }",
-    '{ saying(all: [{word: "a"}, {word: "b", times: 2, more: {word: "c"}}]) none: saying }',
-    'mutation { a: note(said: "1") b: note(said: "broken") c: note(said: "2") }',
+    "query($words: [WordInput!]) { wordInputs(all: $words) }",
+    '{ wordInputs(all: [{word: "a"}, {word: "b", times: 2, more: {word: "c"}}]) none: wordInputs }',
+    'mutation { a: note(text: "1") b: note(text: "broken") c: note(text: "2") }',
 ]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-@pytest.mark.parametrize("variables", [{}, {"many": 0, "word": None}, {"said": [{"word": "z", "times": None}]}])
-async def test_a_plan_says_what_graphql_core_says(document: str, variables: dict[str, Any]) -> None:
-    """Data, its order, and every error with its words and path; of good things and broken ones."""
-    assert str(await told(document, True, variables)) == str(await told(document, False, variables))
+@pytest.mark.parametrize("variables", [{}, {"many": 0, "word": None}, {"words": [{"word": "z", "times": None}]}])
+async def test_a_plan_has_the_result_of_graphql_core(document: str, variables: dict[str, Any]) -> None:
+    """Data, its order, and every error with its message and path; of valid things and broken ones."""
+    assert str(await result_of(document, True, variables)) == str(await result_of(document, False, variables))
 
 
 @pytest.mark.case("A5")
 @pytest.mark.parametrize("document", DOCUMENTS)
 @pytest.mark.parametrize("by_plan", [True, False])
-async def test_a_long_answer_is_the_same_answer(document: str, by_plan: bool) -> None:
-    """Made in pieces, by plan and by graphql-core, it has the same data and errors, these in the order of their lists."""
-    data, order, errors = await told(document, by_plan, {}, LONG + 1)
-    their_data, their_order, their_errors = await told(document, False, {})
+async def test_a_long_response_is_the_same_response(document: str, by_plan: bool) -> None:
+    """Made in chunks, by plan and by graphql-core, it has the same data and errors, these in the order of their lists."""
+    data, order, errors = await result_of(document, by_plan, {}, LONG_RESPONSE_VALUES + 1)
+    their_data, their_order, their_errors = await result_of(document, False, {})
     assert (str(data), order) == (str(their_data), their_order)
     assert sorted(map(str, errors)) == sorted(map(str, their_errors))
 
 
 async def passes_during(document: str, by_plan: bool, values: int, **variables: Any) -> int:
-    """How often others come to be served while a document is run."""
+    """The number of passes of the event loop that serve others while a document is run."""
     passes = 0
 
     async def serve_others() -> None:
@@ -249,7 +256,7 @@ async def passes_during(document: str, by_plan: bool, values: int, **variables: 
 
     others = asyncio.create_task(serve_others())
     try:
-        await told(document, by_plan, variables, values)
+        await result_of(document, by_plan, variables, values)
     finally:
         others.cancel()
     return passes
@@ -257,29 +264,29 @@ async def passes_during(document: str, by_plan: bool, values: int, **variables: 
 
 @pytest.mark.case("A5")
 @pytest.mark.parametrize("by_plan", [True, False])
-async def test_a_long_answer_lets_others_be_served(by_plan: bool) -> None:
-    """Once a piece: many short lists of one document as well as one long list."""
+async def test_a_long_response_lets_others_be_served(by_plan: bool) -> None:
+    """Once a chunk: many short lists of one document as well as one long list."""
     lists = " ".join(f"a{n}: words(many: 100)" for n in range(100))
-    assert await passes_during(f"{{ {lists} }}", by_plan, 100 * 100) >= 100 * 100 // PIECE - 1
-    assert await passes_during("{ words(many: 5000) }", by_plan, 1) >= 5_000 // PIECE - 1
-    assert await passes_during(f"{{ words(many: {LONG_LIST}) }}", by_plan, 1) <= 3
+    assert await passes_during(f"{{ {lists} }}", by_plan, 100 * 100) >= 100 * 100 // CHUNK_VALUES - 1
+    assert await passes_during("{ words(many: 5000) }", by_plan, 1) >= 5_000 // CHUNK_VALUES - 1
+    assert await passes_during(f"{{ words(many: {LONG_LIST_ROWS}) }}", by_plan, 1) <= 3
 
 
 @pytest.mark.case("A5")
-async def test_few_large_answers_are_made_at_once() -> None:
+async def test_few_large_responses_are_made_at_once() -> None:
     """Their memory adds up: the third begins when one of two has ended."""
     order: list[str] = []
 
-    async def answer(name: str, until: asyncio.Event) -> None:
-        async with Turns(LARGE + 1).admitted():
+    async def respond(name: str, until: asyncio.Event) -> None:
+        async with ResponseScheduler(LARGE_RESPONSE_VALUES + 1).admit():
             order.append(name)
             await until.wait()
 
     done = [asyncio.Event() for _ in "abc"]
-    tasks = [asyncio.create_task(answer(name, event)) for name, event in zip("abc", done, strict=True)]
+    tasks = [asyncio.create_task(respond(name, event)) for name, event in zip("abc", done, strict=True)]
     await asyncio.sleep(0)
     assert order == ["a", "b"]
-    async with Turns(LARGE).admitted():
+    async with ResponseScheduler(LARGE_RESPONSE_VALUES).admit():
         order.append("short")
     done[1].set()
     await tasks[1]
@@ -293,114 +300,116 @@ async def test_few_large_answers_are_made_at_once() -> None:
 @pytest.mark.case("A5")
 @pytest.mark.parametrize("by_plan", [True, False])
 async def test_values_are_counted_as_they_are_made(by_plan: bool) -> None:
-    """What no document tells beforehand, as the length of a list that is no page, has an end too."""
+    """The length of a list that is no page, which no document bounds, has a limit too."""
     parsed = parse("{ words(many: 600) }")
     operation = parsed.definitions[0]
     assert isinstance(operation, OperationDefinitionNode)
-    planned = plan(schema, parsed, operation) if by_plan else None
-    for most, errors in ((600, 0), (599, 1)):
-        done = await run(schema, parsed, operation, planned, {}, turns=Turns(0, most))
-        assert isinstance(done, ExecutionResult)
-        assert len(done.errors or ()) == errors
+    plan = build_plan(schema, parsed, operation) if by_plan else None
+    for max_values, errors in ((600, 0), (599, 1)):
+        result = await run(schema, parsed, operation, plan, {}, scheduler=ResponseScheduler(0, max_values))
+        assert isinstance(result, ExecutionResult)
+        assert len(result.errors or ()) == errors
 
 
 @pytest.mark.case("A7")
-async def test_a_run_leaves_no_circles_behind() -> None:
-    """What refers to itself waits for the garbage collector, with the document and the answer that it holds."""
+async def test_a_run_leaves_no_reference_cycles_behind() -> None:
+    """A cycle would wait for the garbage collector, with the document and the result that it holds."""
     import gc
 
     parsed = parse("{ one { name } }")
     operation = parsed.definitions[0]
     assert isinstance(operation, OperationDefinitionNode)
-    planned = plan(schema, parsed, operation)
-    await run(schema, parsed, operation, planned, {})
+    plan = build_plan(schema, parsed, operation)
+    await run(schema, parsed, operation, plan, {})
     gc.collect()
     gc.disable()
     try:
-        await run(schema, parsed, operation, planned, {})
+        await run(schema, parsed, operation, plan, {})
         assert gc.collect() == 0
     finally:
         gc.enable()
 
 
-HEARING = [
-    "query($said: Many!, $also: Part) { hearing(said: $said, also: $also) }",
-    "query($said: Many! = {colour: RED, size: 9}, $also: Part = null) { hearing(said: $said, also: $also) }",
-    'query($colour: Colour!, $on: [[Int!]!]! = [[1]]) { hearing(said: {colour: $colour}, also: {name: "n", on: $on}) }',
+INPUT_DOCUMENTS = [
+    "query($thing: ThingInput!, $part: PartInput) { inputs(thing: $thing, part: $part) }",
+    "query($thing: ThingInput! = {colour: RED, size: 9}, $part: PartInput = null) { inputs(thing: $thing, part: $part) }",
+    'query($colour: Colour!, $on: [[Int!]!]! = [[1]]) { inputs(thing: {colour: $colour}, part: {name: "n", on: $on}) }',
 ]
-SAID: list[dict[str, Any]] = [
+VARIABLES: list[dict[str, Any]] = [
     {},
-    {"said": None},
-    {"said": {"colour": "RED"}},
-    {"said": {"colour": "RED", "size": None}},
-    {"said": {"colour": "RED", "size": "3"}},
-    {"said": {"colour": "RED", "size": True}},
-    {"said": {"colour": "red"}},
-    {"said": {"colour": None}},
-    {"said": {"color": "RED"}},
-    {"said": {"colour": "RED", "more": 1}},
-    {"said": [{"colour": "RED"}]},
-    {"said": "RED"},
-    {"said": {"size": 2, "colour": "BLUE", "at": "2026-01-02T03:04:05+01:00", "prices": ["1.50", None, 2]}},
-    {"said": {"colour": "BLUE", "at": None, "prices": "1.50"}, "also": {"name": "n", "on": [[1], []]}},
-    {"said": {"colour": "BLUE", "other": {"name": "o"}}, "also": {"name": "n", "on": [1, [2]]}},
-    {"said": {"colour": "BLUE", "other": {"name": 5}}, "also": {"name": "n", "on": {"a": 1}}},
-    {"said": {"colour": "BLUE", "other": {}}, "also": None, "colour": "BLUE", "on": 4, "unheard": {"of": 1}},
-    {"colour": "BLUE", "on": [[1], None], "also": 7},
-    {"colour": {"RED": 1}, "said": {"colour": "RED", "at": "today", "prices": ["much"]}},
+    {"thing": None},
+    {"thing": {"colour": "RED"}},
+    {"thing": {"colour": "RED", "size": None}},
+    {"thing": {"colour": "RED", "size": "3"}},
+    {"thing": {"colour": "RED", "size": True}},
+    {"thing": {"colour": "red"}},
+    {"thing": {"colour": None}},
+    {"thing": {"color": "RED"}},
+    {"thing": {"colour": "RED", "more": 1}},
+    {"thing": [{"colour": "RED"}]},
+    {"thing": "RED"},
+    {"thing": {"size": 2, "colour": "BLUE", "at": "2026-01-02T03:04:05+01:00", "prices": ["1.50", None, 2]}},
+    {"thing": {"colour": "BLUE", "at": None, "prices": "1.50"}, "part": {"name": "n", "on": [[1], []]}},
+    {"thing": {"colour": "BLUE", "other": {"name": "o"}}, "part": {"name": "n", "on": [1, [2]]}},
+    {"thing": {"colour": "BLUE", "other": {"name": 5}}, "part": {"name": "n", "on": {"a": 1}}},
+    {"thing": {"colour": "BLUE", "other": {}}, "part": None, "colour": "BLUE", "on": 4, "unknown": {"of": 1}},
+    {"colour": "BLUE", "on": [[1], None], "part": 7},
+    {"colour": {"RED": 1}, "thing": {"colour": "RED", "at": "today", "prices": ["much"]}},
 ]
 
 
-@pytest.mark.parametrize("document", HEARING)
-@pytest.mark.parametrize("said", SAID)
-async def test_what_is_said_is_heard_as_graphql_core_hears_it(document: str, said: dict[str, Any]) -> None:
-    """Defaults, nulls, lists of one, and every word about what is wrong."""
-    assert str(await told(document, True, said)) == str(await told(document, False, said))
+@pytest.mark.parametrize("document", INPUT_DOCUMENTS)
+@pytest.mark.parametrize("variables", VARIABLES)
+async def test_variables_are_coerced_as_graphql_core_coerces_them(document: str, variables: dict[str, Any]) -> None:
+    """Defaults, nulls, lists of one, and every error."""
+    assert str(await result_of(document, True, variables)) == str(await result_of(document, False, variables))
 
 
-async def test_what_is_good_is_not_looked_at_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """graphql-core is asked about what is amiss, and about nothing else."""
-    asked: list[Any] = []
-    build = Executor.build
-    monkeypatch.setattr(Executor, "build", lambda *told, **more: (asked.append(told[4]), build(*told, **more))[1])
-    good = {"said": {"colour": "RED", "prices": ["2"], "other": {"name": "o"}}}
-    await told(HEARING[0], True, good)
-    assert asked == []
-    await told(HEARING[0], True, {"said": {"colour": "red"}})
-    assert asked == [{"said": {"colour": "red"}}]
+async def test_valid_variables_are_not_coerced_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """graphql-core coerces the variables of a request with an invalid one, and no others."""
+    coerced: list[Any] = []
+    build = PlanExecutor.build
+    monkeypatch.setattr(
+        PlanExecutor, "build", lambda *args, **kwargs: (coerced.append(args[4]), build(*args, **kwargs))[1]
+    )
+    valid = {"thing": {"colour": "RED", "prices": ["2"], "other": {"name": "o"}}}
+    await result_of(INPUT_DOCUMENTS[0], True, valid)
+    assert coerced == []
+    await result_of(INPUT_DOCUMENTS[0], True, {"thing": {"colour": "red"}})
+    assert coerced == [{"thing": {"colour": "red"}}]
 
 
 async def test_a_plan_serves_again() -> None:
-    """A second run, with other values, is answered as the first one of its own plan would be."""
+    """A second run, with other values, has the result of a first run."""
     document = "query($word: String) { words(many: 2, word: $word) either { ... on Thing { name } } }"
     parsed = parse(document)
-    kept, answers = None, []
+    plan, results = None, []
     for word in ("x", "y", None):
         operation = parsed.definitions[0]
         assert isinstance(operation, OperationDefinitionNode)
-        kept = kept or plan(schema, parsed, operation)
-        done = await run(schema, parsed, operation, kept, {"word": word})
-        assert isinstance(done, ExecutionResult)
-        answers.append((done.data, (await told(document, False, {"word": word}))[0]))
-    assert [ours for ours, _ in answers] == [theirs for _, theirs in answers]
+        plan = plan or build_plan(schema, parsed, operation)
+        result = await run(schema, parsed, operation, plan, {"word": word})
+        assert isinstance(result, ExecutionResult)
+        results.append((result.data, (await result_of(document, False, {"word": word}))[0]))
+    assert [ours for ours, _ in results] == [theirs for _, theirs in results]
 
 
-def test_what_only_reads() -> None:
-    """Attributes of a scalar or an enum do; lists, objects and whatever has a resolver do not."""
-    fields: Any = schema.type_map["Thing"]
-    reads = {name for name, told in fields.fields.items() if reading(told)}
-    assert reads == {"name", "maybe", "number", "colour", "at", "price", "id", "called"}
+def test_fields_that_are_attributes_of_a_scalar_or_an_enum_have_a_reader() -> None:
+    """Lists, objects and fields with a resolver have none."""
+    kind: Any = schema.type_map["Thing"]
+    with_reader = {name for name, definition in kind.fields.items() if field_reader(definition)}
+    assert with_reader == {"name", "maybe", "number", "colour", "at", "price", "id", "called"}
 
 
-async def test_the_short_way_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it stands is described only to a field that does more than reading."""
-    described: list[str] = []
-    describe = Executor._info
+async def test_a_field_with_a_reader_has_no_info_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver's `info` is made for a field that is not only read."""
+    with_info: list[str] = []
+    make_info = PlanExecutor._info
 
     def noted(self: Any, step: Any, path: Any) -> Any:
-        described.append(step.name)
-        return describe(self, step, path)
+        with_info.append(step.name)
+        return make_info(self, step, path)
 
-    monkeypatch.setattr(Executor, "_info", noted)
-    await told("{ one { name number inner { name colour } doubled } }", True, {})
-    assert described == ["one", "doubled"]
+    monkeypatch.setattr(PlanExecutor, "_info", noted)
+    await result_of("{ one { name number inner { name colour } doubled } }", True, {})
+    assert with_info == ["one", "doubled"]

@@ -1,4 +1,4 @@
-"""Quickened fields do what plain strawberry does, or the schema is refused when it is made."""
+"""Our field resolvers do what plain Strawberry does, or the schema is refused at start-up."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,27 +14,35 @@ from schema.graphql.engine import field_resolvers, supported
 from schema.graphql.engine.supported import Unsupported
 from schema.graphql.scalars import SCALARS
 from tests.schema.graphql.engine import test_execute
-from tests.schema.graphql.engine.test_execute import DOCUMENTS, HEARING, SAID, Mutation, Other, Query, told
+from tests.schema.graphql.engine.test_execute import (
+    DOCUMENTS,
+    INPUT_DOCUMENTS,
+    VARIABLES,
+    Mutation,
+    Other,
+    Query,
+    result_of,
+)
 
 plain = strawberry.Schema(Query, Mutation, types=[Other], config=StrawberryConfig(scalar_map=SCALARS))
 
 
 async def by_strawberry(document: str, variables: dict[str, Any]) -> Any:
     """Data, its order, and errors, as strawberry's own `execute` has them."""
-    test_execute.NOTED.clear()
-    done: Any = await plain.execute(document, variable_values=variables)
-    order = list(done.data) if done.data else []
-    return done.data, order, [error.formatted for error in done.errors or ()]
+    test_execute.NOTES.clear()
+    result: Any = await plain.execute(document, variable_values=variables)
+    order = list(result.data) if result.data else []
+    return result.data, order, [error.formatted for error in result.errors or ()]
 
 
 @pytest.mark.case("W25")
-@pytest.mark.parametrize("document", [*DOCUMENTS, *HEARING])
-@pytest.mark.parametrize("said", [{}, {"many": 2, "word": "v"}, *SAID])
+@pytest.mark.parametrize("document", [*DOCUMENTS, *INPUT_DOCUMENTS])
+@pytest.mark.parametrize("variables", [{}, {"many": 2, "word": "v"}, *VARIABLES])
 @pytest.mark.filterwarnings("ignore")
-async def test_quickened_fields_answer_as_plain_ones(document: str, said: dict[str, Any]) -> None:
-    """The same document and values, by our engine and by strawberry without it."""
-    data, order, errors = await told(document, True, said)
-    their_data, their_order, their_errors = await by_strawberry(document, said)
+async def test_our_resolvers_have_the_results_of_strawberrys(document: str, variables: dict[str, Any]) -> None:
+    """The same document and variables, by our engine and by Strawberry without it."""
+    data, order, errors = await result_of(document, True, variables)
+    their_data, their_order, their_errors = await by_strawberry(document, variables)
     assert (str(data), order) == (str(their_data), their_order)
     assert sorted(map(str, errors)) == sorted(map(str, their_errors))
 
@@ -42,13 +50,13 @@ async def test_quickened_fields_answer_as_plain_ones(document: str, said: dict[s
 class Nobody(BasePermission):
     message = "Nobody may."
 
-    def has_permission(self, source: Any, info: Info, **given: Any) -> bool:
+    def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
         return False
 
 
 class Louder(FieldExtension):
-    def resolve(self, next_: Callable[..., Any], source: Any, info: Info, **given: Any) -> Any:
-        return str(next_(source, info, **given)).upper()
+    def resolve(self, next_: Callable[..., Any], source: Any, info: Info, **kwargs: Any) -> Any:
+        return str(next_(source, info, **kwargs)).upper()
 
 
 class OwnField(strawberry.types.field.StrawberryField):
@@ -99,8 +107,8 @@ def maybe_argument() -> type[Any]:
     @strawberry.type
     class Takes:
         @strawberry.field
-        def word(self, said: strawberry.Maybe[str | None] = None) -> str:
-            return repr(said)
+        def word(self, text: strawberry.Maybe[str | None] = None) -> str:
+            return repr(text)
 
     return Takes
 
@@ -109,8 +117,8 @@ def maybe_in_an_input() -> type[Any]:
     @strawberry.type
     class Takes:
         @strawberry.field
-        def word(self, said: list[WithMaybe]) -> str:
-            return repr(said)
+        def word(self, inputs: list[WithMaybe]) -> str:
+            return repr(inputs)
 
     return Takes
 
@@ -137,7 +145,7 @@ KINDS = {
     guarded: r"Guarded.word has permission classes \(Nobody\)",
     guarded_attribute: r"Inner.word has permission classes \(Nobody\)",
     extended: r"Extended.word has extensions \(Louder\)",
-    maybe_argument: r"word\(said:\) takes a `strawberry.Maybe`",
+    maybe_argument: r"word\(text:\) takes a `strawberry.Maybe`",
     maybe_in_an_input: r"WithMaybe.word takes a `strawberry.Maybe`",
     of_the_root: r"Takes.word takes `root`",
     of_its_own: r"Own.word is a OwnField",
@@ -146,11 +154,11 @@ KINDS = {
 
 @pytest.mark.case("W25")
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_would_be_passed_over_is_refused(kind: Callable[[], type[Any]]) -> None:
-    """At start-up, by its name, and before anybody is let past a permission that nobody asks."""
-    made = strawberry.Schema(kind())
+def test_a_feature_that_would_be_ignored_is_refused(kind: Callable[[], type[Any]]) -> None:
+    """At start-up, by its name, before a permission is ignored."""
+    schema = strawberry.Schema(kind())
     with pytest.raises(Unsupported, match=KINDS[kind]):
-        field_resolvers.install_resolvers(made._schema, made.config)
+        field_resolvers.install_resolvers(schema._schema, schema.config)
 
 
 class Silent(SchemaExtension):
@@ -165,11 +173,11 @@ class Alone:
 
 
 @pytest.mark.case("W25")
-def test_a_schema_has_nothing_that_is_passed_over() -> None:
+def test_a_schema_uses_no_feature_that_would_be_ignored() -> None:
     """Extensions, handlers, and a way of its own to read attributes."""
     with pytest.raises(Unsupported, match="The schema has extensions"):
-        supported.schema(strawberry.Schema(Alone, extensions=[Silent]))
+        supported.check_schema(strawberry.Schema(Alone, extensions=[Silent]))
     config = StrawberryConfig(default_resolver=lambda source, name: None)
     with pytest.raises(Unsupported, match="`default_resolver`"):
-        supported.schema(strawberry.Schema(Alone, config=config))
-    supported.schema(plain)
+        supported.check_schema(strawberry.Schema(Alone, config=config))
+    supported.check_schema(plain)
