@@ -129,8 +129,8 @@ def app() -> FastAPI:
             life.push_async_callback(services.rate_limits.budgets.close)
             await life.enter_async_context(every(1, services.refusal_counter.write))
             worker = uuid4().hex
-            life.push_async_callback(jobs.let_go, worker)
-            await life.enter_async_context(every(1, lambda: unhurriedly(jobs.jobs(worker, utc_now))))
+            life.push_async_callback(jobs.release_leases, worker)
+            await life.enter_async_context(every(1, lambda: unhurriedly(jobs.process(worker, utc_now))))
             await life.enter_async_context(every(3600, lambda: unhurriedly(sweep.leftovers(utc_now()))))
             await life.enter_async_context(every(60, sweep.counters))
             await life.enter_async_context(every(1, look_for_the_database))

@@ -100,9 +100,11 @@ def made(url: str, style: Style, amount: int) -> dict[str, Any]:
         async with db.opened(url):
             [whose] = await find.all_organizations()
             began = time.perf_counter()
-            answer = await generate.codes(whose, None, amount, Format(style), generate.Making(), False, None, now())
+            answer = await generate.codes(
+                whose, None, amount, Format(style), generate.CodeOptions(), False, None, now()
+            )
             if answer.job:
-                await jobs.jobs("bench", now, only=answer.job.id)
+                await jobs.process("bench", now, only=answer.job.id)
             took = time.perf_counter() - began
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             assert await Code.filter(promotion__reference="default").count() == amount  # noqa: S101

@@ -180,7 +180,7 @@ async def simulate(world: World, hours: float, attacks: bool, cores: int, every:
 async def store(seed: int, are_holders: bool) -> World:
     """The opened store, which is empty, with an organization and its codes."""
     made = await create.organization("Bench", 77, "bench", None, "EUR", "UTC", BEGAN)
-    drawn = await generate.codes(made, None, CODES, Format(Style.NUMERIC), generate.Making(), False, None, BEGAN)
+    drawn = await generate.codes(made, None, CODES, Format(Style.NUMERIC), generate.CodeOptions(), False, None, BEGAN)
     pages = {code.text: signed_links.code_token(made, code.id) for code in drawn.codes}
     return World(made, pages, seed, are_holders)
 

@@ -56,7 +56,7 @@ async def furnish(url: str) -> dict[str, str]:
         made = await create.organization("Bench", 1, "bench", 1, "EUR", "UTC", now)
         new = create.NewPromotion(name="Honest", codes=("HONEST",), limits=params.Limits(per_code=None))
         await create.promotion(made, new, None, now)
-        await generate.codes(made, None, CODES, Format(), generate.Making(), False, None, now)
+        await generate.codes(made, None, CODES, Format(), generate.CodeOptions(), False, None, now)
         return {
             kind.name: await create.key(kind, made.account_id, made.id, None, now)
             for kind in (KeyKind.SECRET, KeyKind.PUBLIC)

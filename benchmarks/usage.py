@@ -69,7 +69,7 @@ async def read_year(url: str, with_customers: bool) -> float:
     """Seconds that reading the year by the day took."""
     async with db.opened(url):
         [organization] = await find.all_organizations()
-        asked = usage_report.Asked(BucketSize.DAY, START, START + timedelta(days=DAYS))
+        asked = usage_report.UsageQuery(BucketSize.DAY, START, START + timedelta(days=DAYS))
         began = time.perf_counter()
         read = await usage_report.organization_usage(organization, asked, with_customers, START)
         took = time.perf_counter() - began

@@ -19,14 +19,14 @@ Tell = Callable[[str, int], None]
 
 
 @dataclass(frozen=True)
-class Copied:
+class CopyResult:
     """The rows of each table, and where counters drift in the copy: there they do so in the source as well."""
 
     rows: dict[str, int]
     drifts: list[str]
 
 
-async def store(source: str, target: str, expect: Callable[[int], None], tell: Tell) -> Copied:
+async def store(source: str, target: str, expect: Callable[[int], None], tell: Tell) -> CopyResult:
     """Copy the source as it is at this moment, all or nothing, and read both again to compare each row.
 
     `expect` hears how many rows `tell` will be told of. Claims that are made in the source meanwhile are not in
@@ -43,7 +43,7 @@ async def store(source: str, target: str, expect: Callable[[int], None], tell: T
             counts = await _copy(old, new, expect, tell)
     with db.unhurried():
         async with db.opened(target):
-            return Copied(counts, await _drifts(tell))
+            return CopyResult(counts, await _drifts(tell))
 
 
 def _check_versions(source: set[str], target: set[str]) -> None:

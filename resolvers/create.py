@@ -26,8 +26,8 @@ from resolvers.domain.refusals import (
 )
 from resolvers.domain.validate import ValidDiscount, ValidLimits
 
-MOST_LOCATIONS = 1_000
-MOST_TEXTS = 1_000
+MAX_LOCATIONS = 1_000
+MAX_TEXTS = 1_000
 """Texts that a promotion may be created with; more of them are generated or imported."""
 
 
@@ -101,8 +101,8 @@ def _checked(organization: Organization, new: NewPromotion) -> dict[str, Any]:
 
 def _texts(said: tuple[str, ...]) -> dict[str, str]:
     """The texts by their keys."""
-    if len(said) > MOST_TEXTS:
-        raise InvalidInput(f"At most {MOST_TEXTS} texts, please; generate or import more.", "codes")
+    if len(said) > MAX_TEXTS:
+        raise InvalidInput(f"At most {MAX_TEXTS} texts, please; generate or import more.", "codes")
     texts: dict[str, str] = {}
     for place, text in enumerate(said):
         text, key = validate.new_code_text(text, "codes", str(place))
@@ -138,8 +138,8 @@ async def _reference(organization_id: int, chosen: str | None, number: int) -> s
 
 async def link(organization_id: int, promotion_id: int, numbers: tuple[int, ...]) -> None:
     """Link a promotion to exactly the locations with these numbers. Raises UnknownLocation."""
-    if len(numbers) > MOST_LOCATIONS:
-        raise InvalidInput(f"At most {MOST_LOCATIONS} locations, please.", "location_numbers")
+    if len(numbers) > MAX_LOCATIONS:
+        raise InvalidInput(f"At most {MAX_LOCATIONS} locations, please.", "location_numbers")
     wanted = {validate.integer(number, "location_numbers", str(place)) for place, number in enumerate(numbers)}
     found = await locations.by_numbers(organization_id, wanted)
     for number in sorted(wanted - {location.number for location in found}):
@@ -152,7 +152,7 @@ async def _insert(organization: Organization, made: Promotion, texts: dict[str, 
     if not texts:
         return
     pairs = [(text, key) for key, text in texts.items()]
-    if len(await generate.insert(organization, made, pairs, generate.Making(), None, now)) == len(pairs):
+    if len(await generate.insert(organization, made, pairs, generate.CodeOptions(), None, now)) == len(pairs):
         return
     known = await codes.by_texts({(organization.id, key) for key in texts})
     raise CodeTaken(texts[min(key for (_, key), code in known.items() if code.promotion_id != made.id)])

@@ -20,7 +20,7 @@ from resolvers.domain.refusals import InvalidInput, UnknownCustomer, UnknownProm
 
 
 @dataclass(frozen=True)
-class Deleted:
+class DeleteResult:
     """What went, or would go in a dry run: `name` is the code's text or the promotion's reference."""
 
     name: str
@@ -30,21 +30,21 @@ class Deleted:
 
 
 @db_errors.retry_on_conflict
-async def code(organization: Organization, text: str, dry_run: bool) -> Deleted:
+async def code(organization: Organization, text: str, dry_run: bool) -> DeleteResult:
     """Delete a code with its claims and deliveries. Raises UnknownCode."""
     if dry_run:
         found = await find.code(organization.id, text)
-        return Deleted(found.text, 1, await claims.all_of(organization.id).filter(code_id=found.id).count(), True)
+        return DeleteResult(found.text, 1, await claims.all_of(organization.id).filter(code_id=found.id).count(), True)
     async with in_transaction():
         found = await update.hold_code(organization.id, text)
         await _keep_share(organization, found)
         gone = await claims.delete_of_code(found.id)
         await codes.delete(found.id)
-        return Deleted(found.text, 1, gone, False)
+        return DeleteResult(found.text, 1, gone, False)
 
 
 @db_errors.retry_on_conflict
-async def promotion(organization: Organization, ref: params.PromotionRef, dry_run: bool) -> Deleted:
+async def promotion(organization: Organization, ref: params.PromotionRef, dry_run: bool) -> DeleteResult:
     """Delete a promotion with its codes and their claims. Raises UnknownPromotion, InvalidInput."""
     found = await find.promotion(organization.id, ref)
     if found.reference == DEFAULT_REFERENCE:
@@ -52,7 +52,7 @@ async def promotion(organization: Organization, ref: params.PromotionRef, dry_ru
     if dry_run:
         its_codes = await codes.all_of(organization.id).filter(promotion_id=found.id).count()
         its_claims = await claims.all_of(organization.id).filter(promotion_id=found.id).count()
-        return Deleted(found.reference, its_codes, its_claims, True)
+        return DeleteResult(found.reference, its_codes, its_claims, True)
     async with in_transaction():
         if await promotions.hold(found.id) is None:
             raise UnknownPromotion
@@ -60,7 +60,7 @@ async def promotion(organization: Organization, ref: params.PromotionRef, dry_ru
         claims_gone = await claims.delete_of_promotion(found.id)
         codes_gone = await codes.delete_of_promotion(found.id)
         await promotions.delete(found.id)
-        return Deleted(found.reference, codes_gone, claims_gone, False)
+        return DeleteResult(found.reference, codes_gone, claims_gone, False)
 
 
 @db_errors.retry_on_conflict

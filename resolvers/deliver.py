@@ -25,33 +25,37 @@ from db.models import Delivery
 from db.queries import deliveries, suppressions
 
 LEASE = timedelta(seconds=30)
-MOST_IN_FLIGHT = 20
-MOST_TRIES = 8
-FIRST_WAIT = timedelta(seconds=15)
-LONGEST_ERROR = 1_000
+MAX_IN_FLIGHT = 20
+MAX_ATTEMPTS = 8
+FIRST_RETRY_DELAY = timedelta(seconds=15)
+MAX_ERROR_LENGTH = 1_000
 
 
-class Fate(Enum):
+class OutcomeKind(Enum):
     """What became of a letter that was taken."""
 
     SENT = "sent"
     REFUSED = "refused for good"
-    PUT_OFF = "to be tried again later"
-    CLOSED = "put off, because no letter could be handed over"
-    UNTRIED = "given back as it was"
-    UNWANTED = "suppressed"
+    RETRY_LATER = "to be tried again later"
+    UNREACHABLE = "put off, because no letter could be handed over"
+    NOT_ATTEMPTED = "given back as it was"
+    SUPPRESSED = "suppressed"
 
 
 @dataclass(frozen=True)
 class Outcome:
     """A letter's fate, and why."""
 
-    fate: Fate
+    kind: OutcomeKind
     error: str | None = None
 
 
+SUPPRESSED = Outcome(OutcomeKind.SUPPRESSED, "This recipient is suppressed: they get no more letters.")
+ABANDONED = Outcome(OutcomeKind.REFUSED, f"Each process that tried to send it died: {MAX_ATTEMPTS} times.")
+
+
 @dataclass(frozen=True)
-class Batch:
+class LeasedLetters:
     """Letters that are the taker's until the lease is over, each with its organization, code and promotion."""
 
     letters: list[Delivery]
@@ -64,7 +68,7 @@ async def are_due(now: datetime) -> bool:
 
 
 @db_errors.retry_on_conflict
-async def take(now: datetime) -> Batch:
+async def lease_due(now: datetime) -> LeasedLetters:
     """Take the letters that are due, at most MOST_IN_FLIGHT; nobody else gets them until the lease is over.
 
     Those that their recipients don't want any more are failed here, and so are those that were taken MOST_TRIES
@@ -72,29 +76,29 @@ async def take(now: datetime) -> Batch:
     """
     lease = now + LEASE
     async with in_transaction():
-        ids = await deliveries.take(now, lease, MOST_IN_FLIGHT)
-    taken = Batch(await deliveries.with_all_they_tell(ids), lease)
+        ids = await deliveries.take(now, lease, MAX_IN_FLIGHT)
+    taken = LeasedLetters(await deliveries.with_all_they_tell(ids), lease)
     kept_from = await _kept_from(taken.letters)
     if kept_from:
         await record(taken, kept_from, now)
-    return Batch([letter for letter in taken.letters if letter.id not in kept_from], lease)
+    return LeasedLetters([letter for letter in taken.letters if letter.id not in kept_from], lease)
 
 
 async def _kept_from(letters: list[Delivery]) -> dict[int, Outcome]:
     """The letters that are not to be sent, though they were queued."""
     pairs = {(letter.organization_id, letter.recipient_key) for letter in letters}
     unwanted = await suppressions.pairs_among({pair[0] for pair in pairs}, {pair[1] for pair in pairs})
-    found = {}
+    kept_from = {}
     for letter in letters:
         if (letter.organization_id, letter.recipient_key) in unwanted:
-            found[letter.id] = Outcome(Fate.UNWANTED, "This recipient is suppressed: they get no more letters.")
-        elif letter.attempts > MOST_TRIES:
-            found[letter.id] = Outcome(Fate.REFUSED, f"Each process that tried to send it died: {MOST_TRIES} times.")
-    return found
+            kept_from[letter.id] = SUPPRESSED
+        elif letter.attempts > MAX_ATTEMPTS:
+            kept_from[letter.id] = ABANDONED
+    return kept_from
 
 
 @db_errors.retry_on_conflict
-async def record(batch: Batch, outcomes: Mapping[int, Outcome], now: datetime) -> None:
+async def record(batch: LeasedLetters, outcomes: Mapping[int, Outcome], now: datetime) -> None:
     """Write down what became of letters; alike ones in one statement.
 
     What somebody else has taken meanwhile, because the lease was over, is left to them.
@@ -106,25 +110,25 @@ async def record(batch: Batch, outcomes: Mapping[int, Outcome], now: datetime) -
             alike[outcome, letter.attempts].append(letter.id)
     async with in_transaction():
         for (outcome, attempts), ids in alike.items():
-            was_tried = outcome.fate not in (Fate.UNTRIED, Fate.UNWANTED)
+            was_tried = outcome.kind not in (OutcomeKind.NOT_ATTEMPTED, OutcomeKind.SUPPRESSED)
             await deliveries.settle(ids, batch.lease, _columns(outcome, attempts, now), was_tried)
 
 
 def _columns(outcome: Outcome, attempts: int, now: datetime) -> dict[str, object]:
-    error = outcome.error and outcome.error[:LONGEST_ERROR]
-    if outcome.fate is Fate.SENT:
+    error = outcome.error and outcome.error[:MAX_ERROR_LENGTH]
+    if outcome.kind is OutcomeKind.SENT:
         return {"status": DeliveryStatus.SENT, "sent_at": now, "due_at": None, "last_error": None}
-    if outcome.fate is Fate.UNTRIED:
+    if outcome.kind is OutcomeKind.NOT_ATTEMPTED:
         return {"status": DeliveryStatus.QUEUED, "due_at": now}
-    if outcome.fate in (Fate.PUT_OFF, Fate.CLOSED) and attempts < MOST_TRIES:
-        return {"status": DeliveryStatus.QUEUED, "due_at": now + wait(attempts), "last_error": error}
+    if outcome.kind in (OutcomeKind.RETRY_LATER, OutcomeKind.UNREACHABLE) and attempts < MAX_ATTEMPTS:
+        return {"status": DeliveryStatus.QUEUED, "due_at": now + retry_delay(attempts), "last_error": error}
     return {"status": DeliveryStatus.FAILED, "due_at": None, "last_error": error}
 
 
-def wait(attempts: int) -> timedelta:
+def retry_delay(attempts: int) -> timedelta:
     """How long after so many tries the next one comes: four times longer each time, a fifth more or less.
 
     The waits between MOST_TRIES tries add up to about a day (22 h 45 min).
     """
     thousandths = 800 + secrets.randbelow(401)
-    return FIRST_WAIT * int(4 ** (attempts - 1)) * thousandths / 1000
+    return FIRST_RETRY_DELAY * int(4 ** (attempts - 1)) * thousandths / 1000

@@ -18,7 +18,7 @@ from db.queries import customers, locations, promotions
 from resolvers import find
 from resolvers.domain import params, rules
 
-AT_A_TIME = 2_000
+PAGE_SIZE = 2_000
 """Rows that a page holds, and so an export at any moment; fewer where others wait for the process."""
 
 R = TypeVar("R", Code, Claim)
@@ -46,17 +46,17 @@ class ExportedClaim:
 
 
 async def codes(
-    organization: Organization, ref: params.PromotionRef | None, now: datetime, at_a_time: int | None = None
+    organization: Organization, ref: params.PromotionRef | None, now: datetime, page_size: int | None = None
 ) -> AsyncIterator[ExportedCode]:
     """Every code, or those of one promotion; what is refused is refused before the first. Raises UnknownPromotion."""
-    return _codes(_pages(await _of(code_rows.all_of(organization.id), organization, ref), at_a_time or AT_A_TIME), now)
+    return _codes(_pages(await _of(code_rows.all_of(organization.id), organization, ref), page_size or PAGE_SIZE), now)
 
 
 async def claims(
-    organization: Organization, ref: params.PromotionRef | None, at_a_time: int | None = None
+    organization: Organization, ref: params.PromotionRef | None, page_size: int | None = None
 ) -> AsyncIterator[ExportedClaim]:
     """Every claim, released ones too, or those of one promotion. Raises UnknownPromotion before the first."""
-    return _claims(_pages(await _of(claim_rows.all_of(organization.id), organization, ref), at_a_time or AT_A_TIME))
+    return _claims(_pages(await _of(claim_rows.all_of(organization.id), organization, ref), page_size or PAGE_SIZE))
 
 
 async def _of(found: QuerySet[R], organization: Organization, ref: params.PromotionRef | None) -> QuerySet[R]:
@@ -94,9 +94,9 @@ async def _claims(pages: AsyncIterator[list[Claim]]) -> AsyncIterator[ExportedCl
             yield ExportedClaim(row, code, promotion, person, places.get(row.location_id or 0))
 
 
-async def _pages(found: QuerySet[R], at_a_time: int) -> AsyncIterator[list[R]]:
+async def _pages(found: QuerySet[R], page_size: int) -> AsyncIterator[list[R]]:
     after: paging.Place | None = None
-    while page := await paging.page(found, after, at_a_time):
+    while page := await paging.page(found, after, page_size):
         yield page
         after = paging.Place(page[-1].created_at, page[-1].id)
 

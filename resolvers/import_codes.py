@@ -27,7 +27,7 @@ from resolvers.domain.refusals import CodeTaken, InvalidInput, Refusal, UnknownP
 
 
 @dataclass(frozen=True)
-class Row:
+class ImportRow:
     """A code as it is told on a line; `allowed_claims` absent is what the promotion says.
 
     `claims_so_far` takes places off what is allowed; `claim_count` is counted beside it, as another store of ours did.
@@ -51,7 +51,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Refused:
+class RejectedRow:
     """A line that is not brought, and why."""
 
     line: int
@@ -59,16 +59,16 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Brought:
+class ImportSummary:
     """How many codes are good and how many lines are not; `written` says whether the good ones are here now."""
 
     codes: int
-    refused: int
+    rejected: int
     written: bool
 
 
 @dataclass(frozen=True)
-class Checked:
+class ValidRow:
     """A row as it can be stored, but for whom it is reserved."""
 
     line: int
@@ -77,18 +77,18 @@ class Checked:
     reserved_for: SpokenOf | None
 
 
-Tell = Callable[[Refused], None]
+Tell = Callable[[RejectedRow], None]
 
 
 async def codes(
     organization: Organization,
     ref: params.PromotionRef | None,
-    rows: Iterable[Row | Refused],
+    rows: Iterable[ImportRow | RejectedRow],
     dry_run: bool,
     skip_bad: bool,
     tell: Tell,
     now: datetime,
-) -> Brought:
+) -> ImportSummary:
     """Make codes of rows, in one transaction; `tell` hears of each line that is refused, in order.
 
     All are of the promotion that `ref` names or, without it, each of the one that its row names. Nothing is written
@@ -99,7 +99,7 @@ async def codes(
     parents = Parents(organization.id, None if ref is None else await find.promotion(organization.id, ref))
     good, refused = await _check(organization, parents, rows, tell)
     if dry_run or not good or (refused and not skip_bad):
-        return Brought(good, len(refused), written=False)
+        return ImportSummary(good, len(refused), written=False)
     async with in_transaction():
         await parents.hold()
         await organizations.hold(organization.id)
@@ -109,7 +109,7 @@ async def codes(
             raise late[0].why
     for no in late:
         tell(no)
-    return Brought(made, len(refused) + len(late), written=True)
+    return ImportSummary(made, len(refused) + len(late), written=True)
 
 
 class Parents:
@@ -119,7 +119,7 @@ class Parents:
         self._organization_id, self._only = organization_id, only
         self._found: dict[str, Promotion | None] = {}
 
-    async def of(self, row: Row) -> Promotion:
+    async def of(self, row: ImportRow) -> Promotion:
         """A row's promotion. Raises InvalidInput."""
         if self._only is not None:
             return self._only
@@ -156,7 +156,7 @@ async def _held(promotion_id: int) -> Promotion:
 
 
 async def _check(
-    organization: Organization, parents: Parents, rows: Iterable[Row | Refused], tell: Tell
+    organization: Organization, parents: Parents, rows: Iterable[ImportRow | RejectedRow], tell: Tell
 ) -> tuple[int, set[int]]:
     """How many rows are good, and the lines of those that are not."""
     lines: dict[str, int] = {}
@@ -166,28 +166,30 @@ async def _check(
         seen += len(batch)
         taken = await rows_of_codes.taken(organization.id, [one.code.text_key for one in _good(batch)])
         for one in batch:
-            no = one if isinstance(one, Refused) else _clash(one, lines, taken)
+            no = one if isinstance(one, RejectedRow) else _clash(one, lines, taken)
             if no is not None:
                 refused.add(no.line)
                 tell(no)
     return seen - len(refused), refused
 
 
-def _clash(one: Checked, lines: dict[str, int], taken: set[str]) -> Refused | None:
+def _clash(one: ValidRow, lines: dict[str, int], taken: set[str]) -> RejectedRow | None:
     """Why a row's text can't be had, if it can't; `lines` are those where the texts before it stand first."""
     first = lines.setdefault(one.code.text_key, one.line)
     if first != one.line:
-        return Refused(one.line, InvalidInput(f"{one.code.text!r} and the text of line {first} are one code.", "text"))
-    return Refused(one.line, CodeTaken(one.code.text)) if one.code.text_key in taken else None
+        return RejectedRow(
+            one.line, InvalidInput(f"{one.code.text!r} and the text of line {first} are one code.", "text")
+        )
+    return RejectedRow(one.line, CodeTaken(one.code.text)) if one.code.text_key in taken else None
 
 
 async def _write(
-    organization: Organization, parents: Parents, rows: Iterable[Row | Refused], now: datetime
-) -> tuple[int, list[Refused]]:
+    organization: Organization, parents: Parents, rows: Iterable[ImportRow | RejectedRow], now: datetime
+) -> tuple[int, list[RejectedRow]]:
     """Insert the rows and count their claims so far; how many, and those that have become bad since the check."""
     made = 0
     brought_claims: Counter[int] = Counter()
-    late: list[Refused] = []
+    late: list[RejectedRow] = []
     async for batch in _batches(rows, parents, now):
         good = _good(batch)
         named = {one.reserved_for for one in good if one.reserved_for}
@@ -197,23 +199,23 @@ async def _write(
         for one in good:
             if one.code.text_key in new:
                 brought_claims[one.code.promotion_id] += one.brought_claims
-        late += [one for one in batch if isinstance(one, Refused)]
-        late += [Refused(one.line, CodeTaken(one.code.text)) for one in good if one.code.text_key not in new]
+        late += [one for one in batch if isinstance(one, RejectedRow)]
+        late += [RejectedRow(one.line, CodeTaken(one.code.text)) for one in good if one.code.text_key not in new]
     for promotion_id, claims in sorted(brought_claims.items()):
         await promotions.count_claim(promotion_id, claims)
         await promotions.keep_deleted_share(promotion_id, claims)
     return made, late
 
 
-def _reserved(one: Checked, holders: dict[str, int]) -> NewCode:
+def _reserved(one: ValidRow, holders: dict[str, int]) -> NewCode:
     return one.code._replace(reserved_for_id=holders[one.reserved_for.email_key]) if one.reserved_for else one.code
 
 
-def _good(batch: list[Checked | Refused]) -> list[Checked]:
-    return [one for one in batch if isinstance(one, Checked)]
+def _good(batch: list[ValidRow | RejectedRow]) -> list[ValidRow]:
+    return [one for one in batch if isinstance(one, ValidRow)]
 
 
-def _checked(row: Row, promotion: Promotion, now: datetime | None) -> Checked:
+def _checked(row: ImportRow, promotion: Promotion, now: datetime | None) -> ValidRow:
     text, key = validate.new_code_text(row.text, "text")
     is_ours = row.claim_count is not None
     allowed = validate.optional_integer(
@@ -241,7 +243,7 @@ def _checked(row: Row, promotion: Promotion, now: datetime | None) -> Checked:
         created_at=_in_range(row.created_at, "created_at") or now,
         metadata=validate.metadata(row.metadata or {}, "metadata"),
     )
-    return Checked(row.line, code, so_far + counted, _holder(row.reserved_for))
+    return ValidRow(row.line, code, so_far + counted, _holder(row.reserved_for))
 
 
 def _holder(email: str | None) -> SpokenOf | None:
@@ -256,18 +258,18 @@ def _in_range(instant: datetime | None, column: str) -> datetime | None:
 
 
 async def _batches(
-    rows: Iterable[Row | Refused], parents: Parents, now: datetime | None
-) -> AsyncIterator[list[Checked | Refused]]:
+    rows: Iterable[ImportRow | RejectedRow], parents: Parents, now: datetime | None
+) -> AsyncIterator[list[ValidRow | RejectedRow]]:
     """Each row as it can be stored, or why it can't be, many at a time."""
     coming = iter(rows)
     while batch := list(islice(coming, rows_of_codes.BATCH)):
         yield [await _sensible(row, parents, now) for row in batch]
 
 
-async def _sensible(row: Row | Refused, parents: Parents, now: datetime | None) -> Checked | Refused:
-    if isinstance(row, Refused):
+async def _sensible(row: ImportRow | RejectedRow, parents: Parents, now: datetime | None) -> ValidRow | RejectedRow:
+    if isinstance(row, RejectedRow):
         return row
     try:
         return _checked(row, await parents.of(row), now)
     except InvalidInput as why:
-        return Refused(row.line, why)
+        return RejectedRow(row.line, why)

@@ -7,7 +7,7 @@ from resolvers import activate, claim, find, idempotency
 from resolvers.domain import params, validate
 from resolvers.domain.code_format import Format
 from resolvers.generate import batch
-from resolvers.generate.batch import Activation, Request
+from resolvers.generate.batch import CodeActivation, GenerateRequest
 
 
 async def code(
@@ -30,7 +30,7 @@ async def code(
     location = await claim.location_by_number(organization, location_number)
     product = await activate.product_by_number(organization, product_number)
     generated = await batch.codes(
-        Request(
+        GenerateRequest(
             organization,
             find.valid_ref(ref),
             1,
@@ -38,7 +38,9 @@ async def code(
             now,
             call=idempotency.keyed_call(idempotency_key, args),
             needs_activation=True,
-            activation=Activation(person, location.id if location else None, product.id if product else None, off_peak),
+            activation=CodeActivation(
+                person, location.id if location else None, product.id if product else None, off_peak
+            ),
         )
     )
     return generated.codes[0]

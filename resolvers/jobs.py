@@ -31,17 +31,17 @@ from resolvers.domain.code_format import Format, Style, Text
 from resolvers.domain.refusals import CodeSpaceTooSmall, Refusal, UnknownPromotion
 
 LEASE = timedelta(seconds=10)
-RUN = 250_000
-AIM, AIM_BESIDE = timedelta(seconds=0.1), timedelta(seconds=0.5)
+MAX_RUN_SIZE = 250_000
+EXCLUSIVE_TRANSACTION_TARGET, CONCURRENT_TRANSACTION_TARGET = timedelta(seconds=0.1), timedelta(seconds=0.5)
 """What a transaction should take where claims wait for it, and where they go on beside it."""
-LEAST = 1_000
-BREATH = 0.005
+MIN_BATCH_SIZE = 1_000
+PAUSE_SECONDS = 0.005
 """Seconds between two transactions, in which others reach SQLite: a question is often several statements."""
 
 Clock = Callable[[], datetime]
 
 
-async def jobs(worker: str, clock: Clock, only: int | None = None) -> None:
+async def process(worker: str, clock: Clock, only: int | None = None) -> None:
     """Work at every unfinished job that nobody else is at, or at `only` this one, until each is finished."""
     for job_id in await rows.idle(worker, clock()) if only is None else [only]:
         with suppress(LeaseLost):
@@ -64,7 +64,7 @@ async def _work(job_id: int, worker: str, clock: Clock) -> None:
     await _clear(job_id, worker, clock)
 
 
-async def let_go(worker: str) -> None:
+async def release_leases(worker: str) -> None:
     """Leave whatever this worker is at to others, at once."""
     await rows.let_go(worker)
 
@@ -87,7 +87,7 @@ async def _make_all(job: Job, worker: str, clock: Clock) -> None:
     """Make what is missing. Raises LeaseLost, UnknownPromotion, CodeSpaceTooSmall."""
     format = Format(Style(job.style), job.pattern, job.prefix)
     is_cut_off = job.run_seed is not None
-    while is_cut_off or random_codes.is_blind(job.drawn, format):
+    while is_cut_off or random_codes.should_draw_blindly(job.drawn, format):
         if not is_cut_off:
             job = await _begin_run(job.id, worker, format, clock())
         run = await asyncio.to_thread(_run, job, format)
@@ -110,37 +110,38 @@ def _run(job: Job, format: Format) -> list[int]:
 @db_errors.retry_on_conflict
 async def _begin_run(job_id: int, worker: str, format: Format, now: datetime) -> Job:
     async with in_transaction():
-        job = await _hold(job_id, worker, now)
-        job.run_seed = random_codes.seed()
-        job.run_size = min(RUN, job.total - job.done, max(1, format.capacity // 2))
+        job = await _lock_leased(job_id, worker, now)
+        job.run_seed = random_codes.new_seed()
+        job.run_size = min(MAX_RUN_SIZE, job.total - job.done, max(1, format.capacity // 2))
         job.drawn += job.run_size
         await rows.save(job, ["run_seed", "run_size", "drawn"])
         return job
 
 
 async def _make_each(job: Job, numbers: list[int], format: Format, worker: str, clock: Clock) -> Job:
-    start, size = 0, generate.BATCH
+    start, size = 0, generate.MAX_TEXTS_PER_INSERT
     while start < len(numbers) and job.finished_at is None:
         began = clock()
         job = await _make(job.id, format.texts(numbers[start : start + size]), worker, began)
         start += size
-        size = _next_size(size, clock() - began, AIM if sql.is_single_writer() else AIM_BESIDE)
-        await asyncio.sleep(BREATH)
+        target = EXCLUSIVE_TRANSACTION_TARGET if sql.is_single_writer() else CONCURRENT_TRANSACTION_TARGET
+        size = _next_size(size, clock() - began, target)
+        await asyncio.sleep(PAUSE_SECONDS)
     return job
 
 
 def _next_size(size: int, took: timedelta, aim: timedelta) -> int:
     """How many texts a transaction should insert to take `aim`, after one of `size` that took so long."""
     if took > 2 * aim:
-        return max(size // 2, min(LEAST, generate.BATCH))
-    return min(size * 2, generate.BATCH) if took < aim / 2 else size
+        return max(size // 2, min(MIN_BATCH_SIZE, generate.MAX_TEXTS_PER_INSERT))
+    return min(size * 2, generate.MAX_TEXTS_PER_INSERT) if took < aim / 2 else size
 
 
 @db_errors.retry_on_conflict
 async def _make(job_id: int, texts: list[Text], worker: str, now: datetime) -> Job:
     """Insert those of the texts that are free; the last of all makes the job's codes claimable."""
     async with in_transaction():
-        job = await _hold(job_id, worker, now)
+        job = await _lock_leased(job_id, worker, now)
         if await promotions.by_id(job.organization_id, job.promotion_id) is None:
             raise UnknownPromotion
         job.done += await codes.insert_many(texts[: job.total - job.done], _shared(job), now)
@@ -178,16 +179,16 @@ async def _remove(job_id: int, worker: str, now: datetime) -> bool:
         job = await rows.hold(job_id, worker, now + LEASE)
         if job is None or job.status is not JobStatus.FAILED:
             return False
-        removed = await codes.remove_of_job(job.promotion_id, job.id, job.created_at, generate.BATCH)
+        removed = await codes.remove_of_job(job.promotion_id, job.id, job.created_at, generate.MAX_TEXTS_PER_INSERT)
         job.done = max(0, job.done - removed)
-        if removed < generate.BATCH:
+        if removed < generate.MAX_TEXTS_PER_INSERT:
             await rows.make_finished(job.promotion_id, job.id)
             job.finished_at = now
         await rows.save(job, ["done", "finished_at"])
         return job.finished_at is None
 
 
-async def _hold(job_id: int, worker: str, now: datetime) -> Job:
+async def _lock_leased(job_id: int, worker: str, now: datetime) -> Job:
     """The job, if the worker still has it. Raises LeaseLost."""
     job = await rows.hold(job_id, worker, now + LEASE)
     if job is None:

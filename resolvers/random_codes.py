@@ -17,23 +17,23 @@ from db.queries import codes
 from resolvers.domain.code_format import Format
 from resolvers.domain.refusals import CodeSpaceTooSmall
 
-SURPLUS = 16
+EXTRA_NUMBERS = 16
 """Numbers that are drawn beyond those that should do."""
 
-STRIDE = 10_000
+NUMBERS_PER_LOOKUP = 10_000
 """Texts that are looked up at a time."""
 
-SAMPLE = 200
+SAMPLE_SIZE = 200
 """Texts that tell whether a space is roomy."""
 
-SPARE = 1_000
+MAX_SPARE_NUMBERS = 1_000
 """Free texts, at most, that are found beyond those asked for: somebody else may take some meanwhile."""
 
-MORE_THAN_CODES = 10**12
+INEXHAUSTIBLE_CAPACITY = 10**12
 """No organization has that many codes, so a format with as many texts always has a free one."""
 
 
-def seed() -> str:
+def new_seed() -> str:
     """256 bits that nobody can guess."""
     return secrets.token_hex(32)
 
@@ -49,7 +49,7 @@ def numbers(amount: int, below: int, seed: str) -> list[int]:
     drawn: dict[int, None] = {}
     turn = 0
     while len(drawn) < amount:
-        wanted = (amount - len(drawn)) * 2**bits // below + SURPLUS
+        wanted = (amount - len(drawn)) * 2**bits // below + EXTRA_NUMBERS
         read = _read(f"{seed} {turn}", wanted, bits)
         drawn.update(dict.fromkeys(number for said in read if (number := said & mask) < below))
         turn += 1
@@ -65,35 +65,35 @@ def _read(seed: str, amount: int, bits: int) -> Iterable[int]:
     return (int.from_bytes(stream[at : at + width]) for at in range(0, len(stream), width))
 
 
-def some(amount: int, format: Format) -> list[int]:
+def draw(amount: int, format: Format) -> list[int]:
     """Numbers of a format, drawn blindly: so many, or half of all that there are."""
-    return numbers(min(amount, max(1, format.capacity // 2)), format.capacity, seed())
+    return numbers(min(amount, max(1, format.capacity // 2)), format.capacity, new_seed())
 
 
-def is_blind(drawn: int, format: Format) -> bool:
+def should_draw_blindly(drawn: int, format: Format) -> bool:
     """Whether drawing blindly is still likely to be cheaper than a walk through all, after so many numbers."""
     return drawn < format.capacity // 2
 
 
-def mixed(ids: list[int], first: int) -> list[int]:
+def shuffled(ids: list[int], first: int) -> list[int]:
     """The same in no order, or at least the first of them where there are very many: who reads them learns no other."""
     chance = random.SystemRandom()
-    if len(ids) <= STRIDE:
+    if len(ids) <= NUMBERS_PER_LOOKUP:
         return chance.sample(ids, len(ids))
     chosen = dict.fromkeys(chance.sample(ids, first))
     return [*chosen, *(id for id in ids if id not in chosen)]
 
 
-async def likely(organization_id: int, amount: int, format: Format) -> list[int]:
+async def likely_free(organization_id: int, amount: int, format: Format) -> list[int]:
     """Numbers of which `amount` are very likely free: drawn blindly where the space is roomy, else `candidates`.
 
     Raises CodeSpaceTooSmall.
     """
-    wanted = amount + amount // 16 + SURPLUS
+    wanted = amount + amount // 16 + EXTRA_NUMBERS
     if wanted <= format.capacity // 2:
-        sample = some(SAMPLE, format)
+        sample = draw(SAMPLE_SIZE, format)
         if len(await _free_among(organization_id, sample, format)) >= len(sample) * 0.99:
-            return await asyncio.to_thread(some, wanted, format)
+            return await asyncio.to_thread(draw, wanted, format)
     return await candidates(organization_id, amount, format)
 
 
@@ -102,15 +102,15 @@ async def candidates(organization_id: int, amount: int, format: Format) -> list[
 
     Each choice and order of them is as likely as any other. Raises CodeSpaceTooSmall.
     """
-    wanted, asked = amount + SPARE, 0
+    wanted, asked = amount + MAX_SPARE_NUMBERS, 0
     found: dict[int, None] = {}
     # Looked up by chance as long as that is likely to cost less than a walk, at the rate at which it finds any.
-    while len(found) < wanted and format.capacity > 2 * STRIDE:
+    while len(found) < wanted and format.capacity > 2 * NUMBERS_PER_LOOKUP:
         if asked and wanted * asked >= (len(found) + 1) * (format.capacity // 2):
             break
-        drawn = await asyncio.to_thread(some, STRIDE, format)
+        drawn = await asyncio.to_thread(draw, NUMBERS_PER_LOOKUP, format)
         found.update(dict.fromkeys(await _free_among(organization_id, drawn, format)))
-        asked += STRIDE
+        asked += NUMBERS_PER_LOOKUP
     if len(found) >= amount:
         return list(found)[:wanted]
     left = await _free(organization_id, format)
@@ -124,10 +124,10 @@ async def free(organization_id: int, amount: int, format: Format) -> list[int]:
     return await _sample(await _free(organization_id, format), amount)
 
 
-async def lack(organization_id: int, amount: int, format: Format) -> CodeSpaceTooSmall | None:
+async def shortage(organization_id: int, amount: int, format: Format) -> CodeSpaceTooSmall | None:
     """Why there are not that many free texts now, or None where there are."""
     room = format.capacity - amount
-    if room >= MORE_THAN_CODES or (room >= 0 and await codes.count(organization_id, room + 1) <= room):
+    if room >= INEXHAUSTIBLE_CAPACITY or (room >= 0 and await codes.count(organization_id, room + 1) <= room):
         return None
     found = len(await _free(organization_id, format))
     if found >= amount:
@@ -138,8 +138,8 @@ async def lack(organization_id: int, amount: int, format: Format) -> CodeSpaceTo
 async def _free(organization_id: int, format: Format) -> "array[int]":
     """The numbers of all free texts: a walk in steps, between which others are served."""
     found = array("Q")
-    for start in range(0, format.capacity, STRIDE):
-        numbers = range(start, min(start + STRIDE, format.capacity))
+    for start in range(0, format.capacity, NUMBERS_PER_LOOKUP):
+        numbers = range(start, min(start + NUMBERS_PER_LOOKUP, format.capacity))
         found.extend(await _free_among(organization_id, numbers, format))
     return found
 

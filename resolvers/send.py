@@ -16,13 +16,13 @@ from resolvers.domain.letter_template_check import MAX_MESSAGE_LENGTH
 from resolvers.domain.refusals import IdempotencyMismatch, InvalidInput
 from resolvers.domain.validate import ValidPerson
 
-MOST_RECIPIENTS = 10_000
-LOOKED_AT = 50
+MAX_RECIPIENTS = 10_000
+RECIPIENTS_PER_STEP = 50
 """Recipients that are looked at in one go."""
 
 
 @dataclass(frozen=True)
-class Sent:
+class SendResult:
     """`received` are the different recipients; each is `queued`, had been sent the code already, or is suppressed."""
 
     deliveries: list[Delivery]
@@ -44,7 +44,7 @@ async def code(
     idempotency_key: str | None,
     now: datetime,
     even_if_not_claimable: bool = False,
-) -> Sent:
+) -> SendResult:
     """Queue letters about a code; nobody is written to twice about it unless `resend`, nor who is suppressed at all.
 
     A code that nobody could claim any more is sent only `even_if_not_claimable`. A dry run says who would be written
@@ -87,18 +87,20 @@ async def _different(recipients: Sequence[params.Person]) -> dict[str, ValidPers
     """
     if not recipients:
         raise InvalidInput("At least one recipient, please.", "recipients")
-    if len(recipients) > MOST_RECIPIENTS:
-        raise InvalidInput(f"At most {MOST_RECIPIENTS} recipients a call, please.", "recipients")
+    if len(recipients) > MAX_RECIPIENTS:
+        raise InvalidInput(f"At most {MAX_RECIPIENTS} recipients a call, please.", "recipients")
     people: dict[str, ValidPerson] = {}
     for place, person in enumerate(recipients):
-        if place % LOOKED_AT == LOOKED_AT - 1:
+        if place % RECIPIENTS_PER_STEP == RECIPIENTS_PER_STEP - 1:
             await asyncio.sleep(0)
         checked = validate.person(person, "recipients", str(place))
         people.setdefault(checked.email_key, checked)
     return people
 
 
-async def _write(found: Code, people: dict[str, ValidPerson], message: str | None, resend: bool, now: datetime) -> Sent:
+async def _write(
+    found: Code, people: dict[str, ValidPerson], message: str | None, resend: bool, now: datetime
+) -> SendResult:
     """The letters that these people are to get, not stored yet."""
     unwanted = await suppressions.among(found.organization_id, list(people))
     known = set() if resend else await deliveries.recipients_of(found.id, list(people)) - unwanted
@@ -119,17 +121,17 @@ async def _write(found: Code, people: dict[str, ValidPerson], message: str | Non
         for key, person in people.items()
         if key not in left_out
     ]
-    return Sent(letters, len(people), len(letters), len(known), len(unwanted))
+    return SendResult(letters, len(people), len(letters), len(known), len(unwanted))
 
 
-def _told(found: Code, sent: Sent) -> list[object]:
+def _told(found: Code, sent: SendResult) -> list[object]:
     """What `_again` needs."""
     return [found.id, [row.id for row in sent.deliveries], sent.received, sent.suppressed]
 
 
-async def _again(answer: tuple[int, list[int], int, int]) -> Sent:
+async def _again(answer: tuple[int, list[int], int, int]) -> SendResult:
     code_id, ids, received, suppressed = answer
     if not await codes.by_ids([code_id]):
         raise IdempotencyMismatch("The code that this key was used for has been deleted.")
     letters = list((await deliveries.by_ids(ids)).values())
-    return Sent(letters, received, len(ids), received - len(ids) - suppressed, suppressed)
+    return SendResult(letters, received, len(ids), received - len(ids) - suppressed, suppressed)

@@ -15,13 +15,13 @@ from resolvers.domain import money, usage_buckets
 from resolvers.domain.refusals import InvalidInput
 from resolvers.domain.usage_buckets import BucketSize
 
-MOST_ROWS = 10_000
+MAX_ROWS = 10_000
 EARLIEST, LATEST = datetime(1, 3, 1, tzinfo=UTC), datetime(9999, 10, 31, tzinfo=UTC)
 """Between these every bucket begins and ends within the calendar, in every zone."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class UsageQuery:
     """Which buckets; `start` and `end` are widened to whole ones. Absent: from the first use to now."""
 
     size: BucketSize = BucketSize.TOTAL
@@ -30,7 +30,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Measured:
+class UsageRow:
     """One bucket in one currency; None for claims and refusals whose order total was not told."""
 
     start: datetime
@@ -46,22 +46,22 @@ class Measured:
 
 
 async def organization_usage(
-    organization: Organization, asked: Asked, with_customers: bool, now: datetime
-) -> list[Measured]:
+    organization: Organization, asked: UsageQuery, with_customers: bool, now: datetime
+) -> list[UsageRow]:
     """What all promotions of an organization, deleted ones included, have brought. Raises InvalidInput."""
     return await _measure(organization, None, asked, with_customers, now)
 
 
 async def promotion_usage(
-    organization: Organization, promotion_id: int, asked: Asked, with_customers: bool, now: datetime
-) -> list[Measured]:
+    organization: Organization, promotion_id: int, asked: UsageQuery, with_customers: bool, now: datetime
+) -> list[UsageRow]:
     """What one promotion has brought. Raises InvalidInput."""
     return await _measure(organization, promotion_id, asked, with_customers, now)
 
 
 async def _measure(
-    organization: Organization, promotion_id: int | None, asked: Asked, with_customers: bool, now: datetime
-) -> list[Measured]:
+    organization: Organization, promotion_id: int | None, asked: UsageQuery, with_customers: bool, now: datetime
+) -> list[UsageRow]:
     start = asked.start or await usage.first_hour(organization.id, promotion_id) or now
     end = now + timedelta(microseconds=1) if asked.end is None else asked.end  # what happens now is in it
     if asked.end is not None and end <= start:
@@ -73,7 +73,7 @@ async def _measure(
     shares = _shares(bounds, await usage.between(*whose, level, first, bounds[-1]))
     refused = _refused(bounds, await usage.refusals_between(*whose, level, first, bounds[-1]))
     currencies = sorted({currency for _, currency in shares.keys() | refused.keys()}) or [""]
-    if len(currencies) * (len(bounds) - 1) > MOST_ROWS:
+    if len(currencies) * (len(bounds) - 1) > MAX_ROWS:
         raise _too_many()
     measured = []
     for place, (begins, ends) in enumerate(pairwise(bounds)):
@@ -81,7 +81,7 @@ async def _measure(
             asks = with_customers and (place, currency) in shares
             people = await claims.distinct_customers(*whose, currency or None, begins, ends) if asks else 0
             share, no = shares.get((place, currency), NOTHING), refused.get((place, currency), Counter())
-            measured.append(Measured(begins, ends, currency or None, share, dict(no), people))
+            measured.append(UsageRow(begins, ends, currency or None, share, dict(no), people))
     return measured
 
 
@@ -105,7 +105,7 @@ def _place(bounds: list[datetime], starts_at: datetime) -> int:
     return max(0, bisect_right(bounds, starts_at) - 1)
 
 
-def _level(asked: Asked) -> UsageLevel:
+def _level(asked: UsageQuery) -> UsageLevel:
     """Whose sums are read: days make up whole days and all time, hours the rest."""
     of_days = asked.size in (BucketSize.DAY, BucketSize.WEEK, BucketSize.MONTH)
     of_all_time = asked.size is BucketSize.TOTAL and asked.start is None and asked.end is None
@@ -123,10 +123,10 @@ def _bounds(size: BucketSize, start: datetime, end: datetime, zone: str) -> list
         return [*bounds, closed if closed == end and end > bounds[0] else usage_buckets.end(size, closed, zone)]
     while bounds[-1] < end or len(bounds) == 1:
         bounds.append(usage_buckets.end(size, bounds[-1], zone))
-        if len(bounds) > MOST_ROWS + 1:
+        if len(bounds) > MAX_ROWS + 1:
             raise _too_many()
     return bounds
 
 
 def _too_many() -> InvalidInput:
-    return InvalidInput(f"These are more than {MOST_ROWS} rows: ask for a shorter time or larger buckets.", "bucket")
+    return InvalidInput(f"These are more than {MAX_ROWS} rows: ask for a shorter time or larger buckets.", "bucket")

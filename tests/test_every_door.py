@@ -155,7 +155,7 @@ async def test_claim(shop: Shop, deed: Deed) -> None:
     [claim] = await Claim.all().select_related("code", "customer", "promotion")
     assert (claim.code.text, claim.code.claim_count, claim.promotion.claim_count) == ("HELLO-15", 1, 1)
     assert (claim.customer.email_key, claim.released_at, claim.created_at) == (ADA, None, make.NOW)
-    asked = usage_report.Asked(usage_report.BucketSize.DAY)
+    asked = usage_report.UsageQuery(usage_report.BucketSize.DAY)
     [row] = await usage_report.promotion_usage(shop.organization, promotion.id, asked, True, make.NOW)
     assert (row.share.claims, row.customers) == (1, 1)
     assert await verify.counters(shop.organization) == []
@@ -184,7 +184,7 @@ async def activate_by_walletapp(shop: Shop, text: str) -> None:
 @pytest.mark.parametrize("deed", [activate_by_graphql, activate_by_walletapp], ids=["graphql", "walletapp"])
 async def test_activate(shop: Shop, deed: Callable[[Shop, str], Awaitable[None]]) -> None:
     """An activated code is its person's, through the 91st day after."""
-    making = generate.Making(activated=False)
+    making = generate.CodeOptions(activated=False)
     [made] = (await generate.codes(shop.organization, None, 1, Format(), making, False, None, make.NOW)).codes
     await deed(shop, made.text)
     code = await Code.get(id=made.id).select_related("activated_by")
@@ -245,7 +245,7 @@ async def test_delete(shop: Shop, deed: Deed) -> None:
     await make.claimed(shop.organization)
     await deed(shop)
     assert (await Code.all().count(), await Claim.all().count()) == (0, 0)
-    [row] = await usage_report.organization_usage(shop.organization, usage_report.Asked(), False, make.NOW)
+    [row] = await usage_report.organization_usage(shop.organization, usage_report.UsageQuery(), False, make.NOW)
     assert row.share.claims == 1
     assert await verify.counters(shop.organization) == []
     await make.promotion(shop.organization, "hello15")

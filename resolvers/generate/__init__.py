@@ -1,7 +1,7 @@
 """Generates codes: texts drawn at random, uniformly over those of a format that are still free.
 
-Up to MOST_AT_ONCE are made in one transaction, a few together with what others ask for at the same time
-(resolvers/generate/batch.py). More are a job, which `jobs.jobs` goes on with until all are there.
+Up to MAX_CODES_WITHOUT_JOB are made in one transaction, a few together with what others ask for at the same time
+(resolvers/generate/batch.py). More are a job, which `jobs.process` goes on with until all are there.
 
 A text is one code's by the unique key, and what the insert has skipped is made up for by another text. Nothing is
 counted or looked for in a transaction; who makes many has the organization's row, as they would else wait in a circle.
@@ -25,23 +25,23 @@ from resolvers.domain.code_format import Format
 from resolvers.domain.params import value_or
 from resolvers.domain.refusals import CodeSpaceTooSmall, IdempotencyMismatch
 from resolvers.generate import batch
-from resolvers.generate.batch import Crowded, Request
+from resolvers.generate.batch import GenerateRequest, TextsTaken
 
-MOST = 10_000_000
-MOST_AT_ONCE = 100_000
-MOST_TOGETHER = 10
+MAX_CODES = 10_000_000
+MAX_CODES_WITHOUT_JOB = 100_000
+MAX_CODES_BATCHED = 10
 """Codes of one call, at most, that are made in one transaction with those of others."""
-BATCH = 10_000
+MAX_TEXTS_PER_INSERT = 10_000
 """Texts that a statement inserts, at most."""
-SHOWN = 1_000
+MAX_CODES_RETURNED = 1_000
 """Codes that the answer of a call carries; the others are asked for by page."""
 
 
 @dataclass(frozen=True)
-class Generated:
-    """What was made, or would be: `codes` are at most the first SHOWN of `count`, none of a dry run or a job.
+class GenerateResult:
+    """The codes of one call: `codes` are at most the first MAX_CODES_RETURNED of `count`, none of a dry run or a job.
 
-    `ids` are those of all that were made just now; none of a replay. `job` makes them, where that takes one.
+    `ids` are those of all codes that were made just now, none of a replay; `job` is the job that makes them.
     """
 
     codes: list[Code]
@@ -54,7 +54,7 @@ class Generated:
 
 
 @dataclass(frozen=True)
-class Making:
+class CodeOptions:
     """What all codes of one call have in common; `allowed_claims` absent is what the promotion says."""
 
     window: params.Maybe[params.Window | None] = params.ABSENT
@@ -70,36 +70,36 @@ async def codes(
     promotion: params.PromotionRef | None,
     amount: int,
     format: Format,
-    making: Making,
+    making: CodeOptions,
     dry_run: bool,
     idempotency_key: str | None,
     now: datetime,
-) -> Generated:
+) -> GenerateResult:
     """Make `amount` codes, all or none; without a promotion they belong to the organization's default one.
 
-    More than MOST_AT_ONCE are left to a job, whose codes become claimable together. A dry run makes none and says
-    whether they could be made. Raises InvalidInput, UnknownPromotion, IdempotencyMismatch, or
+    More than MAX_CODES_WITHOUT_JOB are left to a job, whose codes become claimable together. A dry run makes none and
+    checks whether they could be made. Raises InvalidInput, UnknownPromotion, IdempotencyMismatch, or
     CodeSpaceTooSmall when the format has fewer free texts than that.
     """
-    validate.integer(amount, "amount", maximum=MOST)
+    validate.integer(amount, "amount", maximum=MAX_CODES)
     check(making, organization)
     said_now = ("generate.codes", promotion, amount, format, making)
     if dry_run:
-        lack = await random_codes.lack(organization.id, amount, format)
+        lack = await random_codes.shortage(organization.id, amount, format)
         await find.promotion(organization.id, promotion)
         if lack is not None:
             raise lack
-        return Generated([], amount, format, dry_run=True)
-    if amount > MOST_AT_ONCE:
+        return GenerateResult([], amount, format, dry_run=True)
+    if amount > MAX_CODES_WITHOUT_JOB:
         return await _as_job(organization, promotion, amount, format, making, idempotency_key, said_now, now)
-    if amount <= MOST_TOGETHER and making.reserved_for is None:
+    if amount <= MAX_CODES_BATCHED and making.reserved_for is None:
         return await _with_others(organization, promotion, amount, format, making, idempotency_key, said_now, now)
-    look: Look = random_codes.likely
+    look: Look = random_codes.likely_free
     while True:
         found = await _looked_for(look, organization, amount, format)
         try:
             return await _alone(organization, promotion, amount, format, making, found, idempotency_key, said_now, now)
-        except Crowded:  # whoever was quicker has them, so this ends when the space does
+        except TextsTaken:  # whoever was quicker has them, so this ends when the space does
             look = random_codes.candidates
 
 
@@ -121,14 +121,14 @@ async def _with_others(
     promotion: params.PromotionRef | None,
     amount: int,
     format: Format,
-    making: Making,
+    making: CodeOptions,
     idempotency_key: str | None,
     said_now: object,
     now: datetime,
-) -> Generated:
+) -> GenerateResult:
     starts_at, ends_at = validate.window(making.window, None, None, organization.time_zone)
     made = await batch.codes(
-        Request(
+        GenerateRequest(
             organization,
             find.valid_ref(promotion),
             amount,
@@ -143,7 +143,7 @@ async def _with_others(
         )
     )
     ids = () if made.replayed else tuple(code.id for code in made.codes)
-    return Generated(made.codes, amount, format, replayed=made.replayed, ids=ids)
+    return GenerateResult(made.codes, amount, format, replayed=made.replayed, ids=ids)
 
 
 async def _alone(
@@ -151,12 +151,12 @@ async def _alone(
     promotion: params.PromotionRef | None,
     amount: int,
     format: Format,
-    making: Making,
+    making: CodeOptions,
     numbers: Sequence[int] | CodeSpaceTooSmall,
     idempotency_key: str | None,
     said_now: object,
     now: datetime,
-) -> Generated:
+) -> GenerateResult:
     """Make codes of these numbers in a transaction of their own. Raises Crowded when too few of them are free."""
     async with in_transaction():
         earlier = await idempotency.begin(organization.id, idempotency_key, said_now, now)
@@ -172,15 +172,15 @@ async def _alone(
         ids: list[int] = []
         start = 0
         while len(ids) < amount:
-            some = numbers[start : start + min(amount - len(ids), BATCH)]
+            some = numbers[start : start + min(amount - len(ids), MAX_TEXTS_PER_INSERT)]
             if not some:
-                raise Crowded
+                raise TextsTaken
             start += len(some)
             ids += await insert(organization, parent, format.texts(some), making, customer, now)
-        ids = random_codes.mixed(ids, SHOWN)
-        await idempotency.finish(organization.id, idempotency_key, [amount, ids[:SHOWN]])
-    shown = await rows.by_ids(ids[:SHOWN])
-    return Generated([shown[id] for id in ids[:SHOWN] if id in shown], amount, format, ids=tuple(ids))
+        ids = random_codes.shuffled(ids, MAX_CODES_RETURNED)
+        await idempotency.finish(organization.id, idempotency_key, [amount, ids[:MAX_CODES_RETURNED]])
+    shown = await rows.by_ids(ids[:MAX_CODES_RETURNED])
+    return GenerateResult([shown[id] for id in ids[:MAX_CODES_RETURNED] if id in shown], amount, format, ids=tuple(ids))
 
 
 async def _as_job(
@@ -188,13 +188,13 @@ async def _as_job(
     promotion: params.PromotionRef | None,
     amount: int,
     format: Format,
-    making: Making,
+    making: CodeOptions,
     idempotency_key: str | None,
     said_now: object,
     now: datetime,
-) -> Generated:
+) -> GenerateResult:
     """Begin a job. Whether there is room is asked before the transaction: near the end of a space it takes seconds."""
-    lack = await random_codes.lack(organization.id, amount, format)
+    lack = await random_codes.shortage(organization.id, amount, format)
     async with in_transaction():
         earlier = await idempotency.begin(organization.id, idempotency_key, said_now, now)
         if earlier is not None:
@@ -204,10 +204,10 @@ async def _as_job(
             raise lack
         job = await _begin(organization, parent, amount, format, making, now)
         await idempotency.finish(organization.id, idempotency_key, {"job": job.id})
-        return Generated([], amount, format, job=job)
+        return GenerateResult([], amount, format, job=job)
 
 
-def check(making: Making, organization: Organization) -> None:
+def check(making: CodeOptions, organization: Organization) -> None:
     """Raises InvalidInput where what is asked of the codes makes no sense."""
     validate.window(making.window, None, None, organization.time_zone)
     validate.optional_integer(value_or(making.allowed_claims, None), "allowed_claims")
@@ -220,7 +220,7 @@ async def insert(
     organization: Organization,
     promotion: Promotion,
     texts: list[code_format.Text],
-    making: Making,
+    making: CodeOptions,
     customer: Customer | None,
     now: datetime,
 ) -> list[int]:
@@ -228,7 +228,7 @@ async def insert(
     return await rows.insert(texts, _shared(organization, promotion, making, customer), now)
 
 
-def _shared(organization: Organization, promotion: Promotion, making: Making, customer: Customer | None) -> Shared:
+def _shared(organization: Organization, promotion: Promotion, making: CodeOptions, customer: Customer | None) -> Shared:
     starts_at, ends_at = validate.window(making.window, None, None, organization.time_zone)
     return Shared(
         organization.id,
@@ -243,7 +243,7 @@ def _shared(organization: Organization, promotion: Promotion, making: Making, cu
 
 
 async def _begin(
-    organization: Organization, promotion: Promotion, amount: int, format: Format, making: Making, now: datetime
+    organization: Organization, promotion: Promotion, amount: int, format: Format, making: CodeOptions, now: datetime
 ) -> Job:
     """A job that is to make that many codes."""
     customer = await reserve(organization, making.reserved_for, now)
@@ -270,7 +270,7 @@ async def reserve(organization: Organization, person: params.Person | None, now:
     )
 
 
-async def guesses_per_hit(organization: Organization, made: Generated) -> int:
+async def guesses_per_hit(organization: Organization, made: GenerateResult) -> int:
     """How many guesses a stranger needs, on average, to hit one of the organization's codes, those made included.
 
     As if all were of this format: rather too few than too many.
@@ -280,14 +280,14 @@ async def guesses_per_hit(organization: Organization, made: Generated) -> int:
     return made.format.capacity // max(1, min(made.format.capacity, others + more))
 
 
-async def _again(organization: Organization, answer: Any, format: Format) -> Generated:
+async def _again(organization: Organization, answer: Any, format: Format) -> GenerateResult:
     if isinstance(answer, dict):
         job = await jobs.by_id(organization.id, answer["job"])
         if job is None:
             raise IdempotencyMismatch("The job that this key was used for is gone.")
-        return Generated([], job.total, format, replayed=True, job=job)
+        return GenerateResult([], job.total, format, replayed=True, job=job)
     amount, ids = answer
     shown = await rows.by_ids(ids)
     if len(shown) < len(ids):
         raise IdempotencyMismatch("Some of the codes that this key was used for have been deleted.")
-    return Generated([shown[id] for id in ids], amount, format, replayed=True)
+    return GenerateResult([shown[id] for id in ids], amount, format, replayed=True)

@@ -23,17 +23,17 @@ from resolvers.domain.refusals import Disabled, Ended, IdempotencyMismatch, Prom
 from resolvers.domain.validate import ValidPerson
 from resolvers.idempotency import KeyedCall
 
-LOOKED_UP = 64
+CANDIDATES_PER_CODE = 64
 """Texts that are looked up where a first one was taken."""
 
 Key = tuple[int, str]
 
 
-class Crowded(Exception):
+class TextsTaken(Exception):
     """Raised when too few of the texts that were drawn are free; what was written is rolled back."""
 
 
-class Activation(NamedTuple):
+class CodeActivation(NamedTuple):
     """Whom new codes are given to, and for where and what: they are activated at once."""
 
     person: ValidPerson
@@ -42,7 +42,7 @@ class Activation(NamedTuple):
     off_peak: bool
 
 
-class Request(NamedTuple):
+class GenerateRequest(NamedTuple):
     """A few codes that are asked for, made sense of; `numbers` are of texts found free, None is drawn blindly."""
 
     organization: Organization
@@ -56,7 +56,7 @@ class Request(NamedTuple):
     allowed_claims: params.Maybe[int | None] = params.ABSENT
     needs_activation: bool = False
     metadata: dict[str, Any] = {}  # noqa: RUF012 (nobody writes to it)
-    activation: Activation | None = None
+    activation: CodeActivation | None = None
     numbers: Sequence[int] | None = None
 
     @property
@@ -71,14 +71,14 @@ class Request(NamedTuple):
         return None if given is None else (self.organization.id, given.person.email_key)
 
 
-class Made(NamedTuple):
+class BatchResult(NamedTuple):
     """New codes, each with its promotion; or those of the same call before."""
 
     codes: list[Code]
     replayed: bool
 
 
-async def codes(request: Request) -> Made:
+async def codes(request: GenerateRequest) -> BatchResult:
     """Make a few codes, with what others ask for at the same moment.
 
     Raises UnknownPromotion, CodeSpaceTooSmall, IdempotencyMismatch; and Disabled, Ended, PromotionSpent where they
@@ -86,13 +86,13 @@ async def codes(request: Request) -> Made:
     """
     while True:
         try:
-            return await batching.submit(requests, request)
-        except Crowded:  # ends when the space does: whoever finds these taken again was beaten to each of them
+            return await batching.submit(process, request)
+        except TextsTaken:  # ends when the space does: whoever finds these taken again was beaten to each of them
             numbers = await random_codes.candidates(request.organization.id, request.amount, request.format)
             request = request._replace(numbers=numbers)
 
 
-async def requests(round: Sequence[Request]) -> list[Made | Exception]:
+async def process(round: Sequence[GenerateRequest]) -> list[BatchResult | Exception]:
     """What each is answered; a refusal is a value here and changes nothing."""
     crowded: set[int] = set()
     while True:
@@ -103,27 +103,27 @@ async def requests(round: Sequence[Request]) -> list[Made | Exception]:
 
 
 @db_errors.retry_on_conflict
-async def _answers(round: Sequence[Request], crowded: set[int]) -> "list[Made | Exception] | set[int]":
+async def _answers(round: Sequence[GenerateRequest], crowded: set[int]) -> "list[BatchResult | Exception] | set[int]":
     """Answers in the order asked; or, with nothing written, the places of those whose texts are taken."""
     try:
         async with statements.planned_transaction():
             batching.admit_late(round)
-            return await _Round(round, crowded).settled()
-    except _Unlucky as no:
+            return await _GenerateBatch(round, crowded).settled()
+    except _SomeTextsTaken as no:
         return no.places
 
 
-class _Unlucky(Exception):
+class _SomeTextsTaken(Exception):
     def __init__(self, places: set[int]) -> None:
         self.places = places
 
 
-class _Round:
+class _GenerateBatch:
     """One round's work, in the present transaction."""
 
-    def __init__(self, round: Sequence[Request], crowded: set[int]) -> None:
+    def __init__(self, round: Sequence[GenerateRequest], crowded: set[int]) -> None:
         self.round = round
-        self.answers: dict[int, Made | Exception] = {place: Crowded() for place in crowded}
+        self.answers: dict[int, BatchResult | Exception] = {place: TextsTaken() for place in crowded}
         self.promotions: dict[int, Promotion] = {}
         self.people: dict[Key, ValidPerson] = {}
         self.known: dict[Key, Known] = {}
@@ -131,7 +131,7 @@ class _Round:
         self.new_codes: Iterator[int] = iter(())
         self.made: dict[int, list[Code]] = {place: [] for place in range(len(round))}
 
-    async def settled(self) -> list[Made | Exception]:
+    async def settled(self) -> list[BatchResult | Exception]:
         round, answers = self.round, self.answers
         taken = await idempotency.take_keys(round)
         await self._replay(taken)
@@ -140,7 +140,7 @@ class _Round:
         open = [place for place in open if place not in answers]
         await self._write(open)
         for place in open:
-            answers[place] = Made(self.made[place], replayed=False)
+            answers[place] = BatchResult(self.made[place], replayed=False)
         await self._keep_answers(taken)
         return [answers[place] for place in range(len(round))]
 
@@ -173,7 +173,7 @@ class _Round:
         answered: dict[Key, Answer] = {}
         for place, answer in self.answers.items():
             request = self.round[place]
-            if request.call is not None and isinstance(answer, Made) and not answer.replayed:
+            if request.call is not None and isinstance(answer, BatchResult) and not answer.replayed:
                 ids = [code.id for code in answer.codes]
                 told: Any = ids[0] if request.activation else [request.amount, ids]
                 key = (request.organization.id, request.call.value)
@@ -223,7 +223,7 @@ class _Round:
             for place in open
             if self.round[place].numbers is None
             for text in self.round[place].format.texts(
-                random_codes.some(self.round[place].amount, self.round[place].format)
+                random_codes.draw(self.round[place].amount, self.round[place].format)
             )
         ]
         _, written = await statements.run_together(
@@ -247,7 +247,7 @@ class _Round:
             drafts += [(place, self._draft(place, text)) for text in free]
         self._keep(drafts, await rows.add_each([code for _, code in drafts]))
         if unlucky := {place for place in short if self._missing(place)}:
-            raise _Unlucky(unlucky)
+            raise _SomeTextsTaken(unlucky)
 
     def _missing(self, place: int) -> int:
         return self.round[place].amount - len(self.made[place])
@@ -291,7 +291,7 @@ class _Round:
         request = self.round[place]
         if request.numbers is not None:
             return request.numbers
-        return random_codes.some(request.amount * LOOKED_UP, request.format)
+        return random_codes.draw(request.amount * CANDIDATES_PER_CODE, request.format)
 
     def _acting(self, open: Sequence[int]) -> list[Acting]:
         acting: dict[Key, Acting] = {}
@@ -308,7 +308,7 @@ class _Round:
         return list(acting.values())
 
 
-def _fit(promotion: Promotion | None, request: Request) -> Promotion:
+def _fit(promotion: Promotion | None, request: GenerateRequest) -> Promotion:
     """Raises what keeps a promotion from giving out codes; of those that are activated one that starts later may."""
     if promotion is None:
         raise UnknownPromotion
@@ -328,7 +328,9 @@ def _ids(answer: Any) -> list[int]:
     return [answer] if isinstance(answer, int) else answer[1] if isinstance(answer, list) else []
 
 
-def _again(request: Request, kept: Answer | None, ids: Sequence[int], found: Mapping[int, Code]) -> Made | Exception:
+def _again(
+    request: GenerateRequest, kept: Answer | None, ids: Sequence[int], found: Mapping[int, Code]
+) -> BatchResult | Exception:
     if kept is None or request.call is None:
         return batching.Deferred()  # whoever had the key was refused meanwhile, and has given it back
     try:
@@ -337,4 +339,4 @@ def _again(request: Request, kept: Answer | None, ids: Sequence[int], found: Map
         return no
     if not ids or any(id not in found for id in ids):
         return IdempotencyMismatch("Of the codes that this key was used for not all are there any more.")
-    return Made([found[id] for id in ids], replayed=True)
+    return BatchResult([found[id] for id in ids], replayed=True)

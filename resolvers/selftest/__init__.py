@@ -16,19 +16,19 @@ from db.queries import claims, organizations
 from resolvers import create, delete, verify
 from resolvers.selftest import scenarios
 from resolvers.selftest.driver import DONE, FAULT, Answer, Call
-from resolvers.selftest.scenarios import Trial
+from resolvers.selftest.scenarios import Scenario
 
-FEWEST_CLAIMS = 40
+MIN_CLAIMS = 40
 NAME = "A proof, to be removed"
-LONGEST = timedelta(days=1)
+MAX_DURATION = timedelta(days=1)
 """No proof takes longer: an older organization of one is nobody's."""
 
-Race = Callable[[Organization, str, list[Call]], Awaitable[list[Answer]]]
+RunCalls = Callable[[Organization, str, list[Call]], Awaitable[list[Answer]]]
 """Makes all calls, by as many processes at once as it has, and gives their answers."""
 
 
 @dataclass(frozen=True)
-class Proof:
+class ScenarioResult:
     """What was tried, and what came of it; `allowed` is None where chance decides. Without breaches it holds."""
 
     name: str
@@ -39,7 +39,7 @@ class Proof:
     breaches: list[str]
 
 
-async def limits(claims: int, race: Race, now: datetime) -> AsyncGenerator[Proof, None]:
+async def limits(claims: int, race: RunCalls, now: datetime) -> AsyncGenerator[ScenarioResult, None]:
     """Race for every limit with about that many claims, and say of each whether it held.
 
     However it ends, the organization it is done in is deleted with all that is in it, and nothing else is touched,
@@ -55,7 +55,7 @@ async def limits(claims: int, race: Race, now: datetime) -> AsyncGenerator[Proof
             outcomes = Counter(outcome for _, outcome, _ in answers)
             granted = outcomes.pop(DONE, 0)
             breaches = await _breaches(organization, trial, answers)
-            yield Proof(trial.name, len(trial.calls), trial.granted, granted, dict(outcomes), breaches)
+            yield ScenarioResult(trial.name, len(trial.calls), trial.granted, granted, dict(outcomes), breaches)
 
 
 @asynccontextmanager
@@ -71,10 +71,10 @@ async def _thrown_away(now: datetime) -> AsyncIterator[Organization]:
 
 def _is_left_behind(organization: Organization, now: datetime) -> bool:
     ours = organization.name == NAME and re.fullmatch("proof-[0-9a-f]{24}", organization.identifier) is not None
-    return ours and organization.created_at < now - LONGEST
+    return ours and organization.created_at < now - MAX_DURATION
 
 
-async def _breaches(organization: Organization, trial: Trial, answers: list[Answer]) -> list[str]:
+async def _breaches(organization: Organization, trial: Scenario, answers: list[Answer]) -> list[str]:
     """Whatever is not as it must be, a sentence each."""
     breaches = []
     outcomes = Counter(outcome for _, outcome, _ in answers)
@@ -91,7 +91,7 @@ async def _breaches(organization: Organization, trial: Trial, answers: list[Answ
     return breaches + await trial.more(answers) + await verify.counters(organization)
 
 
-async def _misplaced(organization: Organization, trial: Trial, answers: list[Answer]) -> list[str]:
+async def _misplaced(organization: Organization, trial: Scenario, answers: list[Answer]) -> list[str]:
     of_promotion = claims.all_of(organization.id).filter(promotion_id=trial.promotion.id, released_at=None)
     standing = set(await of_promotion.values_list("id", flat=True))
     must = trial.standing(answers)

@@ -24,10 +24,10 @@ Answer = list[Any]
 DONE = "done"
 FAULT = "fault"
 
-Deed = Callable[..., Awaitable[Any]]
+Operation = Callable[..., Awaitable[Any]]
 
 
-async def calls(
+async def run(
     organization: Organization, said: Iterable[Call], lanes: int, tell: Callable[[Answer], None], now: datetime
 ) -> None:
     """Make the calls, that many at a time, each lane taking the next; `tell` hears the answers as they come."""
@@ -35,7 +35,7 @@ async def calls(
 
     async def lane() -> None:
         for deed, *arguments in waiting:
-            tell([deed, *await _outcome(DEEDS[deed](organization, now, *arguments))])
+            tell([deed, *await _outcome(OPERATIONS[deed](organization, now, *arguments))])
 
     await asyncio.gather(*(lane() for _ in range(lanes)))
 
@@ -72,7 +72,7 @@ async def _delete_code(organization: Organization, now: datetime, text: str) -> 
 
 async def _generate_codes(organization: Organization, now: datetime, pattern: str, amount: int) -> list[str]:
     format = Format(Style.PATTERN, pattern)
-    made = await generate.codes(organization, None, amount, format, generate.Making(), False, None, now)
+    made = await generate.codes(organization, None, amount, format, generate.CodeOptions(), False, None, now)
     return [code.text for code in made.codes]
 
 
@@ -83,7 +83,7 @@ async def _take_attempt(organization: Organization, now: datetime, most: int) ->
     return lease.granted
 
 
-DEEDS: dict[str, Deed] = {
+OPERATIONS: dict[str, Operation] = {
     "take_attempt": _take_attempt,
     "claim_code": _claim_code,
     "release_claim": _release_claim,

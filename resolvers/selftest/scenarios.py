@@ -13,7 +13,7 @@ from resolvers.domain.code_format import Format, Style
 from resolvers.selftest import driver
 from resolvers.selftest.driver import DONE, Answer, Call
 
-LANES = 16
+CONCURRENCY = 16
 """Calls that a process has going at a time."""
 
 Answers = list[Answer]
@@ -24,7 +24,7 @@ async def _nothing_more(answers: Answers) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Trial:
+class Scenario:
     """One race: its calls, how many of them must be granted (None: as chance has it), and how others may be refused.
 
     `standing` is how many claims of the promotion must stand afterwards, `more` what else is wrong, in sentences.
@@ -56,18 +56,18 @@ async def _promotion(
 
 
 def _texts(name: str, amount: int) -> list[str]:
-    return [f"{name}-{number}" for number in range(min(amount, create.MOST_TEXTS))]
+    return [f"{name}-{number}" for number in range(min(amount, create.MAX_TEXTS))]
 
 
-async def one_code(organization: Organization, claims: int, now: datetime) -> Trial:
+async def one_code(organization: Organization, claims: int, now: datetime) -> Scenario:
     """Everybody wants one code, which has places for a quarter of them."""
     places = claims // 4
     made = await _promotion(organization, "one code", ["ONE"], now, per_code=places)
     calls = [["claim_code", "ONE", f"one{n}@example.com"] for n in range(claims)]
-    return Trial(f"one code with {places} places", made, calls, places, "FullyClaimed", _granted)
+    return Scenario(f"one code with {places} places", made, calls, places, "FullyClaimed", _granted)
 
 
-async def customers_limit(organization: Organization, claims: int, now: datetime) -> Trial:
+async def customers_limit(organization: Organization, claims: int, now: datetime) -> Scenario:
     """Customers want twenty codes each, and may have five."""
     texts = _texts("MANY", max(20, claims // 10))
     people = claims // 20
@@ -78,19 +78,19 @@ async def customers_limit(organization: Organization, claims: int, now: datetime
         for person in range(people)
     ]
     name = f"{len(texts)} codes, five for each of {people} customers"
-    return Trial(name, made, calls, 5 * people, "CustomerLimitReached", _granted)
+    return Scenario(name, made, calls, 5 * people, "CustomerLimitReached", _granted)
 
 
-async def promotions_limit(organization: Organization, claims: int, now: datetime) -> Trial:
+async def promotions_limit(organization: Organization, claims: int, now: datetime) -> Scenario:
     """A promotion has places for a quarter of those who want one of its many codes."""
     texts, places = _texts("SHARED", claims // 2), claims // 4
     made = await _promotion(organization, "promotion", texts, now, per_code=None, per_promotion=places)
     calls = [["claim_code", texts[n % len(texts)], f"shared{n}@example.com"] for n in range(claims)]
     name = f"a promotion with {places} places over {len(texts)} codes"
-    return Trial(name, made, calls, places, "PromotionSpent", _granted)
+    return Scenario(name, made, calls, places, "PromotionSpent", _granted)
 
 
-async def retries(organization: Organization, claims: int, now: datetime) -> Trial:
+async def retries(organization: Organization, claims: int, now: datetime) -> Scenario:
     """Orders are sent ten times each at once, and each is one claim."""
     orders = claims // 20
     made = await _promotion(organization, "retries", ["AGAIN"], now, per_code=None)
@@ -100,14 +100,14 @@ async def retries(organization: Organization, claims: int, now: datetime) -> Tri
         told = len(set(done(answers)))
         return [f"{told} claims were told of, for {orders} orders"] if told != orders else []
 
-    return Trial(f"{orders} orders, each sent ten times", made, calls, len(calls), "", lambda _: orders, one_each)
+    return Scenario(f"{orders} orders, each sent ten times", made, calls, len(calls), "", lambda _: orders, one_each)
 
 
-async def activation(organization: Organization, claims: int, now: datetime) -> Trial:
+async def activation(organization: Organization, claims: int, now: datetime) -> Scenario:
     """Ten customers at once activate each code, and one of them has it."""
     made = await _promotion(organization, "activation", [], now)
     ref, format = params.PromotionRef(id=made.id), Format(Style.ALPHANUMERIC)
-    amount, making = min(claims // 20, create.MOST_TEXTS), generate.Making(activated=False)
+    amount, making = min(claims // 20, create.MAX_TEXTS), generate.CodeOptions(activated=False)
     drawn = await generate.codes(organization, ref, amount, format, making, False, None, now)
     texts = [code.text for code in drawn.codes]
     calls = [["activate_code", text, f"act{n}-{text}@example.com"] for text in texts for n in range(10)]
@@ -120,10 +120,10 @@ async def activation(organization: Organization, claims: int, now: datetime) -> 
         return []
 
     name = f"{len(texts)} codes, each activated by ten"
-    return Trial(name, made, calls, len(texts), "AlreadyActivated", lambda _: 0, kept)
+    return Scenario(name, made, calls, len(texts), "AlreadyActivated", lambda _: 0, kept)
 
 
-async def deletion(organization: Organization, claims: int, now: datetime) -> Trial:
+async def deletion(organization: Organization, claims: int, now: datetime) -> Scenario:
     """Ten codes are deleted while they are claimed: their claims go with them, and stay counted."""
     texts = _texts("GONE", 10)
     made = await _promotion(organization, "deletion", texts, now, per_code=None)
@@ -139,16 +139,16 @@ async def deletion(organization: Organization, claims: int, now: datetime) -> Tr
             return ["the promotion does not count the claims that were granted and deleted"]
         return []
 
-    return Trial("ten codes, deleted while they are claimed", made, calls, None, "UnknownCode", lambda _: 0, counted)
+    return Scenario("ten codes, deleted while they are claimed", made, calls, None, "UnknownCode", lambda _: 0, counted)
 
 
-async def releasing(organization: Organization, claims: int, now: datetime) -> Trial:
+async def releasing(organization: Organization, claims: int, now: datetime) -> Scenario:
     """Claims are released twice each, while others want the places that they give back."""
     places = claims // 8
     made = await _promotion(organization, "releasing", ["BACK"], now, per_code=places)
     first: Answers = []
     takes = [["claim_code", "BACK", f"first{n}@example.com"] for n in range(places)]
-    await driver.calls(organization, takes, LANES, first.append, now)
+    await driver.run(organization, takes, CONCURRENCY, first.append, now)
     releases = [["release_claim", claim] for claim in done(first)[: places // 2] for _ in range(2)]
     wants = [["claim_code", "BACK", f"back{n}@example.com"] for n in range(claims // 4)]
     calls = [call for pair in zip_longest(wants, releases) for call in pair if call]
@@ -161,14 +161,14 @@ async def releasing(organization: Organization, claims: int, now: datetime) -> T
         return places - places // 2 + _granted(answers)
 
     name = f"{places // 2} of {places} places, given back twice"
-    return Trial(name, made, calls, None, "FullyClaimed", standing, not_above)
+    return Scenario(name, made, calls, None, "FullyClaimed", standing, not_above)
 
 
-async def attempts(organization: Organization, claims: int, now: datetime) -> Trial:
+async def attempts(organization: Organization, claims: int, now: datetime) -> Scenario:
     """Everybody takes attempts of one counter, which has a quarter of those that are wanted."""
     made, most = await _promotion(organization, "attempts", [], now), claims // 4
     calls: list[Call] = [["take_attempt", most] for _ in range(claims)]
-    return Trial(f"{most} failed attempts an hour", made, calls, most, "TooManyAttempts", lambda _: 0)
+    return Scenario(f"{most} failed attempts an hour", made, calls, most, "TooManyAttempts", lambda _: 0)
 
 
 ALL = (one_code, customers_limit, promotions_limit, retries, activation, deletion, releasing, attempts)

@@ -15,7 +15,7 @@ from schema.cli.process import AsJson
 from schema.cli.terminal import visible
 
 if TYPE_CHECKING:
-    from resolvers.copy import Copied
+    from resolvers.copy import CopyResult
 
 
 def store(
@@ -35,7 +35,7 @@ def store(
         sys.exit("error: everything was copied, and counts wrongly what it counted wrongly before")
 
 
-async def _copy(source: str, target: str) -> Copied:
+async def _copy(source: str, target: str) -> CopyResult:
     import db
     from resolvers import copy
 
@@ -53,7 +53,7 @@ async def _copy(source: str, target: str) -> Copied:
         )
 
 
-def _show(copied: Copied, as_json: bool) -> None:
+def _show(copied: CopyResult, as_json: bool) -> None:
     rows = [(name, rows if as_json else f"{rows:,}") for name, rows in copied.rows.items()]
     tables.show(("table", "rows"), rows, as_json)
     beside = sys.stderr if as_json else sys.stdout

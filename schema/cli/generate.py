@@ -70,7 +70,7 @@ def generate_codes(
         else:
             of = await _owner(organization)
             ref = PromotionRef(reference=promotion) if promotion else None
-            made = await generate.codes(of, ref, amount, form, generate.Making(), False, None, now)
+            made = await generate.codes(of, ref, amount, form, generate.CodeOptions(), False, None, now)
             if made.job is None:
                 return made.count
             job_ids.append(made.job.id)
@@ -121,7 +121,7 @@ async def _watched(job_id: int, process: Process) -> Job:
     finally:
         making.cancel()
         await asyncio.wait([making])
-        await jobs.let_go(worker)
+        await jobs.release_leases(worker)
     job = await _job(job_id)
     if job.status is JobStatus.FAILED:
         raise InvalidInput(job.error or "The job failed.")
@@ -132,7 +132,7 @@ async def _until_finished(job_id: int, worker: str, process: Process) -> None:
     from resolvers import jobs
 
     while (await _job(job_id)).finished_at is None:
-        await jobs.jobs(worker, process.clock, only=job_id)
+        await jobs.process(worker, process.clock, only=job_id)
         await asyncio.sleep(EVERY_SECONDS)
 
 

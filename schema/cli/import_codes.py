@@ -21,7 +21,7 @@ from schema.cli.process import with_database
 from schema.cli.terminal import visible
 
 if TYPE_CHECKING:
-    from resolvers.import_codes import Brought, Refused, Row
+    from resolvers.import_codes import ImportRow, ImportSummary, RejectedRow
 
 MOST_LINES = 20
 """Refused lines that are shown; all of them are in a report."""
@@ -67,7 +67,7 @@ def import_codes(
         progress = open_now.enter_context(shown(TextColumn("{task.description}"), BarColumn(), DownloadColumn()))
         rows = File(source, mark, progress)
 
-        async def work(now: datetime) -> Brought:
+        async def work(now: datetime) -> ImportSummary:
             of = await owner(organization)
             ref = None if promotion is None else PromotionRef(reference=promotion)
             told = Told(progress, None if report is None else open_now.enter_context(_opened(report)))
@@ -77,7 +77,7 @@ def import_codes(
 
         brought = with_database(context, work, is_read_only=dry_run)
     print(_told(brought, dry_run))
-    if brought.refused:
+    if brought.rejected:
         sys.exit(1)
 
 
@@ -104,7 +104,7 @@ class Told:
             self._writer = csv.writer(report)
             self._writer.writerow(("line", "column", "reason"))
 
-    def __call__(self, no: Refused) -> None:
+    def __call__(self, no: RejectedRow) -> None:
         from schema.csv import records
 
         column = "".join(map(str, getattr(no.why, "path", ())[-1:]))
@@ -124,12 +124,12 @@ class Told:
         self._progress.console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
 
 
-def _told(brought: Brought, dry_run: bool) -> str:
-    refused = f"; {_number(brought.refused, 'line')} refused" if brought.refused else ""
+def _told(brought: ImportSummary, dry_run: bool) -> str:
+    refused = f"; {_number(brought.rejected, 'line')} refused" if brought.rejected else ""
     if brought.written:
         return f"{_number(brought.codes, 'code')} brought{refused}."
     good = f"{_number(brought.codes, 'code')} could be brought{refused}."
-    return f"Nothing written: {good}" if dry_run or brought.refused else "Nothing to bring."
+    return f"Nothing written: {good}" if dry_run or brought.rejected else "Nothing to bring."
 
 
 def _number(count: int, noun: str) -> str:
@@ -144,7 +144,7 @@ class File:
         self.size = file.seek(0, 2)
         self.turns = iter(("checking", "bringing"))
 
-    def __iter__(self) -> Iterator[Row | Refused]:
+    def __iter__(self) -> Iterator[ImportRow | RejectedRow]:
         from schema.csv import records
 
         task = self.progress.add_task(next(self.turns, "reading"), total=self.size)

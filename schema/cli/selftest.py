@@ -20,18 +20,18 @@ from schema.cli.terminal import visible, visible_lines
 
 if TYPE_CHECKING:
     from db.models import Organization
-    from resolvers.selftest import Proof, Race
+    from resolvers.selftest import RunCalls, ScenarioResult
     from resolvers.selftest.driver import Answer, Call
     from schema.cli.selftest_workers import SelftestWorkers
 
-FEWEST_CLAIMS = 40  # resolvers/selftest/__init__.py's
+MIN_CLAIMS = 40  # resolvers/selftest/__init__.py's
 
 
 def limits(
     context: typer.Context,
     database: Annotated[str | None, typer.Option(help="Its address; TESSERA_DATABASE_URL's if not said.")] = None,
     processes: Annotated[int, typer.Option(min=1, max=64, help="That race each other.")] = 4,
-    claims: Annotated[int, typer.Option(min=FEWEST_CLAIMS, help="About how many in a race.")] = 2_000,
+    claims: Annotated[int, typer.Option(min=MIN_CLAIMS, help="About how many in a race.")] = 2_000,
     as_json: AsJson = False,
 ) -> None:
     """Prove on a database that no limit can be passed: real processes race for each. Exits with 1 if one was.
@@ -60,7 +60,7 @@ def limits(
         print("Every limit held, and every counter equals its claims.")
 
 
-async def _prove(url: str, processes: int, claims: int, now: datetime) -> list[Proof]:
+async def _prove(url: str, processes: int, claims: int, now: datetime) -> list[ScenarioResult]:
     from resolvers import selftest
     from schema.cli import selftest_workers
 
@@ -74,13 +74,15 @@ async def _prove(url: str, processes: int, claims: int, now: datetime) -> list[P
             return [proof async for proof in selftest.limits(claims, race, now)]
 
 
-def _race(running: SelftestWorkers, processes: int, progress: Progress, task: TaskID, now: datetime) -> Race:
+def _race(running: SelftestWorkers, processes: int, progress: Progress, task: TaskID, now: datetime) -> RunCalls:
     from resolvers.selftest import scenarios
 
     async def race(organization: Organization, name: str, calls: list[Call]) -> list[Answer]:
         progress.reset(task, description=name, total=len(calls))
         shares = [calls[first::processes] for first in range(processes)]
-        return await running.race(organization.identifier, shares, scenarios.LANES, lambda: progress.advance(task), now)
+        return await running.race(
+            organization.identifier, shares, scenarios.CONCURRENCY, lambda: progress.advance(task), now
+        )
 
     return race
 
@@ -92,7 +94,7 @@ def _end_well() -> None:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
-def _show(proofs: list[Proof], as_json: bool) -> None:
+def _show(proofs: list[ScenarioResult], as_json: bool) -> None:
     columns = ("raced_for", "tried", "allowed", "granted", "refused", "holds")
     rows: list[tuple[tables.Cell, ...]] = []
     for proof in proofs:

@@ -139,7 +139,7 @@ async def _race(told: dict[str, Any]) -> None:
     print("ready", flush=True)
     sys.stdin.readline()
     now = datetime.fromisoformat(told["now"])
-    await driver.calls(organization, told["calls"], told["lanes"], _answer, now)
+    await driver.run(organization, told["calls"], told["lanes"], _answer, now)
     print(flush=True)
 
 

@@ -19,7 +19,7 @@ from db.models import Organization
 from resolvers.domain import instants, money, params
 from resolvers.domain.refusals import InvalidInput
 from resolvers.export import ExportedClaim, ExportedCode
-from resolvers.import_codes import Refused, Row
+from resolvers.import_codes import ImportRow, RejectedRow
 from schema import pages
 from schema.csv import reader
 from schema.graphql import ids, scalars
@@ -204,7 +204,7 @@ def read_columns(file: BinaryIO, separator: str | None = None) -> set[str]:
         return set(_validated_columns(table.columns))
 
 
-def read_codes(file: BinaryIO, separator: str | None = None) -> Iterator[Row | Refused]:
+def read_codes(file: BinaryIO, separator: str | None = None) -> Iterator[ImportRow | RejectedRow]:
     """The rows of a CSV of codes, from its beginning, each with its line: values, or a refusal where cells are unclear.
 
     Empty lines and columns are skipped. Raises InvalidInput when the file as a whole can't be read.
@@ -213,7 +213,7 @@ def read_codes(file: BinaryIO, separator: str | None = None) -> Iterator[Row | R
         names = _validated_columns(table.columns)
         for line, cells in table.rows():
             if isinstance(cells, InvalidInput):
-                yield Refused(line, cells)
+                yield RejectedRow(line, cells)
             else:
                 yield _read_row(line, dict(zip(names, map(_unescape_formula, cells), strict=False)))
 
@@ -234,7 +234,7 @@ def _validated_columns(columns: list[str]) -> list[str]:
     return columns
 
 
-def _read_row(line: int, cells: Mapping[str, str]) -> Row | Refused:
+def _read_row(line: int, cells: Mapping[str, str]) -> ImportRow | RejectedRow:
     def cell(column: str) -> str:
         return cells.get(column, "")
 
@@ -243,7 +243,7 @@ def _read_row(line: int, cells: Mapping[str, str]) -> Row | Refused:
         if status and status not in STATUSES:
             raise InvalidInput(f"{status[:50]!r} is no status.", "status")
         activated_at = _read_instant(cell("activated_at"), "activated_at")
-        return Row(
+        return ImportRow(
             line,
             cell("text"),
             allowed_claims=_read_limit(cell("allowed_claims")),
@@ -264,7 +264,7 @@ def _read_row(line: int, cells: Mapping[str, str]) -> Row | Refused:
             metadata=_read_json(cell("metadata"), "metadata"),
         )
     except InvalidInput as error:
-        return Refused(line, error)
+        return RejectedRow(line, error)
 
 
 def _unescape_formula(cell: str) -> str:

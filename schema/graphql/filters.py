@@ -67,5 +67,5 @@ class UsageInput:
     from_: datetime | None = strawberry.field(name="from", default=UNSET)
     to: datetime | None = UNSET
 
-    def to_params(self) -> usage_report.Asked:
-        return usage_report.Asked(self.bucket, or_none(self.from_), or_none(self.to))
+    def to_params(self) -> usage_report.UsageQuery:
+        return usage_report.UsageQuery(self.bucket, or_none(self.from_), or_none(self.to))

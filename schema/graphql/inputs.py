@@ -280,9 +280,9 @@ class GenerateCodesInput:
     dry_run: bool = False
     idempotency_key: str | None = UNSET
 
-    def to_params(self) -> generate.Making:
+    def to_params(self) -> generate.CodeOptions:
         customer = or_none(self.reserved_for)
-        return generate.Making(
+        return generate.CodeOptions(
             window=_nested(self.window),
             allowed_claims=or_absent(self.allowed_claims),
             reserved_for=customer.to_params() if customer else None,

@@ -86,7 +86,7 @@ class PromotionDeleted:
     dry_run: bool
 
     @classmethod
-    def of(cls, result: delete.Deleted) -> "PromotionDeleted":
+    def of(cls, result: delete.DeleteResult) -> "PromotionDeleted":
         return cls(
             reference=result.name, codes_deleted=result.codes, claims_deleted=result.claims, dry_run=result.dry_run
         )
@@ -98,10 +98,10 @@ class CodeFormat:
     pattern: str | None
     capacity: str = strawberry.field(description="How many different texts there are, taken or not.")
     entropy_bits: float
-    result: strawberry.Private[generate.Generated]
+    result: strawberry.Private[generate.GenerateResult]
 
     @classmethod
-    def of(cls, result: generate.Generated) -> "CodeFormat":
+    def of(cls, result: generate.GenerateResult) -> "CodeFormat":
         return cls(
             style=result.format.style,
             pattern=result.format.pattern,
@@ -128,7 +128,7 @@ class CodesGenerated:
     )
 
     @classmethod
-    def of(cls, result: generate.Generated) -> "CodesGenerated":
+    def of(cls, result: generate.GenerateResult) -> "CodesGenerated":
         return cls(
             codes=[Code.of(row) for row in result.codes],
             count=result.count,

@@ -33,7 +33,7 @@ class UsageStat:
     refusals: list[RefusalCount]
 
     @classmethod
-    def of(cls, row: usage_report.Measured) -> "UsageStat":
+    def of(cls, row: usage_report.UsageRow) -> "UsageStat":
         return cls(
             from_=row.start,
             to=row.end,
@@ -57,7 +57,7 @@ async def usage(info: Info, input: UsageInput | None, promotion_id: int | None) 
     """
     info.context.require(Right.MANAGE)
     caller = info.context.caller
-    query = input.to_params() if input else usage_report.Asked()
+    query = input.to_params() if input else usage_report.UsageQuery()
     with_customers = selects(info, "customers")
     if promotion_id is None:
         rows = await usage_report.organization_usage(caller.organization, query, with_customers, caller.now)

@@ -26,7 +26,7 @@ from resolvers import delete, usage_report
 from resolvers.domain import usage_buckets, validate
 from resolvers.domain.refusals import InvalidInput
 from resolvers.domain.usage_buckets import BucketSize
-from resolvers.import_codes import Row
+from resolvers.import_codes import ImportRow
 from schema.csv.records import read_codes
 from schema.graphql.app import schema
 from tests import make
@@ -280,12 +280,12 @@ async def test_usage_at_the_calendars_edge(organization: Organization, zone: str
     beyond = [datetime(1, 1, 1, tzinfo=UTC), datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)]
     for size in BucketSize:
         for start in within:
-            asked = usage_report.Asked(size, start, start + timedelta(minutes=59))
+            asked = usage_report.UsageQuery(size, start, start + timedelta(minutes=59))
             [row, *_] = await usage_report.organization_usage(organization, asked, True, make.NOW)
             assert row.start <= start < row.end
         for start in beyond:
             async with refused(InvalidInput) as no:
-                asked = usage_report.Asked(size, start, start + timedelta(minutes=59))
+                asked = usage_report.UsageQuery(size, start, start + timedelta(minutes=59))
                 await usage_report.organization_usage(organization, asked, True, make.NOW)
             assert no.value.path == ("from",)
 
@@ -347,7 +347,7 @@ async def test_an_import_reads_instants_alike(organization: Organization) -> Non
     }
     for cell, is_good in cells.items():
         [row] = read_codes(BytesIO(f"text,ends_at\nHELLO,{cell}\n".encode()))
-        assert isinstance(row, Row) is is_good, cell
+        assert isinstance(row, ImportRow) is is_good, cell
 
 
 @pytest.mark.case("W16")

@@ -14,7 +14,7 @@ from db.models import Code, Customer, Organization
 from resolvers import delete, update, verify
 from resolvers.domain.params import Limits, Person
 from resolvers.domain.refusals import InvalidInput
-from resolvers.import_codes import Refused, Row
+from resolvers.import_codes import ImportRow, RejectedRow
 from schema.csv import reader, records
 from tests import make
 from tests.command_line import CommandLine
@@ -29,13 +29,13 @@ def command(capsys: pytest.CaptureFixture[str], database_url: str) -> CommandLin
     return command
 
 
-def read(content: str | bytes, separator: str | None = None) -> list[Row | Refused]:
+def read(content: str | bytes, separator: str | None = None) -> list[ImportRow | RejectedRow]:
     file = io.BytesIO(content.encode() if isinstance(content, str) else content)
     return list(records.read_codes(file, separator))
 
 
 def texts(content: str | bytes, separator: str | None = None) -> list[str]:
-    return [row.text if isinstance(row, Row) else f"{row.line}: {row.why}" for row in read(content, separator)]
+    return [row.text if isinstance(row, ImportRow) else f"{row.line}: {row.why}" for row in read(content, separator)]
 
 
 def rows_of(file: Path) -> list[list[str]]:
@@ -144,7 +144,7 @@ def test_the_status_speaks_where_its_columns_are_missing() -> None:
     rows = read(
         "text,status,activated_at\na,DISABLED,\nb,NOT_ACTIVATED,\nc,EXPIRED,\nd,CLAIMABLE,2026-01-01T00:00:00Z\n"
     )
-    assert [(row.is_enabled, row.needs_activation) for row in rows if isinstance(row, Row)] == [
+    assert [(row.is_enabled, row.needs_activation) for row in rows if isinstance(row, ImportRow)] == [
         (False, False), (True, True), (True, False), (True, True)
     ]  # fmt: skip
 
@@ -163,7 +163,7 @@ def test_the_status_speaks_where_its_columns_are_missing() -> None:
 def test_a_cell_of_an_export_that_is_not_clear(row: str, why: str) -> None:
     """What can't be read as meant is refused on its line."""
     [refused] = read(f"text,status,is_enabled,claim_count,metadata\n{row}\n")
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, RejectedRow)
     assert (refused.line, str(refused.why)) == (2, why)
 
 
@@ -198,7 +198,7 @@ SAME = [
 def test_a_file_is_understood_however_it_is_separated(content: str, encoding: str) -> None:
     """Commas, semicolons and tabs, Excel's first line, empty columns, every line end, and Excel's Unicode text."""
     rows = read(content.removeprefix("\ufeff" if encoding == "utf-16" else "").encode(encoding))
-    assert [(row.text, row.allowed_claims) for row in rows if isinstance(row, Row)] == [("A", 1), ("B", 2)]
+    assert [(row.text, row.allowed_claims) for row in rows if isinstance(row, ImportRow)] == [("A", 1), ("B", 2)]
     assert len(rows) == 2
 
 

@@ -137,7 +137,7 @@ async def unclaimable(organization: Organization) -> None:
         await make.claimed(organization, text, email="eve@example.com")
     format, making = (
         Format(Style.PATTERN, "SOMEBODY-ELSES"),
-        generate.Making(reserved_for=params.Person("ada@example.com")),
+        generate.CodeOptions(reserved_for=params.Person("ada@example.com")),
     )
     await generate.codes(organization, None, 1, format, making, False, None, make.NOW)
 

@@ -11,7 +11,7 @@ from db.models import Claim, Code, Customer, Organization, Suppression
 from resolvers import create, find, suppress
 from resolvers.domain import folding, params, validate
 from resolvers.domain.refusals import InvalidInput
-from resolvers.import_codes import Refused, Row
+from resolvers.import_codes import ImportRow, RejectedRow
 from resolvers.import_codes import codes as bring_codes
 from tests import make
 from tests.graphql_client import GraphQLClient
@@ -202,9 +202,9 @@ async def test_a_code_is_one_line_at_every_door(secret: GraphQLClient, organizat
     for style, field in (("PATTERN", "pattern"), ("NUMERIC", "prefix")):
         drawn = await secret.mutate("generateCodes", selection, {"amount": 1, "format": {"style": style, field: text}})
         assert (drawn["__typename"], drawn["path"]) == ("InvalidInput", ["input", "format", field])
-    told: list[Refused] = []
+    told: list[RejectedRow] = []
     ref = params.PromotionRef(reference="default")
-    await bring_codes(organization, ref, [Row(2, text)], False, True, told.append, make.NOW)
+    await bring_codes(organization, ref, [ImportRow(2, text)], False, True, told.append, make.NOW)
     assert [type(one.why) for one in told] == [InvalidInput]
     account = await make.key(organization, KeyKind.ACCOUNT)
     headers = {"Authorization": f"Bearer {account}", "X-Api-User-Id": "1"}

@@ -15,7 +15,7 @@ from resolvers import activate, create, delete, generate, import_codes, issue, r
 from resolvers.domain import params
 from resolvers.domain.code_format import Format, Style
 from resolvers.domain.refusals import CodeSpaceTooSmall, IdempotencyMismatch, PromotionSpent, UnknownPromotion
-from resolvers.generate import Making, batch
+from resolvers.generate import CodeOptions, batch
 from tests import make
 from tests.make import NOW
 from tests.resolvers.refused import everything, refused
@@ -30,7 +30,7 @@ Verb = Callable[[Organization], Awaitable[Any]]
 
 
 def generated(amount: int, format: Format = Format(), **said: Any) -> Verb:  # noqa: B008 (it is frozen)
-    return lambda of: generate.codes(of, SPRING, amount, format, Making(**said), False, None, NOW)
+    return lambda of: generate.codes(of, SPRING, amount, format, CodeOptions(**said), False, None, NOW)
 
 
 def issued(of: Organization, email: str = "ada@example.com", key: str | None = None) -> Awaitable[Code]:
@@ -44,7 +44,7 @@ VERBS: dict[str, Verb] = {
     "generate one for somebody": generated(1, reserved_for=ADA),
     "issue": issued,
     "create a promotion": lambda of: make.promotion(of, "NEW-1", "NEW-2"),
-    "import": lambda of: import_codes.codes(of, SPRING, [import_codes.Row(2, "NEW-3")], False, False, print, NOW),
+    "import": lambda of: import_codes.codes(of, SPRING, [import_codes.ImportRow(2, "NEW-3")], False, False, print, NOW),
     "activate": lambda of: activate.code(of, "ASLEEP", None, ADA, None, None, False, NOW),
     "rename": lambda of: update.code(of, "HELLO-15", update.CodeChange(new_text="OTHER"), NOW),
     "delete a promotion": lambda of: delete.promotion(of, SPRING, dry_run=False),
@@ -55,7 +55,7 @@ VERBS: dict[str, Verb] = {
 async def spring(organization: Organization) -> Organization:
     """An organization with a promotion that has a code, and another that sleeps."""
     await make.promotion(organization, "HELLO-15", reference="spring")
-    making = Making(activated=False)
+    making = CodeOptions(activated=False)
     made = await generate.codes(organization, SPRING, 1, HUNDRED, making, False, None, NOW)
     await Code.filter(id=made.codes[0].id).update(text="ASLEEP", text_key="asleep")
     return organization
@@ -143,7 +143,7 @@ async def test_of_two_calls_with_one_key_one_is_done(spring: Organization) -> No
     """The second is answered with the first's codes; a third, of other words, is a mismatch."""
     codes = await asyncio.gather(*(issued(spring, key="K") for _ in range(5)))
     assert len({code.id for code in codes}) == 1
-    generate_some = [generate.codes(spring, None, 3, HUNDRED, Making(), False, "G", NOW) for _ in range(4)]
+    generate_some = [generate.codes(spring, None, 3, HUNDRED, CodeOptions(), False, "G", NOW) for _ in range(4)]
     made = await asyncio.gather(*generate_some)
     assert len({tuple(code.id for code in one.codes) for one in made}) == 1
     assert sorted(one.replayed for one in made) == [False, True, True, True]
@@ -156,8 +156,8 @@ async def test_who_is_out_of_luck_is_looked_for_outside(
 ) -> None:
     """Where all texts that are drawn are taken the round writes nothing, and free ones are looked for unlocked."""
     await make.promotion(organization, "X-11", reference="spring")
-    monkeypatch.setattr(batch, "LOOKED_UP", 1)
-    drawn, candidates, looked = random_codes.some, random_codes.candidates, []
+    monkeypatch.setattr(batch, "CANDIDATES_PER_CODE", 1)
+    drawn, candidates, looked = random_codes.draw, random_codes.candidates, []
 
     def unlucky(amount: int, format: Format) -> list[int]:
         return [11] if amount == 1 else drawn(amount, format)
@@ -166,7 +166,7 @@ async def test_who_is_out_of_luck_is_looked_for_outside(
         looked.append(await Code.all().count())
         return await candidates(*said)
 
-    monkeypatch.setattr(random_codes, "some", unlucky)
+    monkeypatch.setattr(random_codes, "draw", unlucky)
     monkeypatch.setattr(random_codes, "candidates", found)
     made = await generated(1, HUNDRED)(organization)
     assert made.codes[0].text != "X-11"
@@ -177,13 +177,13 @@ async def test_what_is_refused_changes_nothing(organization: Organization) -> No
     """A code that can't be issued, for want of texts, leaves no customer."""
     await make.promotion(organization, *(f"{digit}" for digit in range(10)), reference="spring")
     before = await everything()
-    request = batch.Request(
+    request = batch.GenerateRequest(
         organization,
         SPRING,
         1,
         Format(Style.PATTERN, "9"),
         NOW,
-        activation=batch.Activation(create.validate.person(ADA), None, None, False),
+        activation=batch.CodeActivation(create.validate.person(ADA), None, None, False),
     )
     async with refused(CodeSpaceTooSmall):
         await batch.codes(request)
@@ -192,8 +192,8 @@ async def test_what_is_refused_changes_nothing(organization: Organization) -> No
 
 async def test_a_call_that_is_repeated_in_a_full_space_is_replayed(organization: Organization) -> None:
     """What filled the space is what its key answers; only a new call hears that there is no room."""
-    made = await generate.codes(organization, None, 100, HUNDRED, Making(), False, "K", NOW)
-    again = await generate.codes(organization, None, 100, HUNDRED, Making(), False, "K", NOW)
+    made = await generate.codes(organization, None, 100, HUNDRED, CodeOptions(), False, "K", NOW)
+    again = await generate.codes(organization, None, 100, HUNDRED, CodeOptions(), False, "K", NOW)
     assert (again.replayed, [code.id for code in again.codes]) == (True, [code.id for code in made.codes])
     async with refused(CodeSpaceTooSmall):
-        await generate.codes(organization, None, 100, HUNDRED, Making(), False, "L", NOW)
+        await generate.codes(organization, None, 100, HUNDRED, CodeOptions(), False, "L", NOW)

@@ -111,6 +111,6 @@ async def test_sums_are_whole_numbers(organization: Organization) -> None:
     await make.code(organization, per_code=None)
     for number in range(3):
         await claimed(organization, email=f"c{number}@example.com", order=order(f"R-{number}", str(largest)))
-    rows = await usage_report.organization_usage(organization, usage_report.Asked(), False, NOW)
+    rows = await usage_report.organization_usage(organization, usage_report.UsageQuery(), False, NOW)
     assert [row.share.order_total for row in rows] == [3 * 2_147_483_647]
     assert {type(row.order_total) for row in await usage.all_of(organization.id)} == {int}

@@ -58,7 +58,7 @@ async def test_a_split_database_is_the_same_to_us(database_url: str) -> None:
             told_of = await asyncio.gather(*(claimed(organization, email=f"c{n}@example.com") for n in range(3)))
             await release.claim(organization, told_of[0].claim.id, "fell through", NOW)
             await generate.codes(
-                organization, None, 20, Format(Style.ALPHANUMERIC), generate.Making(), False, None, NOW
+                organization, None, 20, Format(Style.ALPHANUMERIC), generate.CodeOptions(), False, None, NOW
             )
             assert await verify.counters(organization) == []
             assert (await delete.code(organization, "HELLO-15", dry_run=False)).claims == 3

@@ -19,7 +19,7 @@ SPACE = Format(Style.PATTERN, "X-9999")
 
 async def more(organization: Organization, amount: int, seconds: int = 0) -> None:
     now = NOW + timedelta(seconds=seconds)
-    await generate.codes(organization, None, amount, SPACE, generate.Making(), False, None, now)
+    await generate.codes(organization, None, amount, SPACE, generate.CodeOptions(), False, None, now)
 
 
 def place(code: Code) -> Place:

@@ -30,7 +30,7 @@ DAY = timedelta(days=1)
 async def sleeping(organization: Organization, making: Any = None, **promotion: Any) -> Code:
     """A non-activated code of the promotion `spring`."""
     await make.promotion(organization, reference="spring", **promotion)
-    options = making or generate.Making(activated=False)
+    options = making or generate.CodeOptions(activated=False)
     return (await generate.codes(organization, SPRING, 1, Format(), options, False, None, NOW)).codes[0]
 
 
@@ -91,7 +91,7 @@ async def test_a_life_ends_at_the_earlier_of_its_days_and_its_window(
 ) -> None:
     """An activated code ends after its promotion's lifetime or with its own window, whichever is earlier."""
     window = params.Window(ends_at=NOW + ends) if ends else params.Window()
-    making = generate.Making(window, activated=False)
+    making = generate.CodeOptions(window, activated=False)
     code = await sleeping(organization, making, limits=params.Limits(code_lifetime_days=days))
     await activated(organization, code.text)
     assert (await Code.get(id=code.id)).ends_at == (NOW + expected if expected else None)
@@ -141,7 +141,7 @@ async def test_what_is_off_or_over_is_not_activated(organization: Organization) 
 
 async def test_a_reserved_code_is_activated_for_that_person_only(organization: Organization) -> None:
     """Somebody else's reservation is InvalidInput at the address."""
-    code = await sleeping(organization, generate.Making(activated=False, reserved_for=ADA))
+    code = await sleeping(organization, generate.CodeOptions(activated=False, reserved_for=ADA))
     async with refused(InvalidInput) as no:
         await activated(organization, code.text, params.Person("ben@example.com"))
     assert no.value.path == ("customer", "email")

@@ -21,7 +21,7 @@ from db.fields import JsonText
 from db.models import Organization
 from db.transfer import tables
 from resolvers import authenticate, copy, delete, find, release, signed_links, verify
-from resolvers.copy import Copied
+from resolvers.copy import CopyResult
 from resolvers.domain import params
 from resolvers.domain.refusals import InvalidInput
 from tests import make
@@ -97,7 +97,7 @@ async def everything(url: str) -> dict[str, list[dict[str, Any]]]:
         return {kind.__name__: await kind.all().order_by("id").values() for kind in KINDS}
 
 
-async def copied(source: str, target: str) -> Copied:
+async def copied(source: str, target: str) -> CopyResult:
     return await copy.store(source, target, lambda rows: None, lambda what, rows: None)
 
 

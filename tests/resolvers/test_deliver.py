@@ -13,13 +13,13 @@ import db
 from db.enums import DeliveryStatus
 from db.models import Delivery, Organization
 from resolvers import deliver, send
-from resolvers.deliver import Fate, Outcome
+from resolvers.deliver import Outcome, OutcomeKind
 from resolvers.domain import params
 from tests import make
 from tests.make import NOW
 
 ROOT = Path(__file__).parents[2]
-SENT, PUT_OFF = Outcome(Fate.SENT), Outcome(Fate.PUT_OFF, "451 Later")
+SENT, PUT_OFF = Outcome(OutcomeKind.SENT), Outcome(OutcomeKind.RETRY_LATER, "451 Later")
 
 
 async def queue(organization: Organization, number: int, now: datetime = NOW) -> None:
@@ -32,7 +32,7 @@ async def test_a_batch_is_what_is_due_longest(organization: Organization) -> Non
     await make.code(organization)
     await queue(organization, 25)
     await queue(organization, 1, NOW + timedelta(hours=1))
-    first, second, third = [await deliver.take(NOW + timedelta(seconds=number)) for number in range(3)]
+    first, second, third = [await deliver.lease_due(NOW + timedelta(seconds=number)) for number in range(3)]
     assert [len(batch.letters) for batch in (first, second, third)] == [20, 5, 0]
     ids = [letter.id for batch in (first, second) for letter in batch.letters]
     assert ids == sorted(set(ids))
@@ -45,10 +45,10 @@ async def test_the_late_have_no_say(organization: Organization) -> None:
     """Whoever comes back after the lease, when another has taken the letter, changes nothing."""
     await make.code(organization)
     await queue(organization, 1)
-    late = await deliver.take(NOW)
-    again = await deliver.take(NOW + deliver.LEASE)
+    late = await deliver.lease_due(NOW)
+    again = await deliver.lease_due(NOW + deliver.LEASE)
     [letter] = again.letters
-    await deliver.record(late, {letter.id: Outcome(Fate.REFUSED, "550 No")}, NOW + deliver.LEASE)
+    await deliver.record(late, {letter.id: Outcome(OutcomeKind.REFUSED, "550 No")}, NOW + deliver.LEASE)
     row = await Delivery.get()
     assert (row.status, row.attempts, row.last_error) == (DeliveryStatus.SENDING, 2, None)
     await deliver.record(again, {letter.id: SENT}, NOW + deliver.LEASE)
@@ -62,27 +62,27 @@ async def test_what_kills_its_sender_is_given_up(organization: Organization) -> 
     await make.code(organization)
     await queue(organization, 1)
     now = NOW
-    for _ in range(deliver.MOST_TRIES):
-        assert len((await deliver.take(now)).letters) == 1
+    for _ in range(deliver.MAX_ATTEMPTS):
+        assert len((await deliver.lease_due(now)).letters) == 1
         now += deliver.LEASE
-    assert (await deliver.take(now)).letters == []
+    assert (await deliver.lease_due(now)).letters == []
     row = await Delivery.get()
     assert (row.status, row.due_at) == (DeliveryStatus.FAILED, None)
     assert "died" in str(row.last_error)
 
 
-@pytest.mark.parametrize("attempts", range(1, deliver.MOST_TRIES))
+@pytest.mark.parametrize("attempts", range(1, deliver.MAX_ATTEMPTS))
 def test_waits_grow_and_differ(attempts: int) -> None:
     """Each wait is four times the one before, a fifth more or less, so that letters don't come back all at once."""
-    waits = {deliver.wait(attempts) for _ in range(200)}
-    middle = deliver.FIRST_WAIT * 4 ** (attempts - 1)
+    waits = {deliver.retry_delay(attempts) for _ in range(200)}
+    middle = deliver.FIRST_RETRY_DELAY * 4 ** (attempts - 1)
     assert 0.8 * middle <= min(waits) < 0.9 * middle
     assert 1.1 * middle < max(waits) <= 1.2 * middle
 
 
 def test_all_waits_are_about_a_day() -> None:
     """Eight tries are over after some 23 hours."""
-    middles = [deliver.FIRST_WAIT * 4**number for number in range(deliver.MOST_TRIES - 1)]
+    middles = [deliver.FIRST_RETRY_DELAY * 4**number for number in range(deliver.MAX_ATTEMPTS - 1)]
     assert timedelta(hours=22) < sum(middles, timedelta()) < timedelta(hours=25)
 
 
@@ -90,7 +90,7 @@ TAKER = """
 import asyncio, json, sys
 import db
 from resolvers import deliver
-from resolvers.deliver import Fate, Outcome
+from resolvers.deliver import Outcome, OutcomeKind
 from tests.make import NOW
 
 async def main():
@@ -99,11 +99,11 @@ async def main():
         print("ready", flush=True)
         sys.stdin.readline()
         while True:
-            batch = await deliver.take(NOW)
+            batch = await deliver.lease_due(NOW)
             if not batch.letters:
                 break
             taken += [letter.id for letter in batch.letters]
-            await deliver.record(batch, {letter.id: Outcome(Fate.SENT) for letter in batch.letters}, NOW)
+            await deliver.record(batch, {letter.id: Outcome(OutcomeKind.SENT) for letter in batch.letters}, NOW)
     print(json.dumps(taken))
 
 asyncio.run(main())

@@ -22,7 +22,7 @@ async def spring(organization: Organization) -> None:
     """A promotion with two codes, of which one is claimed, and a reserved code in the default promotion."""
     await make.promotion(organization, "A1", "A2", reference="spring")
     await claimed(organization, "A1", order=order("R-1", "20"))
-    making = generate.Making(reserved_for=params.Person("Ben@example.com"))
+    making = generate.CodeOptions(reserved_for=params.Person("Ben@example.com"))
     await generate.codes(organization, None, 1, Format(prefix="ben-"), making, False, None, NOW + timedelta(seconds=1))
 
 
@@ -95,7 +95,7 @@ async def test_a_forgotten_customers_claim_is_exported_without_an_address(organi
 
 async def test_pages_join_without_a_gap(organization: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
     """However small its pages, an export has each row once, though all were made in one moment."""
-    monkeypatch.setattr(export, "AT_A_TIME", 3)
+    monkeypatch.setattr(export, "PAGE_SIZE", 3)
     texts = [f"C-{number}" for number in range(10)]
     await make.promotion(organization, *texts, limits=params.Limits(per_code=None))
     for number in range(7):
@@ -106,7 +106,7 @@ async def test_pages_join_without_a_gap(organization: Organization, monkeypatch:
 
 async def test_what_goes_meanwhile_ends_no_export(organization: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
     """A promotion deleted and a code changed while an export runs: the rows that are left come whole."""
-    monkeypatch.setattr(export, "AT_A_TIME", 1)
+    monkeypatch.setattr(export, "PAGE_SIZE", 1)
     await spring(organization)
     rows = await export.codes(organization, None, NOW)
     assert (await anext(rows)).code.text == "A1"
@@ -153,7 +153,7 @@ async def test_memory_does_not_grow_with_the_export(organization: Organization, 
             None,
             100_000,
             Format(prefix="x-"),
-            generate.Making(),
+            generate.CodeOptions(),
             dry_run=False,
             idempotency_key=None,
             now=NOW,

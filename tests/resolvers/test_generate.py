@@ -14,7 +14,7 @@ from resolvers import delete, find, generate, random_codes
 from resolvers.domain import params
 from resolvers.domain.code_format import Format, Style, match_key
 from resolvers.domain.refusals import CodeSpaceTooSmall, IdempotencyMismatch, InvalidInput, UnknownPromotion
-from resolvers.generate import Generated, Making
+from resolvers.generate import CodeOptions, GenerateResult
 from tests import make
 from tests.make import NOW
 from tests.resolvers.refused import everything, refused
@@ -28,12 +28,12 @@ async def made(
     organization: Organization,
     amount: int,
     format: Format = SMALL,
-    making: Making = Making(),  # noqa: B008 (it is frozen)
+    making: CodeOptions = CodeOptions(),  # noqa: B008 (it is frozen)
     promotion: params.PromotionRef | None = None,
     dry_run: bool = False,
     idempotency_key: str | None = None,
     now: Any = NOW,
-) -> Generated:
+) -> GenerateResult:
     return await generate.codes(organization, promotion, amount, format, making, dry_run, idempotency_key, now)
 
 
@@ -50,7 +50,7 @@ async def test_generated_codes_are_the_promotions_and_the_default_ones_without(o
 
 async def test_generated_codes_are_as_they_were_asked_for(organization: Organization) -> None:
     """Window, limit, reservation, activation and metadata are each code's own."""
-    making = Making(
+    making = CodeOptions(
         params.Window(starts_at=NOW, ends_at=NOW + timedelta(days=1)),
         None,
         params.Person("ada@example.com", "Ada"),
@@ -98,7 +98,7 @@ async def test_a_space_that_is_too_small_says_so_in_numbers(organization: Organi
     """The refusal tells what the format holds, what of it is taken and what was asked; nothing was made."""
     await make.promotion(organization, "x0", "X–1", "OTHER")
     async with refused(CodeSpaceTooSmall) as no:
-        await made(organization, 9, making=Making(reserved_for=params.Person("ada@example.com")))
+        await made(organization, 9, making=CodeOptions(reserved_for=params.Person("ada@example.com")))
     assert (no.value.capacity, no.value.taken, no.value.requested) == (10, 2, 9)
     assert await Customer.all().count() == 0
     assert (await made(organization, 8)).count == 8
@@ -149,14 +149,14 @@ async def test_an_unknown_promotion_gets_no_codes(organization: Organization, dr
 @pytest.mark.parametrize(
     ("path", "making"),
     [
-        (("window", "ends_at"), Making(params.Window(starts_at=NOW, ends_at=NOW))),
-        (("allowed_claims",), Making(allowed_claims=0)),
-        (("reserved_for", "email"), Making(reserved_for=params.Person("ada"))),
-        (("metadata",), Making(metadata={"long": "x" * 20_001})),
+        (("window", "ends_at"), CodeOptions(params.Window(starts_at=NOW, ends_at=NOW))),
+        (("allowed_claims",), CodeOptions(allowed_claims=0)),
+        (("reserved_for", "email"), CodeOptions(reserved_for=params.Person("ada"))),
+        (("metadata",), CodeOptions(metadata={"long": "x" * 20_001})),
     ],
 )
 async def test_what_makes_no_sense_makes_nothing(
-    organization: Organization, path: tuple[str, ...], making: Making
+    organization: Organization, path: tuple[str, ...], making: CodeOptions
 ) -> None:
     """InvalidInput leads to the field, in a dry run as well."""
     for dry_run in (False, True):
@@ -177,7 +177,12 @@ async def test_a_key_gives_back_the_same_codes(organization: Organization) -> No
 
 @pytest.mark.parametrize(
     "said",
-    [{"amount": 3}, {"format": LARGE}, {"making": Making(activated=False)}, {"promotion": params.PromotionRef(id=1)}],
+    [
+        {"amount": 3},
+        {"format": LARGE},
+        {"making": CodeOptions(activated=False)},
+        {"promotion": params.PromotionRef(id=1)},
+    ],
 )
 async def test_a_key_is_for_one_call(organization: Organization, said: dict[str, Any]) -> None:
     """A key that was used with other words is a mismatch."""
@@ -236,8 +241,8 @@ async def test_what_is_found_free_is_free(organization: Organization, pattern: s
     format, given = Format(Style.PATTERN, pattern), 0
     for wanted in (format.capacity // 2, format.capacity // 2 - 5, 4):
         found = await random_codes.candidates(organization.id, wanted, format)
-        assert len(found) == len(set(found)) == min(wanted + random_codes.SPARE, format.capacity - given)
-        made = await generate.insert(organization, promotion, format.texts(found[:wanted]), Making(), None, NOW)
+        assert len(found) == len(set(found)) == min(wanted + random_codes.MAX_SPARE_NUMBERS, format.capacity - given)
+        made = await generate.insert(organization, promotion, format.texts(found[:wanted]), CodeOptions(), None, NOW)
         assert len(made) == wanted
         given += wanted
     async with refused(CodeSpaceTooSmall) as no:
@@ -257,9 +262,9 @@ from tests import make
 async def main():
     async with db.opened(sys.argv[1]):
         organization = await make.organization()
-        await generate.codes(organization, None, 1_000, Format(), generate.Making(), False, None, make.NOW)
+        await generate.codes(organization, None, 1_000, Format(), generate.CodeOptions(), False, None, make.NOW)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        made = await generate.codes(organization, None, 100_000, Format(), generate.Making(), False, None, make.NOW)
+        made = await generate.codes(organization, None, 100_000, Format(), generate.CodeOptions(), False, None, make.NOW)
         after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         print(made.count, len(made.codes), await Code.all().count(), (after - before) // 1024)
 

@@ -12,7 +12,7 @@ from tests.make import NOW
 
 
 async def generated(organization: Organization, amount: int, format: Format, **making: object) -> list[str]:
-    options = generate.Making(**making)  # type: ignore[arg-type]
+    options = generate.CodeOptions(**making)  # type: ignore[arg-type]
     return [
         code.text
         for code in (await generate.codes(organization, None, amount, format, options, False, None, NOW)).codes

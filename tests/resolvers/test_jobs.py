@@ -30,14 +30,14 @@ ROOMY = Format(Style.PATTERN, "X-9999999999")  # no two runs draw the same text
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs begin at eleven codes, and are made five at a time in runs of twenty."""
-    monkeypatch.setattr(generate, "MOST_AT_ONCE", 10)
-    monkeypatch.setattr(generate, "BATCH", 5)
-    monkeypatch.setattr(jobs, "RUN", 20)
+    monkeypatch.setattr(generate, "MAX_CODES_WITHOUT_JOB", 10)
+    monkeypatch.setattr(generate, "MAX_TEXTS_PER_INSERT", 5)
+    monkeypatch.setattr(jobs, "MAX_RUN_SIZE", 20)
 
 
 async def begun(organization: Organization, amount: int = 50, format: Format = ROOMY, **said: object) -> Job:
     """A job that nobody is at yet."""
-    words = {"promotion": None, "making": generate.Making(), "dry_run": False, "idempotency_key": None, **said}
+    words = {"promotion": None, "making": generate.CodeOptions(), "dry_run": False, "idempotency_key": None, **said}
     made = await generate.codes(organization, amount=amount, format=format, now=NOW, **words)  # type: ignore[arg-type]
     assert made.job is not None
     assert (made.codes, made.ids, made.count) == ([], (), amount)
@@ -73,10 +73,10 @@ async def test_a_job_makes_all_its_codes(organization: Organization, clock: Cloc
     promotion = await make.promotion(organization, reference="spring", limits=params.Limits(per_code=3))
     window = params.Window(starts_at=NOW, ends_at=NOW + timedelta(days=1))
     person = params.Person("ada@example.com")
-    making = generate.Making(window, reserved_for=person, activated=False, metadata={"batch": 1})
+    making = generate.CodeOptions(window, reserved_for=person, activated=False, metadata={"batch": 1})
     job = await begun(organization, promotion=params.PromotionRef(reference="spring"), making=making)
     assert (job.status, job.total, job.done, job.finished_at) == (JobStatus.RUNNING, 50, 0, None)
-    await jobs.jobs("one", clock)
+    await jobs.process("one", clock)
     await job.refresh_from_db()
     assert (job.status, job.total, job.done, job.finished_at) == (JobStatus.DONE, 50, 50, NOW)
     made = await Code.all().select_related("reserved_for")
@@ -94,11 +94,11 @@ async def test_codes_of_a_job_become_claimable_together(
 ) -> None:
     """Until the last is there each of them is as if switched off, wherever it is asked; others are not."""
     await begun(organization)
-    before = (await generate.codes(organization, None, 1, ROOMY, generate.Making(), False, None, NOW)).codes[0]
+    before = (await generate.codes(organization, None, 1, ROOMY, generate.CodeOptions(), False, None, NOW)).codes[0]
     with monkeypatch.context() as patched:
         cut_after(7, patched)
         with pytest.raises(Cut):
-            await jobs.jobs("one", clock)
+            await jobs.process("one", clock)
     assert await statuses(organization) == {"DISABLED": 35, "CLAIMABLE": 1}
     assert await listing.codes(organization.id, listing.CodeFilter(status=("CLAIMABLE",)), NOW).count() == 1
     assert await listing.codes(organization.id, listing.CodeFilter(status=("DISABLED",)), NOW).count() == 35
@@ -110,7 +110,7 @@ async def test_codes_of_a_job_become_claimable_together(
     assert isinstance(no, Disabled)
     await make.claimed(organization, before.text)
     clock.go_on(seconds=11)
-    await jobs.jobs("two", clock)
+    await jobs.process("two", clock)
     assert await statuses(organization) == {"CLAIMABLE": 50, "EXHAUSTED": 1}
     await make.claimed(organization, half_made.text)
 
@@ -119,11 +119,11 @@ async def test_a_half_made_code_is_not_activated(
     organization: Organization, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A code that may yet be removed is given to nobody."""
-    await begun(organization, making=generate.Making(activated=False))
+    await begun(organization, making=generate.CodeOptions(activated=False))
     with monkeypatch.context() as patched:
         cut_after(2, patched)
         with pytest.raises(Cut):
-            await jobs.jobs("one", clock)
+            await jobs.process("one", clock)
     code = await Code.all().first()
     assert code is not None
     async with refused(Disabled):
@@ -143,7 +143,7 @@ async def test_a_job_is_gone_on_with_wherever_it_was_cut(
         with monkeypatch.context() as patched:
             cut_after(calls, patched)
             with pytest.raises(Cut):
-                await jobs.jobs(worker, clock)
+                await jobs.process(worker, clock)
         await job.refresh_from_db()
         told.append(job.done)
         assert job.done == await Code.filter(job_id=job.id).count()
@@ -151,7 +151,7 @@ async def test_a_job_is_gone_on_with_wherever_it_was_cut(
         clock.go_on(seconds=11)
         if calls > 4:
             break
-    await jobs.jobs("three", clock)
+    await jobs.process("three", clock)
     await job.refresh_from_db()
     assert (job.status, job.done) == (JobStatus.DONE, 50)
     assert await Code.filter(job_id=job.id).count() == 50
@@ -166,13 +166,13 @@ async def test_a_cut_run_is_drawn_of_its_seed_again(
     with monkeypatch.context() as patched:
         cut_after(2, patched)
         with pytest.raises(Cut):
-            await jobs.jobs("one", clock)
+            await jobs.process("one", clock)
     await job.refresh_from_db()
     assert job.run_seed is not None
     run = ROOMY.texts(sorted(random_codes.numbers(20, ROOMY.capacity, job.run_seed)))
     assert await Code.all().order_by("id").values_list("text", flat=True) == [text for text, _ in run[:10]]
     clock.go_on(seconds=11)
-    await jobs.jobs("two", clock)
+    await jobs.process("two", clock)
     assert await Code.all().order_by("id").values_list("text", flat=True) == [text for text, _ in run]
 
 
@@ -180,14 +180,14 @@ async def test_a_lease_keeps_others_away_until_it_is_over(organization: Organiza
     """What somebody is at is left to them; let go, or not renewed for a while, it is anybody's."""
     job = await begun(organization)
     assert await job_rows.lease(job.id, "one", NOW, NOW + jobs.LEASE) is not None
-    await jobs.jobs("two", clock)
+    await jobs.process("two", clock)
     assert await Code.all().count() == 0
     clock.go_on(seconds=10)
     assert await job_rows.lease(job.id, "two", clock(), clock() + jobs.LEASE) is not None
     with pytest.raises(LeaseLost):
-        await jobs._hold(job.id, "one", clock())
-    await jobs.let_go("two")
-    await jobs.jobs("three", clock)
+        await jobs._lock_leased(job.id, "one", clock())
+    await jobs.release_leases("two")
+    await jobs.process("three", clock)
     assert await Code.all().count() == 50
 
 
@@ -195,9 +195,9 @@ async def test_one_promotion_has_one_job_at_a_time(organization: Organization, c
     """The second waits for the first, and both are made."""
     first, second = await begun(organization), await begun(organization, 30)
     await Promotion.filter(reference="default").update(unfinished_job_id=first.id)
-    await jobs.jobs("one", clock, only=second.id)
+    await jobs.process("one", clock, only=second.id)
     assert await Code.all().count() == 0
-    await jobs.jobs("one", clock)
+    await jobs.process("one", clock)
     assert [job.status for job in await Job.all()] == [JobStatus.DONE] * 2
     assert (await Code.filter(job_id=first.id).count(), await Code.filter(job_id=second.id).count()) == (50, 30)
 
@@ -216,7 +216,7 @@ async def test_of_two_jobs_for_one_space_the_later_fails_whole(organization: Org
     await make.promotion(organization, reference="other")
     first = await begun(organization, 60, HUNDRED)
     second = await begun(organization, 60, HUNDRED, promotion=params.PromotionRef(reference="other"))
-    await jobs.jobs("one", clock)
+    await jobs.process("one", clock)
     await first.refresh_from_db()
     await second.refresh_from_db()
     assert (first.status, first.done) == (JobStatus.DONE, 60)
@@ -244,12 +244,12 @@ async def test_what_a_failed_job_made_is_removed_also_after_a_cut(
     with monkeypatch.context() as patched:
         patched.setattr(rows, "remove_of_job", cut)
         with pytest.raises(Cut):
-            await jobs.jobs("one", clock)
+            await jobs.process("one", clock)
     await job.refresh_from_db()
     assert (removed, job.status, job.done, job.finished_at) == ([5, 5, 5], JobStatus.FAILED, 35, None)
     assert await statuses(organization) == {"CLAIMABLE": 50, "DISABLED": 35}
     clock.go_on(seconds=11)
-    await jobs.jobs("two", clock)
+    await jobs.process("two", clock)
     await job.refresh_from_db()
     assert (job.status, job.done, job.finished_at) == (JobStatus.FAILED, 0, clock())
     assert await statuses(organization) == {"CLAIMABLE": 50}
@@ -267,10 +267,10 @@ async def test_a_job_whose_promotion_is_deleted_fails(
             with monkeypatch.context() as patched:
                 cut_after(calls, patched)
                 with pytest.raises(Cut):
-                    await jobs.jobs("one", clock)
+                    await jobs.process("one", clock)
         await delete.promotion(organization, ref, dry_run=False)
         clock.go_on(seconds=11)
-        await jobs.jobs("two", clock)
+        await jobs.process("two", clock)
         await job.refresh_from_db()
         assert (job.status, job.error, job.finished_at) == (JobStatus.FAILED, "There is no such promotion.", clock())
         assert await Code.all().count() == 0
@@ -279,9 +279,9 @@ async def test_a_job_whose_promotion_is_deleted_fails(
 async def test_a_customer_codes_will_be_reserved_for_is_kept(organization: Organization, clock: Clock) -> None:
     """Forgotten while the job waits, they stay as a nameless row, which its codes are reserved for."""
     await make.customer(organization, "ada@example.com")
-    await begun(organization, making=generate.Making(reserved_for=params.Person("ada@example.com")))
+    await begun(organization, making=generate.CodeOptions(reserved_for=params.Person("ada@example.com")))
     await delete.customer(organization, "ada@example.com", NOW)
-    await jobs.jobs("one", clock)
+    await jobs.process("one", clock)
     [nameless] = await Customer.all()
     assert nameless.email is None
     assert await Code.filter(reserved_for_id=nameless.id).count() == 50
@@ -290,28 +290,28 @@ async def test_a_customer_codes_will_be_reserved_for_is_kept(organization: Organ
 async def test_a_key_gives_back_the_same_job(organization: Organization, clock: Clock) -> None:
     """The same call with the same key is answered with the job as it stands now, and begins no other."""
     job = await begun(organization, idempotency_key="K")
-    await jobs.jobs("one", clock)
-    again = await generate.codes(organization, None, 50, ROOMY, generate.Making(), False, "K", NOW)
+    await jobs.process("one", clock)
+    again = await generate.codes(organization, None, 50, ROOMY, generate.CodeOptions(), False, "K", NOW)
     assert again.job is not None
     assert (again.job.id, again.job.status, again.replayed, again.count) == (job.id, JobStatus.DONE, True, 50)
     assert await Job.all().count() == 1
     async with refused(IdempotencyMismatch):
-        await generate.codes(organization, None, 51, ROOMY, generate.Making(), False, "K", NOW)
+        await generate.codes(organization, None, 51, ROOMY, generate.CodeOptions(), False, "K", NOW)
 
 
 async def test_a_dry_run_begins_no_job(organization: Organization) -> None:
     """It says whether there is room, and changes nothing."""
-    made = await generate.codes(organization, None, 100, HUNDRED, generate.Making(), True, None, NOW)
+    made = await generate.codes(organization, None, 100, HUNDRED, generate.CodeOptions(), True, None, NOW)
     assert (made.job, made.count, made.dry_run) == (None, 100, True)
     assert await Job.all().count() == 0
 
 
 def test_a_slow_transaction_is_followed_by_a_smaller_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sizes go down to LEAST where the disk is slow, and up to BATCH where it is fast."""
-    monkeypatch.setattr(generate, "BATCH", 10_000)
+    """Sizes go down to MIN_BATCH_SIZE where the disk is slow, and up to MAX_TEXTS_PER_INSERT where it is fast."""
+    monkeypatch.setattr(generate, "MAX_TEXTS_PER_INSERT", 10_000)
     sizes = [10_000]
     for took in (0.3, 0.3, 0.3, 0.3, 0.1, 0.01, 0.01, 0.01, 0.01):
-        sizes.append(jobs._next_size(sizes[-1], timedelta(seconds=took), jobs.AIM))
+        sizes.append(jobs._next_size(sizes[-1], timedelta(seconds=took), jobs.EXCLUSIVE_TRANSACTION_TARGET))
     assert sizes == [10_000, 5_000, 2_500, 1_250, 1_000, 1_000, 2_000, 4_000, 8_000, 10_000]
 
 
@@ -328,9 +328,9 @@ async def test_transactions_are_longer_where_claims_do_not_wait(
         return await insert(texts, *said)  # type: ignore[arg-type]
 
     monkeypatch.setattr(rows, "insert_many", slow)
-    monkeypatch.setattr(jobs, "LEAST", 1)
+    monkeypatch.setattr(jobs, "MIN_BATCH_SIZE", 1)
     await begun(organization, amount=20)
-    await jobs.jobs("one", clock)
+    await jobs.process("one", clock)
     on_sqlite = get_connection("default").capabilities.dialect == "sqlite"
     assert sizes == ([5, 2] + 13 * [1] if on_sqlite else 4 * [5])
 
@@ -365,12 +365,12 @@ async def test_a_slow_walk_keeps_its_job(
     async def slow(*said: Any) -> list[int]:
         walks.append(len(beats))
         while len(beats) < walks[0] + 6:
-            await jobs.jobs("two", clock)
+            await jobs.process("two", clock)
             await asyncio.sleep(0)
         return await walk(*said)
 
     monkeypatch.setattr(random_codes, "free", slow)
-    await jobs.jobs("one", clock)
+    await jobs.process("one", clock)
     await job.refresh_from_db()
     assert (job.status, job.done, len(walks), set(beats)) == (JobStatus.DONE, 50, 1, {"one"})
     assert await Code.filter(job_id=job.id).count() == 50
@@ -387,13 +387,13 @@ async def test_a_worker_that_has_lost_its_job_stops(
     async def stopped(*said: Any) -> list[int]:
         if not others:
             await Job.all().update(worker="two")  # it has taken the job over
-            others.append(asyncio.create_task(jobs.jobs("two", clock)))
+            others.append(asyncio.create_task(jobs.process("two", clock)))
             await asyncio.Event().wait()
         return await walk(*said)
 
     monkeypatch.setattr(random_codes, "free", stopped)
-    monkeypatch.setattr(random_codes, "is_blind", lambda *_: False)
-    await jobs.jobs("one", clock)
+    monkeypatch.setattr(random_codes, "should_draw_blindly", lambda *_: False)
+    await jobs.process("one", clock)
     await others[0]
     await job.refresh_from_db()
     assert (job.status, job.done, job.worker) == (JobStatus.DONE, 50, "two")

@@ -226,7 +226,7 @@ class Machine(RuleBasedStateMachine):
             assert self.run(verify.counters(self.organization)) == []
             rows = self.run(
                 usage_report.organization_usage(
-                    self.organization, usage_report.Asked(), False, self.model.now + HOUR / 60
+                    self.organization, usage_report.UsageQuery(), False, self.model.now + HOUR / 60
                 )
             )
             assert sum(row.share.claims for row in rows) == self.model.counted
@@ -310,7 +310,7 @@ class Machine(RuleBasedStateMachine):
     def generate(
         self, reference: str, amount: int, activated: bool, allowed: Any, email: str | None, dry_run: bool
     ) -> None:
-        making = generate.Making(
+        making = generate.CodeOptions(
             allowed_claims=params.ABSENT if isinstance(allowed, str) else allowed,
             reserved_for=params.Person(email) if email else None,
             activated=activated,

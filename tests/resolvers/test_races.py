@@ -106,7 +106,7 @@ async def test_retries_of_one_order_are_one_claim(organization: Organization, ra
 
 async def test_activation_happens_once(organization: Organization, race: Race) -> None:
     """Of fifty tasks over two processes one activates the code, for its own customer."""
-    making = generate.Making(activated=False)
+    making = generate.CodeOptions(activated=False)
     pattern = Format(Style.PATTERN, "TEST-9")
     code = (await generate.codes(organization, None, 1, pattern, making, False, None, NOW)).codes[0]
     answers = await race.run(

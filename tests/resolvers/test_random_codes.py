@@ -17,7 +17,7 @@ SEED = "0" * 64
 def test_numbers_are_different_and_in_range(below: int) -> None:
     """Whatever the range, as many different numbers of it come as were asked for."""
     amount = max(1, min(2_000, below // 2))
-    numbers = random_codes.numbers(amount, below, random_codes.seed())
+    numbers = random_codes.numbers(amount, below, random_codes.new_seed())
     assert len(numbers) == len(set(numbers)) == amount
     assert 0 <= min(numbers) <= max(numbers) < below
 
@@ -26,7 +26,7 @@ def test_a_seed_gives_the_same_numbers_again() -> None:
     """One seed is one choice, and another seed another."""
     assert random_codes.numbers(1_000, 36**6, SEED) == random_codes.numbers(1_000, 36**6, SEED)
     assert random_codes.numbers(1_000, 36**6, SEED) != random_codes.numbers(1_000, 36**6, "1" * 64)
-    assert random_codes.seed() != random_codes.seed()
+    assert random_codes.new_seed() != random_codes.new_seed()
 
 
 @pytest.mark.parametrize(("below", "amount"), [(10, 5), (10, 1), (17, 8), (256, 100)])
@@ -54,7 +54,7 @@ async def test_what_is_free_is_drawn_in_any_order(organization: Organization) ->
 async def test_what_lacks_is_told_in_numbers(organization: Organization) -> None:
     """Room is counted in texts of the format; other codes take none."""
     await make.promotion(organization, "x0", "X–1", "OTHER", "ANOTHER")
-    assert await random_codes.lack(organization.id, 8, SMALL) is None
-    no = await random_codes.lack(organization.id, 9, SMALL)
+    assert await random_codes.shortage(organization.id, 8, SMALL) is None
+    no = await random_codes.shortage(organization.id, 9, SMALL)
     assert no is not None
     assert (no.capacity, no.taken, no.requested) == (10, 2, 9)

@@ -13,7 +13,7 @@ from resolvers.domain import params
 from resolvers.domain.refusals import InvalidInput, Rule
 from resolvers.domain.usage_buckets import BucketSize
 from resolvers.refusal_counter import RefusalCounter
-from resolvers.usage_report import Asked, Measured
+from resolvers.usage_report import UsageQuery, UsageRow
 from tests import make
 from tests.make import NOW, claimed, order
 
@@ -23,11 +23,11 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 async def measured(
     organization: Organization, size: BucketSize = BucketSize.TOTAL, *, now: datetime = NOW + HOUR / 2, **more: Any
-) -> list[Measured]:
-    return await usage_report.organization_usage(organization, Asked(size, **more), True, now)
+) -> list[UsageRow]:
+    return await usage_report.organization_usage(organization, UsageQuery(size, **more), True, now)
 
 
-def told(rows: list[Measured]) -> list[tuple[str | None, int, int, int, int, int | None]]:
+def told(rows: list[UsageRow]) -> list[tuple[str | None, int, int, int, int, int | None]]:
     """Currency, claims, order total, quantity, discount, customers."""
     return [
         (row.currency, row.share.claims, row.share.order_total, row.share.order_quantity, row.share.discount_total, row.customers)
@@ -66,7 +66,7 @@ async def test_a_promotion_is_measured_alone(organization: Organization) -> None
     first = await busy(organization)
     second = await make.promotion(organization, "OTHER")
     await claimed(organization, "OTHER")
-    asked = Asked()
+    asked = UsageQuery()
     now = NOW + HOUR / 2
     assert told(await usage_report.promotion_usage(organization, first, asked, True, now)) == [
         (None, 1, 0, 0, 0, 1),
@@ -143,7 +143,7 @@ async def test_refusals_are_counted_by_reason(organization: Organization) -> Non
     await refusal_counter.write()
     [row, _] = await measured(organization)
     assert (row.currency, row.refusals) == (None, {"FULLY_CLAIMED": 1, "UNKNOWN_CODE": 2})
-    [own, _] = await usage_report.promotion_usage(organization, promotion, Asked(), False, NOW + HOUR / 2)
+    [own, _] = await usage_report.promotion_usage(organization, promotion, UsageQuery(), False, NOW + HOUR / 2)
     assert own.refusals == {"FULLY_CLAIMED": 1}
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from db.models import Delivery
 from resolvers import deliver
-from resolvers.deliver import Batch, Fate, Outcome
+from resolvers.deliver import LeasedLetters, Outcome, OutcomeKind
 from schema import errors
 from schema.outgoing.letters import compose
 from schema.outgoing.letters.mailer import Mailer, PutOff, Refused, Unreachable
@@ -25,8 +25,8 @@ LONGEST_REST = 30
 GRACE = 8
 """Seconds that letters on their way are given when the process is told to stop."""
 
-UNTRIED = Outcome(Fate.UNTRIED)
-BROKEN_OFF = Outcome(Fate.PUT_OFF, "It was broken off: it took too long, or the process was told to stop.")
+UNTRIED = Outcome(OutcomeKind.NOT_ATTEMPTED)
+BROKEN_OFF = Outcome(OutcomeKind.RETRY_LATER, "It was broken off: it took too long, or the process was told to stop.")
 
 log = logging.getLogger("tessera")
 
@@ -86,17 +86,17 @@ class Sender:
         now = self._clock()
         if not await deliver.are_due(now):
             return 0, True
-        batch = await deliver.take(now)
+        batch = await deliver.lease_due(now)
         # Beside the loop, and once for all letters about a code: drawing one would keep every request waiting.
         await asyncio.to_thread(compose.draw, {letter.code.text for letter in batch.letters})
         outcomes: dict[int, Outcome] = {}
         await self._hand_over(iter(batch.letters), outcomes, (batch.lease - self._clock()).total_seconds())
         settled = {letter.id: outcomes.get(letter.id, UNTRIED) for letter in batch.letters}
         await self._record(batch, settled)
-        closed = [str(outcome.error) for outcome in settled.values() if outcome.fate is Fate.CLOSED]
+        closed = [str(outcome.error) for outcome in settled.values() if outcome.kind is OutcomeKind.UNREACHABLE]
         if closed:
             log.warning("letters wait: %s", closed[0])
-        got_out = any(outcome.fate in (Fate.SENT, Fate.REFUSED) for outcome in settled.values())
+        got_out = any(outcome.kind in (OutcomeKind.SENT, OutcomeKind.REFUSED) for outcome in settled.values())
         return len(batch.letters), got_out or not closed
 
     async def _hand_over(self, letters: Iterator[Delivery], outcomes: dict[int, Outcome], leased: float) -> None:
@@ -116,7 +116,7 @@ class Sender:
                 return
             outcomes[letter.id] = BROKEN_OFF
             outcomes[letter.id] = outcome = await self._send(mailer, letter)
-            if outcome.fate is Fate.CLOSED:
+            if outcome.kind is OutcomeKind.UNREACHABLE:
                 return
 
     async def _send(self, mailer: Mailer, letter: Delivery) -> Outcome:
@@ -125,16 +125,16 @@ class Sender:
             written = await asyncio.to_thread(compose.letter, letter, self._sender, self._public_url, self._clock())
             await mailer.send(written)
         except (Refused, compose.Unwritable) as no:
-            return Outcome(Fate.REFUSED, str(no))
+            return Outcome(OutcomeKind.REFUSED, str(no))
         except Unreachable as no:
-            return Outcome(Fate.CLOSED, str(no))
+            return Outcome(OutcomeKind.UNREACHABLE, str(no))
         except PutOff as no:
-            return Outcome(Fate.PUT_OFF, str(no))
+            return Outcome(OutcomeKind.RETRY_LATER, str(no))
         except Exception as bug:
-            return Outcome(Fate.PUT_OFF, str(errors.log_error(bug, f"letter {letter.id}")))
-        return Outcome(Fate.SENT)
+            return Outcome(OutcomeKind.RETRY_LATER, str(errors.log_error(bug, f"letter {letter.id}")))
+        return Outcome(OutcomeKind.SENT)
 
-    async def _record(self, batch: Batch, outcomes: dict[int, Outcome]) -> None:
+    async def _record(self, batch: LeasedLetters, outcomes: dict[int, Outcome]) -> None:
         """Write down what became of letters; while the database is away, again and again until the lease is over."""
         while True:
             try:

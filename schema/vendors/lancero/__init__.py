@@ -115,7 +115,7 @@ async def send_code(request: Request) -> JsonResponse:
     body = await kit.read_json_object(request)
     text, people = requests.text(body, "code"), requests.recipients(body)
 
-    async def sent_if(used_up: bool) -> send.Sent:
+    async def sent_if(used_up: bool) -> send.SendResult:
         return await send.code(caller.organization, text, people, None, False, False, None, caller.now, used_up)
 
     try:

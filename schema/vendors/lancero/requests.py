@@ -68,7 +68,7 @@ def recipients(body: dict[str, Any]) -> list[params.Person]:
     listed = [emails] if isinstance(emails, str) else emails
     if not isinstance(listed, list) or not all(isinstance(email, str) for email in listed):
         raise BadRequest("`emails` must be an array of strings")
-    some = listed[: send.MOST_RECIPIENTS + 1]  # more are refused for their number, and need no look
+    some = listed[: send.MAX_RECIPIENTS + 1]  # more are refused for their number, and need no look
     return [params.Person(validate.storable(email, "emails")) for email in some]
 
 
@@ -80,10 +80,10 @@ def format_of(body: dict[str, Any]) -> Format:
     return read_format(style, None, None)
 
 
-def making(body: dict[str, Any]) -> generate.Making:
+def making(body: dict[str, Any]) -> generate.CodeOptions:
     """What new codes have in common [seed]. Raises BadRequest, InvalidInput."""
     reserved_for = optional_text(body, "reservedFor")
-    return generate.Making(
+    return generate.CodeOptions(
         window=params.Window(starts_at=instant(body, "validFrom"), ends_at=instant(body, "validUntil")),
         allowed_claims=number(body, "allowedClaims", NO_LIMIT),
         reserved_for=None if reserved_for is None else params.Person(reserved_for),

@@ -170,19 +170,19 @@ async def a_release(organization: Organization, number: int) -> Coroutine[Any, A
     return release.claim(organization, made.claim.id, "cut", NOW)
 
 
-MANY = generate.MOST_TOGETHER + 2
+MANY = generate.MAX_CODES_BATCHED + 2
 """Codes that are made in a transaction of their own."""
 
 
 async def a_generation(organization: Organization, number: int) -> Coroutine[Any, Any, Any]:
     pattern = Format(Style.PATTERN, "X-####")
-    return generate.codes(organization, None, MANY, pattern, generate.Making(), False, f"K{number}", NOW)
+    return generate.codes(organization, None, MANY, pattern, generate.CodeOptions(), False, f"K{number}", NOW)
 
 
 async def a_round_of_codes(organization: Organization, number: int) -> Coroutine[Any, Any, Any]:
     """What makes a few codes; as with claims, a request that is cut off cuts no round."""
     pattern, promotion = Format(Style.PATTERN, "X-####"), find.valid_ref(None)
-    return generate_batch.requests([generate_batch.Request(organization, promotion, MANY, pattern, NOW)])
+    return generate_batch.process([generate_batch.GenerateRequest(organization, promotion, MANY, pattern, NOW)])
 
 
 async def a_deletion(organization: Organization, number: int) -> Coroutine[Any, Any, Any]:

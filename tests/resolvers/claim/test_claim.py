@@ -126,7 +126,7 @@ async def test_a_code_that_is_not_activated_is_refused_until_it_is(organization:
 
 
 async def non_activated(organization: Organization) -> Code:
-    making = generate.Making(activated=False)
+    making = generate.CodeOptions(activated=False)
     return (await generate.codes(organization, None, 1, PATTERN, making, False, None, NOW)).codes[0]
 
 

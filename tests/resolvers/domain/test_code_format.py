@@ -104,7 +104,7 @@ STYLES = [
 @pytest.mark.parametrize(("format", "shape"), STYLES, ids=str)
 def test_each_style_looks_as_documented(format: Format, shape: str) -> None:
     """Drawn texts match their style's shape, and are strings also where they are digits."""
-    drawn = [text for text, _ in format.texts(random_codes.numbers(500, format.capacity, random_codes.seed()))]
+    drawn = [text for text, _ in format.texts(random_codes.numbers(500, format.capacity, random_codes.new_seed()))]
     assert len(set(drawn)) == 500
     assert [text for text in drawn if not re.fullmatch(shape, text)] == []
     [(last, _)] = format.texts([format.capacity - 1])
@@ -114,7 +114,7 @@ def test_each_style_looks_as_documented(format: Format, shape: str) -> None:
 @pytest.mark.parametrize("format", [*(format for format, _ in STYLES), Format(Style.PATTERN, "#" * 50, "X-")], ids=str)
 def test_a_text_comes_with_its_key(format: Format) -> None:
     """What a made text is matched by is what is matched when somebody types it."""
-    generated = format.texts(random_codes.numbers(500, format.capacity, random_codes.seed()))
+    generated = format.texts(random_codes.numbers(500, format.capacity, random_codes.new_seed()))
     assert [
         (text, its_key)
         for text, its_key in generated

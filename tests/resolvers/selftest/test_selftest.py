@@ -9,26 +9,26 @@ import pytest
 
 from db.models import Account, Claim, Code, Organization, Promotion
 from resolvers import create, selftest
-from resolvers.selftest import Proof, driver
+from resolvers.selftest import ScenarioResult, driver
 from resolvers.selftest.driver import Answer, Call
 from tests.make import NOW
 
 Wrong = Callable[[list[Answer]], list[Answer]]
 
 
-def racing(wrong: Wrong) -> selftest.Race:
+def racing(wrong: Wrong) -> selftest.RunCalls:
     """Somebody who races by themselves, and tells something else of it."""
 
     async def run(organization: Organization, name: str, calls: list[Call]) -> list[Answer]:
         answers: list[Answer] = []
-        await driver.calls(organization, calls, 1, answers.append, NOW)
+        await driver.run(organization, calls, 1, answers.append, NOW)
         return wrong(answers)
 
     return run
 
 
-async def proofs(wrong: Wrong) -> list[Proof]:
-    return [proof async for proof in selftest.limits(selftest.FEWEST_CLAIMS, racing(wrong), NOW)]
+async def proofs(wrong: Wrong) -> list[ScenarioResult]:
+    return [proof async for proof in selftest.limits(selftest.MIN_CLAIMS, racing(wrong), NOW)]
 
 
 async def test_all_holds_where_nothing_is_wrong(organization: Organization) -> None:
@@ -60,7 +60,7 @@ def nth_done(answers: list[Answer], change: Callable[[Answer], Answer]) -> list[
 )  # fmt: skip
 async def test_what_cannot_be_is_a_breach(organization: Organization, wrong: Wrong, breach: str) -> None:
     """A proof whose racers were answered wrongly says so."""
-    async with aclosing(selftest.limits(selftest.FEWEST_CLAIMS, racing(wrong), NOW)) as told:
+    async with aclosing(selftest.limits(selftest.MIN_CLAIMS, racing(wrong), NOW)) as told:
         assert breach in (await anext(told)).breaches
 
 
@@ -71,7 +71,7 @@ async def test_a_failing_race_leaves_nothing(organization: Organization) -> None
         raise RuntimeError("the racers are gone")
 
     with pytest.raises(RuntimeError, match="gone"):
-        _ = [proof async for proof in selftest.limits(selftest.FEWEST_CLAIMS, run, NOW)]
+        _ = [proof async for proof in selftest.limits(selftest.MIN_CLAIMS, run, NOW)]
     assert await Organization.all().count() == 1
     assert await Account.all().count() == 1
 
@@ -87,6 +87,6 @@ async def test_what_a_killed_proof_left_is_deleted_a_day_later(organization: Org
     ):
         made = await create.organization(name, None, identifier, None, "EUR", "UTC", NOW - age)
         kept.append(made.identifier)
-    async with aclosing(selftest.limits(selftest.FEWEST_CLAIMS, racing(lambda answers: answers), NOW)) as told:
+    async with aclosing(selftest.limits(selftest.MIN_CLAIMS, racing(lambda answers: answers), NOW)) as told:
         await anext(told)
     assert {one.identifier for one in await Organization.all()} == {"demo", *kept[1:]}

@@ -162,7 +162,7 @@ def test_the_command_line_knows_the_words_it_takes() -> None:
     """What it names itself, so as not to import the store for it, is what there is."""
     assert {name.upper() for name in cli.KINDS} == set(KeyKind.__members__)
     assert {name.upper() for name in generate.STYLES} == set(Style.__members__) - {"PATTERN"}
-    assert cli_selftest.FEWEST_CLAIMS == selftest.FEWEST_CLAIMS
+    assert cli_selftest.MIN_CLAIMS == selftest.MIN_CLAIMS
 
 
 def test_a_database_that_makes_no_sense(installation: Installation) -> None:

@@ -12,7 +12,7 @@ from db.models import Claim, Code, Customer, Location, Organization, Promotion
 from resolvers.domain.params import ABSENT
 from resolvers.domain.refusals import InvalidInput
 from resolvers.export import ExportedClaim, ExportedCode
-from resolvers.import_codes import Refused, Row
+from resolvers.import_codes import ImportRow, RejectedRow
 from schema import pages
 from schema.csv import records
 from tests.make import NOW
@@ -120,7 +120,7 @@ async def test_pieces_are_written_as_they_fill(monkeypatch: pytest.MonkeyPatch) 
 # ------------------------------------------------------------------ reading
 
 
-def read(text: str | bytes) -> list[Row | Refused]:
+def read(text: str | bytes) -> list[ImportRow | RejectedRow]:
     return list(records.read_codes(io.BytesIO(text.encode() if isinstance(text, str) else text)))
 
 
@@ -133,9 +133,9 @@ def test_every_column_is_read() -> None:
         ",d\n"
     )
     assert rows == [
-        Row(2, "a,b", 5, datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 12, 24, 17, tzinfo=UTC), 3),
-        Row(3, "c", None, None, None, 0),
-        Row(4, "d", ABSENT, None, None, 0),
+        ImportRow(2, "a,b", 5, datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 12, 24, 17, tzinfo=UTC), 3),
+        ImportRow(3, "c", None, None, None, 0),
+        ImportRow(4, "d", ABSENT, None, None, 0),
     ]
 
 
@@ -150,21 +150,21 @@ def test_every_column_is_read() -> None:
 )
 def test_files_as_spreadsheets_write_them(text: str) -> None:
     """A byte order mark, semicolons, quotes, line ends of every kind and empty rows at the end make no difference."""
-    assert read(text) == [Row(2, "a", 1), Row(3, "b", 2)]
+    assert read(text) == [ImportRow(2, "a", 1), ImportRow(3, "b", 2)]
 
 
 def test_a_row_is_named_by_the_line_it_begins_on() -> None:
     """Cells of several lines and empty lines are counted as an editor counts them."""
     rows = read('text,allowed_claims\n"a\nb\nc",1\n\nd,1\n')
-    assert [(row.line, row.text) for row in rows if isinstance(row, Row)] == [(2, "a\nb\nc"), (6, "d")]
+    assert [(row.line, row.text) for row in rows if isinstance(row, ImportRow)] == [(2, "a\nb\nc"), (6, "d")]
 
 
 def test_a_file_can_be_read_again() -> None:
     """Reading begins at the file's beginning, however far an earlier reader went."""
     file = io.BytesIO(b"text\na\nb\n")
-    assert next(records.read_codes(file)) == Row(2, "a")
-    assert list(records.read_codes(file)) == [Row(2, "a"), Row(3, "b")]
-    assert list(records.read_codes(file)) == [Row(2, "a"), Row(3, "b")]
+    assert next(records.read_codes(file)) == ImportRow(2, "a")
+    assert list(records.read_codes(file)) == [ImportRow(2, "a"), ImportRow(3, "b")]
+    assert list(records.read_codes(file)) == [ImportRow(2, "a"), ImportRow(3, "b")]
 
 
 @pytest.mark.parametrize(
@@ -184,8 +184,8 @@ def test_a_file_can_be_read_again() -> None:
 def test_a_cell_that_is_not_clear_is_refused_on_its_line(cells: str, why: str) -> None:
     """What can't be read as meant is refused with the cell, and the rows around it are read."""
     before, bad, after = read(f"text,allowed_claims,starts_at,ends_at,claims_so_far\nx\n{cells}\ny\n")
-    assert (before, after) == (Row(2, "x"), Row(4, "y"))
-    assert isinstance(bad, Refused)
+    assert (before, after) == (ImportRow(2, "x"), ImportRow(4, "y"))
+    assert isinstance(bad, RejectedRow)
     assert (bad.line, str(bad.why)) == (3, why)
 
 

@@ -18,7 +18,7 @@ GENERATED = f"... on CodesGenerated {{ count replayed dryRun codes {{ text }} jo
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs begin at eleven codes."""
-    monkeypatch.setattr(generate, "MOST_AT_ONCE", 10)
+    monkeypatch.setattr(generate, "MAX_CODES_WITHOUT_JOB", 10)
 
 
 async def asked(secret: GraphQLClient, id: str) -> Json:
@@ -36,7 +36,7 @@ async def test_many_codes_are_a_job(secret: GraphQLClient, clock: Clock) -> None
     assert job == {"id": job["id"], "createdAt": "2026-11-22T12:00:00Z", **running}
     assert await asked(secret, job["id"]) == job
     clock.go_on(minutes=1)
-    await jobs.jobs("one", clock)
+    await jobs.process("one", clock)
     done = {**job, "status": "DONE", "done": 11, "finishedAt": "2026-11-22T12:01:00Z"}
     assert await asked(secret, job["id"]) == done
     assert (await secret.ask(f"{{ jobs {{ totalCount nodes {{ {JOB} }} }} }}"))["jobs"] == {
@@ -50,7 +50,7 @@ async def test_a_key_gives_back_the_job(secret: GraphQLClient, clock: Clock) -> 
     """The same call again is answered with the same job as it stands now."""
     said = {"amount": 11, "idempotencyKey": "K"}
     first = await secret.mutate("generateCodes", GENERATED, said)
-    await jobs.jobs("one", clock)
+    await jobs.process("one", clock)
     again = await secret.mutate("generateCodes", GENERATED, said)
     assert (again["replayed"], again["count"], again["job"]["id"]) == (True, 11, first["job"]["id"])
     assert (again["job"]["status"], await Job.all().count(), await Code.all().count()) == ("DONE", 1, 11)

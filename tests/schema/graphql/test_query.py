@@ -340,7 +340,7 @@ async def test_usage_is_read_from_its_sums(secret: GraphQLClient, organization: 
 
 async def test_a_code_that_was_generated_shows_whole(secret: GraphQLClient, organization: Organization) -> None:
     """Every field of a code and its promotion answers."""
-    await generate.codes(organization, None, 1, Format(), generate.Making(), False, None, make.NOW)
+    await generate.codes(organization, None, 1, Format(), generate.CodeOptions(), False, None, make.NOW)
     asked = await secret.ask(
         """{ codes { nodes { id text status window { startsAt endsAt isOpen } allowedClaims claimCount remainingClaims
              reservedFor { email } activation { at } isEnabled url claims { totalCount } deliveries { totalCount }

@@ -237,7 +237,7 @@ async def test_nothing_of_another_organization_is_seen_or_changed(
     neighbour = GraphQLClient(served, await make.key(theirs))
     await neighbour.mutate("createLocation", "", {"name": "Theirs", "number": 77})
     job = await neighbour.mutate(
-        "generateCodes", "... on CodesGenerated { job { id } }", {"amount": generate.MOST_AT_ONCE + 1}
+        "generateCodes", "... on CodesGenerated { job { id } }", {"amount": generate.MAX_CODES_WITHOUT_JOB + 1}
     )
     ids = await neighbour.ask(
         '{ organization { id } promotion(ref: {reference: "theirs"}) { id } code(text: "THEIRS") { id } claims { nodes { id customer { id } } } }'

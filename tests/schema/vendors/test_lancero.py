@@ -428,7 +428,7 @@ async def test_dates_are_told_in_utc_to_the_millisecond(secret: Speaker, organiz
 
 async def test_all_of_many_codes_are_answered(secret: Speaker, organization: Organization) -> None:
     """A call's answer carries every code it made, and none of another call in the same instant."""
-    await generate.codes(organization, None, 5, Format(), generate.Making(), False, None, make.NOW)
+    await generate.codes(organization, None, 5, Format(), generate.CodeOptions(), False, None, make.NOW)
     earlier = set(await Code.all().values_list("text", flat=True))
     made = data(await secret("POST", "/codes/generate", {"amount": 2_500, "reservedFor": "ada@example.com"}))
     texts = {code["code"] for code in made}
@@ -568,7 +568,7 @@ async def test_a_rule_is_a_403_for_a_secret_key(
 
 async def test_a_code_not_activated_yet_is_a_403(secret: Speaker, public: Speaker, organization: Organization) -> None:
     """A code that was made non-activated can't be claimed."""
-    making = generate.Making(activated=False)
+    making = generate.CodeOptions(activated=False)
     made = await generate.codes(organization, None, 1, Format(), making, False, None, make.NOW)
     body = {"code": made.codes[0].text, "email": "ada@example.com"}
     refused(await secret("POST", "/codes/claim", body), 403, "This code has not been activated yet.")
@@ -758,7 +758,7 @@ async def test_a_page_signs_people_up_and_learns_nothing(
     """With a public key a lead is made as asked, and neither a name known before nor a referrer is told."""
     code = data(await secret("POST", "/leads/create", {"email": "eve@example.com"}))["referralCode"]
     spoken_of = params.Person("ada@example.com", "Ada", "Lovelace")
-    making = generate.Making(reserved_for=spoken_of)
+    making = generate.CodeOptions(reserved_for=spoken_of)
     await generate.codes(organization, None, 1, Format(), making, False, None, make.NOW)
     body = {"email": "ada@example.com", "lastname": "King", "referralCode": code, "waitlist": True}
     heard = data(await public("POST", "/leads/create", body))

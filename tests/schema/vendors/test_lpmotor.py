@@ -458,7 +458,7 @@ async def test_only_promotions_with_one_code_are_promos(user: Speaker, site: Org
             refused(await user(method, f"/v1/promo/{promotion.number}{path}"), *NOT_THERE)
         refused(await user("PUT", f"/v1/promo/{promotion.number}", {"code": "z"}), *NOT_THERE)
     ref = params.PromotionRef(reference=f"promotion-{one['id']}")
-    await generate.codes(site, ref, 1, Format(), generate.Making(), False, None, make.NOW)
+    await generate.codes(site, ref, 1, Format(), generate.CodeOptions(), False, None, make.NOW)
     assert await listed(user) == []
     refused(await user("GET", f"/v1/promo/{one['id']}"), *NOT_THERE)
     assert await Code.all().count() == 4
@@ -506,7 +506,7 @@ async def test_another_accounts_sites_and_promos_are_out_of_reach(
 
 async def test_the_sites_own_promotion_can_not_be_deleted(user: Speaker, site: Organization) -> None:
     """The promotion that each site is made with is a promo while it has one code, and its deletion is a 403."""
-    await generate.codes(site, None, 1, Format(), generate.Making(), False, None, make.NOW)
+    await generate.codes(site, None, 1, Format(), generate.CodeOptions(), False, None, make.NOW)
     [shown] = await listed(user)
     before = await everything()
     refused(await user("DELETE", f"/v1/promo/{shown['id']}"), *KEPT)

@@ -537,7 +537,7 @@ async def test_an_unknown_promotion_is_a_404(device: Speaker, organization: Orga
 
 async def test_a_code_that_is_not_there_is_a_404(device: Speaker, organization: Organization) -> None:
     """A text that is no code, another promotion's or another organization's is not found."""
-    making = generate.Making(activated=False)
+    making = generate.CodeOptions(activated=False)
     elsewhere = await generate.codes(organization, None, 1, Format(), making, False, None, NOW)
     other = await make.organization("other")
     theirs = await generate.codes(other, None, 1, Format(), making, False, None, NOW)
@@ -551,7 +551,7 @@ async def test_a_second_activation_is_a_422(device: Speaker, organization: Organ
     """A code is activated once, by whoever it was; one that needs none is activated from the beginning."""
     [text] = await made(device)
     await generate.codes(
-        organization, params.PromotionRef(id=promotion.id), 1, Format(), generate.Making(), False, None, NOW
+        organization, params.PromotionRef(id=promotion.id), 1, Format(), generate.CodeOptions(), False, None, NOW
     )
     plain = await Code.get(needs_activation=False)
     success(await device(ACTIVATE, body_for(ACTIVATE, code=text)))
@@ -565,7 +565,7 @@ async def test_a_second_activation_is_a_422(device: Speaker, organization: Organ
 
 async def test_a_code_reserved_for_another_is_a_422(device: Speaker, organization: Organization) -> None:
     """A code that waits for somebody is not given to somebody else."""
-    making = generate.Making(reserved_for=params.Person("ben@example.com"), activated=False)
+    making = generate.CodeOptions(reserved_for=params.Person("ben@example.com"), activated=False)
     ref = params.PromotionRef(reference="day-ticket")
     made = await generate.codes(organization, ref, 1, Format(), making, False, None, NOW)
     told = "This code is reserved for somebody else."

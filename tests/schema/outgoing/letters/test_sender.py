@@ -107,7 +107,7 @@ async def test_after_eight_tries_it_has_failed(organization: Organization, offic
     await queued(organization, "ada@example.com")
     office.answers["ada@example.com"] = [f"450 4.2.0 Not now ({number})" for number in range(1, 20)]
     sender = sender_of(connections(office, 1), clock)
-    for _ in range(deliver.MOST_TRIES):
+    for _ in range(deliver.MAX_ATTEMPTS):
         [row] = await Delivery.all()
         assert row.due_at is not None
         clock.now = row.due_at
@@ -175,7 +175,7 @@ async def test_what_was_taken_by_the_dead_is_taken_again(
     """A letter whose taker never came back is nobody else's until the lease is over, and then is sent."""
     await make.code(organization)
     await queued(organization, "ada@example.com")
-    await deliver.take(clock())
+    await deliver.lease_due(clock())
     sender = sender_of(connections(office), clock)
     clock.go_on(seconds=29)
     assert await sender.batch() == (0, True)
@@ -244,14 +244,14 @@ async def test_a_lease_that_is_nearly_over(
     """Letters that the database took long to give are given back: another may have them before they were sent."""
     await make.code(organization)
     await queued(organization, "ada@example.com")
-    take = deliver.take
+    take = deliver.lease_due
 
     async def slow(now: Any) -> Any:
         batch = await take(now)
         clock.go_on(seconds=26)
         return batch
 
-    monkeypatch.setattr(deliver, "take", slow)
+    monkeypatch.setattr(deliver, "lease_due", slow)
     await sender_of(connections(office), clock).batch()
     assert await states() == [("ada@example.com", DeliveryStatus.QUEUED, 0, None)]
     assert office.letters == []
@@ -282,14 +282,14 @@ async def test_it_goes_on_after_a_fault(
     """A queue that can't be asked now is asked again."""
     await make.code(organization)
     await queued(organization, "ada@example.com")
-    take, failures = deliver.take, [OSError("the database is away")]
+    take, failures = deliver.lease_due, [OSError("the database is away")]
 
     async def unsteady(now: Any) -> Any:
         if failures:
             raise failures.pop()
         return await take(now)
 
-    monkeypatch.setattr(deliver, "take", unsteady)
+    monkeypatch.setattr(deliver, "lease_due", unsteady)
     async with at_work(sender_of(connections(office), clock)):
         await office.received(1)
 
