@@ -1,11 +1,13 @@
-"""What holds for the whole house and no single file can show: names, rooms, refusals, the printed schema."""
+"""Contracts over the whole code base: names, layers, refusals, the printed schema."""
 
 import ast
 import inspect
+import re
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,9 +33,9 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def files(*rooms: str) -> list[Path]:
-    """The Python files of these rooms that we write by hand."""
-    found = [path for room in rooms for path in sorted((ROOT / room).rglob("*.py"))]
-    return [path for path in found if not {"migrations", "node_modules"} & set(path.parts)]
+    """The hand-written Python files of these packages."""
+    paths = [path for room in rooms for path in sorted((ROOT / room).rglob("*.py"))]
+    return [path for path in paths if not {"migrations", "node_modules"} & set(path.parts)]
 
 
 def tree(path: Path) -> ast.Module:
@@ -48,12 +50,125 @@ def every_file(*rooms: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("path", files(*rooms), ids=named)
 
 
-# ------------------------------------------------------------------ names of deeds
+# ------------------------------------------------------------------ words
+
+RETIRED = {
+    "board", "book", "bring", "deed", "deeds", "heard", "quicken", "racers", "ride", "rider", "riders", "rides", "said",
+    "sense", "settle", "told", "trials", "wish", "wishes", "worded",
+}  # fmt: skip
+"""Words of a dialect that this code base once had; the field has a word for each thing that they meant."""
+
+RETIRED_PAIRS = {("found", "by"), ("given", "by")}
+
+ALL = [*files("schema", "resolvers", "db", "tests", "benchmarks"), ROOT / "main.py"]
+
+CLEAN = (
+    "db/clients", "db/batching.py", "db/errors.py", "db/leases.py", "db/statements.py", "resolvers/activate.py",
+    "resolvers/authenticate.py", "resolvers/check.py", "resolvers/claim", "resolvers/domain", "resolvers/exchange.py",
+    "resolvers/guard.py", "resolvers/guessability.py", "resolvers/idempotency.py", "resolvers/issue.py",
+    "resolvers/rate_limit.py", "resolvers/recognize_holder.py", "resolvers/refusal_counter.py", "resolvers/release.py",
+    "resolvers/signed_links.py", "schema/csv", "schema/rate_limit", "tests/make.py", "tests/resolvers/claim",
+    "tests/resolvers/domain", "tests/test_contracts.py",
+)  # fmt: skip
+"""Paths that are held to it already."""
+
+PLAIN = [path for path in ALL if named(path).startswith(CLEAN)]
+
+
+def identifiers(parsed: ast.Module) -> Iterator[str]:
+    """Every name that code defines, imports, takes, passes or reads; texts are no names."""
+    for node in ast.walk(parsed):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.arg | ast.keyword):
+            yield node.arg or ""
+        elif isinstance(node, ast.alias):
+            yield from (node.asname or node.name).split(".")
+        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
+            yield node.name or ""
+        elif isinstance(node, ast.MatchMapping):
+            yield node.rest or ""
+
+
+def words(identifier: str) -> list[str]:
+    """The words of a name in snake_case or CamelCase, in lower case."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", identifier).lower().split("_")
+
+
+def is_retired(identifier: str) -> bool:
+    parts = words(identifier)
+    return not RETIRED.isdisjoint(parts) or not RETIRED_PAIRS.isdisjoint(pairwise(parts))
+
+
+@pytest.mark.parametrize("path", PLAIN, ids=named)
+def test_no_name_has_a_retired_word(path: Path) -> None:
+    """Neither an identifier nor a file or folder has one of the words that names.md retired."""
+    parts = [part.removesuffix(".py") for part in path.relative_to(ROOT).parts]
+    assert [name for name in sorted({*parts, *identifiers(tree(path))}) if is_retired(name)] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["told", "_told", "what_was_said", "ToldBy", "DEEDS", "HTTPDeed", "found_by", "is_given_by"]
+)
+def test_a_retired_word_is_seen_in_every_kind_of_name(name: str) -> None:
+    """The words of a name are those between underscores and capitals."""
+    assert is_retired(name)
+
+
+@pytest.mark.parametrize("name", ["dashboard", "override", "settled_at", "booking", "found", "Brought", "", "_"])
+def test_a_word_within_another_is_not_retired(name: str) -> None:
+    """A name is refused for a whole word only."""
+    assert not is_retired(name)
+
+
+# ------------------------------------------------------------------ classes
+
+SHOWN_IN_GRAPHQL = (
+    "db/models.py",
+    "resolvers/domain/money.py",
+    "resolvers/domain/params.py",
+    "resolvers/domain/refusals.py",
+    "resolvers/listing.py",
+)
+"""Models, refusals and parameters: a GraphQL type may have the name of the class that it shows."""
+
+INNER = {"Meta"}
+"""Classes that a library wants inside of others, under this name."""
+
+TWICE_YET = {
+    "Activation", "Asked", "Batch", "Code", "Connection", "Letter", "Mutation", "Query", "Received", "Refused", "Request",
+    "Row", "Said", "Sender", "Server", "Shop", "Speaker", "Step", "Store", "Takes",
+}  # fmt: skip
+"""Names that two things still share."""
+
+
+def is_shown_in_graphql(places: list[str]) -> bool:
+    """Whether these are one class and the GraphQL type that shows it."""
+    types = [place for place in places if place.startswith("schema/graphql/")]
+    return len(places) == 2 and len(types) == 1 and not {*places}.isdisjoint(SHOWN_IN_GRAPHQL)
+
+
+def test_a_class_name_is_given_once() -> None:
+    """Two classes never share a name, wherever they are; a GraphQL type and the class it shows are one thing."""
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in ALL:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.ClassDef) and node.name not in INNER:
+                places[node.name].append(named(path))
+    shared = {name: where for name, where in places.items() if len(where) > 1 and not is_shown_in_graphql(where)}
+    assert {name: where for name, where in shared.items() if name not in TWICE_YET} == {}
+
+
+# ------------------------------------------------------------------ names of mutations
 
 MUTATIONS = SCHEMA.mutation_type.fields if SCHEMA.mutation_type else {}
 
 
-def deed(mutation: str) -> tuple[str, str]:
+def verb_and_object(mutation: str) -> tuple[str, str]:
     """The verb and the object in a mutation's name: claimCode is claim and code."""
     start = next(place for place, letter in enumerate(mutation) if letter.isupper())
     return mutation[:start], mutation[start:].lower()
@@ -62,7 +177,7 @@ def deed(mutation: str) -> tuple[str, str]:
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_a_mutation_is_a_verb_and_its_object(mutation: str) -> None:
     """A mutation is named as the function that does it: claimCode is resolvers.claim.code, and can be awaited."""
-    verb, noun = deed(mutation)
+    verb, noun = verb_and_object(mutation)
     module = import_module(f"{resolvers.__name__}.{verb}")
     assert inspect.iscoroutinefunction(getattr(module, noun, None)), f"resolvers/{verb}.py has no async {noun}()"
 
@@ -93,16 +208,16 @@ IN_GRAPHQL = [kind for kind in RAISED if kind not in REST_ALONE]
 @pytest.mark.parametrize("kind", IN_GRAPHQL, ids=lambda kind: kind.__name__)
 def test_a_refusal_has_a_type_of_its_name(kind: type[refusals.Refusal]) -> None:
     """Every refusal has a GraphQL type of the same name, which is an answer of Refusal's kind."""
-    found = SCHEMA.get_type(kind.__name__)
-    assert isinstance(found, GraphQLObjectType)
-    assert "Refusal" in {interface.name for interface in found.interfaces}
+    shown = SCHEMA.get_type(kind.__name__)
+    assert isinstance(shown, GraphQLObjectType)
+    assert "Refusal" in {interface.name for interface in shown.interfaces}
     assert typed.TYPES[kind].__name__ == kind.__name__
 
 
 def test_a_refusals_type_has_its_class() -> None:
     """Every GraphQL type of a refusal is of one that can be raised."""
     interface: Any = SCHEMA.get_type("Refusal")
-    types = {found.name for found in SCHEMA.get_possible_types(interface)}
+    types = {shown.name for shown in SCHEMA.get_possible_types(interface)}
     assert types == {kind.__name__ for kind in IN_GRAPHQL}
 
 
@@ -138,8 +253,8 @@ def test_the_tree_in_the_docstring_is_whole() -> None:
 def test_the_printed_schema_is_the_committed_one() -> None:
     """A change of the schema is a visible line in schema/graphql/schema.graphql."""
     committed = (ROOT / "schema/graphql/schema.graphql").read_text(encoding="utf-8")
-    told = "The schema has changed: run `python main.py schema > schema/graphql/schema.graphql`."
-    assert graphql_app.sdl() == committed, told
+    hint = "The schema has changed: run `python main.py schema > schema/graphql/schema.graphql`."
+    assert graphql_app.sdl() == committed, hint
 
 
 # ------------------------------------------------------------------ rooms
@@ -157,7 +272,7 @@ def test_transactions_are_begun_in_verbs_alone(path: Path) -> None:
         for alias in node.names
     }
     assert "in_transaction" not in names
-    if path.name not in ("statements.py", "postgres.py"):  # where a round's transaction is made
+    if path.name not in ("statements.py", "postgres.py"):  # where a batch's transaction is made
         assert "planned_transaction" not in names
 
 
@@ -184,7 +299,7 @@ CLOCKS = {
 @every_file("resolvers", "db")
 def test_no_clock_below_the_door(path: Path) -> None:
     """Time is an argument: nothing in resolvers or db asks what time it is."""
-    asked = [
+    read = [
         ast.unparse(node)
         for node in ast.walk(tree(path))
         if isinstance(node, ast.Attribute) and (ast.unparse(node.value).rpartition(".")[2], node.attr) in CLOCKS
@@ -196,7 +311,7 @@ def test_no_clock_below_the_door(path: Path) -> None:
         for alias in node.names
         if ("time", alias.name) in CLOCKS
     ]
-    assert asked + taken == []
+    assert read + taken == []
 
 
 @every_file("resolvers", "db")
@@ -221,8 +336,8 @@ DRAWERS = {"utils", "util", "helpers", "helper", "common", "core", "base", "mana
 
 def test_there_is_no_drawer() -> None:
     """No module or folder is named for nothing in particular."""
-    found = [*files("db", "resolvers", "schema", "tests"), *ROOT.glob("*.py")]
-    parts = {part.removesuffix(".py") for path in found for part in path.relative_to(ROOT).parts}
+    paths = [*files("db", "resolvers", "schema", "tests"), *ROOT.glob("*.py")]
+    parts = {part.removesuffix(".py") for path in paths for part in path.relative_to(ROOT).parts}
     assert parts & DRAWERS == set()
 
 
@@ -295,7 +410,7 @@ PLAIN_METHODS = {"may", "check", "fail"}
 """In resolvers: methods of one line whose class tells what they do."""
 
 
-def is_told_otherwise(node: Any, path: Path) -> bool:
+def needs_no_docstring(node: Any, path: Path) -> bool:
     """Whether what is public needs no docstring, for one of the reasons above."""
     decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
     if isinstance(node, ast.ClassDef):
@@ -328,7 +443,7 @@ def test_what_is_public_says_what_it_promises(path: Path) -> None:
     parsed = tree(path)
     assert ast.get_docstring(parsed)
     silent = [node for node in publics(parsed.body) if not ast.get_docstring(node)]
-    assert [node.name for node in silent if not is_told_otherwise(node, path)] == []
+    assert [node.name for node in silent if not needs_no_docstring(node, path)] == []
 
 
 # ------------------------------------------------------------------ vendors
@@ -361,7 +476,9 @@ def fourth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     vars(vendors).pop("fourth", None)
 
 
-async def test_a_vendor_is_found_by_being_there(fourth: str, services: Services, organization: Organization) -> None:
+async def test_a_vendors_module_needs_no_registration(
+    fourth: str, services: Services, organization: Organization
+) -> None:
     """A module that is put into schema/vendors has its door hung, and nothing else is edited."""
     assert fourth in {vendor.__name__ for vendor in vendors.discover()}
     transport = httpx.ASGITransport(http_app.create_app(services))
