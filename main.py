@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     failed_attempts_per_minute: int = Field(default=60, ge=0, le=1_000_000_000)
     trusted_proxies: Annotated[str, understood_by("schema.server.trusted_proxies:TrustedProxies.parse")] = ""
     smtp_url: Annotated[str, understood_by("schema.outgoing.letters.smtp:read_url")] = ""
-    mail_from: Annotated[str, understood_by("schema.outgoing.letters.compose:read_sender")] = ""
+    mail_from: Annotated[str, understood_by("schema.outgoing.letters.compose:read_from_address")] = ""
 
 
 def utc_now() -> datetime:
@@ -114,7 +114,7 @@ def app() -> FastAPI:
 
     sender = Sender(
         letters.mailers(known.smtp_url, Path("outbox").resolve()),
-        letters.from_whom(known.mail_from, services.public_url),
+        letters.from_address(known.mail_from, services.public_url),
         services.public_url,
         utc_now,
         services.letters_queued,
@@ -134,7 +134,7 @@ def app() -> FastAPI:
             await life.enter_async_context(every(3600, lambda: unhurriedly(sweep.leftovers(utc_now()))))
             await life.enter_async_context(every(60, sweep.counters))
             await life.enter_async_context(every(1, look_for_the_database))
-            await life.enter_async_context(sender.at_work())
+            await life.enter_async_context(sender.running())
             leave_alone_what_stays()
             yield
 

@@ -200,13 +200,13 @@ LIMITS = {
     "body with a public key": limits.MAX_PUBLIC_BODY_BYTES // 1_000,
     "members of all objects and lists in a body": http_request.MAX_MEMBERS[False],
     "time": limits.REQUEST_SECONDS,
-    "head": protocol.LARGEST_HEAD // 2**10,
+    "head": protocol.MAX_HEAD_BYTES // 2**10,
     "time for the head": protocol.HEAD_SECONDS,
-    "chunks of a body": protocol.MOST_CHUNKS,
-    "requests sent ahead of their answers": protocol.MOST_PIPELINED,
+    "chunks of a body": protocol.MAX_CHUNKS,
+    "requests sent ahead of their answers": protocol.MAX_PIPELINED,
     "time between requests": inspect.signature(uvicorn.Config).parameters["timeout_keep_alive"].default,
     "time for an answer to be taken": protocol.SEND_SECONDS,
-    "connections of a process": connection_limit.MOST,
+    "connections of a process": connection_limit.MAX_CONNECTIONS,
     "long answers at once": streams.MAX_STREAMS,
     "claims of one batch": batching.MAX_REQUESTS,
     "codes of one `generateCodes`": generate.MAX_CODES,
@@ -279,7 +279,13 @@ def test_a_refusal_is_told_with_its_data_and_statuses(name: str) -> None:
 def test_lines_of_the_log_are_told_as_they_are() -> None:
     """docs/operations.md has a row for each notice of a connection that is closed, in its words."""
     limit = connection_limit.ConnectionLimit(100)
-    notices = (protocol.slow, protocol.not_taken, protocol.refused, limit._full, limit._busy)
+    notices = (
+        protocol.slow_requests,
+        protocol.slow_responses,
+        protocol.bad_requests,
+        limit._closing_warning,
+        limit._rejecting_warning,
+    )
     written = {f"`{notice._message}`".replace("100", "…") for notice in notices}
     told = {row for row in rows(read("docs/operations.md")) if "connection" in row and row.startswith("`")}
     assert told == written

@@ -1,6 +1,6 @@
-"""What a customer sees: the page that `Code.url` leads to, and the one where they want no more letters.
+"""Pages for customers: a code's page at `Code.url`, and the page to unsubscribe from letters.
 
-No script, nothing from elsewhere, nothing kept.
+They have no script, load nothing from other hosts and are not cached.
 """
 
 import hashlib
@@ -35,10 +35,10 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex",
 }
-"""The address is all it takes to see the page, so it is passed on to nobody: no index, no referrer, no cache."""
+"""The address alone admits to the page, so it is not passed on: no index, no referrer, no cache."""
 
 templates = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-templates.globals["style"] = Markup(STYLE)  # noqa: S704 (our own file)
+templates.globals["style"] = Markup(STYLE)  # noqa: S704 (a file of ours)
 
 
 def url(public_url: str, organization: Organization, code_id: int) -> str:
@@ -47,69 +47,75 @@ def url(public_url: str, organization: Organization, code_id: int) -> str:
 
 
 def unsubscribe_url(public_url: str, organization: Organization, email: str) -> str:
-    """Where a recipient says that they want no more letters."""
+    """The address at which a recipient unsubscribes from letters."""
     return f"{public_url}/u/{signed_links.recipient_token(organization, email)}"
 
 
 async def code(request: Request) -> Response:
     """The page at a code's address."""
-    return await _in_our_clothes(_code, request, "a code's page")
+    return await _with_error_pages(_code, request, "a code's page")
 
 
 async def unsubscribe(request: Request) -> Response:
-    """Asks whether somebody wants no more letters, and takes their word for it.
+    """The page to unsubscribe: GET asks, POST does it.
 
-    What scans a letter may GET its links, and changes nothing by that; the button POSTs, and so does the one that
-    mail programs show by themselves (RFC 8058).
+    Programs that scan a letter may GET its links, which changes nothing; the page's button POSTs, and so does the
+    button of mail programs (RFC 8058).
     """
-    return await _in_our_clothes(_unsubscribe, request, "the page against letters")
+    return await _with_error_pages(_unsubscribe, request, "the unsubscribe page")
 
 
-async def _in_our_clothes(answer: Callable[[Request], Awaitable[Response]], request: Request, where: str) -> Response:
-    """Whatever is wrong is said on a page as well."""
+async def _with_error_pages(answer: Callable[[Request], Awaitable[Response]], request: Request, where: str) -> Response:
+    """The answer, or an error page; under the time limit of a request."""
     try:
         async with limits.TimeLimit():
             return await answer(request)
     except limits.RequestTimeout:
-        return _sorry(503, "Too busy", "That took too long. Try again in a minute.")
+        return _error_page(503, "Too busy", "That took too long. Try again in a minute.")
     except Exception as bug:
-        told = errors.log_error(bug, where)
-        return _sorry(told.status, "Sorry", str(told))
+        error = errors.log_error(bug, where)
+        return _error_page(error.status, "Sorry", str(error))
 
 
 async def _unsubscribe(request: Request) -> Response:
     services: Services = request.app.state.services
-    found = await find.recipient_by_token(request.path_params["address"])
-    if found is None:
-        return _sorry(404, "Nothing here", "There is nobody at this address. Is it complete, as it was in the letter?")
-    organization, email = found
+    recipient = await find.recipient_by_token(request.path_params["address"])
+    if recipient is None:
+        return _error_page(
+            404, "Nothing here", "There is nobody at this address. Is it complete, as it was in the letter?"
+        )
+    organization, email = recipient
     done = request.method == "POST"
     if done:
         await suppress.recipient(organization, email, services.clock())
-    return _page("unsubscribe.html", 200, organization=organization.name, email=email, done=done)
+    return _render("unsubscribe.html", 200, organization=organization.name, email=email, done=done)
 
 
 async def _code(request: Request) -> Response:
     services: Services = request.app.state.services
     try:
-        organization, promotion, found = await find.code_by_token(request.path_params["address"])
+        organization, promotion, code = await find.code_by_token(request.path_params["address"])
     except UnknownCode:
-        return _sorry(404, "Nothing here", "There is no code at this address. Is it complete, as it was given to you?")
+        return _error_page(
+            404, "Nothing here", "There is no code at this address. Is it complete, as it was given to you?"
+        )
     places = (await find.locations_of_promotions([promotion.id])).get(promotion.id, [])
-    status = rules.code_status(found, promotion, services.clock())
-    return _page("code.html", 200, **_told(organization, promotion, found, status, [place.name for place in places]))
+    status = rules.code_status(code, promotion, services.clock())
+    return _render(
+        "code.html", 200, **_variables(organization, promotion, code, status, [place.name for place in places])
+    )
 
 
-def _told(
-    organization: Organization, promotion: Promotion, found: Code, status: str, places: list[str]
+def _variables(
+    organization: Organization, promotion: Promotion, code: Code, status: str, places: list[str]
 ) -> dict[str, object]:
-    starts_at, ends_at = rules.window(found, promotion)
+    starts_at, ends_at = rules.window(code, promotion)
     return {
         "organization": organization.name,
         "promotion": promotion.name,
-        "gives": describe.gives(promotion),
-        "text": found.text,
-        "qr": qr(found.text),
+        "gives": describe.discount(promotion),
+        "text": code.text,
+        "qr": qr(code.text),
         "state": describe.state(status, starts_at, ends_at, organization.time_zone),
         "until": describe.validity(status, ends_at, organization.time_zone),
         "places": places,
@@ -117,17 +123,17 @@ def _told(
 
 
 def qr(text: str) -> Markup:
-    """A code's text as a QR code: an SVG that takes the size of its box, black on white also in the dark."""
-    drawn = segno.make_qr(text, error="m").svg_inline(border=4, dark="#000", light="#fff", omitsize=True)
-    return Markup(drawn)  # noqa: S704 (squares; the text is not in it)
+    """A code's text as a QR code: an SVG in the size of its box, black on white also in dark mode."""
+    svg = segno.make_qr(text, error="m").svg_inline(border=4, dark="#000", light="#fff", omitsize=True)
+    return Markup(svg)  # noqa: S704 (squares; the text is not in it)
 
 
-def _sorry(status: int, title: str, sentence: str) -> Response:
-    return _page("sorry.html", status, title=title, sentence=sentence)
+def _error_page(status: int, title: str, sentence: str) -> Response:
+    return _render("error.html", status, title=title, sentence=sentence)
 
 
-def _page(name: str, status: int, **told: object) -> Response:
-    return HTMLResponse(templates.get_template(name).render(told), status, HEADERS)
+def _render(name: str, status: int, **variables: object) -> Response:
+    return HTMLResponse(templates.get_template(name).render(variables), status, HEADERS)
 
 
 routes: list[BaseRoute] = [

@@ -1,4 +1,4 @@
-"""What a customer is told of a code, in words: what it gives, from when until when, and how it stands."""
+"""Sentences about a code for customers: its discount, its window and its state."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,8 +10,8 @@ from resolvers.domain import money, usage_buckets
 
 
 @dataclass(frozen=True)
-class State:
-    """How a code stands; `mood` is good, wait or over."""
+class CodeState:
+    """A code's state for customers; `mood` is good, wait or over."""
 
     mood: str
     title: str
@@ -19,38 +19,40 @@ class State:
 
 
 STATES = {
-    "CLAIMABLE": State("good", "Ready to use", "Show it, or type it in when you order."),
-    "SCHEDULED": State("wait", "Not yet", "Keep it: it can be used from {start}."),
-    "NOT_ACTIVATED": State("wait", "Not activated yet", "It can be used as soon as it has been activated."),
-    "EXHAUSTED": State("over", "Used up", "This code has been used as often as it could be."),
-    "EXPIRED": State("over", "It has ended", "This code could be used {end}."),
-    "DISABLED": State("over", "Switched off", "This code can't be used now. Whoever gave it to you can tell you more."),
+    "CLAIMABLE": CodeState("good", "Ready to use", "Show it, or type it in when you order."),
+    "SCHEDULED": CodeState("wait", "Not yet", "Keep it: it can be used from {start}."),
+    "NOT_ACTIVATED": CodeState("wait", "Not activated yet", "It can be used as soon as it has been activated."),
+    "EXHAUSTED": CodeState("over", "Used up", "This code has been used as often as it could be."),
+    "EXPIRED": CodeState("over", "It has ended", "This code could be used {end}."),
+    "DISABLED": CodeState(
+        "over", "Switched off", "This code can't be used now. Whoever gave it to you can tell you more."
+    ),
 }
 
 
-def state(status: str, starts_at: datetime | None, ends_at: datetime | None, zone: str) -> State:
-    """How a code with that status stands."""
-    told = STATES[status]
+def state(status: str, starts_at: datetime | None, ends_at: datetime | None, zone: str) -> CodeState:
+    """The state of a code with that status (`rules.code_status`)."""
+    template = STATES[status]
     start = since(starts_at, zone) if starts_at else ""
     end = until(ends_at, zone) if ends_at else ""
-    return State(told.mood, told.title, told.sentence.format(start=start, end=end))
+    return CodeState(template.mood, template.title, template.sentence.format(start=start, end=end))
 
 
 def validity(status: str, ends_at: datetime | None, zone: str) -> str | None:
-    """Until when a code can be used, where its state does not say so already."""
+    """The end of a code's validity; None where its state names it already."""
     if status not in ("CLAIMABLE", "SCHEDULED", "NOT_ACTIVATED"):
         return None
     return f"Valid {until(ends_at, zone)}." if ends_at else "It has no end date."
 
 
 def since(instant: datetime, zone: str) -> str:
-    """A window's beginning: a day, or a day and a time where it does not begin with the day."""
+    """A window's beginning: a day, or a day and a time unless it begins at the start of the day."""
     local = instant.astimezone(ZoneInfo(zone))
     return _day(local) if _begins_a_day(instant, zone) else _moment(local, zone)
 
 
 def until(instant: datetime, zone: str) -> str:
-    """A window's end: the last day that is in it, or the moment at which it is over."""
+    """A window's end: its last day, or the moment of its end."""
     local = instant.astimezone(ZoneInfo(zone))
     if _begins_a_day(instant, zone):
         return f"until the end of {_day(local - timedelta(days=1))}"
@@ -69,10 +71,10 @@ def _moment(local: datetime, zone: str) -> str:
     return f"{_day(local)}, {local:%H:%M} ({zone.replace('_', ' ')})"
 
 
-def gives(promotion: Promotion) -> str | None:
-    """What a promotion takes off, from which order, and at most how much; None where it says nothing of that."""
+def discount(promotion: Promotion) -> str | None:
+    """A promotion's discount, its minimum order and its maximum; None if it has none of these."""
     size = money.discount_amount(promotion.discount_kind, promotion.discount_value, promotion.currency)
-    said = {
+    sentence = {
         DiscountKind.PERCENTAGE: f"{size:f} % off",
         DiscountKind.FIXED_AMOUNT: f"{amount(promotion.discount_value, promotion.currency)} off",
         DiscountKind.FREE_SHIPPING: "Free shipping",
@@ -81,13 +83,13 @@ def gives(promotion: Promotion) -> str | None:
     if promotion.minimum_order:
         orders = f"orders from {amount(promotion.minimum_order, promotion.currency)}"
         joined = {DiscountKind.FREE_SHIPPING: "Free shipping for ", DiscountKind.NONE: "For "}
-        said = joined.get(promotion.discount_kind, f"{said} ") + orders
-    if said and promotion.maximum_discount is not None:
-        said += f", at most {amount(promotion.maximum_discount, promotion.currency)}"
-    return said or None
+        sentence = joined.get(promotion.discount_kind, f"{sentence} ") + orders
+    if sentence and promotion.maximum_discount is not None:
+        sentence += f", at most {amount(promotion.maximum_discount, promotion.currency)}"
+    return sentence or None
 
 
 def amount(minor: int, currency: str | None) -> str:
-    """Money as a customer reads it: EUR 1,234.50."""
-    told = money.of_minor(minor, currency or "")
-    return f"{told.currency} {told.amount:,f}".strip()
+    """An amount in minor units as text: EUR 1,234.50."""
+    value = money.of_minor(minor, currency or "")
+    return f"{value.currency} {value.amount:,f}".strip()

@@ -1,7 +1,7 @@
-"""HTTP/1.1 over a connection: uvicorn's protocol, with bounds on what a client may send and how long it may take.
+"""HTTP/1.1 over a connection: uvicorn's protocol, with limits on a request's size and on the time of a client.
 
-What is leaned on of uvicorn's own class is named by tests/schema/server/test_uvicorn.py; a proxy's part is told in
-docs/operations.md.
+The members of uvicorn's class that are used here are listed in tests/schema/server/test_uvicorn.py;
+docs/operations.md describes how proxies fit in.
 """
 
 import asyncio
@@ -12,84 +12,84 @@ import httptools
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from schema.server.connection_limit import ConnectionLimit, Notice, most_connections
+from schema.server.connection_limit import ConnectionLimit, ThrottledWarning, max_connections
 
 HEAD_SECONDS = 10
-"""From a connection's or a later request's beginning until the request's head is there."""
+"""Time limit from the beginning of a connection, or of a later request, to the end of the request's head."""
 
 BODY_SECONDS = 30
-"""From then until its body is there; doors stop sooner (`document_limits.SECONDS`)."""
+"""Time limit from there to the end of the body; applications stop sooner (`limits.REQUEST_SECONDS`)."""
 
 SEND_SECONDS = 20
-LEAST_SENT = 10_000
-"""Bytes of a long answer that a client has to take within SEND_SECONDS."""
+MIN_SENT_BYTES = 10_000
+"""Bytes of a long answer that a client has to take in each SEND_SECONDS."""
 
-LARGEST_HEAD = 64 * 2**10
-"""Bytes of a request's first line and headers together, and of what stands between two pieces of its body."""
+MAX_HEAD_BYTES = 64 * 2**10
+"""Bytes of a request's first line and headers together, and of the framing between two pieces of its body."""
 
-MOST_HEADERS = 100
-MOST_CHUNKS = 20_000
-MOST_PIPELINED = 100
+MAX_HEADERS = 100
+MAX_CHUNKS = 20_000
+MAX_PIPELINED = 100
 
 BAD, TIMEOUT, TOO_LARGE = "400 Bad Request", "408 Request Timeout", "431 Request Header Fields Too Large"
 
-slow = Notice("a request did not come in time, and its connection was closed")
-not_taken = Notice("an answer was not taken in time, and its connection was closed")
-refused = Notice("a request was no HTTP, or had too many headers, and its connection was closed")
+slow_requests = ThrottledWarning("a request did not come in time, and its connection was closed")
+slow_responses = ThrottledWarning("an answer was not taken in time, and its connection was closed")
+bad_requests = ThrottledWarning("a request was not valid HTTP, or had too many headers, and its connection was closed")
 
 
-class Refused(Exception):
-    """Raised in the parser's callbacks, to stop it; the protocol's `_refusal` says why."""
+class RequestRefused(Exception):
+    """Raised in the parser's callbacks to stop it; `HttpProtocol._refused_status` is the answer."""
 
 
 @cache
-def limit() -> ConnectionLimit:
-    """The connections of this process."""
-    return ConnectionLimit(most_connections())
+def process_connections() -> ConnectionLimit:
+    """The connection limit of this process."""
+    return ConnectionLimit(max_connections())
 
 
-async def busy(scope: Scope, receive: Receive, send: Send) -> None:
-    """An application that tells everybody to come again."""
+async def busy_app(scope: Scope, receive: Receive, send: Send) -> None:
+    """An ASGI application that answers 503 with `Retry-After`."""
     headers = [(b"content-type", b"text/plain"), (b"content-length", b"5"), (b"retry-after", b"1")]
     await send({"type": "http.response.start", "status": 503, "headers": [*headers, (b"connection", b"close")]})
     await send({"type": "http.response.body", "body": b"Busy\n"})
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """One connection of a client's."""
+    """One connection of a client."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._limit = limit()
+        self._connections = process_connections()
         self._application = self.app
-        self._refusal: str | None = None
-        self._is_arriving = True  # a request is not there yet, or in part
-        self._is_in_head = True  # and neither is its head
-        self._is_fresh = False  # it began, or went on with its body, in the present piece
-        self._piece = 0  # bytes in the present piece
-        self._size = 0  # bytes in earlier pieces since it began or its body went on
+        self._refused_status: str | None = None
+        self._is_receiving = True  # a request has not arrived completely
+        self._is_in_head = True  # nor has its head
+        self._began_in_piece = False  # the head or a part of the body began in the current piece
+        self._piece = 0  # bytes in the current piece
+        self._size = 0  # bytes in earlier pieces since the head or a part of the body began
         self._chunks = 0
-        self._arrival: asyncio.TimerHandle | None = None
-        self._sending: asyncio.TimerHandle | None = None
+        self._receive_timer: asyncio.TimerHandle | None = None
+        self._send_timer: asyncio.TimerHandle | None = None
 
     # ------------------------------------------------------------------ the connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request."""
+        """Start the timer of the first request."""
         super().connection_made(transport)
-        self._arrival = self.loop.call_later(HEAD_SECONDS, self._has_not_arrived)
-        self._limit.enter(self)
+        self._receive_timer = self.loop.call_later(HEAD_SECONDS, self._receive_timed_out)
+        self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
-        self._limit.leave(self)
+        """Stop the timers."""
+        self._connections.remove(self)
         self._unset_keepalive_if_required()
-        self._stop_arrival()
-        self._stop_sending()
+        self._stop_receive_timer()
+        self._stop_send_timer()
         super().connection_lost(exc)
 
     def _close(self, status: str) -> None:
-        """Close the connection; what was asked before gets its answer first, and what is wrong a status."""
+        """Close the connection: earlier requests are answered first, and this one with a status."""
         cycle = self.cycle
         is_answered = cycle is None or cycle.response_complete
         if not is_answered and not cycle.more_body and not self.pipeline:
@@ -104,37 +104,37 @@ class HttpProtocol(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
         self.transport.close()
-        self._watch_sending()
+        self._start_send_timer()
 
-    # ------------------------------------------------------------------ what comes
+    # ------------------------------------------------------------------ receiving
 
     def data_received(self, data: bytes) -> None:
-        """Take a piece of what a client sends; a request that is too large or too slow is refused."""
-        if self._refusal is not None:
+        """Receive a piece of a request; one that is too large or too slow is refused."""
+        if self._refused_status is not None:
             return
         self._piece = len(data)
         try:
             self._parse(data)
-            if self._is_arriving:
-                self._count()
-        except (httptools.HttpParserError, Refused):
-            self._refusal = self._refusal or BAD
-            refused.happened()
-            self._close(self._refusal)
+            if self._is_receiving:
+                self._check_size()
+        except (httptools.HttpParserError, RequestRefused):
+            self._refused_status = self._refused_status or BAD
+            bad_requests.count()
+            self._close(self._refused_status)
 
     def _parse(self, data: bytes) -> None:
-        """Parse; a request that offers another protocol is parsed anew as one that does not, as it may have a body."""
+        """Parse a piece. A request that offers a protocol upgrade is parsed again without it, as it may have a body."""
         while data:
             try:
                 self.parser.feed_data(data)
                 return
-            except httptools.HttpParserUpgrade as offer:
+            except httptools.HttpParserUpgrade as upgrade:
                 if self.parser.get_method() == b"CONNECT":
                     self._refuse(BAD)
-                data = self._without_offer() + data[offer.args[0] :]
+                data = self._head_without_upgrade() + data[upgrade.args[0] :]
 
-    def _without_offer(self) -> bytes:
-        """The head that is there, without the offer of another protocol."""
+    def _head_without_upgrade(self) -> bytes:
+        """The parsed head, without the offer of a protocol upgrade."""
         method, version = self.parser.get_method(), self.parser.get_http_version().encode()
         lines = [b"%b %b HTTP/%b" % (method, self.url, version)]
         for name, value in self.headers:
@@ -144,34 +144,34 @@ class HttpProtocol(HttpToolsProtocol):
                 lines.append(name + b": " + value)
         return b"\r\n".join([*lines, b"", b""])
 
-    def _count(self) -> None:
-        """After a piece that is not a request's last. Raises Refused."""
-        self._size = 0 if self._is_fresh else self._size + self._piece
-        self._is_fresh = False
-        if self._size > LARGEST_HEAD:
+    def _check_size(self) -> None:
+        """Check the size and start the timer, after a piece that is not a request's last. Raises RequestRefused."""
+        self._size = 0 if self._began_in_piece else self._size + self._piece
+        self._began_in_piece = False
+        if self._size > MAX_HEAD_BYTES:
             self._refuse(TOO_LARGE)
-        if self._arrival is None:
+        if self._receive_timer is None:
             seconds = HEAD_SECONDS if self._is_in_head else BODY_SECONDS
-            self._arrival = self.loop.call_later(seconds, self._has_not_arrived)
+            self._receive_timer = self.loop.call_later(seconds, self._receive_timed_out)
 
     def _refuse(self, status: str) -> None:
-        self._refusal = status
-        raise Refused
+        self._refused_status = status
+        raise RequestRefused
 
-    def _has_not_arrived(self) -> None:
-        self._arrival = None
-        if self.flow.read_paused:  # it is not the client who is slow
-            self._arrival = self.loop.call_later(BODY_SECONDS, self._has_not_arrived)
+    def _receive_timed_out(self) -> None:
+        self._receive_timer = None
+        if self.flow.read_paused:  # the server is slow, not the client
+            self._receive_timer = self.loop.call_later(BODY_SECONDS, self._receive_timed_out)
         elif self._is_in_head and not self._size and not self.scope:
-            self.transport.close()  # nothing was asked at all
+            self.transport.close()  # nothing was sent at all
         else:
-            slow.happened()
+            slow_requests.count()
             self._close(TIMEOUT)
 
-    def _stop_arrival(self) -> None:
-        if self._arrival is not None:
-            self._arrival.cancel()
-            self._arrival = None
+    def _stop_receive_timer(self) -> None:
+        if self._receive_timer is not None:
+            self._receive_timer.cancel()
+            self._receive_timer = None
 
     # ------------------------------------------------------------------ the parser's callbacks
 
@@ -179,104 +179,104 @@ class HttpProtocol(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self._unset_keepalive_if_required()
-        self._is_arriving = self._is_in_head = self._is_fresh = True
+        self._is_receiving = self._is_in_head = self._began_in_piece = True
         self._size = self._chunks = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer behind a body."""
-        if len(self.headers) >= MOST_HEADERS:
+        if len(self.headers) >= MAX_HEADERS:
             self._refuse(TOO_LARGE)
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """A request's head is there."""
+        """A request's head is complete."""
         if self.parser.should_upgrade():
             return
-        if self._size + self._piece > LARGEST_HEAD and self._head() > LARGEST_HEAD:
+        if self._size + self._piece > MAX_HEAD_BYTES and self._head_size() > MAX_HEAD_BYTES:
             self._refuse(TOO_LARGE)
-        if len(self.pipeline) >= MOST_PIPELINED:
+        if len(self.pipeline) >= MAX_PIPELINED:
             self._refuse(BAD)
         self._is_in_head = False
-        self._stop_arrival()
-        if self._limit.is_passed:
-            self._limit.turned_away()
-            self.app = busy
+        self._stop_receive_timer()
+        if self._connections.is_exceeded:
+            self._connections.count_rejected()
+            self.app = busy_app
         else:
             self.app = self._application
         super().on_headers_complete()
         self.headers = []  # trailers are not the request's headers
 
-    def _head(self) -> int:
+    def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def on_chunk_header(self) -> None:
         """A chunk of a body begins."""
         self._chunks += 1
-        if self._chunks > MOST_CHUNKS:
+        if self._chunks > MAX_CHUNKS:
             self._refuse(BAD)
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body."""
-        self._is_fresh = True
+        self._began_in_piece = True
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """A request is there."""
+        """A request is complete."""
         if self.parser.should_upgrade():
             return
         super().on_message_complete()
-        self._is_arriving = False
-        self._stop_arrival()
+        self._is_receiving = False
+        self._stop_receive_timer()
         if not self.cycle.response_complete:
-            self._limit.work(self)
+            self._connections.set_busy(self)
 
-    # ------------------------------------------------------------------ what goes
+    # ------------------------------------------------------------------ sending
 
     def on_response_complete(self) -> None:
-        """An answer is written, and perhaps not taken yet."""
-        is_next_there = bool(self.pipeline) and not self._is_arriving
+        """An answer is written; the client may not have taken all of it."""
+        has_next = bool(self.pipeline) and not self._is_receiving
         super().on_response_complete()
         if self.transport.is_closing():
-            self._watch_sending()
+            self._start_send_timer()
             return
-        if not is_next_there:
-            self._limit.wait(self)
-        if self._is_arriving and self._is_in_head:
+        if not has_next:
+            self._connections.set_idle(self)
+        if self._is_receiving and self._is_in_head:
             self._unset_keepalive_if_required()  # the next one has begun
 
     def timeout_keep_alive_handler(self) -> None:
         """No further request has come."""
         super().timeout_keep_alive_handler()
-        self._watch_sending()
+        self._start_send_timer()
 
     def pause_writing(self) -> None:
-        """The client takes less than there is for it."""
+        """The client reads more slowly than the answer is written."""
         super().pause_writing()
-        self._limit.wait(self)
-        self._watch_sending()
+        self._connections.set_idle(self)
+        self._start_send_timer()
 
     def resume_writing(self) -> None:
-        """The client has taken what there was."""
+        """The client has caught up."""
         super().resume_writing()
         if not self.cycle.response_complete:
-            self._limit.work(self)
-        self._stop_sending()
+            self._connections.set_busy(self)
+        self._stop_send_timer()
 
-    def _watch_sending(self) -> None:
-        """From now on, end what is not taken in time."""
-        self._stop_sending()
-        left = self.transport.get_write_buffer_size()
-        if left:
-            self._sending = self.loop.call_later(SEND_SECONDS, self._look_at_sending, left)
+    def _start_send_timer(self) -> None:
+        """Restart the timer that closes the connection if the client takes too little of the answer."""
+        self._stop_send_timer()
+        unsent = self.transport.get_write_buffer_size()
+        if unsent:
+            self._send_timer = self.loop.call_later(SEND_SECONDS, self._check_send_progress, unsent)
 
-    def _look_at_sending(self, before: int) -> None:
-        if self.transport.get_write_buffer_size() > before - LEAST_SENT:
-            not_taken.happened()
+    def _check_send_progress(self, unsent_before: int) -> None:
+        if self.transport.get_write_buffer_size() > unsent_before - MIN_SENT_BYTES:
+            slow_responses.count()
             self.transport.abort()
         else:
-            self._watch_sending()
+            self._start_send_timer()
 
-    def _stop_sending(self) -> None:
-        if self._sending is not None:
-            self._sending.cancel()
-            self._sending = None
+    def _stop_send_timer(self) -> None:
+        if self._send_timer is not None:
+            self._send_timer.cancel()
+            self._send_timer = None

@@ -161,12 +161,12 @@ async def test_a_fault_of_the_words_is_final(
         await send.code(organization, "HELLO-15", people, "m" * 9_999, False, False, None, NOW)
         await Promotion.filter(reference="spring").update(letter_subject=subject, letter_body=body)
         sender = sender_of(connections(office), clock)
-        assert await sender.batch() == (1, True)
+        assert await sender.send_batch() == (1, True)
         [(_, state, attempts, told)] = await states()
         assert (state, attempts) == (DeliveryStatus.FAILED, 1)
         assert str(told).startswith(f"The promotion's own words can't be rendered: {error}"[:60])
         assert error in str(told)
-        assert await sender.batch() == (0, True)
+        assert await sender.send_batch() == (0, True)
         assert (await Delivery.get()).due_at is None
 
 
@@ -215,18 +215,18 @@ async def test_letters_are_composed_beside_the_loop(
     organization: Organization, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A letter of the longest words keeps no request waiting."""
-    compose_letter, threads = compose.letter, list[bool]()
+    compose_letter, threads = compose.message, list[bool]()
 
-    def composed(*said: Any) -> compose.Letter:
+    def composed(*said: Any) -> compose.Message:
         threads.append(threading.current_thread() is threading.main_thread())
         return compose_letter(*said)
 
-    monkeypatch.setattr(compose, "letter", composed)
+    monkeypatch.setattr(compose, "message", composed)
     async with post_office.opened() as office:
         await make.code(organization)
         await send.code(organization, "HELLO-15", [params.Person("ada@example.com")], None, False, False, None, NOW)
         sender: Sender = sender_of(connections(office), clock)
-        await sender.batch()
+        await sender.send_batch()
         assert office.recipients == ["ada@example.com"]
     assert threads == [False]
 

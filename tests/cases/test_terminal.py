@@ -13,8 +13,8 @@ import db
 from db.enums import DeliveryStatus
 from db.models import Delivery, Organization
 from schema.cli import tables, terminal
-from schema.outgoing.letters.compose import Letter
-from schema.outgoing.letters.mailer import PutOff
+from schema.outgoing.letters.compose import Message
+from schema.outgoing.letters.mailer import TemporaryFailure
 from schema.outgoing.letters.outbox import Outbox, file_name
 from tests import make
 from tests.command_line import CommandLine
@@ -196,8 +196,8 @@ def test_what_is_harmless_is_shown_as_it_is() -> None:
     assert terminal.visible(text) == text
 
 
-def letter(number: int, recipient: str) -> Letter:
-    return Letter(number, "codes@shop.example", recipient, b"Subject: x\r\n\r\nx")
+def letter(number: int, recipient: str) -> Message:
+    return Message(number, "codes@shop.example", recipient, b"Subject: x\r\n\r\nx")
 
 
 @pytest.mark.case("F13")
@@ -229,11 +229,11 @@ async def test_a_name_that_is_refused_keeps_no_other_letter_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where a file system takes even less, that letter is put off, and the lane goes on."""
-    monkeypatch.setattr("schema.outgoing.letters.outbox.LONGEST_NAME", 300)
+    monkeypatch.setattr("schema.outgoing.letters.outbox.MAX_NAME_BYTES", 300)
     outbox = Outbox(tmp_path)
     long: Any = letter(1, "a" * 300)
     assert len(file_name(long)) > 255
-    with pytest.raises(PutOff, match="No file can have this name") as refused:
+    with pytest.raises(TemporaryFailure, match="No file can have this name") as refused:
         await outbox.send(long)
-    assert type(refused.value) is PutOff
+    assert type(refused.value) is TemporaryFailure
     await outbox.send(letter(2, "ada@example.com"))

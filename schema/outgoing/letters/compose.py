@@ -1,4 +1,4 @@
-"""Composes letters: one delivery as what a mail server takes."""
+"""Composes letters: a delivery becomes an e-mail message in text and HTML, with the code as a QR code."""
 
 import io
 import re
@@ -32,31 +32,31 @@ BODY = """Hello{% if firstName %} {{ firstName }}{% endif %},
 
 {% if message %}{{ message }}{% else %}here is your code from {{ organization }}.{% endif %}
 """
-"""The house's words, for promotions that have none of their own."""
+"""The default templates, for promotions without their own."""
 
 _ATOM, _LABEL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+", "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 PLAIN_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
-"""What goes to the server as it is: ASCII, also at `localhost` and other hosts that only our own network knows."""
+"""Addresses that need no conversion: ASCII, also at `localhost` and other local hosts."""
 
-LINES = compat32.clone(linesep="\r\n", mangle_from_=False)
-QUOTED = Charset("utf-8")
-QUOTED.body_encoding = QP
-"""Everything is 7-bit, so that servers that know nothing of 8BITMIME take it as well."""
+POLICY = compat32.clone(linesep="\r\n", mangle_from_=False)
+QUOTED_PRINTABLE = Charset("utf-8")
+QUOTED_PRINTABLE.body_encoding = QP
+"""All parts are 7-bit, for servers without 8BITMIME."""
 
-LONGEST_LINE = 900
-"""Characters that a line may have as it is; SMTP allows 998."""
+MAX_LINE_CHARS = 900
+"""Characters of a line in an unencoded part; SMTP allows 998."""
 
 plain = Environment(loader=FileSystemLoader(HERE), undefined=StrictUndefined, trim_blocks=True)  # noqa: S701 (text)
 escaping = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
 
 
-class Unwritable(Exception):
-    """Raised when no letter can be made of a delivery, now or later; its text says why."""
+class CannotCompose(Exception):
+    """Raised when a delivery can't become a letter, now or later; its text gives the reason."""
 
 
 @dataclass(frozen=True)
-class Letter:
-    """A letter as a mail server takes it: whom from, whom to, and all of it."""
+class Message:
+    """A letter for a mail server: envelope addresses, and its content with headers; `id` is the delivery's."""
 
     id: int
     sender: str
@@ -65,78 +65,78 @@ class Letter:
 
 
 @dataclass(frozen=True)
-class Sender:
-    """Who letters are from; without a name of its own it is the organization's."""
+class FromAddress:
+    """The From address of letters; an empty name stands for the organization's."""
 
     name: str
     address: str
 
 
-def read_sender(said: str) -> Sender:
-    """Who letters are from, as `codes@shop.example` or `Shop <codes@shop.example>`. Raises ValueError."""
-    name, bracket, rest = said.strip().rpartition("<")
-    written = rest.removesuffix(">") if bracket else rest
+def read_from_address(text: str) -> FromAddress:
+    """Read a From address: `codes@shop.example` or `Shop <codes@shop.example>`. Raises ValueError."""
+    name, bracket, rest = text.strip().rpartition("<")
+    address = rest.removesuffix(">") if bracket else rest
     try:
-        return Sender(name.strip().strip('"'), mailbox(written.strip()))
-    except Unwritable as no:
-        raise ValueError(f"write codes@shop.example, or Shop <codes@shop.example>: {no}") from None
+        return FromAddress(name.strip().strip('"'), mailbox(address.strip()))
+    except CannotCompose as error:
+        raise ValueError(f"write codes@shop.example, or Shop <codes@shop.example>: {error}") from None
 
 
 @lru_cache(maxsize=1024)
-def mailbox(written: str) -> str:
-    """An address as mail servers want it: the domain in ASCII, what stands before it as it is. Raises Unwritable."""
-    if PLAIN_ADDRESS.fullmatch(written):
-        return written
+def mailbox(address: str) -> str:
+    """An address for a mail server: the domain in ASCII, the local part unchanged. Raises CannotCompose."""
+    if PLAIN_ADDRESS.fullmatch(address):
+        return address
     try:
-        known = validate_email(written, check_deliverability=False, test_environment=True)
-    except EmailNotValidError as no:
-        raise Unwritable(f"{written!r} is no address: {no}") from None
-    return f"{known.local_part}@{known.ascii_domain}"
+        valid = validate_email(address, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise CannotCompose(f"{address!r} is no address: {error}") from None
+    return f"{valid.local_part}@{valid.ascii_domain}"
 
 
 @lru_cache(maxsize=256)
-def qr(text: str) -> bytes:
-    """A code's text as a QR code that mail programs show: a PNG, black on white also in the dark."""
-    drawn = io.BytesIO()
-    segno.make_qr(text, error="m").save(drawn, kind="png", scale=8, border=4)
-    return drawn.getvalue()
+def qr_png(text: str) -> bytes:
+    """A code's text as a QR code for mail programs: a PNG, black on white also in dark mode."""
+    image = io.BytesIO()
+    segno.make_qr(text, error="m").save(image, kind="png", scale=8, border=4)
+    return image.getvalue()
 
 
-def draw(texts: Iterable[str]) -> None:
-    """Have the QR codes of these texts at hand."""
+def prepare_qr_codes(texts: Iterable[str]) -> None:
+    """Render the QR codes of these texts into the cache of `qr_png`."""
     for text in texts:
-        qr(text)
+        qr_png(text)
 
 
-def letter(delivery: Delivery, sender: Sender, public_url: str, now: datetime) -> Letter:
-    """A delivery as a letter; it comes with its organization, code and promotion. Raises Unwritable."""
+def message(delivery: Delivery, from_address: FromAddress, public_url: str, now: datetime) -> Message:
+    """The letter of a delivery, whose organization, code and promotion are loaded. Raises CannotCompose."""
     organization, promotion = delivery.organization, delivery.code.promotion
-    told = values(delivery, organization, promotion, delivery.code, public_url)
-    recipient, domain = mailbox(delivery.recipient), sender.address.rpartition("@")[2]
+    values = variables(delivery, organization, promotion, delivery.code, public_url)
+    recipient, domain = mailbox(delivery.recipient), from_address.address.rpartition("@")[2]
     name = f"{delivery.first_name or ''} {delivery.last_name or ''}"
     try:
-        subject = letter_template.render(promotion.letter_subject or SUBJECT, told, "subject")
-        words = letter_template.render(promotion.letter_body or BODY, told).strip()
-    except letter_template.Unrenderable as wrong:
-        raise Unwritable(f"The promotion's own words can't be rendered: {wrong}") from None
+        subject = letter_template.render(promotion.letter_subject or SUBJECT, values, "subject")
+        body = letter_template.render(promotion.letter_body or BODY, values).strip()
+    except letter_template.Unrenderable as error:
+        raise CannotCompose(f"The promotion's own words can't be rendered: {error}") from None
     head = [
-        headers.of_mailbox("From", sender.name or organization.name, sender.address),
-        headers.of_mailbox("To", name, recipient),
-        headers.of_text("Subject", subject),
-        headers.of_token("Date", format_datetime(now)),
-        headers.of_token("Message-ID", f"<{signed_links.message_id(organization, delivery.id)}@{domain}>"),
-        headers.of_token("List-Unsubscribe", f"<{told['unsubscribeUrl']}>"),
-        headers.of_token("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-        headers.of_token("Auto-Submitted", "auto-generated"),
+        headers.mailbox_header("From", from_address.name or organization.name, from_address.address),
+        headers.mailbox_header("To", name, recipient),
+        headers.text_header("Subject", subject),
+        headers.token_header("Date", format_datetime(now)),
+        headers.token_header("Message-ID", f"<{signed_links.message_id(organization, delivery.id)}@{domain}>"),
+        headers.token_header("List-Unsubscribe", f"<{values['unsubscribeUrl']}>"),
+        headers.token_header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+        headers.token_header("Auto-Submitted", "auto-generated"),
     ]
-    content = "".join(head).encode() + _body(told, subject, words, domain).as_bytes()
-    return Letter(delivery.id, sender.address, recipient, content)
+    content = "".join(head).encode() + _body(values, subject, body, domain).as_bytes()
+    return Message(delivery.id, from_address.address, recipient, content)
 
 
-def values(
+def variables(
     delivery: Delivery, organization: Organization, promotion: Promotion, code: Code, public_url: str
 ) -> dict[str, str]:
-    """What a letter may tell: the variables of resolvers/domain/letter_template.py."""
+    """The values of a letter's template variables (resolvers/domain/letter_template.py)."""
     _, ends_at = rules.window(code, promotion)
     return {
         "code": code.text,
@@ -146,32 +146,32 @@ def values(
         "email": delivery.recipient,
         "organization": organization.name,
         "promotion": promotion.name,
-        "gives": describe.gives(promotion) or "",
+        "gives": describe.discount(promotion) or "",
         "until": f"Valid {describe.until(ends_at, organization.time_zone)}." if ends_at else "",
         "message": delivery.message or "",
         "unsubscribeUrl": pages.unsubscribe_url(public_url, organization, delivery.recipient),
     }
 
 
-def _body(told: dict[str, str], subject: str, words: str, domain: str) -> MIMEMultipart:
-    """The letter in text and in HTML, with the QR code that the latter shows."""
+def _body(values: dict[str, str], subject: str, body: str, domain: str) -> MIMEMultipart:
+    """The letter in text and in HTML, the latter with an inline QR code."""
     image = f"qr@{domain}"
-    paragraphs = [paragraph.strip() for paragraph in re.split(r"\n\s*\n", words.replace("\r\n", "\n"))]
-    html = escaping.get_template("letter.html").render(told, subject=subject, paragraphs=paragraphs, qr=image)
-    text = plain.get_template("letter.txt").render(told, words=words)
-    shown = MIMEImage(qr(told["code"]), "png", policy=LINES)
-    shown["Content-ID"] = f"<{image}>"
-    shown["Content-Disposition"] = 'inline; filename="code.png"'
-    related = MIMEMultipart("related", _boundary(), [_part(html, "html"), shown], policy=LINES)
-    return MIMEMultipart("alternative", _boundary(), [_part(text, "plain"), related], policy=LINES)
+    paragraphs = [paragraph.strip() for paragraph in re.split(r"\n\s*\n", body.replace("\r\n", "\n"))]
+    html = escaping.get_template("letter.html").render(values, subject=subject, paragraphs=paragraphs, qr=image)
+    text = plain.get_template("letter.txt").render(values, words=body)
+    picture = MIMEImage(qr_png(values["code"]), "png", policy=POLICY)
+    picture["Content-ID"] = f"<{image}>"
+    picture["Content-Disposition"] = 'inline; filename="code.png"'
+    related = MIMEMultipart("related", _boundary(), [_part(html, "html"), picture], policy=POLICY)
+    return MIMEMultipart("alternative", _boundary(), [_part(text, "plain"), related], policy=POLICY)
 
 
 def _boundary() -> str:
-    """What stands between two parts; nobody who has a word in a letter can write it."""
+    """A random boundary between parts, which no content can contain."""
     return f"=_{secrets.token_hex(12)}"
 
 
 def _part(text: str, kind: str) -> MIMEText:
-    if text.isascii() and len(max(text.splitlines(), key=len, default="")) <= LONGEST_LINE:
-        return MIMEText(text, kind, "us-ascii", policy=LINES)
-    return MIMEText(text, kind, QUOTED, policy=LINES)  # type: ignore[arg-type]  # a Charset is what it is made into
+    if text.isascii() and len(max(text.splitlines(), key=len, default="")) <= MAX_LINE_CHARS:
+        return MIMEText(text, kind, "us-ascii", policy=POLICY)
+    return MIMEText(text, kind, QUOTED_PRINTABLE, policy=POLICY)  # type: ignore[arg-type]  # a Charset is converted

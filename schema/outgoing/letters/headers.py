@@ -1,7 +1,7 @@
-"""A letter's header, line by line; nobody's name breaks out of it, and links come out whole.
+"""Formats a letter's headers, one line each: safe against header injection, and with links unfolded.
 
 The e-mail package's newer policies lose spaces in long names and subjects outside ASCII (Python 3.11) and encode
-long links, which no mail program undoes. So names and subjects are left to its older encoder, and links stand as
+long links, which no mail program undoes. So names and subjects go through its older encoder, and links stay as
 they are.
 """
 
@@ -10,36 +10,36 @@ from email.header import Header
 from email.utils import quote
 
 END = "\r\n"
-SHORT = 70
-"""Characters that fit on a line."""
+FOLD_CHARS = 70
+"""Characters of a line above which an address goes onto a line of its own."""
 
-LONGEST = 300
-"""Characters of a name or subject that go into a header; nobody reads more of it there."""
+MAX_TEXT_CHARS = 300
+"""Characters of a name or subject that go into a header; mail programs show no more."""
 
 
 def one_line(text: str) -> str:
-    """A text as a header holds it: runs of spaces and line ends are one space, control characters are gone."""
-    shown = "".join(letter for letter in " ".join(text.split()) if unicodedata.category(letter) != "Cc")
-    return shown[:LONGEST].strip()
+    """A text on one line: runs of spaces and line ends become one space, control characters are removed."""
+    shown = "".join(character for character in " ".join(text.split()) if unicodedata.category(character) != "Cc")
+    return shown[:MAX_TEXT_CHARS].strip()
 
 
-def of_text(name: str, text: str) -> str:
-    """A header of words."""
+def text_header(name: str, text: str) -> str:
+    """A header of free text."""
     return f"{name}: {_encoded(name, one_line(text))}{END}"
 
 
-def of_mailbox(name: str, display_name: str, address: str) -> str:
-    """A header of one address, with the name of whoever has it, if they have one."""
+def mailbox_header(name: str, display_name: str, address: str) -> str:
+    """A header of one address, with a display name unless that is empty."""
     shown = one_line(display_name)
     if not shown:
         return f"{name}: {address}{END}"
-    called = f'"{quote(shown)}"' if shown.isascii() else _encoded(name, shown)
-    fold = END if len(name) + len(called) + len(address) > SHORT or END in called else ""
-    return f"{name}: {called}{fold} <{address}>{END}"
+    written = f'"{quote(shown)}"' if shown.isascii() else _encoded(name, shown)
+    fold = END if len(name) + len(written) + len(address) > FOLD_CHARS or END in written else ""
+    return f"{name}: {written}{fold} <{address}>{END}"
 
 
-def of_token(name: str, token: str) -> str:
-    """A header of ours that nobody else has a word in."""
+def token_header(name: str, token: str) -> str:
+    """A header of trusted text, which is not encoded."""
     return f"{name}: {token}{END}"
 
 

@@ -1,27 +1,30 @@
-"""What carries letters, and how it says no."""
+"""The interface of a mailer, which hands letters over, and its errors."""
 
 from typing import Protocol
 
-from schema.outgoing.letters.compose import Letter
+from schema.outgoing.letters.compose import Message
 
 
-class Refused(Exception):
-    """Raised when a letter is refused for good: trying again would change nothing."""
+class RecipientRefused(Exception):
+    """Raised when a letter is refused permanently: trying again would change nothing."""
 
 
-class PutOff(Exception):
-    """Raised when a letter was not taken now, and may be later."""
+class TemporaryFailure(Exception):
+    """Raised when a letter was not accepted now, and may be later."""
 
 
-class Unreachable(PutOff):
-    """Raised when no letter can be handed over now, whichever it is."""
+class Unreachable(TemporaryFailure):
+    """Raised when no letter at all can be handed over now."""
 
 
 class Mailer(Protocol):
-    """One way to where letters go, for one letter at a time."""
+    """Sends one letter at a time."""
 
-    async def send(self, letter: Letter) -> None:
-        """Hand a letter over; once this returns it is the other side's. Raises Refused, PutOff, Unreachable."""
+    async def send(self, message: Message) -> None:
+        """Hand a letter over; after this the receiver is responsible for it.
 
-    async def rest(self) -> None:
-        """There is nothing to send for now."""
+        Raises RecipientRefused, TemporaryFailure, Unreachable.
+        """
+
+    async def disconnect(self) -> None:
+        """Close what is open, as there is nothing to send for now."""

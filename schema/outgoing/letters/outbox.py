@@ -1,6 +1,6 @@
-"""Letters as files, for whoever has no mail server yet: every mail program opens an `.eml`.
+"""A mailer that writes letters as `.eml` files, for use without a mail server; mail programs open them.
 
-They tell who got which code: folder and files are their owner's alone.
+The files show which recipient got which code: folder and files are readable by their owner only.
 """
 
 import asyncio
@@ -10,14 +10,14 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from schema.outgoing.letters.compose import Letter
-from schema.outgoing.letters.mailer import PutOff, Unreachable
+from schema.outgoing.letters.compose import Message
+from schema.outgoing.letters.mailer import TemporaryFailure, Unreachable
 
-LONGEST_NAME = 200
-"""Bytes of a file's name; file systems take 255, some less where they are encrypted."""
+MAX_NAME_BYTES = 200
+"""Bytes of a file's name; file systems allow 255, encrypted ones less."""
 
-OF_ONE_NAME = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}
-"""What a file system says to one name, while it takes others."""
+NAME_ERRORS = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}
+"""Errors of a file system about one name, while it accepts others."""
 
 
 class Outbox:
@@ -25,39 +25,39 @@ class Outbox:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        with suppress(OSError):  # not there yet, or not ours
+        with suppress(OSError):  # missing, or of another owner
             folder.chmod(0o700)
 
-    async def send(self, letter: Letter) -> None:
-        """Write a letter under its own name, whole or not at all. Raises Unreachable, PutOff."""
+    async def send(self, message: Message) -> None:
+        """Write a letter to a file of its own, atomically. Raises Unreachable, TemporaryFailure."""
         try:
-            await asyncio.to_thread(self._write, letter)
-        except OSError as trouble:
-            if trouble.errno in OF_ONE_NAME:  # the other letters need not wait for this one
-                raise PutOff(f"No file can have this name: {trouble.strerror}") from None
-            raise Unreachable(f"{self._folder} can't be written to: {trouble.strerror}") from None
+            await asyncio.to_thread(self._write, message)
+        except OSError as error:
+            if error.errno in NAME_ERRORS:  # other letters can still be written
+                raise TemporaryFailure(f"No file can have this name: {error.strerror}") from None
+            raise Unreachable(f"{self._folder} can't be written to: {error.strerror}") from None
 
-    def _write(self, letter: Letter) -> None:
+    def _write(self, message: Message) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = self._folder / file_name(letter)
-        unfinished = file.with_suffix(".part")
-        with open(unfinished, "wb", opener=_private) as written:
-            written.write(letter.content)
-        unfinished.replace(file)
+        file = self._folder / file_name(message)
+        temporary = file.with_suffix(".part")
+        with open(temporary, "wb", opener=_private) as opened:
+            opened.write(message.content)
+        temporary.replace(file)
 
-    async def rest(self) -> None:
-        """Nothing is kept open."""
+    async def disconnect(self) -> None:
+        """Nothing is open."""
 
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def file_name(letter: Letter) -> str:
-    """A letter's file: its number keeps it apart from all others, the recipient is for people to see.
+def file_name(message: Message) -> str:
+    """The name of a letter's file: its id, which is unique, and its recipient.
 
-    Cut by bytes, as file systems count.
+    It is cut by bytes, as file systems count.
     """
-    recipient = re.sub(r"[^\w.@+-]", "_", letter.recipient)
-    shown = recipient.encode("utf-8", "replace")[:LONGEST_NAME].decode("utf-8", "ignore")
-    return f"{letter.id:07}-{shown}.eml"
+    recipient = re.sub(r"[^\w.@+-]", "_", message.recipient)
+    shown = recipient.encode("utf-8", "replace")[:MAX_NAME_BYTES].decode("utf-8", "ignore")
+    return f"{message.id:07}-{shown}.eml"

@@ -1,4 +1,4 @@
-"""Sends what is queued, as long as the process lasts: takes letters, hands them over, records what became of them."""
+"""The sender of queued letters: leases batches of deliveries, hands them to mailers, records the outcomes."""
 
 import asyncio
 import logging
@@ -11,143 +11,144 @@ from resolvers import deliver
 from resolvers.deliver import LeasedLetters, Outcome, OutcomeKind
 from schema import errors
 from schema.outgoing.letters import compose
-from schema.outgoing.letters.mailer import Mailer, PutOff, Refused, Unreachable
+from schema.outgoing.letters.mailer import Mailer, RecipientRefused, TemporaryFailure, Unreachable
 
-SECONDS_TO_RECORD = 5
-"""What is kept of the lease for writing down what became of letters: those still on their way then are broken off."""
+RECORDING_SECONDS = 5
+"""Seconds of the lease that are reserved for recording outcomes: letters still being sent then are cancelled."""
 
-LOOK_EVERY = 1
-"""Seconds between two looks for letters that other processes have queued, or that are due again."""
+POLL_SECONDS = 1
+"""Seconds between two polls for letters that other processes have queued, or that are due again."""
 
-LONGEST_REST = 30
-"""Seconds, at most, until a mail server that could not be reached is asked again."""
+MAX_BACKOFF_SECONDS = 30
+"""The longest delay until a mail server that could not be reached is tried again."""
 
-GRACE = 8
-"""Seconds that letters on their way are given when the process is told to stop."""
+SHUTDOWN_SECONDS = 8
+"""Seconds that letters being sent are given at shutdown."""
 
-UNTRIED = Outcome(OutcomeKind.NOT_ATTEMPTED)
-BROKEN_OFF = Outcome(OutcomeKind.RETRY_LATER, "It was broken off: it took too long, or the process was told to stop.")
+NOT_ATTEMPTED = Outcome(OutcomeKind.NOT_ATTEMPTED)
+INTERRUPTED = Outcome(OutcomeKind.RETRY_LATER, "It was broken off: it took too long, or the process was told to stop.")
 
 log = logging.getLogger("tessera")
 
 
 class Sender:
-    """One process's sender; each of its mailers carries one letter at a time."""
+    """The sender of one process; each of its mailers sends one letter at a time."""
 
     def __init__(
         self,
         mailers: Sequence[Mailer],
-        sender: compose.Sender,
+        from_address: compose.FromAddress,
         public_url: str,
         clock: Callable[[], datetime],
         queued: asyncio.Event,
     ) -> None:
-        self._mailers, self._sender, self._public_url = mailers, sender, public_url
+        self._mailers, self._from_address, self._public_url = mailers, from_address, public_url
         self._clock, self._queued = clock, queued
         self._stopping = asyncio.Event()
-        self._lanes: list[asyncio.Task[None]] = []
+        self._workers: list[asyncio.Task[None]] = []
 
     @asynccontextmanager
-    async def at_work(self) -> AsyncIterator[None]:
-        """Send while the block lasts; at its end finish what is on its way, and give back what is not."""
-        task = asyncio.create_task(self._work())
+    async def running(self) -> AsyncIterator[None]:
+        """Send while the block lasts; at its end finish the letters being sent, and return the others to the queue."""
+        task = asyncio.create_task(self._run())
         try:
             yield
         finally:
             self._stopping.set()
             self._queued.set()
-            await asyncio.wait({task}, timeout=GRACE)
-            for lane in self._lanes:
-                lane.cancel()
+            await asyncio.wait({task}, timeout=SHUTDOWN_SECONDS)
+            for worker in self._workers:
+                worker.cancel()
             await task
 
-    async def _work(self) -> None:
-        rest = 0
+    async def _run(self) -> None:
+        backoff = 0
         while not self._stopping.is_set():
             self._queued.clear()
             try:
-                taken, is_usable = await self.batch()
-            except Exception as trouble:
-                errors.log_error(trouble, "the sender")
+                taken, is_usable = await self.send_batch()
+            except Exception as error:
+                errors.log_error(error, "the sender")
                 taken, is_usable = 0, False
-            rest = 0 if is_usable else min(max(2 * rest, 1), LONGEST_REST)
-            if rest:
-                await _until(self._stopping, rest)
+            backoff = 0 if is_usable else min(max(2 * backoff, 1), MAX_BACKOFF_SECONDS)
+            if backoff:
+                await _wait(self._stopping, backoff)
             elif not taken:
-                await self._rest()
-                await _until(self._queued, LOOK_EVERY)
-        await self._rest()
+                await self._disconnect()
+                await _wait(self._queued, POLL_SECONDS)
+        await self._disconnect()
 
-    async def _rest(self) -> None:
-        await asyncio.gather(*(mailer.rest() for mailer in self._mailers), return_exceptions=True)
+    async def _disconnect(self) -> None:
+        await asyncio.gather(*(mailer.disconnect() for mailer in self._mailers), return_exceptions=True)
 
-    async def batch(self) -> tuple[int, bool]:
-        """Send the letters that are due, at most one batch: how many were taken, and whether any way out is open."""
+    async def send_batch(self) -> tuple[int, bool]:
+        """Send one batch of the letters that are due: how many were leased, and whether any mailer is usable."""
         now = self._clock()
         if not await deliver.are_due(now):
             return 0, True
         batch = await deliver.lease_due(now)
-        # Beside the loop, and once for all letters about a code: drawing one would keep every request waiting.
-        await asyncio.to_thread(compose.draw, {letter.code.text for letter in batch.letters})
+        # In a thread, and once for all letters about a code: rendering a QR code would block every request.
+        await asyncio.to_thread(compose.prepare_qr_codes, {letter.code.text for letter in batch.letters})
         outcomes: dict[int, Outcome] = {}
         await self._hand_over(iter(batch.letters), outcomes, (batch.lease - self._clock()).total_seconds())
-        settled = {letter.id: outcomes.get(letter.id, UNTRIED) for letter in batch.letters}
-        await self._record(batch, settled)
-        closed = [str(outcome.error) for outcome in settled.values() if outcome.kind is OutcomeKind.UNREACHABLE]
+        all_outcomes = {letter.id: outcomes.get(letter.id, NOT_ATTEMPTED) for letter in batch.letters}
+        await self._record(batch, all_outcomes)
+        closed = [str(outcome.error) for outcome in all_outcomes.values() if outcome.kind is OutcomeKind.UNREACHABLE]
         if closed:
             log.warning("letters wait: %s", closed[0])
-        got_out = any(outcome.kind in (OutcomeKind.SENT, OutcomeKind.REFUSED) for outcome in settled.values())
-        return len(batch.letters), got_out or not closed
+        is_reachable = any(outcome.kind in (OutcomeKind.SENT, OutcomeKind.REFUSED) for outcome in all_outcomes.values())
+        return len(batch.letters), is_reachable or not closed
 
-    async def _hand_over(self, letters: Iterator[Delivery], outcomes: dict[int, Outcome], leased: float) -> None:
-        """Every mailer takes a letter after the other, until there are none or the lease (seconds) is nearly over."""
-        if leased <= SECONDS_TO_RECORD:  # the database took its time to give them to us
+    async def _hand_over(self, letters: Iterator[Delivery], outcomes: dict[int, Outcome], lease_seconds: float) -> None:
+        """Every mailer sends one letter after the other, until there are none or the lease (in seconds) nearly ends."""
+        if lease_seconds <= RECORDING_SECONDS:  # the database was slow, and no time is left
             return
-        self._lanes = [asyncio.create_task(self._lane(mailer, letters, outcomes)) for mailer in self._mailers]
-        await asyncio.wait(self._lanes, timeout=leased - SECONDS_TO_RECORD)
-        for lane in self._lanes:
-            lane.cancel()
-        await asyncio.gather(*self._lanes, return_exceptions=True)
-        self._lanes = []
+        self._workers = [asyncio.create_task(self._send_letters(mailer, letters, outcomes)) for mailer in self._mailers]
+        await asyncio.wait(self._workers, timeout=lease_seconds - RECORDING_SECONDS)
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+        self._workers = []
 
-    async def _lane(self, mailer: Mailer, letters: Iterator[Delivery], outcomes: dict[int, Outcome]) -> None:
+    async def _send_letters(self, mailer: Mailer, letters: Iterator[Delivery], outcomes: dict[int, Outcome]) -> None:
         for letter in letters:
             if self._stopping.is_set():
                 return
-            outcomes[letter.id] = BROKEN_OFF
+            outcomes[letter.id] = INTERRUPTED
             outcomes[letter.id] = outcome = await self._send(mailer, letter)
             if outcome.kind is OutcomeKind.UNREACHABLE:
                 return
 
     async def _send(self, mailer: Mailer, letter: Delivery) -> Outcome:
         try:
-            # Beside the loop as well: a letter is a promotion's own words, and long ones keep requests waiting.
-            written = await asyncio.to_thread(compose.letter, letter, self._sender, self._public_url, self._clock())
-            await mailer.send(written)
-        except (Refused, compose.Unwritable) as no:
-            return Outcome(OutcomeKind.REFUSED, str(no))
-        except Unreachable as no:
-            return Outcome(OutcomeKind.UNREACHABLE, str(no))
-        except PutOff as no:
-            return Outcome(OutcomeKind.RETRY_LATER, str(no))
+            # In a thread as well: the template is a promotion's own, and a long one would block requests.
+            now = self._clock()
+            message = await asyncio.to_thread(compose.message, letter, self._from_address, self._public_url, now)
+            await mailer.send(message)
+        except (RecipientRefused, compose.CannotCompose) as error:
+            return Outcome(OutcomeKind.REFUSED, str(error))
+        except Unreachable as error:
+            return Outcome(OutcomeKind.UNREACHABLE, str(error))
+        except TemporaryFailure as error:
+            return Outcome(OutcomeKind.RETRY_LATER, str(error))
         except Exception as bug:
             return Outcome(OutcomeKind.RETRY_LATER, str(errors.log_error(bug, f"letter {letter.id}")))
         return Outcome(OutcomeKind.SENT)
 
     async def _record(self, batch: LeasedLetters, outcomes: dict[int, Outcome]) -> None:
-        """Write down what became of letters; while the database is away, again and again until the lease is over."""
+        """Record the outcomes; retried until the lease ends while the database is unavailable."""
         while True:
             try:
                 return await deliver.record(batch, outcomes, self._clock())
-            except Exception as trouble:
+            except Exception as error:
                 if self._clock() >= batch.lease:
                     raise
-                errors.log_error(trouble, f"what became of {len(outcomes)} letters")
+                errors.log_error(error, f"the outcomes of {len(outcomes)} letters")
                 await asyncio.sleep(1)
 
 
-async def _until(event: asyncio.Event, seconds: float) -> None:
-    """Wait for something to happen, and no longer than that."""
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, at most for so many seconds."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()

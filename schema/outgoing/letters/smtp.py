@@ -1,4 +1,4 @@
-"""Letters over SMTP: one connection, kept open from letter to letter."""
+"""A mailer over SMTP: one connection, kept open from letter to message."""
 
 import ssl
 from contextlib import suppress
@@ -15,24 +15,24 @@ from aiosmtplib import (
     SMTPServerDisconnected,
 )
 
-from schema.outgoing.letters.compose import Letter
-from schema.outgoing.letters.mailer import PutOff, Refused, Unreachable
+from schema.outgoing.letters.compose import Message
+from schema.outgoing.letters.mailer import RecipientRefused, TemporaryFailure, Unreachable
 
-SECONDS = 10
-"""How long one answer of the server may take."""
+REPLY_SECONDS = 10
+"""Time limit of one reply of the server."""
 
-LETTERS_A_CONNECTION = 100
-"""Many servers hang up after about that many; we go first, between two letters."""
+MAX_LETTERS_PER_CONNECTION = 100
+"""Many servers disconnect after about as many; the client disconnects first, between two letters."""
 
-CLOSING = 421
-"""What a server answers that is about to hang up, whatever it was asked."""
+SERVICE_CLOSING = 421
+"""The reply code of a server that is about to disconnect, whatever the command was."""
 
 STARTTLS = {"auto": None, "require": True, "never": False}
 
 
 @dataclass(frozen=True)
-class Server:
-    """Where letters are handed over, and how."""
+class MailServer:
+    """The address of a mail server, and how to connect to it."""
 
     host: str
     port: int
@@ -42,84 +42,87 @@ class Server:
     password: str | None
 
 
-def read_url(url: str) -> Server:
+def read_url(url: str) -> MailServer:
     """The server of `smtp[s]://user:password@host:port[?starttls=auto|require|never]`. Raises ValueError."""
     try:
-        told = urlsplit(url)
-        host, port = told.hostname, told.port
-    except ValueError as wrong:
-        raise ValueError(f"this is no address of a mail server: {wrong}") from None
-    if told.scheme not in ("smtp", "smtps") or not host or told.path.strip("/") or told.fragment:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(f"this is no address of a mail server: {error}") from None
+    if parts.scheme not in ("smtp", "smtps") or not host or parts.path.strip("/") or parts.fragment:
         raise ValueError("write smtp://host:25, smtps://host:465 or smtp://user:password@host:587?starttls=require")
-    asked = parse_qs(told.query, keep_blank_values=True)
-    starttls = asked.pop("starttls", ["auto"])[-1]
-    if asked:
-        raise ValueError(f"there is no parameter {min(asked)}, only starttls")
+    options = parse_qs(parts.query, keep_blank_values=True)
+    starttls = options.pop("starttls", ["auto"])[-1]
+    if options:
+        raise ValueError(f"there is no parameter {min(options)}, only starttls")
     if starttls not in STARTTLS:
         raise ValueError("starttls is auto, require or never")
-    is_encrypted = told.scheme == "smtps"
-    if is_encrypted and "starttls" in told.query:
+    is_encrypted = parts.scheme == "smtps"
+    if is_encrypted and "starttls" in parts.query:
         raise ValueError("smtps is encrypted from the first byte and has no starttls")
-    user, password = (unquote(part) if part else None for part in (told.username, told.password))
-    return Server(host, port or (465 if is_encrypted else 25), is_encrypted, starttls, user, password)
+    user, password = (unquote(part) if part else None for part in (parts.username, parts.password))
+    return MailServer(host, port or (465 if is_encrypted else 25), is_encrypted, starttls, user, password)
 
 
-class HungUp(PutOff):
-    """Raised when the server ended the connection, which tells nothing about the letter."""
+class ConnectionLost(TemporaryFailure):
+    """Raised when the server closed the connection, whatever the letter was."""
 
 
-class Connection:
-    """A mailer that hands letters to a server; it connects when there is the first letter."""
+class SmtpConnection:
+    """A mailer over one connection to a server, opened with the first message."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: MailServer) -> None:
         self._server = server
         self._client: SMTP | None = None
-        self._carried = 0
+        self._sent_count = 0
 
-    async def send(self, letter: Letter) -> None:
-        """Hand a letter over. Raises Refused, PutOff, Unreachable."""
-        if self._carried >= LETTERS_A_CONNECTION:
-            await self.rest()
+    async def send(self, message: Message) -> None:
+        """Hand a letter over, on a new connection if the old one was lost.
+
+        Raises RecipientRefused, TemporaryFailure, Unreachable.
+        """
+        if self._sent_count >= MAX_LETTERS_PER_CONNECTION:
+            await self.disconnect()
         was_open = self._client is not None
         try:
-            await self._send(letter)
-        except HungUp:
+            await self._send(message)
+        except ConnectionLost:
             if not was_open:
                 raise
-            await self._send(letter)  # the server may just have had enough of that connection
+            await self._send(message)  # the server may have closed an idle connection
 
-    async def _send(self, letter: Letter) -> None:
+    async def _send(self, message: Message) -> None:
         client = await self._open()
-        outside_ascii = not (letter.sender + letter.recipient).isascii()
+        outside_ascii = not (message.sender + message.recipient).isascii()
         options = ["BODY=8BITMIME", "SMTPUTF8"] if outside_ascii else []
         try:
-            await client.sendmail(letter.sender, [letter.recipient], letter.content, mail_options=options)
-        except SMTPRecipientsRefused as no:
-            raise self._answer(no.recipients[0]) from None
-        except SMTPResponseException as no:
-            raise self._answer(no) from None
+            await client.sendmail(message.sender, [message.recipient], message.content, mail_options=options)
+        except SMTPRecipientsRefused as error:
+            raise self._delivery_error(error.recipients[0]) from None
+        except SMTPResponseException as error:
+            raise self._delivery_error(error) from None
         except SMTPNotSupported:
-            raise Refused("The mail server takes no address with letters outside ASCII (SMTPUTF8).") from None
-        except ValueError as no:
-            raise Refused(str(no)) from None
-        except SMTPServerDisconnected as trouble:
+            raise RecipientRefused("The mail server takes no address with letters outside ASCII (SMTPUTF8).") from None
+        except ValueError as error:
+            raise RecipientRefused(str(error)) from None
+        except SMTPServerDisconnected as error:
             self._drop()
-            raise HungUp(f"The mail server hung up: {trouble}") from None
-        except (SMTPException, OSError, TimeoutError) as trouble:
+            raise ConnectionLost(f"The mail server hung up: {error}") from None
+        except (SMTPException, OSError, TimeoutError) as error:
             self._drop()
-            raise PutOff(_said(trouble)) from None
+            raise TemporaryFailure(_reason(error)) from None
         except BaseException:
-            self._drop()  # cut off in the middle: nobody knows what the server will say next
+            self._drop()  # interrupted in the middle of a dialogue, of which no later reply makes sense
             raise
-        self._carried += 1
+        self._sent_count += 1
 
-    def _answer(self, no: SMTPResponseException) -> Refused | PutOff:
-        """What the server's answer to a letter amounts to."""
-        said = f"{no.code} {no.message}"
-        if no.code == CLOSING:
+    def _delivery_error(self, error: SMTPResponseException) -> RecipientRefused | TemporaryFailure:
+        """The error for a server's negative reply to a letter."""
+        reply = f"{error.code} {error.message}"
+        if error.code == SERVICE_CLOSING:
             self._drop()
-            return HungUp(said)
-        return Refused(said) if no.code >= 500 else PutOff(said)
+            return ConnectionLost(reply)
+        return RecipientRefused(reply) if error.code >= 500 else TemporaryFailure(reply)
 
     async def _open(self) -> SMTP:
         if self._client is not None and self._client.is_connected:
@@ -132,35 +135,35 @@ class Connection:
             password=server.password,
             use_tls=server.is_encrypted,
             start_tls=STARTTLS[server.starttls],
-            tls_context=_trust(server.is_encrypted or server.starttls == "require"),
-            timeout=SECONDS,
+            tls_context=_tls_context(server.is_encrypted or server.starttls == "require"),
+            timeout=REPLY_SECONDS,
         )
         try:
             await client.connect()
-        except (SMTPException, OSError, TimeoutError, ValueError) as trouble:
-            raise Unreachable(f"{server.host}:{server.port} can't be used: {_said(trouble)}") from None
-        self._client, self._carried = client, 0
+        except (SMTPException, OSError, TimeoutError, ValueError) as error:
+            raise Unreachable(f"{server.host}:{server.port} can't be used: {_reason(error)}") from None
+        self._client, self._sent_count = client, 0
         return client
 
-    async def rest(self) -> None:
-        """Say goodbye to the server."""
-        client, self._client, self._carried = self._client, None, 0
+    async def disconnect(self) -> None:
+        """Quit the connection, if it is open."""
+        client, self._client, self._sent_count = self._client, None, 0
         if client is not None:
             with suppress(SMTPException, OSError, TimeoutError):
                 await client.quit()
             client.close()
 
     def _drop(self) -> None:
-        client, self._client, self._carried = self._client, None, 0
+        client, self._client, self._sent_count = self._client, None, 0
         if client is not None:
             client.close()
 
 
 @cache
-def _trust(is_strict: bool) -> ssl.SSLContext:
-    """Strictly, the server has to prove its name; else encryption is taken as it is offered (RFC 7435).
+def _tls_context(is_strict: bool) -> ssl.SSLContext:
+    """A TLS context that verifies the certificate if strict; else encryption is opportunistic (RFC 7435).
 
-    Whoever could forge the certificate there could as well take the offer of STARTTLS out.
+    Without strictness verification gains nothing: an attacker could as well remove the offer of STARTTLS.
     """
     context = ssl.create_default_context()
     if not is_strict:
@@ -169,5 +172,5 @@ def _trust(is_strict: bool) -> ssl.SSLContext:
     return context
 
 
-def _said(trouble: BaseException) -> str:
-    return str(trouble) or type(trouble).__name__
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__

@@ -29,7 +29,7 @@ Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWrite
 async def connect(services: Services, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connect]:
     """Opens connections to every door and to three routes of the test's own; nobody asks the database."""
     connections = ConnectionLimit(100)
-    monkeypatch.setattr(protocol, "limit", lambda: connections)
+    monkeypatch.setattr(protocol, "process_connections", lambda: connections)
 
     async def length(request: Request) -> Response:
         return Response(str(len(await limits.read_body(request))))
@@ -168,13 +168,13 @@ async def test_other_protocols_are_not_taken_up(
 
 # ------------------------------------------------------------------ what is too large
 
-LONG = protocol.LARGEST_HEAD + 2**18  # more than a socket is read at a time
+LONG = protocol.MAX_HEAD_BYTES + 2**18  # more than a socket is read at a time
 TOO_LARGE = {
     "an address": b"GET /" + b"a" * LONG,
     "a header's name": b"GET / HTTP/1.1\r\n" + b"a" * LONG,
     "a header's value": b"GET / HTTP/1.1\r\na: " + b"a" * LONG,
     "many headers": b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 101 + b"\r\n",
-    "a head that is there at once": b"GET / HTTP/1.1\r\na: " + b"a" * protocol.LARGEST_HEAD + b"\r\n\r\n",
+    "a head that is there at once": b"GET / HTTP/1.1\r\na: " + b"a" * protocol.MAX_HEAD_BYTES + b"\r\n\r\n",
     "empty lines before it": b"\r\n" * LONG,
     "a trailer": b"POST /length HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\na: " + b"a" * LONG,
     "trailers": b"POST /length HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"a: b\r\n" * 110,
@@ -242,7 +242,7 @@ async def test_a_body_in_crumbs_is_refused(connect: Connect) -> None:
 @pytest.mark.case("A4")
 async def test_many_requests_at_once_are_not_queued_without_end(connect: Connect) -> None:
     """A connection asks some requests ahead of their answers, and no thousands."""
-    ahead = protocol.MOST_PIPELINED // 2
+    ahead = protocol.MAX_PIPELINED // 2
     assert statuses(await exchange(connect, GET * ahead + LAST)) == [200] * (ahead + 1)
     with contextlib.suppress(ConnectionError):
         assert len(statuses(await exchange(connect, GET * 10_000))) < 10_000
@@ -258,7 +258,7 @@ async def test_half_a_head_is_not_waited_for(
 ) -> None:
     """It is 408 and closed, and a line of log says so, one for all of them."""
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.05)
-    monkeypatch.setattr(protocol, "slow", connection_limit.Notice("too slow"))
+    monkeypatch.setattr(protocol, "slow_requests", connection_limit.ThrottledWarning("too slow"))
     for answer in await asyncio.gather(*(exchange(connect, half) for _ in range(10))):
         assert statuses(answer) == [*([200] if half.startswith(GET) else []), 408]
     assert len([record for record in caplog.records if "too slow" in record.message]) == 1
@@ -302,7 +302,7 @@ async def test_a_body_that_goes_on_after_its_answer_is_not_read_for_ever(connect
     reader, writer = await connect()
     writer.write(b"POST /healthz HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
     assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 405")
-    [connection] = list(protocol.limit()._waiting)
+    [connection] = list(protocol.process_connections()._idle)
     assert isinstance(connection, protocol.HttpProtocol)
     handle = connection.timeout_keep_alive_task
     assert handle is not None
@@ -319,10 +319,10 @@ async def test_an_answer_that_nobody_takes_is_ended(
 ) -> None:
     """Who asks for much and reads nothing loses the connection."""
     monkeypatch.setattr(protocol, "SEND_SECONDS", 0.05)
-    monkeypatch.setattr(protocol, "not_taken", connection_limit.Notice("not taken"))
+    monkeypatch.setattr(protocol, "slow_responses", connection_limit.ThrottledWarning("not taken"))
     _, writer = await connect()
     writer.write(b"GET /long HTTP/1.1\r\n\r\n")
-    connections = protocol.limit()
+    connections = protocol.process_connections()
     async with asyncio.timeout(10):
         while connections.open or not caplog.records:
             await asyncio.sleep(0)
@@ -345,17 +345,17 @@ async def test_one_too_many_closes_whom_the_server_has_waited_for_longest(
     for _, writer in half:
         writer.write(b"GET /healthz HTTP/1.1\r\nHo")
         assert statuses(await exchange(connect, LAST)) == [200]
-    connections = protocol.limit()
+    connections = protocol.process_connections()
     assert await all_of(idle_reader) == b""
     assert connections.open <= connections.most == 100
     assert len([record for record in caplog.records if "connections" in record.message]) == 1
 
 
 @pytest.mark.case("A4")
-async def test_where_all_are_at_work_who_comes_is_told_so(connect: Connect) -> None:
+async def test_new_requests_are_rejected_while_all_connections_are_busy(connect: Connect) -> None:
     """It is 503 with Retry-After, quickly; once there is room again, all is well."""
-    connections = protocol.limit()
-    connections.open += 100  # that many at work, of whom none waits
+    connections = protocol.process_connections()
+    connections.open += 100  # that many are busy, and none is idle
     answer = await exchange(connect, LAST)
     assert statuses(answer) == [503]
     assert b"retry-after: 1\r\n" in answer
@@ -366,20 +366,20 @@ async def test_where_all_are_at_work_who_comes_is_told_so(connect: Connect) -> N
 
 async def test_work_is_not_closed_for_newcomers(connect: Connect) -> None:
     """A connection whose request is being answered does not count as waiting."""
-    connections = protocol.limit()
+    connections = protocol.process_connections()
     reader, writer = await connect()
     writer.write(b"POST /length HTTP/1.1\r\nContent-Length: 3\r\n\r\nab")
     async with asyncio.timeout(10):
-        while not any(getattr(one, "cycle", None) for one in connections._waiting):
+        while not any(getattr(one, "cycle", None) for one in connections._idle):
             await asyncio.sleep(0)
-    assert len(connections._waiting) == 1
+    assert len(connections._idle) == 1
     writer.write(b"c")
     await reader.readuntil(b"\r\n\r\n3")
-    assert len(connections._waiting) == 1  # answered: the client's turn again
+    assert len(connections._idle) == 1  # answered: the client's turn again
 
 
 @pytest.mark.parametrize(("files", "most"), [(256, 192), (1_024, 896), (20_000, 10_000), (64, 16)])
 def test_connections_leave_room_for_files(files: int, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """There are fewer than files that may be open."""
     monkeypatch.setattr(connection_limit.resource, "getrlimit", lambda _: (files, files))
-    assert connection_limit.most_connections() == most
+    assert connection_limit.max_connections() == most

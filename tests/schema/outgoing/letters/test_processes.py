@@ -115,7 +115,7 @@ async def test_several_processes_share_the_work(installation: Installation) -> N
             await send(address, keys["SECRET"], 300)
             assert await all_sent(url) == {DeliveryStatus.SENT: 300}
     assert len(office.letters) == len(set(office.recipients)) == 300
-    assert office.connections > letters.CONNECTIONS
+    assert office.connections > letters.MAX_CONNECTIONS
 
 
 async def test_a_stop_leaves_nothing_in_the_air(installation: Installation) -> None:

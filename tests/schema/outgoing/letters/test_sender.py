@@ -30,11 +30,11 @@ async def office() -> AsyncIterator[PostOffice]:
 
 def connections(office: PostOffice, number: int = 4, query: str = "") -> list[Mailer]:
     server = smtp.read_url(f"smtp://127.0.0.1:{office.port}{query}")
-    return [smtp.Connection(server) for _ in range(number)]
+    return [smtp.SmtpConnection(server) for _ in range(number)]
 
 
 def sender_of(mailers: Sequence[Mailer], clock: Clock) -> Sender:
-    who = compose.Sender("", "codes@shop.example")
+    who = compose.FromAddress("", "codes@shop.example")
     return Sender(mailers, who, "https://codes.example", clock, asyncio.Event())
 
 
@@ -55,7 +55,7 @@ async def test_everybody_gets_their_letter_once(organization: Organization, offi
     await make.code(organization)
     await queued(organization, *CROWD)
     sender = sender_of(connections(office), clock)
-    taken = [await sender.batch() for _ in range(4)]
+    taken = [await sender.send_batch() for _ in range(4)]
     assert taken == [(20, True), (20, True), (5, True), (0, True)]
     assert sorted(office.recipients) == sorted(CROWD)
     assert len({letter.id for letter in office.letters}) == len(CROWD)
@@ -71,15 +71,15 @@ async def test_what_is_not_now_is_later(organization: Organization, office: Post
     await queued(organization, "ada@example.com", "ben@example.com")
     office.answers["ada@example.com"] = ["451 4.7.1 Greylisted, come back"]
     sender = sender_of(connections(office), clock)
-    assert await sender.batch() == (2, True)
+    assert await sender.send_batch() == (2, True)
     assert await states() == [
         ("ada@example.com", DeliveryStatus.QUEUED, 1, "451 4.7.1 Greylisted, come back"),
         ("ben@example.com", DeliveryStatus.SENT, 1, None),
     ]
     clock.go_on(seconds=11)
-    assert await sender.batch() == (0, True)
+    assert await sender.send_batch() == (0, True)
     clock.go_on(seconds=8)
-    assert await sender.batch() == (1, True)
+    assert await sender.send_batch() == (1, True)
     assert await states() == [
         ("ada@example.com", DeliveryStatus.SENT, 2, None),
         ("ben@example.com", DeliveryStatus.SENT, 1, None),
@@ -93,11 +93,11 @@ async def test_a_no_for_good_is_heard_once(organization: Organization, office: P
     await queued(organization, *CROWD[:5])
     office.answers[CROWD[2]] = ["550 5.1.1 Nobody here"] * 9
     sender = sender_of(connections(office, 1), clock)
-    await sender.batch()
+    await sender.send_batch()
     assert (await states())[2] == (CROWD[2], DeliveryStatus.FAILED, 1, "550 5.1.1 Nobody here")
     assert office.recipients == [name for name in CROWD[:5] if name != CROWD[2]]
     clock.go_on(days=2)
-    assert await sender.batch() == (0, True)
+    assert await sender.send_batch() == (0, True)
     assert office.connections == 1
 
 
@@ -111,7 +111,7 @@ async def test_after_eight_tries_it_has_failed(organization: Organization, offic
         [row] = await Delivery.all()
         assert row.due_at is not None
         clock.now = row.due_at
-        assert await sender.batch() == (1, True)
+        assert await sender.send_batch() == (1, True)
     assert await states() == [("ada@example.com", DeliveryStatus.FAILED, 8, "450 4.2.0 Not now (8)")]
     assert timedelta(hours=18) < clock.now - make.NOW < timedelta(hours=28)
 
@@ -123,7 +123,7 @@ async def test_nobody_is_written_to_against_their_will(
     await make.code(organization)
     await queued(organization, "ada@example.com", "ben@example.com")
     await suppress.recipient(organization, "ADA@example.com", make.NOW)
-    await sender_of(connections(office), clock).batch()
+    await sender_of(connections(office), clock).send_batch()
     assert office.recipients == ["ben@example.com"]
     assert (await states())[0] == (
         "ada@example.com",
@@ -140,7 +140,7 @@ async def test_a_server_that_is_away(organization: Organization, clock: Clock) -
     async with post_office.opened() as office:
         pass  # and gone again
     sender = sender_of(connections(office), clock)
-    assert await sender.batch() == (20, False)
+    assert await sender.send_batch() == (20, False)
     tried = [row for row in await states() if row[2]]
     assert len(tried) == 4
     assert all(
@@ -149,7 +149,7 @@ async def test_a_server_that_is_away(organization: Organization, clock: Clock) -
     assert await Delivery.filter(status=DeliveryStatus.QUEUED).count() == len(CROWD)
     async with post_office.opened(office):
         clock.go_on(minutes=1)
-        while (await sender.batch())[0]:
+        while (await sender.send_batch())[0]:
             pass
         assert sorted(office.recipients) == sorted(CROWD)
     assert await Delivery.filter(status=DeliveryStatus.SENT).count() == len(CROWD)
@@ -162,7 +162,7 @@ async def test_two_senders_share_the_work(organization: Organization, office: Po
     senders = [sender_of(connections(office, 2), clock) for _ in range(3)]
 
     async def work(sender: Sender) -> None:
-        while (await sender.batch())[0]:
+        while (await sender.send_batch())[0]:
             pass
 
     await asyncio.gather(*(work(sender) for sender in senders))
@@ -178,15 +178,15 @@ async def test_what_was_taken_by_the_dead_is_taken_again(
     await deliver.lease_due(clock())
     sender = sender_of(connections(office), clock)
     clock.go_on(seconds=29)
-    assert await sender.batch() == (0, True)
+    assert await sender.send_batch() == (0, True)
     clock.go_on(seconds=1)
-    assert await sender.batch() == (1, True)
+    assert await sender.send_batch() == (1, True)
     assert await states() == [("ada@example.com", DeliveryStatus.SENT, 2, None)]
 
 
 @asynccontextmanager
 async def at_work(sender: Sender) -> AsyncIterator[None]:
-    async with asyncio.timeout(40), sender.at_work():
+    async with asyncio.timeout(40), sender.running():
         yield
 
 
@@ -195,7 +195,7 @@ async def test_it_wakes_when_a_letter_is_queued(organization: Organization, offi
     await make.code(organization)
     queued_here = asyncio.Event()
     sender = Sender(
-        connections(office), compose.Sender("", "codes@shop.example"), "https://codes.example", clock, queued_here
+        connections(office), compose.FromAddress("", "codes@shop.example"), "https://codes.example", clock, queued_here
     )
     async with at_work(sender):
         await asyncio.sleep(0.1)
@@ -224,11 +224,11 @@ async def test_a_server_that_never_answers(
     organization: Organization, office: PostOffice, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A letter that is not taken in time is broken off and tried again later; the others are given back."""
-    monkeypatch.setattr("schema.outgoing.letters.sender.SECONDS_TO_RECORD", 29.5)
+    monkeypatch.setattr("schema.outgoing.letters.sender.RECORDING_SECONDS", 29.5)
     await make.code(organization)
     await queued(organization, *CROWD[:3])
     office.seconds_a_letter = 60
-    await sender_of(connections(office, 1), clock).batch()
+    await sender_of(connections(office, 1), clock).send_batch()
     told = await states()
     assert [(state, attempts) for _, state, attempts, _ in told] == [
         (DeliveryStatus.QUEUED, 1),
@@ -252,7 +252,7 @@ async def test_a_lease_that_is_nearly_over(
         return batch
 
     monkeypatch.setattr(deliver, "lease_due", slow)
-    await sender_of(connections(office), clock).batch()
+    await sender_of(connections(office), clock).send_batch()
     assert await states() == [("ada@example.com", DeliveryStatus.QUEUED, 0, None)]
     assert office.letters == []
 
@@ -271,7 +271,7 @@ async def test_the_database_may_be_away(
         await record(*said)
 
     monkeypatch.setattr(deliver, "record", unsteady)
-    await sender_of(connections(office), clock).batch()
+    await sender_of(connections(office), clock).send_batch()
     assert await states() == [("ada@example.com", DeliveryStatus.SENT, 1, None)]
     assert office.recipients == ["ada@example.com"]
 
@@ -305,7 +305,7 @@ async def test_words_that_can_not_be_rendered_any_more(
     broken = await Delivery.get(recipient="ada@example.com").select_related("code__promotion")
     broken.code.promotion.letter_body = "{{ gone.with_an_update }}"
     await broken.code.promotion.save()
-    await sender_of(connections(office), clock).batch()
+    await sender_of(connections(office), clock).send_batch()
     assert office.recipients == ["ben@example.com"]
     [(_, state, _, error), _] = await states()
     assert state is DeliveryStatus.FAILED
@@ -330,5 +330,5 @@ async def test_an_outbox_that_can_not_be_written_to(organization: Organization, 
     await queued(organization, "ada@example.com")
     (tmp_path / "outbox").write_text("a file, where the folder should be")
     sender = sender_of(letters.mailers("", tmp_path / "outbox"), clock)
-    assert await sender.batch() == (1, False)
+    assert await sender.send_batch() == (1, False)
     assert (await states())[0][1:3] == (DeliveryStatus.QUEUED, 1)

@@ -8,9 +8,9 @@ import pytest_asyncio
 import trustme
 
 from schema.outgoing.letters import smtp
-from schema.outgoing.letters.compose import Letter
-from schema.outgoing.letters.mailer import PutOff, Refused, Unreachable
-from schema.outgoing.letters.smtp import Connection, Server
+from schema.outgoing.letters.compose import Message
+from schema.outgoing.letters.mailer import RecipientRefused, TemporaryFailure, Unreachable
+from schema.outgoing.letters.smtp import MailServer, SmtpConnection
 from tests import post_office
 from tests.post_office import PostOffice
 
@@ -37,21 +37,21 @@ def certificate(authority: trustme.CA) -> ssl.SSLContext:
 @pytest.fixture
 def known(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
     """The operator has told this machine whom to believe, as `SSL_CERT_FILE` does."""
-    smtp._trust.cache_clear()
+    smtp._tls_context.cache_clear()
     with authority.cert_pem.tempfile() as file:
         monkeypatch.setenv("SSL_CERT_FILE", file)
-        smtp._trust(True)
+        smtp._tls_context(True)
     yield  # type: ignore[misc]
-    smtp._trust.cache_clear()
+    smtp._tls_context.cache_clear()
 
 
-def connection(office: PostOffice, query: str = "", scheme: str = "smtp", who: str = "") -> Connection:
-    return Connection(smtp.read_url(f"{scheme}://{who}127.0.0.1:{office.port}{query}"))
+def connection(office: PostOffice, query: str = "", scheme: str = "smtp", who: str = "") -> SmtpConnection:
+    return SmtpConnection(smtp.read_url(f"{scheme}://{who}127.0.0.1:{office.port}{query}"))
 
 
-def letter(number: int = 1, recipient: str = "ada@example.com") -> Letter:
+def letter(number: int = 1, recipient: str = "ada@example.com") -> Message:
     content = f"Message-ID: <{number}@x>\r\nTo: {recipient}\r\n\r\n.Hello\r\n".encode()
-    return Letter(number, "codes@shop.example", recipient, content)
+    return Message(number, "codes@shop.example", recipient, content)
 
 
 # ------------------------------------------------------------------ where to
@@ -60,16 +60,16 @@ def letter(number: int = 1, recipient: str = "ada@example.com") -> Letter:
 @pytest.mark.parametrize(
     ("url", "server"),
     [
-        ("smtp://mail.example", Server("mail.example", 25, False, "auto", None, None)),
-        ("smtps://mail.example", Server("mail.example", 465, True, "auto", None, None)),
-        ("smtp://[::1]:2525?starttls=never", Server("::1", 2525, False, "never", None, None)),
+        ("smtp://mail.example", MailServer("mail.example", 25, False, "auto", None, None)),
+        ("smtps://mail.example", MailServer("mail.example", 465, True, "auto", None, None)),
+        ("smtp://[::1]:2525?starttls=never", MailServer("::1", 2525, False, "never", None, None)),
         (
             "smtp://ada%40shop:p%2Fw@mail.example:587?starttls=require",
-            Server("mail.example", 587, False, "require", "ada@shop", "p/w"),
+            MailServer("mail.example", 587, False, "require", "ada@shop", "p/w"),
         ),
     ],
 )
-def test_an_address_of_a_server(url: str, server: Server) -> None:
+def test_an_address_of_a_server(url: str, server: MailServer) -> None:
     """A URL tells host, port, encryption and who we are there."""
     assert smtp.read_url(url) == server
 
@@ -140,14 +140,15 @@ async def test_a_name_and_a_password(certificate: ssl.SSLContext) -> None:
 async def test_nobody_is_there() -> None:
     """A server that is away is told with its host and port."""
     with pytest.raises(Unreachable, match=r"127\.0\.0\.1:1 can't be used"):
-        await Connection(Server("127.0.0.1", 1, False, "auto", None, None)).send(letter())
+        await SmtpConnection(MailServer("127.0.0.1", 1, False, "auto", None, None)).send(letter())
 
 
 # ------------------------------------------------------------------ what a no amounts to
 
 
 @pytest.mark.parametrize(
-    ("answer", "no"), [("550 5.1.1 Nobody", Refused), ("452 Full", PutOff), ("552 Too large", Refused)]
+    ("answer", "no"),
+    [("550 5.1.1 Nobody", RecipientRefused), ("452 Full", TemporaryFailure), ("552 Too large", RecipientRefused)],
 )
 async def test_a_no_is_the_letters_own(office: PostOffice, answer: str, no: type[Exception]) -> None:
     """5xx is for good and 4xx for now, in the server's words; the connection goes on to the next letter."""
@@ -167,7 +168,7 @@ async def test_a_server_that_has_had_enough(office: PostOffice) -> None:
     await one.send(letter(2))
     assert ([told.id for told in office.letters], office.connections) == (["<1@x>", "<2@x>"], 2)
     office.answers["ben@example.com"] = ["421 Closing", "421 Closing"]
-    with pytest.raises(PutOff, match="421 Closing"):
+    with pytest.raises(TemporaryFailure, match="421 Closing"):
         await one.send(letter(3, "ben@example.com"))
 
 
@@ -182,7 +183,7 @@ async def test_a_connection_that_was_cut(office: PostOffice) -> None:
         await two.send(letter())
     async with post_office.opened(moved):
         await two.send(letter(2))
-        await two.rest()
+        await two.disconnect()
     assert [told.id for told in moved.letters] == ["<1@x>", "<2@x>"]
 
 
@@ -190,12 +191,12 @@ async def test_a_connection_is_left_before_the_server_tires(
     office: PostOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After so many letters a new connection is made."""
-    monkeypatch.setattr(smtp, "LETTERS_A_CONNECTION", 2)
+    monkeypatch.setattr(smtp, "MAX_LETTERS_PER_CONNECTION", 2)
     one = connection(office)
     for number in range(5):
         await one.send(letter(number))
-    await one.rest()
-    await one.rest()
+    await one.disconnect()
+    await one.disconnect()
     await one.send(letter(9))
     assert (len(office.letters), office.connections) == (6, 4)
 
@@ -214,7 +215,7 @@ async def test_a_server_that_knows_ascii_only() -> None:
     """Where a server can't take an address, the letter fails with that reason; others go on."""
     async with post_office.opened(enable_SMTPUTF8=False) as office:
         one = connection(office)
-        with pytest.raises(Refused, match="SMTPUTF8"):
+        with pytest.raises(RecipientRefused, match="SMTPUTF8"):
             await one.send(letter(1, "ёлка@example.com"))
         await one.send(letter(2))
     assert office.recipients == ["ada@example.com"]
