@@ -68,9 +68,9 @@ async def test_a_hostile_body_is_refused_before_it_is_read(name: str, monkeypatc
 
     monkeypatch.setattr(kit.json, "loads", watched)
     monkeypatch.setattr(kit, "parse_lenient_json", lambda text: pytest.fail("the lenient parser"))
-    said = HOSTILE[name].encode(errors="surrogateescape")
+    body = HOSTILE[name].encode(errors="surrogateescape")
     with pytest.raises(BadRequest) if name != "blanks" else pytest.MonkeyPatch.context():
-        assert await kit.read_json_object(request(said)) == {}
+        assert await kit.read_json_object(request(body)) == {}
     assert all(sum(map(text.count, ",[{")) <= kit.MAX_MEMBERS[False] for text in read)
 
 

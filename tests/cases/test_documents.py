@@ -74,11 +74,11 @@ async def test_a_hostile_document_is_refused_in_few_words(
     for client in (secret, public):
         response = await client.post({"query": HOSTILE[what]})
         assert response.status_code in (200, 413)
-        told = response.json()
-        assert told["data"] is None
+        body = response.json()
+        assert body["data"] is None
         assert len(response.content) < SMALL
-        assert 1 <= len(told["errors"]) <= 6
-        for error in told["errors"]:
+        assert 1 <= len(body["errors"]) <= 6
+        for error in body["errors"]:
             assert len(error["message"]) <= 301
             assert "could not be checked" not in error["message"]
             assert error.get("extensions", {}).get("code") in (None, "FORBIDDEN", "TOO_LARGE")
@@ -139,9 +139,9 @@ async def test_few_long_documents_wait_to_be_read(
     long = "{ __typename } #" + "x" * 2_000
     assert await public.ask(long) == {"__typename": "Query"}
     monkeypatch.setitem(graphql_app.documents._waiting, True, documents.MAX_WAITING)
-    told = await public.post({"query": f"{long}1"})
-    assert (told.status_code, told.headers["retry-after"]) == (503, "1")
-    assert [error["extensions"] for error in told.json()["errors"]] == [{"code": "UNAVAILABLE"}]
+    response = await public.post({"query": f"{long}1"})
+    assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+    assert [error["extensions"] for error in response.json()["errors"]] == [{"code": "UNAVAILABLE"}]
     for client, text in ((public, long), (public, "{ a: __typename }"), (secret, f"{long}1")):
         assert "errors" not in await client.execute(text)
 
@@ -159,9 +159,9 @@ async def test_refused_documents_are_failed_attempts(public: GraphQLClient, secr
     assert await public.ask(long + "0") == {"__typename": "Query"}
     for number in range(5):
         await public.execute(f"{{ nothing{number} }}")
-    told = await public.post({"query": long + "1"})
-    assert (told.status_code, told.headers["retry-after"].isdigit()) == (429, True)
-    assert [error["extensions"] for error in told.json()["errors"]] == [{"code": "TOO_MANY_ATTEMPTS"}]
+    response = await public.post({"query": long + "1"})
+    assert (response.status_code, response.headers["retry-after"].isdigit()) == (429, True)
+    assert [error["extensions"] for error in response.json()["errors"]] == [{"code": "TOO_MANY_ATTEMPTS"}]
     assert await public.ask(long + "0") == {"__typename": "Query"}
     assert await secret.ask(long + "1") == {"__typename": "Query"}
 
@@ -203,8 +203,8 @@ async def test_variables_are_looked_up_by_operation(secret: GraphQLClient) -> No
         response = await secret.post({"query": shared, "operationName": name, "variables": {"r": "none"}})
         assert set(response.json()["data"]) == answers
     mixed = f"query A($r: String!) {{ ...F }} query B($r: String) {{ ...F }} {SHARED}"
-    told = await secret.execute(mixed)
-    assert [error["message"] for error in told["errors"]] == [
+    body = await secret.execute(mixed)
+    assert [error["message"] for error in body["errors"]] == [
         "Variable '$r' is of type 'String' but must be non-nullable to be used for OneOf Input Object 'PromotionRef'."
     ]
 
@@ -222,26 +222,28 @@ async def test_variables_are_looked_up_by_operation(secret: GraphQLClient) -> No
         ("query($r:PromotionRef!){promotion(ref:$r){id}}", {"r": {"reference": None}}, "one"),
     ],
 )
-async def test_exactly_one_is_said(secret: GraphQLClient, document: str, variables: dict[str, Any], says: str) -> None:
+async def test_exactly_one_member_is_set(
+    secret: GraphQLClient, document: str, variables: dict[str, Any], says: str
+) -> None:
     """Of an input that takes one of several fields, in a literal and in a variable."""
-    told = await secret.execute(document, **variables)
-    assert told["data"] is None
+    body = await secret.execute(document, **variables)
+    assert body["data"] is None
     assert any(
-        says in error["message"].lower().replace("variable '$u'", "Variable '$u'") for error in told["errors"]
-    ), told
-    assert all("log knows" not in error["message"] for error in told["errors"])
+        says in error["message"].lower().replace("variable '$u'", "Variable '$u'") for error in body["errors"]
+    ), body
+    assert all("log knows" not in error["message"] for error in body["errors"])
 
 
 @pytest.mark.case("W9")
 async def test_a_public_key_may_name_variables_that_are_not_there(public: GraphQLClient) -> None:
     """It is told that it may not ask, or that there is no such variable, and no fault."""
-    told = await public.execute("{promotion(ref:{reference:$u}){id}}")
-    assert "log knows" not in str(told)
-    assert told["data"] is None
+    body = await public.execute("{promotion(ref:{reference:$u}){id}}")
+    assert "log knows" not in str(body)
+    assert body["data"] is None
 
 
 @pytest.mark.case("W9")
-async def test_one_of_is_told_to_who_asks_about_the_schema(secret: GraphQLClient) -> None:
+async def test_introspection_shows_one_of_inputs(secret: GraphQLClient) -> None:
     """Introspection says that the input takes one of its fields."""
     assert await secret.ask('{ __type(name: "PromotionRef") { isOneOf } }') == {"__type": {"isOneOf": True}}
 
@@ -278,19 +280,19 @@ async def test_no_exception_of_a_rule_is_a_fault(
 
 
 PERSISTED = {"persistedQuery": {"version": 1, "sha256Hash": "ab" * 32}}
-TOLD = [{"message": "PersistedQueryNotSupported", "extensions": {"code": "PERSISTED_QUERY_NOT_SUPPORTED"}}]
+NOT_SUPPORTED = [{"message": "PersistedQueryNotSupported", "extensions": {"code": "PERSISTED_QUERY_NOT_SUPPORTED"}}]
 
 
 @pytest.mark.case("W11")
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html, */*", "application/graphql-response+json"])
-async def test_persisted_queries_are_told_to_be_sent(public: GraphQLClient, accept: str) -> None:
+async def test_a_persisted_query_is_answered_not_supported(public: GraphQLClient, accept: str) -> None:
     """In Apollo's words, by POST and by GET, so that its clients and urql send the document itself."""
     headers = {**public.headers, "Accept": accept}
     body = {"operationName": "Q", "variables": {}, "extensions": PERSISTED}
     by_post = await public.client.post("/graphql", json=body, headers=headers)
     by_get = await public.client.get("/graphql", params={"extensions": json.dumps(PERSISTED)}, headers=headers)
     for response in (by_post, by_get):
-        assert (response.status_code, response.json()["errors"]) == (200, TOLD)
+        assert (response.status_code, response.json()["errors"]) == (200, NOT_SUPPORTED)
     body["query"] = "query Q { __typename }"
     sent = await public.client.post("/graphql", json=body, headers=headers)
     assert sent.json() == {"data": {"__typename": "Query"}}

@@ -90,7 +90,7 @@ def fresh_clone(folder: Path) -> None:
 
 def environment(**more: str) -> dict[str, str]:
     """A newcomer's: nothing of Tessera's is set."""
-    return {name: told for name, told in os.environ.items() if not name.startswith(("TESSERA_", "MAKE"))} | more
+    return {name: value for name, value in os.environ.items() if not name.startswith(("TESSERA_", "MAKE"))} | more
 
 
 class Terminal:
@@ -123,8 +123,8 @@ class Terminal:
 @contextmanager
 def service(folder: Path, command: str, port: int) -> Iterator[str]:
     """What the first block starts, until Ctrl-C; the lines that it prints first."""
-    told = {"env": environment(PORT=str(port)), "stdout": subprocess.PIPE, "text": True}
-    running = subprocess.Popen(["bash", "-c", command], cwd=folder, start_new_session=True, **told)
+    options = {"env": environment(PORT=str(port)), "stdout": subprocess.PIPE, "text": True}
+    running = subprocess.Popen(["bash", "-c", command], cwd=folder, start_new_session=True, **options)
     try:
         assert running.stdout
         printed = ""
@@ -149,8 +149,8 @@ def test_the_first_steps_run_as_they_are_printed(tmp_path: Path) -> None:
     port = free_port()
     with service(tmp_path, first.commands, port) as printed:
         key = re.compile(r"([spda]k)_[0-9a-f]+…?")
-        told = printed.replace(str(port), "8000").replace(str(tmp_path), "…")
-        assert key.sub(r"\1_", told).splitlines() == key.sub(r"\1_", first.shown).splitlines()
+        expected = printed.replace(str(port), "8000").replace(str(tmp_path), "…")
+        assert key.sub(r"\1_", expected).splitlines() == key.sub(r"\1_", first.shown).splitlines()
         with Terminal(tmp_path, port) as terminal:
             for step in others:
                 deadline = time.monotonic() + PATIENCE

@@ -31,11 +31,11 @@ def rate_limits(request: pytest.FixtureRequest) -> RateLimits:
 
 async def claim(public: GraphQLClient, text: str = "guess", **more: object) -> str:
     """The reason why a claim with a public key is refused, or its type's name."""
-    said = {"text": text, "customer": {"email": "eve@example.com"}, **more}
+    claim_input = {"text": text, "customer": {"email": "eve@example.com"}, **more}
     document = (
         "mutation ($input: ClaimCodeInput!) { claimCode(input: $input) { __typename ... on Refusal { reason } } }"
     )
-    answer: Json = (await public.ask(document, input=said))["claimCode"]
+    answer: Json = (await public.ask(document, input=claim_input))["claimCode"]
     return str(answer.get("reason", answer["__typename"]))
 
 
@@ -152,14 +152,14 @@ async def test_an_unknown_code_is_as_much_work_as_a_known_one(
     guard, asked = AttemptGuard(RateLimits(0), organization, "192.0.2.1"), 0
     objections = rules.objections
 
-    def counted(*said: Any) -> Any:
+    def counted(*args: Any) -> Any:
         nonlocal asked
         asked += 1
-        return objections(*said)
+        return objections(*args)
 
     monkeypatch.setattr(rules, "objections", counted)
 
-    async def told(text: str, by_claiming: bool) -> tuple[list[str], int]:
+    async def refusals_and_work(text: str, by_claiming: bool) -> tuple[list[str], int]:
         nonlocal asked
         asked = 0
         with work() as texts:
@@ -173,8 +173,8 @@ async def test_an_unknown_code_is_as_much_work_as_a_known_one(
         return texts, asked
 
     for by_claiming in (True, False):
-        await told("NOT-THERE", by_claiming)  # makes ready what is made once
-        expected = await told("NOT-THERE", by_claiming)
+        await refusals_and_work("NOT-THERE", by_claiming)  # makes ready what is made once
+        expected = await refusals_and_work("NOT-THERE", by_claiming)
         assert expected[1] == 1
         assert len(expected[0]) >= 3
         for text in UNCLAIMABLE:
@@ -182,7 +182,7 @@ async def test_an_unknown_code_is_as_much_work_as_a_known_one(
                 continue  # who is new may claim these
             if text == "OTHER-LOCATION" and "location_number" not in more:
                 continue
-            assert await told(text, by_claiming) == expected, text
+            assert await refusals_and_work(text, by_claiming) == expected, text
 
 
 @pytest.mark.case("A9")
@@ -194,7 +194,7 @@ async def test_sign_ups_with_a_public_key_are_attempts(served: httpx.AsyncClient
         body = {"email": f"lead-{number % 50}@example.com"}
         return (await served.post("/leads/create", json=body, headers={"Authorization": f"Bearer {key}"})).status_code
 
-    told = Counter([await sign_up(keys[0], number) for number in range(70)])
-    assert told == {200: 50, 409: 10, 429: 10}
+    statuses = Counter([await sign_up(keys[0], number) for number in range(70)])
+    assert statuses == {200: 50, 409: 10, 429: 10}
     assert Counter([await sign_up(keys[1], number) for number in range(45, 55)]) == {409: 10}
     assert await Customer.all().count() == 50

@@ -46,12 +46,12 @@ async def test_any_header_may_be_sent_by_a_page(served: httpx.AsyncClient, path:
                 "Access-Control-Request-Private-Network": "true",
             },
         )
-        told = response.headers
+        headers = response.headers
         assert response.status_code == 200, names
-        assert told["access-control-allow-headers"] == names
-        assert told["access-control-allow-origin"] == "https://shop.example"
-        assert told["access-control-allow-private-network"] == "true"
-        assert told["access-control-allow-credentials"] == "true"
+        assert headers["access-control-allow-headers"] == names
+        assert headers["access-control-allow-origin"] == "https://shop.example"
+        assert headers["access-control-allow-private-network"] == "true"
+        assert headers["access-control-allow-credentials"] == "true"
 
 
 @pytest.mark.case("W12")
@@ -306,6 +306,6 @@ async def test_a_client_that_goes_away_is_no_fault(
             writer.transport.abort()
             await served.get("/readyz")
             await served.get("/healthz")
-            told = [record for record in caplog.records if record.name.startswith(("tessera", "uvicorn", "asyncio"))]
-            assert [record for record in told if record.exc_info or record.levelno >= logging.WARNING] == []
-            assert len(told) <= 1
+            records = [record for record in caplog.records if record.name.startswith(("tessera", "uvicorn", "asyncio"))]
+            assert [record for record in records if record.exc_info or record.levelno >= logging.WARNING] == []
+            assert len(records) <= 1

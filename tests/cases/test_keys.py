@@ -106,11 +106,11 @@ async def test_a_code_is_found_as_it_is_typed_at_every_door(
     assert made["__typename"] == "PromotionChanged"
     assert (await public.claim("\u202ayılbaşı\u202c", "a@example.com"))["__typename"] == "CodeClaimed"
     assert (await public.claim("family👨👩👧\ufe0f", "a@example.com"))["__typename"] == "CodeClaimed"
-    for path, said in (
+    for path, body in (
         ("/codes/claim", {"code": "Yi\u0307lba\u200es\u0327i", "email": "b@example.com"}),
         ("/codes/send", {"code": "yilbaşi", "emails": ["c@example.com"]}),
     ):
-        response = await secret.client.post(path, json=said, headers=secret.headers)
+        response = await secret.client.post(path, json=body, headers=secret.headers)
         assert response.status_code in (200, 409), response.text
     taken = await secret.mutate("createPromotion", "", {"name": "Again", "codes": ["yılbaşı\u200e"]})
     assert taken["__typename"] == "CodeTaken"
@@ -202,15 +202,15 @@ async def test_a_code_is_one_line_at_every_door(secret: GraphQLClient, organizat
     for style, field in (("PATTERN", "pattern"), ("NUMERIC", "prefix")):
         drawn = await secret.mutate("generateCodes", selection, {"amount": 1, "format": {"style": style, field: text}})
         assert (drawn["__typename"], drawn["path"]) == ("InvalidInput", ["input", "format", field])
-    told: list[RejectedRow] = []
+    rejected: list[RejectedRow] = []
     ref = params.PromotionRef(reference="default")
-    await bring_codes(organization, ref, [ImportRow(2, text)], False, True, told.append, make.NOW)
-    assert [type(one.why) for one in told] == [InvalidInput]
+    await bring_codes(organization, ref, [ImportRow(2, text)], False, True, rejected.append, make.NOW)
+    assert [type(one.why) for one in rejected] == [InvalidInput]
     account = await make.key(organization, KeyKind.ACCOUNT)
     headers = {"Authorization": f"Bearer {account}", "X-Api-User-Id": "1"}
-    said = {"user_id": 1, "site_id": organization.number, "code": text}
+    body = {"user_id": 1, "site_id": organization.number, "code": text}
     for method, path in (("POST", "/v1/promo"), ("PUT", "/v1/promo/7")):
-        response = await secret.client.request(method, path, json=said, headers=headers)
+        response = await secret.client.request(method, path, json=body, headers=headers)
         assert (response.status_code, response.json()["error"]) == (400, 10)
     assert await Code.all().count() == 1
 

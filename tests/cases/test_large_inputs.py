@@ -43,9 +43,9 @@ async def test_a_dry_run_tells_who_would_be_written_to(secret: GraphQLClient, or
     selection = (
         "... on CodeSent { queued dryRun deliveries { id recipient status attempts lastError queuedAt sentAt } }"
     )
-    said = {"text": "HELLO-15", "recipients": [{"email": "ada@example.com"}]}
-    dry = await secret.mutate("sendCode", selection, {**said, "dryRun": True})
-    wet = await secret.mutate("sendCode", selection, said)
+    send_input = {"text": "HELLO-15", "recipients": [{"email": "ada@example.com"}]}
+    dry = await secret.mutate("sendCode", selection, {**send_input, "dryRun": True})
+    wet = await secret.mutate("sendCode", selection, send_input)
     assert [dry.pop("dryRun"), wet.pop("dryRun")] == [True, False]
     assert dry["deliveries"][0].pop("id") != wet["deliveries"][0].pop("id")
     assert dry == wet

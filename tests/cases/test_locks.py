@@ -29,8 +29,8 @@ HUNDRED = Format(Style.PATTERN, "X-99")
 Verb = Callable[[Organization], Awaitable[Any]]
 
 
-def generated(amount: int, format: Format = Format(), **said: Any) -> Verb:  # noqa: B008 (it is frozen)
-    return lambda of: generate.codes(of, SPRING, amount, format, CodeOptions(**said), False, None, NOW)
+def generated(amount: int, format: Format = Format(), **options: Any) -> Verb:  # noqa: B008 (it is frozen)
+    return lambda of: generate.codes(of, SPRING, amount, format, CodeOptions(**options), False, None, NOW)
 
 
 def issued(of: Organization, email: str = "ada@example.com", key: str | None = None) -> Awaitable[Code]:
@@ -116,8 +116,8 @@ async def test_a_small_space_is_filled_by_many_and_no_further(organization: Orga
     """Whoever finds no text hears so, whole, and every text is somebody's."""
     await make.promotion(organization, *(f"X-0{digit}" for digit in range(10)), reference="spring")
     asked = 100 // amount + 5
-    told = await at_once(*(generated(amount, HUNDRED)(organization) for _ in range(asked)))
-    assert told == {"done": 90 // amount, "CodeSpaceTooSmall": asked - 90 // amount}
+    outcomes = await at_once(*(generated(amount, HUNDRED)(organization) for _ in range(asked)))
+    assert outcomes == {"done": 90 // amount, "CodeSpaceTooSmall": asked - 90 // amount}
     assert await Code.all().count() == 10 + 90 // amount * amount
 
 
@@ -162,9 +162,9 @@ async def test_who_is_out_of_luck_is_looked_for_outside(
     def unlucky(amount: int, format: Format) -> list[int]:
         return [11] if amount == 1 else drawn(amount, format)
 
-    async def found(*said: Any) -> list[int]:
+    async def found(*args: Any) -> list[int]:
         looked.append(await Code.all().count())
-        return await candidates(*said)
+        return await candidates(*args)
 
     monkeypatch.setattr(random_codes, "draw", unlucky)
     monkeypatch.setattr(random_codes, "candidates", found)

@@ -31,8 +31,8 @@ QUESTIONS: dict[str, tuple[dict[str, Any], list[str]]] = {
 async def test_the_path_of_a_question(secret: GraphQLClient, question: str) -> None:
     """From the field's own arguments on, of which `input` is one where there is one."""
     variables, path = QUESTIONS[question]
-    told = await secret.execute(question, **variables)
-    assert [error["extensions"].get("path") for error in told["errors"]] == [path]
+    body = await secret.execute(question, **variables)
+    assert [error["extensions"].get("path") for error in body["errors"]] == [path]
 
 
 PROMOTION = {"name": "n"}
@@ -61,8 +61,10 @@ INPUTS: list[tuple[str, dict[str, Any], list[str]]] = [
 
 
 @pytest.mark.case("W14")
-@pytest.mark.parametrize(("deed", "said", "path"), INPUTS)
-async def test_the_path_of_an_input(secret: GraphQLClient, deed: str, said: dict[str, Any], path: list[str]) -> None:
+@pytest.mark.parametrize(("mutation", "mutation_input", "path"), INPUTS)
+async def test_the_path_of_an_input(
+    secret: GraphQLClient, mutation: str, mutation_input: dict[str, Any], path: list[str]
+) -> None:
     """A member of a list by its place; a fixed amount as it is said, without what it isn't made of."""
-    answer = await secret.mutate(deed, "... on InvalidInput { path }", said)
+    answer = await secret.mutate(mutation, "... on InvalidInput { path }", mutation_input)
     assert (answer["__typename"], answer.get("path")) == ("InvalidInput", ["input", *path])

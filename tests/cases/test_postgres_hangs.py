@@ -112,8 +112,8 @@ async def both_open() -> None:
 
 async def places(*claims: asyncio.Future[Claimed] | Any) -> list[str]:
     """What became of claims: `away`, or the answer's kind."""
-    told = await asyncio.gather(*claims, return_exceptions=True)
-    return ["away" if db_errors.is_unavailable(one) else type(one).__name__ for one in told if one is not None]
+    results = await asyncio.gather(*claims, return_exceptions=True)
+    return ["away" if db_errors.is_unavailable(one) else type(one).__name__ for one in results if one is not None]
 
 
 # ------------------------------------------------------------------ hanging
@@ -139,7 +139,7 @@ async def test_claims_go_on_while_a_backend_hangs(watcher: Watcher) -> None:
         name = f"O-{number}"
         while True:  # as a client does: asked again until it is answered
             try:
-                told = await make.claimed(organization, "HOT", f"c{number}@example.com", make.order(name))
+                result = await make.claimed(organization, "HOT", f"c{number}@example.com", make.order(name))
             except FullyClaimed:
                 return "full"
             except Exception as fault:
@@ -147,18 +147,18 @@ async def test_claims_go_on_while_a_backend_hangs(watcher: Watcher) -> None:
                     raise
                 aways.append(name)
                 continue
-            answers.setdefault(name, []).append(told.claim.id)
+            answers.setdefault(name, []).append(result.claim.id)
             return "claimed"
 
     aways: list[str] = []
-    told = [await order(number) for number in range(10)]
+    outcomes = [await order(number) for number in range(10)]
     [stopped, _] = await watcher.backends()
     with watcher.stopped(stopped):
         async with asyncio.timeout(5):
-            told += await asyncio.gather(*(order(number) for number in range(10, 50)))
+            outcomes += await asyncio.gather(*(order(number) for number in range(10, 50)))
         assert aways
-        told += [await order(number) for number in range(50, 70)]
-    assert (told.count("claimed"), told.count("full")) == (60, 10)
+        outcomes += [await order(number) for number in range(50, 70)]
+    assert (outcomes.count("claimed"), outcomes.count("full")) == (60, 10)
     again = [await make.claimed(organization, "HOT", f"c{n}@example.com", make.order(f"O-{n}")) for n in range(10, 50)]
     assert all(one.replayed for one in again)
     await code.refresh_from_db()
@@ -176,8 +176,8 @@ async def test_a_look_up_on_a_backend_that_hangs_holds_up_one_batch(watcher: Wat
     key = await make.key(organization)
     await both_open()
     with watcher.stopped(*(await watcher.backends())):
-        told = await places(authenticate.key(key), find.code(organization.id, "HOT"), probe.store())
-        assert told == ["away", "away", "away"]
+        results = await places(authenticate.key(key), find.code(organization.id, "HOT"), probe.store())
+        assert results == ["away", "away", "away"]
         assert await places(authenticate.key(key), find.code(organization.id, "HOT")) == ["Holder", "Code"]
     assert len(await watcher.backends("state <> 'idle'")) == 0
 

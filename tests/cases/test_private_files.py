@@ -77,7 +77,7 @@ def test_what_was_open_is_closed_at_the_next_start(tmp_path: Path) -> None:
 
 
 @pytest.mark.case("F12")
-def test_what_is_somebody_elses_is_told(
+def test_a_file_of_another_owner_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A file that is not ours to change stays as it is, with a word on how its owner can."""

@@ -62,7 +62,7 @@ async def test_promotions_are_found(secret: GraphQLClient, organization: Organiz
         assert (await secret.ask(document, of=search))["promotions"]["totalCount"] == 0, search
 
 
-async def test_a_renamed_promotion_is_found_by_its_new_name(organization: Organization) -> None:
+async def test_search_finds_a_renamed_promotion_under_its_new_name(organization: Organization) -> None:
     """Also by a reference, beyond ASCII or back in it."""
 
     async def found(search: str) -> int:
@@ -127,12 +127,12 @@ async def test_a_name_that_is_filled_in_is_found(organization: Organization) -> 
     await make.claimed(organization)
     person = params.Person("ada@example.com", "Åda", None)
     await create.customer(organization, params.Person("bo@example.com", "Bø", None), {}, NOW)
-    for told in (
+    for named in (
         person,
         params.Person("ada@example.com", "Émile", "LØVELACE"),
         params.Person("bo@example.com", None, "ĽI"),
     ):
-        await make.claimed_by(organization, told)
+        await make.claimed_by(organization, named)
     assert [await found(search) for search in ("åda løvelace", "émile", "bø ľi", "LØVELACE ada@")] == [1, 0, 1, 1]
     row = await Customer.get(email="ada@example.com")
     assert (row.email_folded, row.first_name_folded, row.last_name_folded) == (None, "åda", "løvelace")

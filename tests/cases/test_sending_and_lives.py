@@ -18,10 +18,10 @@ LATER = {"window": params.Window(starts_at=make.NOW + timedelta(days=1))}
 
 async def code_that_is(organization: Organization, state: str) -> None:
     """HELLO-15 in a state."""
-    said: dict[str, Any] = {"ended": ENDED, "later": LATER, "promotion off": {"is_enabled": False}}.get(state, {})
+    fields: dict[str, Any] = {"ended": ENDED, "later": LATER, "promotion off": {"is_enabled": False}}.get(state, {})
     if state == "spent":
-        said = {"limits": params.Limits(per_promotion=1, per_code=None)}
-    await make.promotion(organization, "HELLO-15", **said)
+        fields = {"limits": params.Limits(per_promotion=1, per_code=None)}
+    await make.promotion(organization, "HELLO-15", **fields)
     if state in ("exhausted", "spent"):
         await make.claimed(organization)
     if state == "off":
@@ -46,14 +46,14 @@ async def test_what_nobody_can_claim_is_not_sent(
 ) -> None:
     """By GraphQL, dry or not, and by Lancero's door, whose samples send what is used up; said with a word it is sent."""
     await code_that_is(organization, state)
-    said = {"text": "hello 15", "recipients": [{"email": "ben@example.com"}]}
+    send_input = {"text": "hello 15", "recipients": [{"email": "ben@example.com"}]}
     for dry_run in (True, False):
-        assert (await secret.mutate("sendCode", "", {**said, "dryRun": dry_run}))["__typename"] == refusal
+        assert (await secret.mutate("sendCode", "", {**send_input, "dryRun": dry_run}))["__typename"] == refusal
     body = {"code": "HELLO-15", "emails": ["cleo@example.com"]}
     response = await secret.client.post("/codes/send", json=body, headers=secret.headers)
     assert response.status_code == status, response.text
     assert await Delivery.all().count() == (status == 200) + (refusal == "CodeSent")
-    forced = await secret.mutate("sendCode", "... on CodeSent { received }", {**said, "evenIfNotClaimable": True})
+    forced = await secret.mutate("sendCode", "... on CodeSent { received }", {**send_input, "evenIfNotClaimable": True})
     assert forced == {"__typename": "CodeSent", "received": 1}
     assert await Delivery.filter(recipient="ben@example.com").count() == 1
 
@@ -62,10 +62,10 @@ async def test_what_nobody_can_claim_is_not_sent(
 async def test_a_replay_is_answered_after_the_end(secret: GraphQLClient, organization: Organization) -> None:
     """What was queued is told again by its key, whatever has become of the code."""
     await make.promotion(organization, "HELLO-15")
-    said = {"text": "HELLO-15", "recipients": [{"email": "ben@example.com"}], "idempotencyKey": "K"}
-    first = await secret.mutate("sendCode", "... on CodeSent { queued deliveries { id } }", said)
+    send_input = {"text": "HELLO-15", "recipients": [{"email": "ben@example.com"}], "idempotencyKey": "K"}
+    first = await secret.mutate("sendCode", "... on CodeSent { queued deliveries { id } }", send_input)
     await make.claimed(organization)
-    assert await secret.mutate("sendCode", "... on CodeSent { queued deliveries { id } }", said) == first
+    assert await secret.mutate("sendCode", "... on CodeSent { queued deliveries { id } }", send_input) == first
 
 
 @pytest.mark.case("W21")

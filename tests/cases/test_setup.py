@@ -89,7 +89,7 @@ def newcomer(tmp_path: Path) -> Newcomer:
 
 @pytest.mark.case("F15")
 @pytest.mark.parametrize(
-    ("python", "words", "told"),
+    ("python", "words", "expected"),
     [
         ('echo "Python 3.9.18"', (), "3.11 or newer, and python3 is 3.9.18: name a newer one, as in 'make run PYTHON="),
         ('echo "Python 3.1.5"', (), "python3 is 3.1.5"),
@@ -102,12 +102,12 @@ def newcomer(tmp_path: Path) -> Newcomer:
 )
 @pytest.mark.parametrize("goal", ["run", "install"])
 def test_a_python_that_will_not_do(
-    newcomer: Newcomer, python: str, words: tuple[str, ...], told: str, goal: str
+    newcomer: Newcomer, python: str, words: tuple[str, ...], expected: str, goal: str
 ) -> None:
     """One sentence says what is there, what is needed and what to do; nothing is made, nothing that is there is lost."""
     newcomer.python(python)
     [line] = newcomer.make(goal, *words, code=2)
-    assert told in line
+    assert expected in line
     assert not (newcomer.folder / ".venv").exists()
     (newcomer.folder / ".venv").mkdir()
     assert newcomer.make(goal, *words, code=2) == [line]
@@ -149,9 +149,9 @@ def test_without_a_way_to_the_package_index(newcomer: Newcomer) -> None:
     """One sentence, and the next `make` goes on where this one stopped."""
     newcomer.needs("a-package-of-the-index")
     newcomer.environment = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_FIND_LINKS": ""}
-    told = newcomer.make("run", code=2)
-    assert "no way to the package index" in told[-1]
-    assert not any("Traceback" in line or "WARNING" in line for line in told)
+    lines = newcomer.make("run", code=2)
+    assert "no way to the package index" in lines[-1]
+    assert not any("Traceback" in line or "WARNING" in line for line in lines)
     newcomer.needs()
     assert newcomer.make("run")[-1] == "serving"
 
@@ -163,8 +163,8 @@ def test_ci_installs_what_the_readme_names(newcomer: Newcomer) -> None:
     """The Debian packages of the README that are missing come before both gates, which know that they are CI's."""
     (newcomer.folder / ".ci").mkdir()
     shutil.copy(ROOT / ".ci/run", newcomer.folder / ".ci")
-    told = "Debian packages that tests use: `chromium`, `pgbouncer`, `wrk`. Else `CI` skips nothing."
-    (newcomer.folder / "README.md").write_text(f"# Tessera\n\n{told}\n")
+    paragraph = "Debian packages that tests use: `chromium`, `pgbouncer`, `wrk`. Else `CI` skips nothing."
+    (newcomer.folder / "README.md").write_text(f"# Tessera\n\n{paragraph}\n")
     for name, script in {
         "dpkg-query": "[ $4 = pgbouncer ] && echo 'install ok installed'",
         "apt-get": 'echo "apt-get $*"; [ -z "$NO_WAY" ] || exit 100',

@@ -37,8 +37,8 @@ CLAIM = """mutation ($input: ClaimCodeInput!) { claimCode(input: $input) { __typ
 
 def claim(reference: str, text: str = "HOT") -> dict[str, object]:
     """A claim, as GraphQL hears it."""
-    said = {"text": text, "customer": {"email": f"{reference}@example.com"}, "order": {"reference": reference}}
-    return {"query": CLAIM, "variables": {"input": said}}
+    claim_input = {"text": text, "customer": {"email": f"{reference}@example.com"}, "order": {"reference": reference}}
+    return {"query": CLAIM, "variables": {"input": claim_input}}
 
 
 # ------------------------------------------------------------------ SQLite
@@ -267,8 +267,8 @@ def test_the_log_says_once_that_the_database_is_away_and_once_that_it_is_back(
         for tick in range(700, 900):
             now[0] = tick / 10
             outage.check()
-    told = [record.getMessage() for record in caplog.records]
-    assert told == [
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages == [
         "the database is away, at /graphql: ConnectionRefusedError('no'); it is said when it is back",
         "the database is still away after 60 s, 601 times so far: ConnectionRefusedError('no')",
         "the database is back; it was away for 70 s, 700 times",

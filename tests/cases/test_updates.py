@@ -49,18 +49,20 @@ async def columns(model: type[Promotion] | type[Code], row_id: int) -> Json:
     return {name: getattr(row, name) for name in model._meta.db_fields if name not in ("version", "updated_at")}
 
 
-async def change(secret: GraphQLClient, deed: str, said: Json, row: Promotion | Code) -> tuple[str, Json, list[str]]:
+async def change(
+    secret: GraphQLClient, mutation: str, changes: Json, row: Promotion | Code
+) -> tuple[str, Json, list[str]]:
     """What an update is answered, which columns it changes, and the path of a refusal."""
     before = await columns(type(row), row.id)
-    answer = await secret.mutate(deed, "... on InvalidInput { path }", said)
+    answer = await secret.mutate(mutation, "... on InvalidInput { path }", changes)
     after = await columns(type(row), row.id)
     changed = {name: value for name, value in after.items() if value != before[name]}
     return answer["__typename"], changed, answer.get("path", [])[1:]
 
 
-async def promotion(secret: GraphQLClient, **said: Any) -> Promotion:
+async def promotion(secret: GraphQLClient, **fields: Any) -> Promotion:
     """A switched-off promotion that says something in every field."""
-    made = await secret.mutate("createPromotion", "", FULL | said)
+    made = await secret.mutate("createPromotion", "", FULL | fields)
     assert made["__typename"] == "PromotionChanged", made
     return await Promotion.get(reference="spring")
 
@@ -68,7 +70,7 @@ async def promotion(secret: GraphQLClient, **said: Any) -> Promotion:
 @pytest.mark.case("W2")
 @pytest.mark.case("W3")
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("changes", "expected"),
     [
         ({}, {}),
         ({"window": None}, {"starts_at": None, "ends_at": None}),
@@ -99,11 +101,11 @@ async def promotion(secret: GraphQLClient, **said: Any) -> Promotion:
     ],
 )  # fmt: skip
 async def test_a_promotion_is_updated_by_the_one_rule(
-    secret: GraphQLClient, said: Json, expected: Json | list[str]
+    secret: GraphQLClient, changes: Json, expected: Json | list[str]
 ) -> None:
     """Columns that change, or the path of what is refused, when nothing does."""
     made = await promotion(secret)
-    changed = await change(secret, "updatePromotion", {"promotion": {"reference": "spring"}, **said}, made)
+    changed = await change(secret, "updatePromotion", {"promotion": {"reference": "spring"}, **changes}, made)
     if isinstance(expected, list):
         assert changed == ("InvalidInput", {}, expected)
     else:
@@ -113,7 +115,7 @@ async def test_a_promotion_is_updated_by_the_one_rule(
 @pytest.mark.case("W2")
 @pytest.mark.case("W3")
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("changes", "expected"),
     [
         ({"window": None}, {"starts_at": None, "ends_at": None}),
         ({"allowedClaims": None}, {"allowed_claims": None}),
@@ -123,7 +125,9 @@ async def test_a_promotion_is_updated_by_the_one_rule(
         ({"newText": None}, ["newText"]),
     ],
 )
-async def test_a_code_is_updated_by_the_one_rule(secret: GraphQLClient, said: Json, expected: Json | list[str]) -> None:
+async def test_a_code_is_updated_by_the_one_rule(
+    secret: GraphQLClient, changes: Json, expected: Json | list[str]
+) -> None:
     """The same of codes."""
     await promotion(secret)
     full = {
@@ -134,7 +138,7 @@ async def test_a_code_is_updated_by_the_one_rule(secret: GraphQLClient, said: Js
         "reservedFor": {"email": "ada@example.com"},
     }
     await secret.mutate("updateCode", "", {"text": "HELLO-15", **full})
-    changed = await change(secret, "updateCode", {"text": "HELLO-15", **said}, await Code.get(text="HELLO-15"))
+    changed = await change(secret, "updateCode", {"text": "HELLO-15", **changes}, await Code.get(text="HELLO-15"))
     if isinstance(expected, list):
         assert changed == ("InvalidInput", {}, expected)
     else:
@@ -160,10 +164,10 @@ async def test_an_amount_is_not_read_in_another_currency(secret: GraphQLClient) 
     """5 USD don't become 5 EUR because the currency alone is changed or cleared."""
     made = await promotion(secret, discount={"kind": "FIXED_AMOUNT", "value": "5", "currency": "USD"})
     for currency in (None, "EUR", "JPY"):
-        said = {"promotion": {"reference": "spring"}, "discount": {"currency": currency}}
-        assert await change(secret, "updatePromotion", said, made) == ("InvalidInput", {}, ["discount", "currency"])
-    said = {"promotion": {"reference": "spring"}, "discount": {"currency": None, "value": "4"}}
-    _, changed, _ = await change(secret, "updatePromotion", said, made)
+        changes = {"promotion": {"reference": "spring"}, "discount": {"currency": currency}}
+        assert await change(secret, "updatePromotion", changes, made) == ("InvalidInput", {}, ["discount", "currency"])
+    changes = {"promotion": {"reference": "spring"}, "discount": {"currency": None, "value": "4"}}
+    _, changed, _ = await change(secret, "updatePromotion", changes, made)
     assert changed == {"discount_value": 400, "currency": "EUR"}
 
 
@@ -184,18 +188,18 @@ async def test_kind_and_value_go_together(
     secret: GraphQLClient, organization: Organization, discount: Json, path: list[str]
 ) -> None:
     """A promotion that would take nothing off by an oversight is not made, nor does one become so."""
-    said = {"name": "Oversight", "discount": discount}
-    answer = await secret.mutate("createPromotion", "... on InvalidInput { path }", said)
+    fields = {"name": "Oversight", "discount": discount}
+    answer = await secret.mutate("createPromotion", "... on InvalidInput { path }", fields)
     assert (answer["__typename"], answer.get("path")) == ("InvalidInput", ["input", *path])
     none = await make.promotion(organization, "NOTHING", reference="none", discount=None)
-    said = {"promotion": {"reference": "none"}, "discount": discount}
-    assert await change(secret, "updatePromotion", said, none) == ("InvalidInput", {}, path)
+    fields = {"promotion": {"reference": "none"}, "discount": discount}
+    assert await change(secret, "updatePromotion", fields, none) == ("InvalidInput", {}, path)
 
 
 @pytest.mark.case("W2")
 @pytest.mark.case("W3")
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("changes", "expected"),
     [
         ({}, {}),
         ({"d_on": None}, {"starts_at": None}),
@@ -209,7 +213,7 @@ async def test_kind_and_value_go_together(
     ids=str,
 )  # fmt: skip
 async def test_a_promo_is_updated_by_the_one_rule(
-    secret: GraphQLClient, organization: Organization, said: Json, expected: Json | None
+    secret: GraphQLClient, organization: Organization, changes: Json, expected: Json | None
 ) -> None:
     """At LP Motor's door as well: a date is cleared by null, and nothing else is null (400)."""
     account = await make.key(organization, KeyKind.ACCOUNT)
@@ -223,7 +227,7 @@ async def test_a_promo_is_updated_by_the_one_rule(
     made = (await secret.client.post("/v1/promo", json=body, headers=headers)).json()
     row = await Promotion.get(number=made["id"])
     before = await columns(Promotion, row.id)
-    response = await secret.client.put(f"/v1/promo/{made['id']}", json=said, headers=headers)
+    response = await secret.client.put(f"/v1/promo/{made['id']}", json=changes, headers=headers)
     after = await columns(Promotion, row.id)
     changed = {name: value for name, value in after.items() if value != before[name] and name != "particulars"}
     assert (response.status_code, changed) == (400 if expected is None else 200, expected or {}), response.text
