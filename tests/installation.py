@@ -5,7 +5,6 @@ import contextlib
 import os
 import pty
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +16,6 @@ from typing import Any
 
 import httpx
 
-import db
 from tests import stores
 from tests.fork_server import Forked
 
@@ -40,11 +38,7 @@ class Installation:
 
     def with_store(self) -> "Installation":
         """The same installation, after `migrate`."""
-        url = self.environment["TESSERA_DATABASE_URL"]
-        if db.is_sqlite(url):
-            shutil.copy(stores.empty(), db.file_of(url))
-        else:
-            asyncio.run(db.migrate(url))
+        asyncio.run(stores.up_to_date(self.environment["TESSERA_DATABASE_URL"]))
         return self
 
     def run(self, *words: str, code: int = 0) -> str:

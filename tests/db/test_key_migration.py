@@ -18,7 +18,7 @@ from db.queries import codes
 from resolvers import find, listing, update, verify
 from resolvers.domain import folding, validate
 from resolvers.update import CodeChange
-from tests import make
+from tests import make, stores
 from tests.installation import Installation
 from tests.make import NOW, claimed
 
@@ -43,10 +43,25 @@ NEW_KEYS = {
 }  # fmt: skip
 
 
-async def older_store(url: str, code_rows: list[tuple[int, str, str]]) -> None:
-    """A store as it was before, with these codes and with customers, letters and suppressions."""
+async def before_keys(url: str) -> None:
+    """A store's tables as they were before."""
     try:
         await migrate(config=db.config(url), target=BEFORE)
+    finally:
+        await Tortoise.close_connections()
+
+
+async def folded_store(url: str) -> None:
+    """A store that was brought up to date."""
+    await older_store(url, OLD_CODES)
+    await db.migrate(url)
+
+
+async def older_store(url: str, code_rows: list[tuple[int, str, str]]) -> None:
+    """A store as it was before, with these codes and with customers, letters and suppressions."""
+    await stores.once(url, "before_keys", before_keys)
+    try:
+        await Tortoise.init(config=db.config(url))
         connection = get_connection("default")
         for statement in (
             f"INSERT INTO account (id, number, last_promotion_number, created_at) VALUES (1, 1, 1, '{AT}')",
@@ -136,8 +151,7 @@ async def test_an_older_stores_keys_are_folded_anew(bare_url: str, capsys: pytes
 
 async def test_the_younger_of_two_is_used_and_renamed(bare_url: str) -> None:
     """It is claimed by its exact text, alone; renamed, it is a code as any other, and its text is the older one's."""
-    await older_store(bare_url, OLD_CODES)
-    await db.migrate(bare_url)
+    await stores.once(bare_url, "folded", folded_store)
     async with db.opened(bare_url):
         organization = await make.Organization.get(id=1)
         assert [clash.split(" is one with ")[0] for clash in await verify.clashes(organization)] == [
@@ -220,8 +234,7 @@ def test_an_operator_is_told(tmp_path: Path, bare_url: str) -> None:
 
 async def test_a_code_is_listed_by_the_folded_beginning_of_its_text(bare_url: str) -> None:
     """`textPrefix` is folded as texts are."""
-    await older_store(bare_url, OLD_CODES)
-    await db.migrate(bare_url)
+    await stores.once(bare_url, "folded", folded_store)
     async with db.opened(bare_url):
         for prefix, found in (("YILB", [1]), ("yılb", [1]), ("h\u200ee-L", [5]), ("ÖSTER", [6]), ("o\u0308ster", [6])):
             asked = listing.CodeFilter(text_prefix=prefix)

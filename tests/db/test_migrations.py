@@ -14,7 +14,7 @@ from tortoise.migrations.autodetector import MigrationAutodetector
 import db
 from db.models import Code, Customer
 from resolvers import authenticate, bootstrap, find, verify
-from tests import make
+from tests import make, stores
 from tests.make import NOW
 
 ROOT = Path(__file__).parents[2]
@@ -90,10 +90,15 @@ async def with_the_first_release(url: str) -> None:
         await Tortoise.close_connections()
 
 
+async def upgraded(url: str) -> None:
+    """The same store, brought up to date."""
+    await with_the_first_release(url)
+    await db.migrate(url)
+
+
 async def test_a_store_of_the_first_release_lives_on(bare_url: str) -> None:
     """Brought up to date, it has the tables of a new one and all of its rows, which mean what they meant."""
-    await with_the_first_release(bare_url)
-    await db.migrate(bare_url)
+    await stores.once(bare_url, "upgraded", upgraded)
     async with db.opened(bare_url):
         holder = await authenticate.key("previous-release-secret")
         assert holder is not None
@@ -119,8 +124,7 @@ async def test_a_store_of_the_first_release_lives_on(bare_url: str) -> None:
 @pytest.mark.parametrize(("bare_url", "database_url"), [("sqlite", "sqlite"), ("postgres", "postgres")], indirect=True)
 async def test_a_store_that_was_brought_up_to_date_has_a_new_ones_tables(bare_url: str, database_url: str) -> None:
     """Upgraded or new, the database knows the same tables, columns and indexes."""
-    await with_the_first_release(bare_url)
-    await db.migrate(bare_url)
+    await stores.once(bare_url, "upgraded", upgraded)
     assert await tables(bare_url) == await tables(database_url)
 
 

@@ -24,7 +24,7 @@ from resolvers import authenticate, copy, delete, find, release, signed_links, v
 from resolvers.copy import CopyResult
 from resolvers.domain import params
 from resolvers.domain.refusals import InvalidInput
-from tests import make
+from tests import make, stores
 from tests.make import NOW, claimed, order
 from tests.postgres import Postgres
 
@@ -97,10 +97,17 @@ async def everything(url: str) -> dict[str, list[dict[str, Any]]]:
         return {kind.__name__: await kind.all().order_by("id").values() for kind in KINDS}
 
 
+@pytest.fixture
+def quick_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a target's tables copied from another store: how they are made is tested elsewhere."""
+    monkeypatch.setattr(db, "migrate", stores.up_to_date_if_bare)
+
+
 async def copied(source: str, target: str) -> CopyResult:
     return await copy.store(source, target, lambda rows: None, lambda what, rows: None)
 
 
+@pytest.mark.usefixtures("quick_tables")
 async def test_every_row_is_as_it_was(database_url: str, bare_url: str) -> None:
     """All columns of all tables, null and not, are kept to the letter, the microsecond and the last digit."""
     async with db.opened(database_url):
@@ -121,6 +128,7 @@ def between(postgres: Postgres) -> Iterator[str]:
         yield url
 
 
+@pytest.mark.usefixtures("quick_tables")
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_texts_are_kept_byte_for_byte(database_url: str, tmp_path: Path, between: str) -> None:
     """There and back again an SQLite file holds the same bytes: JSON as it was written, instants as they compare."""
@@ -164,6 +172,7 @@ async def busy(url: str) -> tuple[str, int, int]:
         return key, last.claim.id, gone.id
 
 
+@pytest.mark.usefixtures("quick_tables")
 @BOTH_WAYS
 async def test_all_goes_on_in_the_copy(database_url: str, bare_url: str) -> None:
     """Keys open, addresses of pages stay, retries are replayed, limits hold and no id is given out twice."""
@@ -189,11 +198,12 @@ async def test_all_goes_on_in_the_copy(database_url: str, bare_url: str) -> None
         assert await verify.counters(organization) == []
 
 
+@pytest.mark.usefixtures("quick_tables")
 @BOTH_WAYS
 async def test_a_target_that_is_not_empty_is_refused(database_url: str, bare_url: str) -> None:
     """Whatever is there already stays, and nothing comes beside it."""
     await busy(database_url)
-    await db.migrate(bare_url)
+    await stores.up_to_date(bare_url)
     async with db.opened(bare_url):
         await make.organization("theirs")
     before = await everything(bare_url)
@@ -202,6 +212,7 @@ async def test_a_target_that_is_not_empty_is_refused(database_url: str, bare_url
     assert await everything(bare_url) == before
 
 
+@pytest.mark.usefixtures("quick_tables")
 @ONE_WAY
 async def test_a_row_that_cannot_be_kept_leaves_an_empty_target(database_url: str, bare_url: str) -> None:
     """SQLite keeps what PostgreSQL does not; then nothing is copied, and after it is mended all is."""
@@ -221,6 +232,7 @@ def rename(url: str, text: str, other: str) -> None:
     connection.close()
 
 
+@pytest.mark.usefixtures("quick_tables")
 @pytest.mark.processes
 @BOTH_WAYS
 async def test_what_is_claimed_meanwhile_is_not_copied(database_url: str, bare_url: str) -> None:
@@ -251,6 +263,7 @@ asyncio.run(main())
     subprocess.run([sys.executable, "-c", said], check=True, cwd=Path(db.__file__).parents[1], timeout=60)
 
 
+@pytest.mark.usefixtures("quick_tables")
 @BOTH_WAYS
 async def test_a_source_of_another_version_is_refused(database_url: str, bare_url: str) -> None:
     """A source that is behind, or ahead, of the program is told so, and left as it is."""
@@ -269,6 +282,7 @@ async def test_a_source_of_another_version_is_refused(database_url: str, bare_ur
     assert sum(len(rows) for rows in (await everything(bare_url)).values()) == 0
 
 
+@pytest.mark.usefixtures("quick_tables")
 async def test_a_source_that_is_none(bare_url: str, tmp_path: Path) -> None:
     """A file that is not there is not made, and one that is no store is told so."""
     with pytest.raises(ValueError, match="There is no file"):
