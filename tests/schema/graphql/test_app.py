@@ -1,4 +1,4 @@
-"""GraphQL over HTTP: its bounds, its nonsense, its faults."""
+"""GraphQL over HTTP: its limits, bad requests and internal errors."""
 
 import asyncio
 import json
@@ -18,31 +18,31 @@ from tests.graphql_client import GraphQLClient
 
 async def test_a_query_by_get(secret: GraphQLClient) -> None:
     """A query may come by GET; a mutation may not."""
-    asked = await secret.client.get(
+    query = await secret.client.get(
         "/graphql", params={"query": "{ organization { identifier } }"}, headers=secret.headers
     )
-    assert asked.json() == {"data": {"organization": {"identifier": "demo"}}}
-    done = await secret.client.get(
+    assert query.json() == {"data": {"organization": {"identifier": "demo"}}}
+    mutation = await secret.client.get(
         "/graphql",
         params={"query": 'mutation { deleteCode(input: {text: "a"}) { __typename } }'},
         headers=secret.headers,
     )
-    assert (done.status_code, done.headers["allow"]) == (405, "POST")
-    assert done.json()["errors"][0]["extensions"] == {"code": "BAD_REQUEST"}
+    assert (mutation.status_code, mutation.headers["allow"]) == (405, "POST")
+    assert mutation.json()["errors"][0]["extensions"] == {"code": "BAD_REQUEST"}
 
 
 async def test_methods(served: httpx.AsyncClient) -> None:
-    """GET, HEAD and POST ask; OPTIONS is told so, and so is whatever else comes, key or no key."""
+    """GET, HEAD and POST are served; OPTIONS and any other method have the allowed ones in the response, with or without a key."""
     page = await served.get("/graphql", headers={"Accept": "text/html"})
     head = await served.head("/graphql", headers={"Accept": "text/html"})
     assert (head.status_code, head.text, head.headers["content-length"]) == (200, "", page.headers["content-length"])
     for method, status in (("OPTIONS", 204), ("DELETE", 405), ("PUT", 405), ("PATCH", 405)):
-        told = await served.request(method, "/graphql")
-        assert (told.status_code, told.headers["allow"]) == (status, "GET, HEAD, POST, OPTIONS")
+        response = await served.request(method, "/graphql")
+        assert (response.status_code, response.headers["allow"]) == (status, "GET, HEAD, POST, OPTIONS")
 
 
 @pytest.mark.parametrize(
-    ("accept", "answered"),
+    ("accept", "media_type"),
     [
         (None, "application/json"),
         ("*/*", "application/json"),
@@ -54,10 +54,10 @@ async def test_methods(served: httpx.AsyncClient) -> None:
         ("image/png", "application/json"),
     ],
 )
-async def test_how_an_answer_is_written(secret: GraphQLClient, accept: str | None, answered: str) -> None:
-    """As `Accept` has it; who reads GraphQL's own media type gets 400 and no `data` for what never ran."""
+async def test_the_media_type_of_a_response(secret: GraphQLClient, accept: str | None, media_type: str) -> None:
+    """The media type is the one that `Accept` prefers; with GraphQL's own, a document that did not run is 400 without `data`."""
     headers = {**secret.headers, **({"Accept": accept} if accept else {})}
-    for body, ran in (
+    for body, has_run in (
         ({"query": "{ __typename }"}, True),
         ({"query": "{ nothing }"}, False),
         ({"query": "{"}, False),
@@ -65,14 +65,14 @@ async def test_how_an_answer_is_written(secret: GraphQLClient, accept: str | Non
         ({"query": "{ codes(first: -1) { totalCount } }"}, True),
     ):
         response = await secret.client.post("/graphql", json=body, headers=headers)
-        assert response.headers["content-type"] == f"{answered}; charset=utf-8"
-        own = answered == "application/graphql-response+json"
-        assert response.status_code == (400 if own and not ran else 200)
-        assert ("data" in response.json()) == (ran or not own)
+        assert response.headers["content-type"] == f"{media_type}; charset=utf-8"
+        own = media_type == "application/graphql-response+json"
+        assert response.status_code == (400 if own and not has_run else 200)
+        assert ("data" in response.json()) == (has_run or not own)
 
 
 async def test_a_content_type_that_is_no_json(secret: GraphQLClient) -> None:
-    """Only JSON is read: what a page of another origin may send without being asked first is not."""
+    """Only JSON is read, and no type that a page of another origin may send without a preflight."""
     for media_type in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""):
         headers = {**secret.headers, "Content-Type": media_type}
         response = await secret.client.post("/graphql", content=b'{"query": "{ __typename }"}', headers=headers)
@@ -100,8 +100,8 @@ async def test_a_content_type_that_is_no_json(secret: GraphQLClient) -> None:
         b'{"query": "{ __typename }", "variables": {"a": NaN}}',
     ],
 )
-async def test_nonsense_is_told_so(secret: GraphQLClient, body: bytes) -> None:
-    """What is no GraphQL request is 400 in GraphQL's words, and never a fault."""
+async def test_a_body_that_is_no_graphql_request_is_refused(secret: GraphQLClient, body: bytes) -> None:
+    """It is 400 with a GraphQL error, and never an internal error."""
     headers = {**secret.headers, "Content-Type": "application/json"}
     response = await secret.client.post("/graphql", content=body, headers=headers)
     assert response.status_code == 400
@@ -134,8 +134,8 @@ async def test_nonsense_is_told_so(secret: GraphQLClient, body: bytes) -> None:
         'mutation { updatePromotion(input: {promotion: {id: "a", reference: "b"}, name: "n"}) { __typename } }',
     ],
 )
-async def test_a_document_that_is_wrong(secret: GraphQLClient, query: str) -> None:
-    """A document or value that can't be read is told with its reason; nothing is made."""
+async def test_an_invalid_document(secret: GraphQLClient, query: str) -> None:
+    """The response to an invalid document or value has the reason; nothing is made."""
     response = await secret.post({"query": query})
     assert response.status_code in (200, 400)
     errors = response.json()["errors"]
@@ -144,7 +144,7 @@ async def test_a_document_that_is_wrong(secret: GraphQLClient, query: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("question", "variables"),
+    ("query", "variables"),
     [
         ('{ code(text: "\\u0000") { text } }', {}),
         ("query($t: String!) { code(text: $t) { text } }", {"t": "\ud83d"}),
@@ -153,13 +153,13 @@ async def test_a_document_that_is_wrong(secret: GraphQLClient, query: str) -> No
         ("query($t: String!) { code(text: $t) { text } }", {"t": ""}),
     ],
 )
-async def test_a_text_that_is_no_code(secret: GraphQLClient, question: str, variables: dict[str, Any]) -> None:
-    """Whatever text is asked for, it is a code or it is not."""
-    assert await secret.ask(question, **variables) == {"code": None}
+async def test_a_text_that_is_no_code(secret: GraphQLClient, query: str, variables: dict[str, Any]) -> None:
+    """A look-up of any text finds a code or none, without an error."""
+    assert await secret.ask(query, **variables) == {"code": None}
 
 
 @pytest.mark.parametrize(
-    "question",
+    "query",
     [
         "query($t: String!) { promotion(ref: {reference: $t}) { id } }",
         "query($t: String!) { promotions(filter: {search: $t}) { totalCount } }",
@@ -171,35 +171,35 @@ async def test_a_text_that_is_no_code(secret: GraphQLClient, question: str, vari
         "query($t: String!) { codes(after: $t) { totalCount } }",
     ],
 )
-async def test_texts_that_no_database_holds(secret: GraphQLClient, question: str) -> None:
-    """NUL and half characters in a question are bad input, not a fault."""
+async def test_texts_that_no_database_holds(secret: GraphQLClient, query: str) -> None:
+    """NUL and half characters in a query are invalid input, not an internal error."""
     for text in ("a\x00b", "\ud83d"):
-        told = await secret.execute(question, t=text)
-        assert [error["extensions"]["code"] for error in told["errors"]] == ["INVALID_INPUT"], told
+        response = await secret.execute(query, t=text)
+        assert [error["extensions"]["code"] for error in response["errors"]] == ["INVALID_INPUT"], response
 
 
 @pytest.mark.parametrize("length", [201, 1_000_000])
-async def test_a_name_that_is_too_long_is_nobodys(secret: GraphQLClient, length: int) -> None:
-    """What is longer than any reference or order can be is told as unknown or as bad input, never a fault."""
+async def test_a_name_that_is_too_long_is_unknown_or_invalid(secret: GraphQLClient, length: int) -> None:
+    """A text longer than any reference or order is unknown or invalid input, never an internal error."""
     long = "x" * length
     assert await secret.ask("query($t: String!) { promotion(ref: {reference: $t}) { id } }", t=long) == {
         "promotion": None
     }
-    said = {"promotion": {"reference": long}, "amount": 1}
-    assert (await secret.mutate("generateCodes", "", said))["__typename"] == "UnknownPromotion"
-    for question in (
+    input = {"promotion": {"reference": long}, "amount": 1}
+    assert (await secret.mutate("generateCodes", "", input))["__typename"] == "UnknownPromotion"
+    for query in (
         "query($t: String!) { claims(filter: {orderReference: $t}) { totalCount } }",
         "query($t: String!) { codes(filter: {textPrefix: $t}) { totalCount } }",
         "query($t: String!) { customers(search: $t) { totalCount } }",
     ):
-        told = await secret.execute(question, t=long)
-        assert [error["extensions"]["code"] for error in told["errors"]] == ["INVALID_INPUT"], told
+        response = await secret.execute(query, t=long)
+        assert [error["extensions"]["code"] for error in response["errors"]] == ["INVALID_INPUT"], response
     assert (await secret.claim(order={"reference": long}))["__typename"] == "InvalidInput"
     assert (await secret.claim(idempotencyKey=long))["__typename"] == "InvalidInput"
 
 
-async def test_a_body_has_a_size(secret: GraphQLClient) -> None:
-    """Over 4 MB is 413, told before it is read, or where it passes the limit."""
+async def test_a_body_has_a_maximum_size(secret: GraphQLClient) -> None:
+    """Over 4 MB is 413, before the body is read, or where it passes the limit."""
     large = json.dumps({"query": "{ __typename }", "variables": {"a": "x" * limits.MAX_BODY_BYTES}}).encode()
     headers = {**secret.headers, "Content-Type": "application/json"}
 
@@ -213,7 +213,7 @@ async def test_a_body_has_a_size(secret: GraphQLClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "says"),
+    ("document", "message"),
     [
         ("{ " + " ".join(f"a{n}: __typename" for n in range(document_limits.MAX_ALIASES + 1)) + " }", "aliases found"),
         ("{ promotions { nodes " + "{ codes { nodes { promotion " * 6 + "{ id }" + "} } }" * 6 + " } }", "depth"),
@@ -234,15 +234,15 @@ async def test_a_body_has_a_size(secret: GraphQLClient) -> None:
         ),
     ],
 )
-async def test_a_document_has_bounds(secret: GraphQLClient, document: str, says: str) -> None:
-    """Aliases, depth, tokens and rows are bounded before anything runs."""
-    told = await secret.execute(document)
-    assert told.get("data") is None
-    assert says in told["errors"][0]["message"]
+async def test_a_document_has_limits(secret: GraphQLClient, document: str, message: str) -> None:
+    """Aliases, depth, tokens and rows are limited before anything runs."""
+    response = await secret.execute(document)
+    assert response.get("data") is None
+    assert message in response["errors"][0]["message"]
 
 
-async def test_a_request_has_its_time(secret: GraphQLClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What takes too long is stopped with 503, and the next request is served."""
+async def test_a_request_has_a_time_limit(secret: GraphQLClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that takes too long is stopped with 503, and the next one is served."""
 
     async def forever(*_: Any) -> None:
         await asyncio.sleep(60)
@@ -255,21 +255,21 @@ async def test_a_request_has_its_time(secret: GraphQLClient, monkeypatch: pytest
     assert await secret.ask('{ code(text: "a") { id } }') == {"code": None}
 
 
-async def test_a_fault_is_masked(
+async def test_the_text_of_a_bug_is_not_shown(
     secret: GraphQLClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A bug is told by a number, under which the log knows what it was; committed siblings keep their answer."""
+    """The error of a bug has a number, under which the log knows more; the other fields keep their data."""
 
     async def broken(*_: Any) -> None:
         raise ZeroDivisionError("the secret of the bug")
 
     monkeypatch.setattr(find, "code", broken)
     with caplog.at_level(logging.ERROR, logger="tessera"):
-        told = await secret.execute('{ code(text: "a") { id } organization { identifier } }')
-    (error,) = told["errors"]
-    assert told["data"] == {"code": None, "organization": {"identifier": "demo"}}
+        response = await secret.execute('{ code(text: "a") { id } organization { identifier } }')
+    (error,) = response["errors"]
+    assert response["data"] == {"code": None, "organization": {"identifier": "demo"}}
     assert error["extensions"]["code"] == "FAULT"
-    assert "secret of the bug" not in str(told)
+    assert "secret of the bug" not in str(response)
     (record,) = caplog.records
     assert error["extensions"]["id"] in record.getMessage()
     assert record.exc_info is not None
@@ -277,9 +277,9 @@ async def test_a_fault_is_masked(
 
 
 async def test_browsers_of_any_origin_may_call(served: httpx.AsyncClient, organization: Organization) -> None:
-    """GraphQL and Lancero's paths answer the exact origin, with credentials; the preflight needs no key."""
+    """GraphQL and Lancero's paths allow the exact origin, with credentials; the preflight needs no key."""
     for path in ("/graphql", "/codes/claim"):
-        asked = await served.options(
+        preflight = await served.options(
             path,
             headers={
                 "Origin": "https://shop.example",
@@ -287,22 +287,22 @@ async def test_browsers_of_any_origin_may_call(served: httpx.AsyncClient, organi
                 "Access-Control-Request-Headers": "authorization,content-type",
             },
         )
-        assert asked.status_code == 200
-        assert asked.headers["access-control-allow-origin"] == "https://shop.example"
-        assert asked.headers["access-control-allow-credentials"] == "true"
-        assert "Origin" in asked.headers["vary"]
+        assert preflight.status_code == 200
+        assert preflight.headers["access-control-allow-origin"] == "https://shop.example"
+        assert preflight.headers["access-control-allow-credentials"] == "true"
+        assert "Origin" in preflight.headers["vary"]
     key = await make.key(organization)
-    answered = await served.post(
+    response = await served.post(
         "/graphql",
         json={"query": "{ __typename }"},
         headers={"Origin": "https://shop.example", "Authorization": f"Bearer {key}"},
     )
-    assert answered.headers["access-control-allow-origin"] == "https://shop.example"
+    assert response.headers["access-control-allow-origin"] == "https://shop.example"
     elsewhere = await served.get("/healthz", headers={"Origin": "https://shop.example"})
     assert "access-control-allow-origin" not in elsewhere.headers
 
 
-async def test_the_host_is_told_how_things_are(served: httpx.AsyncClient) -> None:
+async def test_health_and_readiness(served: httpx.AsyncClient) -> None:
     """/healthz says that the process is up, /readyz that the database answers."""
     for path in ("/healthz", "/readyz"):
         assert (await served.get(path)).json() == {"status": "ok"}

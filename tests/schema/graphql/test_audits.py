@@ -23,10 +23,10 @@ async def test_audits(secret: GraphQLClient) -> None:
         packages.missing("no node or no audits: `make install` could not fetch them")
     address = secret.client.base_url.join("/graphql")
     key = secret.headers["Authorization"].removeprefix("Bearer ")
-    running = await asyncio.create_subprocess_exec(
+    process = await asyncio.create_subprocess_exec(
         NODE, RUN, AUDITS.as_uri(), str(address), key, stdout=asyncio.subprocess.PIPE
     )
-    said, _ = await running.communicate()
-    found = json.loads(said)
-    assert len(found) >= 61, found
-    assert [audit for audit in found if audit["status"] != "ok"] == []
+    output, _ = await process.communicate()
+    audits = json.loads(output)
+    assert len(audits) >= 61, audits
+    assert [audit for audit in audits if audit["status"] != "ok"] == []

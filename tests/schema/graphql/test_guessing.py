@@ -1,4 +1,4 @@
-"""Guessing codes is slow work."""
+"""Guesses at codes are limited."""
 
 import pytest
 
@@ -18,10 +18,10 @@ async def test_guessing_is_slowed_down(
     public: GraphQLClient, secret: GraphQLClient, organization: Organization
 ) -> None:
     """After too many failed claims a public key waits; a secret key does not."""
-    said = {"text": "guess", "customer": {"email": "eve@example.com"}}
-    reasons = [(await public.ask(PUBLIC_CLAIM, input=said))["claimCode"]["reason"] for _ in range(7)]
+    input = {"text": "guess", "customer": {"email": "eve@example.com"}}
+    reasons = [(await public.ask(PUBLIC_CLAIM, input=input))["claimCode"]["reason"] for _ in range(7)]
     assert reasons == ["NOT_CLAIMABLE"] * 5 + ["TOO_MANY_ATTEMPTS"] * 2
-    late = (await public.ask(PUBLIC_CLAIM, input=said))["claimCode"]
+    late = (await public.ask(PUBLIC_CLAIM, input=input))["claimCode"]
     assert 1 <= late["retryAfterSeconds"] <= 60
     checked = (await public.ask(PUBLIC_CHECK, input={"text": "x"}))["checkCode"]
     assert [refusal["reason"] for refusal in checked["refusals"]] == ["TOO_MANY_ATTEMPTS"]

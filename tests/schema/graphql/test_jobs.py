@@ -1,4 +1,4 @@
-"""More codes than one call makes: the job is the answer, and can be asked how far it is."""
+"""More codes than one call makes: the response has a job, whose progress can be queried."""
 
 from datetime import timedelta
 
@@ -21,24 +21,24 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generate, "MAX_CODES_WITHOUT_JOB", 10)
 
 
-async def asked(secret: GraphQLClient, id: str) -> Json:
-    """The job, found again by its id."""
+async def job_by_id(secret: GraphQLClient, id: str) -> Json:
+    """The job with an id, as `node` returns it."""
     document = f"query Job($id: ID!) {{ node(id: $id) {{ ... on Job {{ {JOB} }} }} }}"
     return dict((await secret.ask(document, id=id))["node"])
 
 
 async def test_many_codes_are_a_job(secret: GraphQLClient, clock: Clock) -> None:
-    """The answer comes at once, and tells by which id the job is found again, before and when it is done."""
-    made = await secret.mutate("generateCodes", GENERATED, {"amount": 11})
-    job = made.pop("job")
-    assert made == {"__typename": "CodesGenerated", "count": 11, "replayed": False, "dryRun": False, "codes": []}
+    """The response comes at once, with the id by which `node` finds the job, before and after it is done."""
+    generated = await secret.mutate("generateCodes", GENERATED, {"amount": 11})
+    job = generated.pop("job")
+    assert generated == {"__typename": "CodesGenerated", "count": 11, "replayed": False, "dryRun": False, "codes": []}
     running = {"status": "RUNNING", "total": 11, "done": 0, "error": None, "finishedAt": None}
     assert job == {"id": job["id"], "createdAt": "2026-11-22T12:00:00Z", **running}
-    assert await asked(secret, job["id"]) == job
+    assert await job_by_id(secret, job["id"]) == job
     clock.go_on(minutes=1)
     await jobs.process("one", clock)
     done = {**job, "status": "DONE", "done": 11, "finishedAt": "2026-11-22T12:01:00Z"}
-    assert await asked(secret, job["id"]) == done
+    assert await job_by_id(secret, job["id"]) == done
     assert (await secret.ask(f"{{ jobs {{ totalCount nodes {{ {JOB} }} }} }}"))["jobs"] == {
         "totalCount": 1,
         "nodes": [done],
@@ -47,21 +47,23 @@ async def test_many_codes_are_a_job(secret: GraphQLClient, clock: Clock) -> None
 
 
 async def test_a_key_gives_back_the_job(secret: GraphQLClient, clock: Clock) -> None:
-    """The same call again is answered with the same job as it stands now."""
-    said = {"amount": 11, "idempotencyKey": "K"}
-    first = await secret.mutate("generateCodes", GENERATED, said)
+    """The same call again returns the same job in its present state."""
+    input = {"amount": 11, "idempotencyKey": "K"}
+    first = await secret.mutate("generateCodes", GENERATED, input)
     await jobs.process("one", clock)
-    again = await secret.mutate("generateCodes", GENERATED, said)
+    again = await secret.mutate("generateCodes", GENERATED, input)
     assert (again["replayed"], again["count"], again["job"]["id"]) == (True, 11, first["job"]["id"])
     assert (again["job"]["status"], await Job.all().count(), await Code.all().count()) == ("DONE", 1, 11)
 
 
 async def test_a_job_is_nobody_elses(secret: GraphQLClient, public: GraphQLClient, organization: Organization) -> None:
     """Another organization finds no such job, and a public key asks for none."""
-    made = await secret.mutate("generateCodes", GENERATED, {"amount": 11})
+    generated = await secret.mutate("generateCodes", GENERATED, {"amount": 11})
     other = await make.organization("other", account=2)
     stranger = GraphQLClient(secret.client, await make.key(other, KeyKind.SECRET))
-    assert (await stranger.ask("query Job($id: ID!) { node(id: $id) { id } }", id=made["job"]["id"]))["node"] is None
+    assert (await stranger.ask("query Job($id: ID!) { node(id: $id) { id } }", id=generated["job"]["id"]))[
+        "node"
+    ] is None
     assert (await stranger.ask("{ jobs { totalCount } }"))["jobs"]["totalCount"] == 0
     assert "errors" in await public.execute("{ jobs { totalCount } }")
 

@@ -1,4 +1,4 @@
-"""Deeds through GraphQL: every mutation once as it is meant, and every way it may end."""
+"""The mutations: each with a valid input, and with inputs that are refused."""
 
 from typing import Any
 
@@ -22,13 +22,13 @@ CODE = """... on CodeChanged { code { id text status isEnabled allowedClaims cla
 
 
 async def rows() -> tuple[int, ...]:
-    """How many rows there are of what mutations change."""
+    """The numbers of rows in the tables that mutations change."""
     return tuple([await table.all().count() for table in (Promotion, Code, Claim, Customer, Delivery)])
 
 
-async def test_a_promotion_is_made_as_it_is_said(secret: GraphQLClient) -> None:
+async def test_a_promotion_has_the_fields_of_its_input(secret: GraphQLClient) -> None:
     """createPromotion keeps every field, in the currency's digits and in UTC."""
-    made = await secret.mutate(
+    outcome = await secret.mutate(
         "createPromotion",
         PROMOTION,
         {
@@ -48,9 +48,9 @@ async def test_a_promotion_is_made_as_it_is_said(secret: GraphQLClient) -> None:
             "codes": ["GOUDA", "brie de meaux"],
         },
     )
-    promotion = made["promotion"]
+    promotion = outcome["promotion"]
     del promotion["id"]
-    assert made["__typename"] == "PromotionChanged"
+    assert outcome["__typename"] == "PromotionChanged"
     assert promotion == {
         "number": 77,
         "reference": "cheese",
@@ -84,21 +84,21 @@ async def test_a_promotion_is_made_as_it_is_said(secret: GraphQLClient) -> None:
 
 async def test_a_promotion_of_defaults(secret: GraphQLClient) -> None:
     """A name is all a promotion needs: kind NONE, once a code, once a customer and code, 91 days."""
-    made = (await secret.mutate("createPromotion", PROMOTION, {"name": "Plain"}))["promotion"]
-    assert made["discount"]["kind"] == "NONE"
-    assert made["discount"]["value"] == "0"
-    assert made["limits"] == {
+    promotion = (await secret.mutate("createPromotion", PROMOTION, {"name": "Plain"}))["promotion"]
+    assert promotion["discount"]["kind"] == "NONE"
+    assert promotion["discount"]["value"] == "0"
+    assert promotion["limits"] == {
         "perPromotion": None,
         "perCode": 1,
         "perCustomer": None,
         "perCustomerAndCode": 1,
         "codeLifetimeDays": 91,
     }
-    assert made["window"] == {"startsAt": None, "endsAt": None, "isOpen": True}
+    assert promotion["window"] == {"startsAt": None, "endsAt": None, "isOpen": True}
 
 
 @pytest.mark.parametrize(
-    ("said", "outcome", "path"),
+    ("input", "outcome", "path"),
     [
         ({"name": " "}, "InvalidInput", ["input", "name"]),
         ({"name": "x" * 201}, "InvalidInput", ["input", "name"]),
@@ -153,14 +153,14 @@ async def test_a_promotion_of_defaults(secret: GraphQLClient) -> None:
         ({"name": "n", "idempotencyKey": " "}, "InvalidInput", ["input", "idempotencyKey"]),
     ],
 )
-async def test_a_promotion_that_makes_no_sense(
-    secret: GraphQLClient, organization: Organization, said: Json, outcome: str, path: list[str] | None
+async def test_a_promotion_with_invalid_input_is_refused(
+    secret: GraphQLClient, organization: Organization, input: Json, outcome: str, path: list[str] | None
 ) -> None:
-    """createPromotion says what is wrong and where, and nothing has changed."""
+    """createPromotion returns the refusal with its path, and nothing has changed."""
     await make.promotion(organization, "HELLO-15")
     before = await rows()
-    told = await secret.mutate("createPromotion", "... on InvalidInput { path }", said)
-    assert (told["__typename"], told.get("path")) == (outcome, path)
+    refusal = await secret.mutate("createPromotion", "... on InvalidInput { path }", input)
+    assert (refusal["__typename"], refusal.get("path")) == (outcome, path)
     assert await rows() == before
 
 
@@ -171,51 +171,51 @@ async def test_an_update_keeps_what_is_absent_and_clears_what_is_null(secret: Gr
         PROMOTION,
         {"name": "Old", "reference": "r", "limits": {"perCode": 5, "perCustomer": 2}},
     )
-    changed = await secret.mutate(
+    updated = await secret.mutate(
         "updatePromotion",
         PROMOTION,
         {"promotion": {"reference": "r"}, "expectedVersion": 1, "name": "New", "limits": {"perCustomer": None}},
     )
-    promotion = changed["promotion"]
+    promotion = updated["promotion"]
     assert (promotion["name"], promotion["reference"], promotion["version"]) == ("New", "r", 2)
     assert (promotion["limits"]["perCode"], promotion["limits"]["perCustomer"]) == (5, None)
-    late = await secret.mutate(
+    refusal = await secret.mutate(
         "updatePromotion",
         "... on VersionConflict { current }",
         {"promotion": {"reference": "r"}, "expectedVersion": 1, "name": "Late"},
     )
-    assert (late["__typename"], late["current"]) == ("VersionConflict", 2)
+    assert (refusal["__typename"], refusal["current"]) == ("VersionConflict", 2)
 
 
 async def test_a_promotion_is_deleted_with_its_codes(secret: GraphQLClient, organization: Organization) -> None:
-    """A dry run says what would go, and then it goes; the default promotion stays."""
+    """A dry run counts what would be deleted, and then it is deleted; the default promotion stays."""
     await make.promotion(organization, "A-1", "A-2", reference="gone")
     await make.claimed(organization, "A-1")
     selection = "... on PromotionDeleted { reference codesDeleted claimsDeleted dryRun }"
-    said = {"promotion": {"reference": "gone"}}
-    told = {"__typename": "PromotionDeleted", "reference": "gone", "codesDeleted": 2, "claimsDeleted": 1}
-    assert await secret.mutate("deletePromotion", selection, {**said, "dryRun": True}) == {**told, "dryRun": True}
+    input = {"promotion": {"reference": "gone"}}
+    expected = {"__typename": "PromotionDeleted", "reference": "gone", "codesDeleted": 2, "claimsDeleted": 1}
+    assert await secret.mutate("deletePromotion", selection, {**input, "dryRun": True}) == {**expected, "dryRun": True}
     assert await Code.all().count() == 2
-    assert await secret.mutate("deletePromotion", selection, said) == {**told, "dryRun": False}
+    assert await secret.mutate("deletePromotion", selection, input) == {**expected, "dryRun": False}
     assert await rows() == (1, 0, 0, 1, 0)
-    assert (await secret.mutate("deletePromotion", selection, said))["__typename"] == "UnknownPromotion"
+    assert (await secret.mutate("deletePromotion", selection, input))["__typename"] == "UnknownPromotion"
     default = await secret.mutate("deletePromotion", selection, {"promotion": {"reference": "default"}})
     assert default["__typename"] == "InvalidInput"
 
 
 async def test_codes_are_generated(secret: GraphQLClient) -> None:
-    """generateCodes makes codes in the default promotion, and tells how hard they are to guess."""
-    made = await secret.mutate(
+    """generateCodes makes codes in the default promotion, and returns how hard they are to guess."""
+    generated = await secret.mutate(
         "generateCodes",
         """... on CodesGenerated { count replayed dryRun job { id } codes { text status allowedClaims promotion { reference } }
            format { style pattern capacity entropyBits guessesPerHit } }""",
         {"amount": 3, "format": {"style": "PATTERN", "pattern": "AA-99", "prefix": "X"}, "allowedClaims": None},
     )
-    assert (made["count"], made["replayed"], made["dryRun"], made["job"]) == (3, False, False, None)
-    assert [(code["status"], code["allowedClaims"], code["promotion"]) for code in made["codes"]] == [
+    assert (generated["count"], generated["replayed"], generated["dryRun"], generated["job"]) == (3, False, False, None)
+    assert [(code["status"], code["allowedClaims"], code["promotion"]) for code in generated["codes"]] == [
         ("CLAIMABLE", None, {"reference": "default"})
     ] * 3
-    format = made["format"]
+    format = generated["format"]
     assert (format["style"], format["pattern"], format["capacity"], format["guessesPerHit"]) == (
         "PATTERN",
         "AA-99",
@@ -226,7 +226,7 @@ async def test_codes_are_generated(secret: GraphQLClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "outcome"),
+    ("input", "outcome"),
     [
         ({"amount": 0}, "InvalidInput"),
         ({"amount": -5}, "InvalidInput"),
@@ -243,21 +243,21 @@ async def test_codes_are_generated(secret: GraphQLClient) -> None:
         ({"amount": 1, "promotion": {"id": "nonsense"}}, "UnknownPromotion"),
     ],
 )
-async def test_codes_that_cannot_be_generated(secret: GraphQLClient, said: Json, outcome: str) -> None:
+async def test_codes_that_cannot_be_generated(secret: GraphQLClient, input: Json, outcome: str) -> None:
     """generateCodes makes all of them or none."""
-    told = await secret.mutate(
-        "generateCodes", "... on CodeSpaceTooSmall { capacity taken requested } ... on InvalidInput { path }", said
+    refusal = await secret.mutate(
+        "generateCodes", "... on CodeSpaceTooSmall { capacity taken requested } ... on InvalidInput { path }", input
     )
-    assert told["__typename"] == outcome
+    assert refusal["__typename"] == outcome
     if outcome == "CodeSpaceTooSmall":
-        assert (told["capacity"], told["taken"], told["requested"]) == ("10", 0, 11)
+        assert (refusal["capacity"], refusal["taken"], refusal["requested"]) == ("10", 0, 11)
     assert await Code.all().count() == 0
 
 
 async def test_a_code_is_changed(secret: GraphQLClient, organization: Organization) -> None:
     """updateCode renames in place, reserves and switches off; a text that is taken is refused."""
     await make.promotion(organization, "HELLO-15", "OTHER")
-    changed = await secret.mutate(
+    updated = await secret.mutate(
         "updateCode",
         CODE,
         {
@@ -269,7 +269,7 @@ async def test_a_code_is_changed(secret: GraphQLClient, organization: Organizati
             "metadata": {"a": 1},
         },
     )
-    code = changed["code"]
+    code = updated["code"]
     assert (code["text"], code["status"], code["allowedClaims"], code["metadata"]) == (
         "Bonjour-15",
         "DISABLED",
@@ -289,22 +289,22 @@ async def test_a_code_is_activated_once(secret: GraphQLClient, organization: Org
     """activateCode names the person, the place and the thing, and starts a life of 91 days."""
     await secret.mutate("createLocation", "", {"name": "Utrecht"})
     await secret.mutate("createProduct", "", {"title": "Day ticket"})
-    made = await secret.mutate(
+    generated = await secret.mutate(
         "generateCodes",
         "... on CodesGenerated { codes { text status } }",
         {"amount": 1, "activated": False},
     )
-    text = made["codes"][0]["text"]
-    assert made["codes"][0]["status"] == "NOT_ACTIVATED"
+    text = generated["codes"][0]["text"]
+    assert generated["codes"][0]["status"] == "NOT_ACTIVATED"
     assert (await secret.claim(text))["__typename"] == "NotActivated"
-    said = {
+    input = {
         "text": text,
         "customer": {"email": "ada@example.com"},
         "locationNumber": 1,
         "productNumber": 1,
         "offPeak": True,
     }
-    activated = await secret.mutate("activateCode", CODE, said)
+    activated = await secret.mutate("activateCode", CODE, input)
     assert activated["code"]["activation"] == {
         "at": "2026-11-22T12:00:00Z",
         "offPeak": True,
@@ -313,7 +313,7 @@ async def test_a_code_is_activated_once(secret: GraphQLClient, organization: Org
         "product": {"title": "Day ticket"},
     }
     assert activated["code"]["window"]["endsAt"] == "2027-02-21T23:00:00Z"
-    again = await secret.mutate("activateCode", "... on AlreadyActivated { at }", said)
+    again = await secret.mutate("activateCode", "... on AlreadyActivated { at }", input)
     assert (again["__typename"], again["at"]) == ("AlreadyActivated", "2026-11-22T12:00:00Z")
     assert (await secret.claim(text, "eve@example.com"))["__typename"] == "ReservedForAnother"
     assert (await secret.claim(text))["__typename"] == "CodeClaimed"
@@ -321,13 +321,13 @@ async def test_a_code_is_activated_once(secret: GraphQLClient, organization: Org
 
 async def test_a_code_is_issued(secret: GraphQLClient) -> None:
     """issueCode makes a code and gives it to a person; the same key gives back the same code."""
-    said = {
+    input = {
         "promotion": {"reference": "default"},
         "customer": {"email": "ada@example.com"},
         "idempotencyKey": "issue-1",
     }
-    first = await secret.mutate("issueCode", CODE, said)
-    again = await secret.mutate("issueCode", CODE, said)
+    first = await secret.mutate("issueCode", CODE, input)
+    again = await secret.mutate("issueCode", CODE, input)
     assert first["code"]["reservedFor"] == {"email": "ada@example.com", "firstName": None}
     assert again == first
     assert await Code.all().count() == 1
@@ -348,22 +348,22 @@ async def test_a_claim_and_its_retry(secret: GraphQLClient, organization: Organi
     assert await Claim.all().count() == 1
 
 
-async def test_a_released_claim_is_not_given_back(secret: GraphQLClient, organization: Organization) -> None:
+async def test_a_released_claim_is_not_replayed(secret: GraphQLClient, organization: Organization) -> None:
     """Neither its order nor its idempotency key replays a claim that was released: the next one is new."""
     await make.promotion(organization, "HELLO-15")
-    said = {"order": {"reference": "R-1"}, "idempotencyKey": "once"}
+    input = {"order": {"reference": "R-1"}, "idempotencyKey": "once"}
     ids = []
     for _ in range(3):
-        claimed = await secret.claim(**said)
+        claimed = await secret.claim(**input)
         assert claimed["replayed"] is False
-        assert (await secret.claim(**said))["replayed"] is True
+        assert (await secret.claim(**input))["replayed"] is True
         ids.append(claimed["claim"]["id"])
         await secret.mutate("releaseClaim", "", {"claimId": ids[-1], "reason": "card declined"})
     assert len(set(ids)) == 3
 
 
 async def test_a_released_claim_gives_its_place_back(secret: GraphQLClient, organization: Organization) -> None:
-    """releaseClaim says why and gives the place back, once however often it is asked."""
+    """releaseClaim stores the reason and gives the place back, once however often it is called."""
     await make.promotion(organization, "HELLO-15")
     claim_id = (await secret.claim())["claim"]["id"]
     assert (await secret.claim(email="eve@example.com"))["__typename"] == "FullyClaimed"
@@ -383,32 +383,32 @@ async def test_a_code_is_sent(secret: GraphQLClient, organization: Organization)
     """sendCode queues one letter a recipient, and none about a code that was sent already."""
     await make.promotion(organization, "HELLO-15")
     selection = "... on CodeSent { received queued alreadySent dryRun deliveries { recipient status code { text } } }"
-    said = {
+    input = {
         "text": "HELLO-15",
         "recipients": [{"email": "ada@example.com"}, {"email": "ADA@example.com"}, {"email": "bob@example.com"}],
     }
-    tried = await secret.mutate("sendCode", selection, {**said, "dryRun": True})
-    assert (tried["queued"], tried["dryRun"], await Delivery.all().count()) == (2, True, 0)
-    sent = await secret.mutate("sendCode", selection, said)
+    dry_run = await secret.mutate("sendCode", selection, {**input, "dryRun": True})
+    assert (dry_run["queued"], dry_run["dryRun"], await Delivery.all().count()) == (2, True, 0)
+    sent = await secret.mutate("sendCode", selection, input)
     assert (sent["received"], sent["queued"], sent["alreadySent"]) == (2, 2, 0)
     assert sent["deliveries"] == [
         {"recipient": name, "status": "QUEUED", "code": {"text": "HELLO-15"}}
         for name in ("ada@example.com", "bob@example.com")
     ]
-    again = await secret.mutate("sendCode", selection, said)
+    again = await secret.mutate("sendCode", selection, input)
     assert (again["queued"], again["alreadySent"]) == (0, 2)
-    assert (await secret.mutate("sendCode", selection, {**said, "resend": True}))["queued"] == 2
+    assert (await secret.mutate("sendCode", selection, {**input, "resend": True}))["queued"] == 2
 
 
 async def test_a_recipient_is_suppressed(secret: GraphQLClient, organization: Organization) -> None:
     """suppressRecipient keeps letters from an address, which sendCode counts."""
     await make.promotion(organization, "HELLO-15")
     selection = "... on RecipientSuppressed { email } ... on InvalidInput { path }"
-    told = await secret.mutate("suppressRecipient", selection, {"email": " Ada@example.com"})
-    assert told == {"__typename": "RecipientSuppressed", "email": "Ada@example.com"}
+    outcome = await secret.mutate("suppressRecipient", selection, {"email": " Ada@example.com"})
+    assert outcome == {"__typename": "RecipientSuppressed", "email": "Ada@example.com"}
     assert (await secret.mutate("suppressRecipient", selection, {"email": "ada"}))["path"] == ["input", "email"]
-    said = {"text": "HELLO-15", "recipients": [{"email": "ada@example.com"}, {"email": "bob@example.com"}]}
-    sent = await secret.mutate("sendCode", "... on CodeSent { received queued alreadySent suppressed }", said)
+    input = {"text": "HELLO-15", "recipients": [{"email": "ada@example.com"}, {"email": "bob@example.com"}]}
+    sent = await secret.mutate("sendCode", "... on CodeSent { received queued alreadySent suppressed }", input)
     assert sent == {"__typename": "CodeSent", "received": 2, "queued": 1, "alreadySent": 0, "suppressed": 1}
 
 
@@ -422,43 +422,45 @@ async def test_a_sent_code_wakes_the_sender(
     assert services.letters_queued.is_set()
 
 
-async def test_a_promotion_has_its_own_words(secret: GraphQLClient, organization: Organization) -> None:
-    """A letter is kept part by part, cleared by null, and refused with line and reason when it can't be rendered."""
+async def test_a_promotion_has_its_own_letter(secret: GraphQLClient, organization: Organization) -> None:
+    """A letter is updated part by part, cleared by null, and refused with line and reason when it can't be rendered."""
     selection = """... on PromotionChanged { promotion { letter { subject body } } }
       ... on InvalidInput { path }"""
-    words = {"subject": "For {{ firstName }}", "body": "{{ code }}"}
-    made = await secret.mutate("createPromotion", selection, {"name": "N", "reference": "r", "letter": words})
-    assert made["promotion"]["letter"] == words
+    letter = {"subject": "For {{ firstName }}", "body": "{{ code }}"}
+    created = await secret.mutate("createPromotion", selection, {"name": "N", "reference": "r", "letter": letter})
+    assert created["promotion"]["letter"] == letter
 
-    async def changed(letter: Any) -> Json:
-        return await secret.mutate("updatePromotion", selection, {"promotion": {"reference": "r"}, "letter": letter})
+    async def update_letter(changes: Any) -> Json:
+        return await secret.mutate("updatePromotion", selection, {"promotion": {"reference": "r"}, "letter": changes})
 
-    assert (await changed({"body": "{{ url }}"}))["promotion"]["letter"] == {**words, "body": "{{ url }}"}
-    no = await changed({"body": "fine\n{{ frstName }}"})
-    assert (no["__typename"], no["path"]) == ("InvalidInput", ["input", "letter", "body"])
-    assert no["message"].startswith("line 2: there is no frstName")
-    named = {"promotion": {"reference": "r"}, "name": "Other"}
-    kept = await secret.mutate("updatePromotion", selection, named)
-    assert kept["promotion"]["letter"] == {**words, "body": "{{ url }}"}
-    assert (await changed({"subject": None}))["promotion"]["letter"] == {"subject": None, "body": "{{ url }}"}
-    assert (await changed(None))["promotion"]["letter"] == {"subject": None, "body": None}
+    assert (await update_letter({"body": "{{ url }}"}))["promotion"]["letter"] == {**letter, "body": "{{ url }}"}
+    refusal = await update_letter({"body": "fine\n{{ frstName }}"})
+    assert (refusal["__typename"], refusal["path"]) == ("InvalidInput", ["input", "letter", "body"])
+    assert refusal["message"].startswith("line 2: there is no frstName")
+    renamed = await secret.mutate("updatePromotion", selection, {"promotion": {"reference": "r"}, "name": "Other"})
+    assert renamed["promotion"]["letter"] == {**letter, "body": "{{ url }}"}
+    assert (await update_letter({"subject": None}))["promotion"]["letter"] == {"subject": None, "body": "{{ url }}"}
+    assert (await update_letter(None))["promotion"]["letter"] == {"subject": None, "body": None}
 
 
 async def test_a_code_is_deleted_for_good(secret: GraphQLClient, organization: Organization) -> None:
-    """deleteCode takes the claims along, after a dry run that says so; the promotion's count stays."""
+    """deleteCode deletes the claims too, after a dry run that counts them; the promotion's count stays."""
     await make.promotion(organization, "HELLO-15", reference="r")
     await secret.claim()
     selection = "... on CodeDeleted { text claimsDeleted dryRun }"
-    told = {"__typename": "CodeDeleted", "text": "HELLO-15", "claimsDeleted": 1}
-    assert await secret.mutate("deleteCode", selection, {"text": "hello15", "dryRun": True}) == {**told, "dryRun": True}
-    assert await secret.mutate("deleteCode", selection, {"text": "hello15"}) == {**told, "dryRun": False}
+    expected = {"__typename": "CodeDeleted", "text": "HELLO-15", "claimsDeleted": 1}
+    assert await secret.mutate("deleteCode", selection, {"text": "hello15", "dryRun": True}) == {
+        **expected,
+        "dryRun": True,
+    }
+    assert await secret.mutate("deleteCode", selection, {"text": "hello15"}) == {**expected, "dryRun": False}
     assert (await secret.mutate("deleteCode", selection, {"text": "hello15"}))["__typename"] == "UnknownCode"
-    asked = await secret.ask('{ promotion(ref: {reference: "r"}) { claimCount codes { totalCount } } }')
-    assert asked == {"promotion": {"claimCount": "1", "codes": {"totalCount": 0}}}
+    data = await secret.ask('{ promotion(ref: {reference: "r"}) { claimCount codes { totalCount } } }')
+    assert data == {"promotion": {"claimCount": "1", "codes": {"totalCount": 0}}}
 
 
-async def test_places_and_things(secret: GraphQLClient, organization: Organization) -> None:
-    """Locations and products get numbers; a promotion that is linked to places holds only there."""
+async def test_locations_and_products(secret: GraphQLClient, organization: Organization) -> None:
+    """Locations and products get numbers; a promotion that is linked to locations holds only there."""
     selection = "... on LocationChanged { location { number name isDefault } } ... on InvalidInput { path }"
     first = await secret.mutate("createLocation", selection, {"name": "Utrecht", "isDefault": True})
     second = await secret.mutate("createLocation", selection, {"name": "Delft", "number": 7, "isDefault": True})
@@ -472,10 +474,10 @@ async def test_places_and_things(secret: GraphQLClient, organization: Organizati
         {"number": 1, "isDefault": False},
         {"number": 7, "isDefault": True},
     ]
-    made = await secret.mutate(
+    created = await secret.mutate(
         "createPromotion", PROMOTION, {"name": "Delft only", "locationNumbers": [7], "codes": ["DELFT"]}
     )
-    assert made["promotion"]["locations"] == [{"number": 7}]
+    assert created["promotion"]["locations"] == [{"number": 7}]
     assert (await secret.claim("DELFT", locationNumber=1))["__typename"] == "WrongLocation"
     assert (await secret.claim("DELFT", locationNumber=9))["__typename"] == "InvalidInput"
     assert (await secret.claim("DELFT", locationNumber=7))["__typename"] == "CodeClaimed"
@@ -486,12 +488,12 @@ async def test_a_device_activates_and_claims_and_sees_no_more(
 ) -> None:
     """A DEVICE key may check, claim, activate, issue and make non-activated codes, and nothing else."""
     device = GraphQLClient(served, await make.key(organization, KeyKind.DEVICE))
-    made = await device.mutate(
+    generated = await device.mutate(
         "generateCodes", "... on CodesGenerated { codes { text } }", {"amount": 1, "activated": False}
     )
-    text = made["codes"][0]["text"]
-    said: dict[str, Any] = {"text": text, "customer": {"email": "ada@example.com"}}
-    assert (await device.mutate("activateCode", CODE, said))["__typename"] == "CodeChanged"
+    text = generated["codes"][0]["text"]
+    input: dict[str, Any] = {"text": text, "customer": {"email": "ada@example.com"}}
+    assert (await device.mutate("activateCode", CODE, input))["__typename"] == "CodeChanged"
     assert (await device.claim(text))["__typename"] == "CodeClaimed"
     for document in (
         "{ organization { name } }",
@@ -500,23 +502,23 @@ async def test_a_device_activates_and_claims_and_sees_no_more(
         "mutation { generateCodes(input: {amount: 1}) { __typename } }",
         'mutation { deleteCode(input: {text: "a"}) { __typename } }',
     ):
-        told = await device.execute(document)
-        assert [error["extensions"]["code"] for error in told["errors"]] == ["FORBIDDEN"], document
+        response = await device.execute(document)
+        assert [error["extensions"]["code"] for error in response["errors"]] == ["FORBIDDEN"], document
 
 
 async def test_the_highest_limits_hold_to_the_last_place(secret: GraphQLClient) -> None:
     """Limits go up to 2³¹ - 1; a code that has given all places but one gives that one, and no more."""
-    most = 2**31 - 1
-    limits = {"perPromotion": most, "perCode": most, "perCustomer": most, "perCustomerAndCode": most}
-    said = {"name": "Most", "limits": limits, "codes": ["MOST"]}
-    made = (await secret.mutate("createPromotion", PROMOTION, said))["promotion"]
-    assert {name: made["limits"][name] for name in limits} == limits
-    await Promotion.filter(reference=made["reference"]).update(claim_count=most - 1)
-    await Code.filter(text="MOST").update(claim_count=most - 1)
+    highest = 2**31 - 1
+    limits = {"perPromotion": highest, "perCode": highest, "perCustomer": highest, "perCustomerAndCode": highest}
+    input = {"name": "Most", "limits": limits, "codes": ["MOST"]}
+    promotion = (await secret.mutate("createPromotion", PROMOTION, input))["promotion"]
+    assert {name: promotion["limits"][name] for name in limits} == limits
+    await Promotion.filter(reference=promotion["reference"]).update(claim_count=highest - 1)
+    await Code.filter(text="MOST").update(claim_count=highest - 1)
     claim = {"text": "most", "customer": {"email": "ada@example.com"}}
     selection = "... on CodeClaimed { claim { code { claimCount remainingClaims status } } }"
     claimed = await secret.mutate("claimCode", selection, claim)
-    assert claimed["claim"]["code"] == {"claimCount": str(most), "remainingClaims": 0, "status": "EXHAUSTED"}
+    assert claimed["claim"]["code"] == {"claimCount": str(highest), "remainingClaims": 0, "status": "EXHAUSTED"}
     assert (await secret.mutate("claimCode", "", claim))["reason"] == "FULLY_CLAIMED"
-    await Code.filter(text="MOST").update(claim_count=most - 1)
+    await Code.filter(text="MOST").update(claim_count=highest - 1)
     assert (await secret.mutate("claimCode", "", claim))["reason"] == "PROMOTION_SPENT"

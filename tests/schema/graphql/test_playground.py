@@ -46,7 +46,7 @@ def operations(query: str) -> list[str | None]:
 
 
 @dataclass
-class Received:
+class PageRequest:
     """One request as it came in at the server."""
 
     method: str
@@ -56,45 +56,45 @@ class Received:
 
     @property
     def operation(self) -> str | None:
-        """What was asked; unknown where nobody was let in, since then the body is not read."""
+        """The operation's name; None where the request is unauthenticated, since then the body is not read."""
         return operations(json.loads(self.body)["query"])[0] if self.body else None
 
 
 @dataclass
-class Server:
-    """An ASGI application that notes what it is asked, and passes it on."""
+class RecordingApp:
+    """An ASGI application that records the requests to another one."""
 
     app: ASGIApp
     address: str = ""
-    received: list[Received] = field(default_factory=list)
+    received: list[PageRequest] = field(default_factory=list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = bytearray()
 
-        async def listen() -> Message:
+        async def receive_body() -> Message:
             message = await receive()
             body.extend(message.get("body", b""))
             return message
 
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":  # noted before the browser can know that it was answered
+        async def send_response(message: Message) -> None:
+            if message["type"] == "http.response.start":  # recorded before the browser can have the response
                 target = f"{scope['raw_path'].decode()}?{scope['query_string'].decode()}"
                 authorization = dict(scope["headers"]).get(b"authorization", b"").decode() or None
-                self.received.append(Received(scope["method"], target, authorization, bytes(body)))
+                self.received.append(PageRequest(scope["method"], target, authorization, bytes(body)))
             await send(message)
 
-        await self.app(scope, listen, answer)
+        await self.app(scope, receive_body, send_response)
 
     def authorizations(self, operation: str) -> list[str | None]:
-        return [one.authorization for one in self.received if one.operation == operation]
+        return [request.authorization for request in self.received if request.operation == operation]
 
 
 @pytest_asyncio.fixture
-async def server(store: str, services: Services) -> AsyncIterator[Server]:
-    noted = Server(http_app.create_app(services))
-    async with serving(noted) as address:
-        noted.address = f"{address}/graphql"
-        yield noted
+async def server(store: str, services: Services) -> AsyncIterator[RecordingApp]:
+    recording = RecordingApp(http_app.create_app(services))
+    async with serving(recording) as address:
+        recording.address = f"{address}/graphql"
+        yield recording
 
 
 @pytest_asyncio.fixture
@@ -107,16 +107,16 @@ async def key(organization: Organization) -> str:
 
 @dataclass
 class Visit:
-    """One tab of the browser on the playground, with all it asked for and complained of."""
+    """A browser tab on the playground, with the addresses it requested and the messages of its console."""
 
     page: Page
-    asked: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
+    requested: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
     async def to(self, address: str) -> None:
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.on("console", lambda said: self.complaints.append(f"{said.type}: {said.text}"))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self.requested.append(request.url))
+        self.page.on("console", lambda message: self.messages.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.messages.append(str(error)))
         await self.page.goto(address)
 
     async def tabs(self) -> list[str]:
@@ -141,7 +141,7 @@ class Visit:
     async def run(self, tab: str) -> None:
         """Open a tab, press the button, wait for the answer."""
         await self.page.get_by_role("tab", name=tab).click()
-        async with self.page.expect_response(lambda answer: answer.request.method == "POST"):
+        async with self.page.expect_response(lambda response: response.request.method == "POST"):
             await self.page.get_by_role("button", name="Execute query").click()
 
 
@@ -154,12 +154,14 @@ async def browser(chromium: str) -> AsyncIterator[BrowserContext]:
 
 
 async def visit(browser: BrowserContext, address: str) -> Visit:
-    made = Visit(await browser.new_page())
-    await made.to(address)
-    return made
+    tab = Visit(await browser.new_page())
+    await tab.to(address)
+    return tab
 
 
-async def test_the_key_reaches_the_server_in_one_header_only(browser: BrowserContext, server: Server, key: str) -> None:
+async def test_the_key_reaches_the_server_in_one_header_only(
+    browser: BrowserContext, server: RecordingApp, key: str
+) -> None:
     """The key of the address goes out as each tab's Authorization, and in no path and no body."""
     at = await visit(browser, f"{server.address}#key={key}")
     assert await at.tabs() == TABS
@@ -168,10 +170,10 @@ async def test_the_key_reaches_the_server_in_one_header_only(browser: BrowserCon
         assert await at.headers() == {"Authorization": f"Bearer {key}"}
     assert [server.authorizations(tab) for tab in TABS] == [[f"Bearer {key}"]] * 3
     assert at.page.url == server.address
-    assert all(key not in one.target and key.encode() not in one.body for one in server.received)
+    assert all(key not in request.target and key.encode() not in request.body for request in server.received)
 
 
-async def test_no_key_outlives_the_browser_tab(browser: BrowserContext, server: Server, key: str) -> None:
+async def test_no_key_outlives_the_browser_tab(browser: BrowserContext, server: RecordingApp, key: str) -> None:
     """A key typed by hand is used and not stored: GraphiQL's tabs and history are kept without headers."""
     at = await visit(browser, server.address)
     await at.type_headers({"Authorization": f"Bearer {key}"})
@@ -183,7 +185,7 @@ async def test_no_key_outlives_the_browser_tab(browser: BrowserContext, server: 
     assert key not in stored
 
 
-async def test_each_tab_runs_as_it_is_and_again(browser: BrowserContext, server: Server, key: str) -> None:
+async def test_each_tab_runs_as_it_is_and_again(browser: BrowserContext, server: RecordingApp, key: str) -> None:
     """Promotion and codes, a claim, usage: each answers as it should, and once more without a fault."""
     at = await visit(browser, f"{server.address}#key={key}")
     shown = {
@@ -198,19 +200,19 @@ async def test_each_tab_runs_as_it_is_and_again(browser: BrowserContext, server:
     assert server.authorizations("IntrospectionQuery") == [f"Bearer {key}"]
 
 
-async def test_no_request_leaves_the_host(browser: BrowserContext, server: Server, key: str) -> None:
+async def test_no_request_leaves_the_host(browser: BrowserContext, server: RecordingApp, key: str) -> None:
     """Every byte comes from this server, and the browser complains of nothing."""
     at = await visit(browser, f"{server.address}#key={key}")
     await at.run("Usage")
-    assert [url for url in at.asked if not url.startswith(server.address)] == []
-    assert at.complaints == []
-    assert len([one for one in server.received if one.target.startswith("/graphql/assets/")]) == 5
+    assert [url for url in at.requested if not url.startswith(server.address)] == []
+    assert at.messages == []
+    assert len([request for request in server.received if request.target.startswith("/graphql/assets/")]) == 5
 
 
 async def test_a_reload_keeps_the_key_and_another_tab_does_not(
-    browser: BrowserContext, server: Server, key: str
+    browser: BrowserContext, server: RecordingApp, key: str
 ) -> None:
-    """The key is the browser tab's: it outlives a reload there, and a new tab is told that it has none."""
+    """The key is the browser tab's: it outlives a reload there, and a new tab shows that it has none."""
     at = await visit(browser, f"{server.address}#key={key}")
     await at.run("Usage")
     await at.page.reload()
@@ -226,8 +228,8 @@ async def test_a_reload_keeps_the_key_and_another_tab_does_not(
     await expect(other.page.locator("#hint")).to_be_visible()
 
 
-async def test_a_key_in_the_address_wins_over_an_earlier_visit(
-    browser: BrowserContext, server: Server, key: str, organization: Organization
+async def test_a_key_in_the_address_replaces_an_earlier_one(
+    browser: BrowserContext, server: RecordingApp, key: str, organization: Organization
 ) -> None:
     """The new key is in all tabs, the examples are back, and the visitor's own tab is kept behind them."""
     old = await make.key(organization)
@@ -248,8 +250,8 @@ async def test_a_key_in_the_address_wins_over_an_earlier_visit(
     assert at.page.url == server.address
 
 
-async def test_without_its_files_the_page_says_so(
-    browser: BrowserContext, server: Server, key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+async def test_without_its_files_the_page_shows_what_is_missing(
+    browser: BrowserContext, server: RecordingApp, key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """What npm could not fetch is named in plain words, with a call that works; the page is never blank."""
     for name in ("graphiql.css", "graphiql.js", "react.js", "react-dom.js"):

@@ -1,4 +1,4 @@
-"""Questions through GraphQL: pages, filters, ids, and how little they cost."""
+"""The queries: pages, filters, ids, and the number of their statements."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ NESTED = """{ promotions(first: 50) { nodes { name locations { name } codes(firs
   claims(first: 10) { nodes { createdAt code { text } customer { email claims { totalCount } } } } } } } } }"""
 
 
-class Counter(logging.Handler):
+class StatementCounter(logging.Handler):
     """Counts what the database client logs: one record a statement."""
 
     def __init__(self) -> None:
@@ -36,9 +36,9 @@ class Counter(logging.Handler):
 
 
 @contextmanager
-def counted() -> Iterator[Counter]:
-    """How many statements are run meanwhile."""
-    log, counter = logging.getLogger("tortoise.db_client"), Counter()
+def count_statements() -> Iterator[StatementCounter]:
+    """A counter of the statements that are run meanwhile."""
+    log, counter = logging.getLogger("tortoise.db_client"), StatementCounter()
     level = log.level
     log.setLevel(logging.DEBUG)
     log.addHandler(counter)
@@ -49,7 +49,7 @@ def counted() -> Iterator[Counter]:
         log.setLevel(level)
 
 
-async def test_nested_questions_cost_the_same_for_few_and_many(
+async def test_nested_queries_cost_the_same_for_few_and_many_rows(
     secret: GraphQLClient, organization: Organization
 ) -> None:
     """The number of statements of promotions → codes → claims → customer does not grow with the rows."""
@@ -63,7 +63,7 @@ async def test_nested_questions_cost_the_same_for_few_and_many(
                     await make.claimed(organization, text, f"{text}-{customer}@example.com")
 
     async def cost() -> int:
-        with counted() as counter:
+        with count_statements() as counter:
             answer = await secret.ask(NESTED)
         assert all(
             len(code["claims"]["nodes"]) == 3 for p in answer["promotions"]["nodes"] for code in p["codes"]["nodes"]
@@ -79,7 +79,7 @@ async def test_nested_questions_cost_the_same_for_few_and_many(
 
 
 @pytest.mark.parametrize(
-    ("question", "cost"),
+    ("query", "cost"),
     [
         ('{ code(text: "A") { text status promotion { name status } } }', 3),  # the key, the promotion, the code
         ("{ codes { nodes { text } } }", 2),
@@ -88,31 +88,31 @@ async def test_nested_questions_cost_the_same_for_few_and_many(
         ("{ promotions { nodes { codes { nodes { text status promotion { name } } } } } }", 3),
     ],
 )
-async def test_what_a_question_costs(
-    secret: GraphQLClient, organization: Organization, question: str, cost: int
+async def test_the_number_of_statements_of_a_query(
+    secret: GraphQLClient, organization: Organization, query: str, cost: int
 ) -> None:
     """Codes' promotions come with them, or in one statement, and only where a field wants them."""
     await make.promotion(organization, "A", "B")
     await make.promotion(organization, "C")
-    with counted() as counter:
-        await secret.ask(question)
+    with count_statements() as counter:
+        await secret.ask(query)
     assert counter.statements == cost, counter.texts
 
 
-async def test_looked_up_at_once(secret: GraphQLClient, organization: Organization) -> None:
-    """Each of many who look up codes at once is told of their own, in fewer statements than there are of them."""
+async def test_codes_that_are_looked_up_at_once(secret: GraphQLClient, organization: Organization) -> None:
+    """Each of many concurrent look-ups returns its own code, in fewer statements than there are look-ups."""
     texts = [f"CODE-{number}" for number in range(30)]
     await make.promotion(organization, *texts)
-    with counted() as counter:
-        told = await asyncio.gather(*(secret.ask(f'{{ code(text: "{text}") {{ text status }} }}') for text in texts))
-    assert [answer["code"] for answer in told] == [{"text": text, "status": "CLAIMABLE"} for text in texts]
+    with count_statements() as counter:
+        results = await asyncio.gather(*(secret.ask(f'{{ code(text: "{text}") {{ text status }} }}') for text in texts))
+    assert [result["code"] for result in results] == [{"text": text, "status": "CLAIMABLE"} for text in texts]
     assert counter.statements < 3 * len(texts)
 
 
-async def test_pages_stand_still_while_rows_are_added(
+async def test_pages_stay_the_same_while_rows_are_added(
     secret: GraphQLClient, organization: Organization, clock: Clock
 ) -> None:
-    """Walking page by page meets every row that was there once, in the order they were made."""
+    """Page by page, every row comes once, in the order of creation."""
     await make.promotion(organization, *(f"A-{number}" for number in range(7)))
     seen: list[str] = []
     after: str | None = None
@@ -141,10 +141,10 @@ async def test_pages_stand_still_while_rows_are_added(
     ("arguments", "reason"),
     [("first: 101", "INVALID_INPUT"), ("first: -1", "INVALID_INPUT"), ('after: "nonsense"', "INVALID_INPUT")],
 )
-async def test_pages_that_make_no_sense(secret: GraphQLClient, arguments: str, reason: str) -> None:
-    """Over 100 rows a page, and a cursor of nobody, are errors with a reason."""
-    told = await secret.execute(f"{{ codes({arguments}) {{ nodes {{ text }} }} }}")
-    assert [error["extensions"]["code"] for error in told["errors"]] == [reason]
+async def test_invalid_pages(secret: GraphQLClient, arguments: str, reason: str) -> None:
+    """More than 100 rows a page, and a text that is no cursor, are errors with a reason."""
+    response = await secret.execute(f"{{ codes({arguments}) {{ nodes {{ text }} }} }}")
+    assert [error["extensions"]["code"] for error in response["errors"]] == [reason]
 
 
 async def test_an_empty_page(secret: GraphQLClient) -> None:
@@ -153,33 +153,33 @@ async def test_an_empty_page(secret: GraphQLClient) -> None:
     assert page["codes"] == {"totalCount": 0, "nodes": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}
 
 
-async def test_ids_lead_back(secret: GraphQLClient, organization: Organization) -> None:
-    """node and nodes find again whatever has an id, in order, and null for nonsense."""
+async def test_node_and_nodes_return_objects_by_their_ids(secret: GraphQLClient, organization: Organization) -> None:
+    """They come in order, with null for a text that is no id."""
     await make.promotion(organization, "HELLO-15")
     await secret.claim()
-    asked = await secret.ask(
+    data = await secret.ask(
         """{ organization { id } code(text: "hello15") { id promotion { id } claims { nodes { id customer { id } } } } }"""
     )
-    code = asked["code"]
+    code = data["code"]
     claim = code["claims"]["nodes"][0]
-    wanted = {
-        asked["organization"]["id"]: "Organization",
+    kinds = {
+        data["organization"]["id"]: "Organization",
         code["id"]: "Code",
         code["promotion"]["id"]: "Promotion",
         claim["id"]: "Claim",
         claim["customer"]["id"]: "Customer",
     }
     nodes = await secret.ask(
-        "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }", ids=[*wanted, "", "x", "Q29kZTo5OTk5", "💥"]
+        "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }", ids=[*kinds, "", "x", "Q29kZTo5OTk5", "💥"]
     )
-    assert nodes["nodes"] == [*({"__typename": kind, "id": id} for id, kind in wanted.items()), None, None, None, None]
+    assert nodes["nodes"] == [*({"__typename": kind, "id": id} for id, kind in kinds.items()), None, None, None, None]
     assert (await secret.ask("query($id: ID!) { node(id: $id) { ... on Code { text } } }", id=code["id"])) == {
         "node": {"text": "HELLO-15"}
     }
 
 
 async def test_codes_are_filtered(secret: GraphQLClient, organization: Organization, clock: Clock) -> None:
-    """Codes are found by status, beginning, reservation and time."""
+    """Codes are filtered by status, prefix, reservation and time."""
     await make.promotion(organization, "SPRING-1", "SPRING-2", "WINTER-1")
     await make.promotion(organization, "LATER", window=params.Window(starts_at=make.NOW + timedelta(days=1)))
     await secret.mutate("updateCode", "", {"text": "WINTER-1", "reservedFor": {"email": "ada@example.com"}})
@@ -187,26 +187,26 @@ async def test_codes_are_filtered(secret: GraphQLClient, organization: Organizat
     clock.go_on(hours=1)
     await secret.mutate("createPromotion", "", {"name": "New", "codes": ["NEW"]})
 
-    async def found(filter: str) -> list[str]:
+    async def texts_of(filter: str) -> list[str]:
         page = await secret.ask(f"{{ codes(filter: {filter}) {{ totalCount nodes {{ text }} }} }}")
         texts = [node["text"] for node in page["codes"]["nodes"]]
         assert page["codes"]["totalCount"] == len(texts)
         return texts
 
-    assert await found('{textPrefix: "sprÍ"}') == []
-    assert await found('{textPrefix: "spring "}') == ["SPRING-1", "SPRING-2"]
-    assert await found('{textPrefix: "%"}') == []
-    assert await found("{status: [EXHAUSTED, SCHEDULED]}") == ["SPRING-2", "LATER"]
-    assert await found('{status: [CLAIMABLE], textPrefix: "w"}') == ["WINTER-1"]
-    assert await found("{status: []}") == []
-    assert await found('{reservedForEmail: "ADA@example.com"}') == ["WINTER-1"]
-    assert await found('{createdAfter: "2026-11-22T12:30:00Z"}') == ["NEW"]
-    assert await found('{createdBefore: "2026-11-22T13:00:00+01:00"}') == []
-    assert len(await found("{}")) == 5
+    assert await texts_of('{textPrefix: "sprÍ"}') == []
+    assert await texts_of('{textPrefix: "spring "}') == ["SPRING-1", "SPRING-2"]
+    assert await texts_of('{textPrefix: "%"}') == []
+    assert await texts_of("{status: [EXHAUSTED, SCHEDULED]}") == ["SPRING-2", "LATER"]
+    assert await texts_of('{status: [CLAIMABLE], textPrefix: "w"}') == ["WINTER-1"]
+    assert await texts_of("{status: []}") == []
+    assert await texts_of('{reservedForEmail: "ADA@example.com"}') == ["WINTER-1"]
+    assert await texts_of('{createdAfter: "2026-11-22T12:30:00Z"}') == ["NEW"]
+    assert await texts_of('{createdBefore: "2026-11-22T13:00:00+01:00"}') == []
+    assert len(await texts_of("{}")) == 5
 
 
 async def test_other_lists_are_filtered(secret: GraphQLClient, organization: Organization) -> None:
-    """Promotions, claims, customers and deliveries are found by what one knows of them."""
+    """Promotions, claims, customers and deliveries are filtered by their fields."""
     await make.promotion(
         organization, "HELLO-15", reference="hello", name="Hello 100%", limits=params.Limits(per_code=None)
     )
@@ -214,7 +214,7 @@ async def test_other_lists_are_filtered(secret: GraphQLClient, organization: Org
     released = (await secret.claim(email="bob@example.com"))["claim"]["id"]
     await secret.mutate("releaseClaim", "", {"claimId": released, "reason": "test"})
     await send.code(organization, "HELLO-15", [params.Person("ada@example.com")], None, False, False, None, make.NOW)
-    asked = await secret.ask(
+    data = await secret.ask(
         """{ active: promotions(filter: {status: [ACTIVE], search: "100%"}) { nodes { reference } }
              ended: promotions(filter: {status: [ENDED]}) { totalCount }
              default: promotions(filter: {search: "DEFAULT"}) { nodes { name } }
@@ -225,7 +225,7 @@ async def test_other_lists_are_filtered(secret: GraphQLClient, organization: Org
              queued: deliveries(status: [QUEUED]) { nodes { recipient code { text } } }
              sent: deliveries(status: [SENT]) { totalCount } }"""
     )
-    assert asked == {
+    assert data == {
         "active": {"nodes": [{"reference": "hello"}]},
         "ended": {"totalCount": 0},
         "default": {"nodes": [{"name": "Default"}]},
@@ -243,8 +243,8 @@ CHECK = """query($input: CheckCodeInput!) { checkCode(input: $input) { isClaimab
   ... on InvalidInput { path } } } }"""
 
 
-async def test_a_check_names_every_rule_that_says_no(secret: GraphQLClient, organization: Organization) -> None:
-    """checkCode names every rule in the one documented order, a claim hears the first, and nothing changes."""
+async def test_a_check_lists_every_rule_that_refuses(secret: GraphQLClient, organization: Organization) -> None:
+    """checkCode lists every rule in the one documented order, a claim is refused by the first, and nothing changes."""
     await secret.mutate(
         "createPromotion",
         "",
@@ -256,8 +256,8 @@ async def test_a_check_names_every_rule_that_says_no(secret: GraphQLClient, orga
             "codes": ["OVER"],
         },
     )
-    said = {"text": "over", "customer": {"email": "ada@example.com"}}
-    checked = (await secret.ask(CHECK, input=said))["checkCode"]
+    input = {"text": "over", "customer": {"email": "ada@example.com"}}
+    checked = (await secret.ask(CHECK, input=input))["checkCode"]
     assert (checked["isClaimable"], checked["discount"], checked["code"]) == (False, None, {"text": "OVER"})
     assert [refusal["reason"] for refusal in checked["refusals"]] == ["DISABLED", "ENDED", "ORDER_TOO_SMALL"]
     assert checked["refusals"][1]["endedAt"] == "2026-11-01T00:00:00Z"
@@ -267,8 +267,8 @@ async def test_a_check_names_every_rule_that_says_no(secret: GraphQLClient, orga
     assert customers == {"customers": {"totalCount": 0}}
 
 
-async def test_a_check_says_what_a_claim_would_take_off(secret: GraphQLClient, organization: Organization) -> None:
-    """A claimable code is told with its discount; of an unknown one or nonsense is told what is wrong."""
+async def test_a_check_has_the_discount_of_a_claim(secret: GraphQLClient, organization: Organization) -> None:
+    """A claimable code comes with its discount, an unknown one or invalid input with the refusal."""
     await make.promotion(organization, "HELLO-15")
     order = {"total": {"amount": "10.10", "currency": "EUR"}}
     good = (await secret.ask(CHECK, input={"text": "hello 15", "order": order}))["checkCode"]
@@ -285,17 +285,17 @@ async def test_a_check_says_what_a_claim_would_take_off(secret: GraphQLClient, o
 
 
 async def test_usage(secret: GraphQLClient, organization: Organization, services: object) -> None:
-    """usageStats tells claims and refusals in the organization's days, exact, with empty buckets between."""
+    """usageStats has claims and refusals in the organization's days, exact, with empty buckets between."""
     await make.promotion(organization, "HELLO-15", limits=params.Limits(per_code=2))
     for number in range(3):
         await secret.claim(email=f"{number}@example.com", order={"total": {"amount": "10.01", "currency": "EUR"}})
     await secret.client.get("/healthz")
     await services.refusal_counter.write()  # type: ignore[attr-defined]
-    asked = await secret.ask(
+    data = await secret.ask(
         """{ usageStats(input: {bucket: DAY, from: "2026-11-21T12:00:00Z"}) { from to currency claims customers
              orderTotal orderQuantity discountTotal refusals { reason count } } }"""
     )
-    assert asked["usageStats"] == [
+    assert data["usageStats"] == [
         {
             "from": "2026-11-20T23:00:00Z",
             "to": "2026-11-21T23:00:00Z",
@@ -330,22 +330,22 @@ async def test_usage_is_read_from_its_sums(secret: GraphQLClient, organization: 
     """No claim is read for usage, however many there are, unless distinct customers are asked for."""
     await make.promotion(organization, "HELLO-15")
     await secret.claim()
-    with counted() as counter:
+    with count_statements() as counter:
         await secret.ask("{ usageStats(input: {bucket: DAY}) { claims orderTotal refusals { count } } }")
     assert [text for text in counter.texts if '"claim"' in text] == []
-    with counted() as counter:
+    with count_statements() as counter:
         await secret.ask("{ usageStats(input: {bucket: DAY}) { ...Whole } } fragment Whole on UsageStat { customers }")
     assert len([text for text in counter.texts if '"claim"' in text]) == 1
 
 
-async def test_a_code_that_was_generated_shows_whole(secret: GraphQLClient, organization: Organization) -> None:
-    """Every field of a code and its promotion answers."""
+async def test_every_field_of_a_generated_code(secret: GraphQLClient, organization: Organization) -> None:
+    """Every field of a code and its promotion can be selected."""
     await generate.codes(organization, None, 1, Format(), generate.CodeOptions(), False, None, make.NOW)
-    asked = await secret.ask(
+    data = await secret.ask(
         """{ codes { nodes { id text status window { startsAt endsAt isOpen } allowedClaims claimCount remainingClaims
              reservedFor { email } activation { at } isEnabled url claims { totalCount } deliveries { totalCount }
              metadata createdAt updatedAt promotion { number status usageStats { claims } claims { totalCount } } } } }"""
     )
-    (code,) = asked["codes"]["nodes"]
+    (code,) = data["codes"]["nodes"]
     assert code["url"].startswith("https://codes.example/c/")
     assert (code["status"], code["remainingClaims"], code["metadata"]) == ("CLAIMABLE", 1, {})

@@ -1,4 +1,4 @@
-"""Who may see and do what: keys, public documents, and the walls between organizations."""
+"""Authorization: keys and their rights, a public key's documents, and the separation of organizations."""
 
 import re
 
@@ -28,25 +28,25 @@ PUBLIC_CHECK = "query($input: CheckCodeInput!) { checkCode(input: $input) { isCl
 async def test_a_public_key_claims_and_checks(public: GraphQLClient, organization: Organization) -> None:
     """A public key may select all that is public, of a claim that it made."""
     await make.promotion(organization, "HELLO-15")
-    said = {
+    input = {
         "text": "hello 15",
         "customer": {"email": "ada@example.com", "firstName": "Ada"},
         "order": {"reference": "R-1", "total": {"amount": "10", "currency": "EUR"}},
     }
-    assert (await public.ask(PUBLIC_CHECK, input=said))["checkCode"] == {
+    assert (await public.ask(PUBLIC_CHECK, input=input))["checkCode"] == {
         "isClaimable": True,
         "discount": {"amount": "1.50"},
         "refusals": [],
     }
-    claimed = (await public.ask(PUBLIC_CLAIM, input=said))["claimCode"]
+    claimed = (await public.ask(PUBLIC_CLAIM, input=input))["claimCode"]
     assert claimed["claim"]["customer"]["firstName"] == "Ada"
     assert claimed["claim"]["code"]["promotion"]["name"] == "Spring sale"
 
 
-async def test_a_public_key_learns_no_name_that_it_did_not_say(
+async def test_a_public_key_sees_no_name_that_it_did_not_send(
     public: GraphQLClient, organization: Organization
 ) -> None:
-    """Claiming with somebody's address tells nothing of them."""
+    """Claiming with a customer's address returns none of their names."""
     await make.promotion(organization, "HELLO-15")
     await make.customer(organization, "ada@example.com", "Ada", "Lovelace")
     claimed = (await public.ask(PUBLIC_CLAIM, input={"text": "hello15", "customer": {"email": "ada@example.com"}}))[
@@ -57,7 +57,7 @@ async def test_a_public_key_learns_no_name_that_it_did_not_say(
 
 
 @pytest.mark.parametrize(
-    "said",
+    "input",
     [
         {"text": "no such code"},
         {"text": "FULL"},
@@ -65,30 +65,30 @@ async def test_a_public_key_learns_no_name_that_it_did_not_say(
         {"text": "HELLO-15", "order": {"reference": "R-1"}},
     ],
 )
-async def test_a_public_key_hears_one_no_for_every_rule(
-    public: GraphQLClient, organization: Organization, said: Json
+async def test_a_public_key_gets_one_refusal_for_every_rule(
+    public: GraphQLClient, organization: Organization, input: Json
 ) -> None:
-    """NotClaimable is all that is heard of a rule, an unknown code, or another customer's order."""
+    """NotClaimable is the refusal by any rule, of an unknown code, and of another customer's order."""
     await make.promotion(organization, "FULL")
     await make.promotion(organization, "OFF", is_enabled=False)
     await make.promotion(organization, "HELLO-15")
     await make.claimed(organization, "FULL", "eve@example.com")
     await make.claimed(organization, "HELLO-15", "eve@example.com", make.order("R-1"))
-    said = {**said, "customer": {"email": "ada@example.com"}}
-    told = {"reason": "NOT_CLAIMABLE", "message": "This code cannot be claimed."}
-    assert (await public.ask(PUBLIC_CLAIM, input=said))["claimCode"] == {"__typename": "NotClaimable", **told}
-    checked = (await public.ask(PUBLIC_CHECK, input=said))["checkCode"]
+    input = {**input, "customer": {"email": "ada@example.com"}}
+    refusal = {"reason": "NOT_CLAIMABLE", "message": "This code cannot be claimed."}
+    assert (await public.ask(PUBLIC_CLAIM, input=input))["claimCode"] == {"__typename": "NotClaimable", **refusal}
+    checked = (await public.ask(PUBLIC_CHECK, input=input))["checkCode"]
     assert checked == {
         "isClaimable": False,
         "discount": None,
-        "refusals": [{"__typename": "NotClaimable", **told}],
+        "refusals": [{"__typename": "NotClaimable", **refusal}],
     }
 
 
-async def test_a_public_key_hears_what_it_said_wrong(public: GraphQLClient) -> None:
-    """Bad input is told as it is."""
-    wrong = (await public.ask(PUBLIC_CLAIM, input={"text": "x", "customer": {"email": "nobody"}}))["claimCode"]
-    assert (wrong["reason"], wrong["path"]) == ("INVALID_INPUT", ["input", "customer", "email"])
+async def test_a_public_key_gets_the_path_of_invalid_input(public: GraphQLClient) -> None:
+    """InvalidInput is the same for every key."""
+    refusal = (await public.ask(PUBLIC_CLAIM, input={"text": "x", "customer": {"email": "nobody"}}))["claimCode"]
+    assert (refusal["reason"], refusal["path"]) == ("INVALID_INPUT", ["input", "customer", "email"])
 
 
 @pytest.mark.parametrize(
@@ -109,20 +109,20 @@ async def test_a_public_key_hears_what_it_said_wrong(public: GraphQLClient) -> N
 async def test_a_public_document_is_checked_before_it_runs(
     public: GraphQLClient, organization: Organization, selection: str
 ) -> None:
-    """A public key's document that asks for more reaches nobody's data, and claims nothing."""
+    """A public key's document that selects more reads no data, and claims nothing."""
     await make.promotion(organization, "HELLO-15")
     document = f"""mutation {{ claimCode(input: {{text: "HELLO-15", customer: {{email: "ada@example.com"}}}}) {{
         ... on CodeClaimed {{ claim {{ {selection} }} }} }} }}"""
     if "Secret" in selection:
         document += " fragment Secret on Claim { code { metadata } }"
-    told = await public.execute(document)
-    assert told.get("data") is None
-    assert {error["extensions"]["code"] for error in told["errors"]} == {"FORBIDDEN"}
+    response = await public.execute(document)
+    assert response.get("data") is None
+    assert {error["extensions"]["code"] for error in response["errors"]} == {"FORBIDDEN"}
     assert [code.claim_count for code in await Code.all()] == [0]
 
 
-async def test_a_public_key_may_ask_for_nothing_else(public: GraphQLClient) -> None:
-    """Each other field of Query and Mutation is closed, introspection too."""
+async def test_a_public_key_may_select_nothing_else(public: GraphQLClient) -> None:
+    """Each other field of Query and Mutation is forbidden, introspection too."""
     for kind in ("Query", "Mutation"):
         root = schema._schema.type_map[kind]
         assert isinstance(root, GraphQLObjectType)
@@ -130,15 +130,15 @@ async def test_a_public_key_may_ask_for_nothing_else(public: GraphQLClient) -> N
             if name in ("checkCode", "claimCode"):
                 continue
             selection = "" if is_leaf_type(get_named_type(field.type)) else "{ __typename }"
-            told = await public.execute(f"{kind.lower()} {{ {name} {selection} }}")
-            assert f"A public key may not ask for {kind}.{name}." in [error["message"] for error in told["errors"]]
+            response = await public.execute(f"{kind.lower()} {{ {name} {selection} }}")
+            assert f"A public key may not ask for {kind}.{name}." in [error["message"] for error in response["errors"]]
     for document in ("{ __schema { types { name } } }", '{ __type(name: "Code") { name } }'):
-        told = await public.execute(document)
-        assert told.get("data") is None
+        response = await public.execute(document)
+        assert response.get("data") is None
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Basic abc", "Bearer sk_wrong", "Bearer \udcff"])
-async def test_without_a_key_there_is_no_way_in(served: httpx.AsyncClient, header: str | None) -> None:
+async def test_a_request_without_a_key_is_unauthenticated(served: httpx.AsyncClient, header: str | None) -> None:
     """No key, or one that does not work, is 401 before anything is read."""
     headers = {} if header is None else {"Authorization": header.encode("utf-8", "surrogateescape")}
     response = await served.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
@@ -147,21 +147,21 @@ async def test_without_a_key_there_is_no_way_in(served: httpx.AsyncClient, heade
     assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
-async def test_an_account_names_whom_it_speaks_for(served: httpx.AsyncClient, organization: Organization) -> None:
-    """An ACCOUNT key speaks for its only organization, or for the one that it names; never for another account's."""
+async def test_an_account_key_names_its_organization(served: httpx.AsyncClient, organization: Organization) -> None:
+    """An ACCOUNT key is for its only organization, or for the one that it names; never for another account's."""
     key = await make.key(organization, KeyKind.ACCOUNT)
-    ask = "{ organization { identifier } }"
-    assert (await GraphQLClient(served, key).ask(ask))["organization"] == {"identifier": "demo"}
+    query = "{ organization { identifier } }"
+    assert (await GraphQLClient(served, key).ask(query))["organization"] == {"identifier": "demo"}
     await make.organization("second", account=1)
     await make.organization("foreign", account=2)
-    assert (await GraphQLClient(served, key).post({"query": ask})).status_code == 400
+    assert (await GraphQLClient(served, key).post({"query": query})).status_code == 400
     named = GraphQLClient(served, key, **{"X-Organization": "second"})
-    assert (await named.ask(ask))["organization"] == {"identifier": "second"}
+    assert (await named.ask(query))["organization"] == {"identifier": "second"}
     foreign = GraphQLClient(served, key, **{"X-Organization": "foreign"})
-    assert (await foreign.post({"query": ask})).status_code == 400
+    assert (await foreign.post({"query": query})).status_code == 400
 
 
-async def test_a_revoked_key_opens_nothing(secret: GraphQLClient, clock: Clock) -> None:
+async def test_a_revoked_key_is_refused(secret: GraphQLClient, clock: Clock) -> None:
     """Revoking works from the next request on."""
     from resolvers import find, revoke
 
@@ -170,7 +170,7 @@ async def test_a_revoked_key_opens_nothing(secret: GraphQLClient, clock: Clock) 
     assert (await secret.post({"query": "{ __typename }"})).status_code == 401
 
 
-# ------------------------------------------------------------------ walls between organizations
+# ------------------------------------------------------------------ separation of organizations
 
 FOREIGN: dict[str, str] = {
     "node": "{ node(id: $code) { id } other: node(id: $claim) { id } third: node(id: $promotion) { id } last: node(id: $job) { id } }",
@@ -201,7 +201,7 @@ FOREIGN: dict[str, str] = {
     "suppressRecipient": 'mutation { suppressRecipient(input: {email: "a@example.com"}) { __typename } }',
     "deleteCode": 'mutation { deleteCode(input: {text: "THEIRS"}) { __typename } }',
 }
-HEARD = {
+OUTCOMES = {
     "createLocation": "LocationChanged",
     "createProduct": "ProductChanged",
     "createPromotion": "UnknownLocation",
@@ -219,17 +219,17 @@ HEARD = {
 }
 
 
-def test_every_field_has_a_wall() -> None:
+def test_every_field_is_in_the_table() -> None:
     """The table above leaves out no query and no mutation."""
     fields = [name for kind in ("Query", "Mutation") for name in schema._schema.type_map[kind].fields]  # type: ignore[attr-defined]
     assert sorted(fields) == sorted(FOREIGN)
 
 
 @pytest.mark.parametrize("field", FOREIGN)
-async def test_nothing_of_another_organization_is_seen_or_changed(
+async def test_no_row_of_another_organization_is_read_or_changed(
     secret: GraphQLClient, served: httpx.AsyncClient, field: str
 ) -> None:
-    """A foreign key sees no row of another organization, and leaves its file as it was."""
+    """A key reads no row of another organization, and leaves that one's rows as they were."""
     theirs = await make.organization("foreign", account=2)
     await make.promotion(theirs, "THEIRS", reference="theirs")
     await make.promotion(theirs, "THEIRS-2")
@@ -242,7 +242,7 @@ async def test_nothing_of_another_organization_is_seen_or_changed(
     ids = await neighbour.ask(
         '{ organization { id } promotion(ref: {reference: "theirs"}) { id } code(text: "THEIRS") { id } claims { nodes { id customer { id } } } }'
     )
-    known = {
+    their_ids = {
         "$organization": ids["organization"]["id"],
         "$promotion": ids["promotion"]["id"],
         "$code": ids["code"]["id"],
@@ -250,17 +250,17 @@ async def test_nothing_of_another_organization_is_seen_or_changed(
         "$customer": ids["claims"]["nodes"][0]["customer"]["id"],
         "$job": job["job"]["id"],
     }
-    everything = """{ organization { name locations { name } products { title } } promotions { nodes { name version updatedAt } }
+    all_rows = """{ organization { name locations { name } products { title } } promotions { nodes { name version updatedAt } }
       codes { nodes { text isEnabled claimCount updatedAt } } claims { nodes { status } } customers { nodes { email } }
       deliveries { totalCount } usageStats { claims } }"""
-    before = await neighbour.ask(everything)
-    document = re.sub(r"\$\w+", lambda name: f'"{known[name[0]]}"', FOREIGN[field])
-    answer = await secret.ask(document)
-    if field in HEARD:
-        assert answer == {field: {"__typename": HEARD[field]}}
-    written = str(answer)
-    for secret_of_theirs in ("THEIRS", "theirs", "foreign", "Theirs", "ada@example.com", *known.values()):
-        assert secret_of_theirs not in written
+    before = await neighbour.ask(all_rows)
+    document = re.sub(r"\$\w+", lambda name: f'"{their_ids[name[0]]}"', FOREIGN[field])
+    data = await secret.ask(document)
+    if field in OUTCOMES:
+        assert data == {field: {"__typename": OUTCOMES[field]}}
+    text = str(data)
+    for their_text in ("THEIRS", "theirs", "foreign", "Theirs", "ada@example.com", *their_ids.values()):
+        assert their_text not in text
     if field != "organization":
-        assert "'totalCount': 1" not in written
-    assert await neighbour.ask(everything) == before
+        assert "'totalCount': 1" not in text
+    assert await neighbour.ask(all_rows) == before

@@ -131,8 +131,8 @@ class PartInput:
     on: list[list[int]] = strawberry.field(default_factory=list)
 
 
-@strawberry.type
-class Query:
+@strawberry.type(name="Query")
+class EngineQuery:
     @strawberry.field
     def inputs(self, thing: ThingInput, part: PartInput | None = None) -> str:
         return repr((thing, part))
@@ -162,8 +162,8 @@ class Query:
         return repr(all)
 
 
-@strawberry.type
-class Mutation:
+@strawberry.type(name="Mutation")
+class EngineMutation:
     @strawberry.mutation
     async def note(self, text: str) -> list[str]:
         await asyncio.sleep(0)
@@ -174,7 +174,7 @@ class Mutation:
 
 
 NOTES: list[str] = []
-ours = strawberry.Schema(Query, Mutation, types=[Other], config=StrawberryConfig(scalar_map=SCALARS))
+ours = strawberry.Schema(EngineQuery, EngineMutation, types=[Other], config=StrawberryConfig(scalar_map=SCALARS))
 schema = ours._schema
 field_resolvers.install_resolvers(schema, ours.config)
 

@@ -18,13 +18,13 @@ from tests.schema.graphql.engine.test_execute import (
     DOCUMENTS,
     INPUT_DOCUMENTS,
     VARIABLES,
-    Mutation,
+    EngineMutation,
+    EngineQuery,
     Other,
-    Query,
     result_of,
 )
 
-plain = strawberry.Schema(Query, Mutation, types=[Other], config=StrawberryConfig(scalar_map=SCALARS))
+plain = strawberry.Schema(EngineQuery, EngineMutation, types=[Other], config=StrawberryConfig(scalar_map=SCALARS))
 
 
 async def by_strawberry(document: str, variables: dict[str, Any]) -> Any:
@@ -105,32 +105,32 @@ def extended() -> type[Any]:
 
 def maybe_argument() -> type[Any]:
     @strawberry.type
-    class Takes:
+    class TakesMaybe:
         @strawberry.field
         def word(self, text: strawberry.Maybe[str | None] = None) -> str:
             return repr(text)
 
-    return Takes
+    return TakesMaybe
 
 
 def maybe_in_an_input() -> type[Any]:
     @strawberry.type
-    class Takes:
+    class TakesInput:
         @strawberry.field
         def word(self, inputs: list[WithMaybe]) -> str:
             return repr(inputs)
 
-    return Takes
+    return TakesInput
 
 
 def of_the_root() -> type[Any]:
     @strawberry.type
-    class Takes:
+    class TakesRoot:
         @strawberry.field
         def word(root: strawberry.Parent[str]) -> str:  # noqa: N805
             return repr(root)
 
-    return Takes
+    return TakesRoot
 
 
 def of_its_own() -> type[Any]:
@@ -147,7 +147,7 @@ KINDS = {
     extended: r"Extended.word has extensions \(Louder\)",
     maybe_argument: r"word\(text:\) takes a `strawberry.Maybe`",
     maybe_in_an_input: r"WithMaybe.word takes a `strawberry.Maybe`",
-    of_the_root: r"Takes.word takes `root`",
+    of_the_root: r"TakesRoot.word takes `root`",
     of_its_own: r"Own.word is a OwnField",
 }
 
