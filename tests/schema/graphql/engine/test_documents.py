@@ -46,7 +46,7 @@ def test_the_cache_is_bounded(documents: DocumentLoader, monkeypatch: pytest.Mon
     assert few.load("{ a: __typename }", is_public=False) is not first
 
 
-def test_an_operation_is_found_by_its_name(documents: DocumentLoader) -> None:
+def test_an_operation_is_selected_by_its_name(documents: DocumentLoader) -> None:
     """By its name; without one, the only one there is."""
     several = documents.load("query A { __typename } mutation B { __typename }", is_public=False)
     operations = {name: several.operation(name) for name in ("A", "B", "C", None)}
