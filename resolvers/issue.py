@@ -7,7 +7,7 @@ from resolvers import activate, claim, find, idempotency
 from resolvers.domain import params, validate
 from resolvers.domain.code_format import Format
 from resolvers.generate import batch
-from resolvers.generate.batch import CodeActivation, GenerateRequest
+from resolvers.generate.request import CodeActivation, GenerateRequest
 
 
 async def code(

@@ -184,8 +184,8 @@ async def activate_by_walletapp(shop: Shop, text: str) -> None:
 @pytest.mark.parametrize("deed", [activate_by_graphql, activate_by_walletapp], ids=["graphql", "walletapp"])
 async def test_activate(shop: Shop, deed: Callable[[Shop, str], Awaitable[None]]) -> None:
     """An activated code is its person's, through the 91st day after."""
-    making = generate.CodeOptions(activated=False)
-    [made] = (await generate.codes(shop.organization, None, 1, Format(), making, False, None, make.NOW)).codes
+    options = generate.CodeOptions(activated=False)
+    [made] = (await generate.codes(shop.organization, None, 1, Format(), options, False, None, make.NOW)).codes
     await deed(shop, made.text)
     code = await Code.get(id=made.id).select_related("activated_by")
     assert code.activated_by is not None

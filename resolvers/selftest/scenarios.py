@@ -107,8 +107,8 @@ async def activation(organization: Organization, claims: int, now: datetime) -> 
     """Ten customers at once activate each code, and one of them has it."""
     made = await _promotion(organization, "activation", [], now)
     ref, format = params.PromotionRef(id=made.id), Format(Style.ALPHANUMERIC)
-    amount, making = min(claims // 20, create.MAX_TEXTS), generate.CodeOptions(activated=False)
-    drawn = await generate.codes(organization, ref, amount, format, making, False, None, now)
+    amount, options = min(claims // 20, create.MAX_TEXTS), generate.CodeOptions(activated=False)
+    drawn = await generate.codes(organization, ref, amount, format, options, False, None, now)
     texts = [code.text for code in drawn.codes]
     calls = [["activate_code", text, f"act{n}-{text}@example.com"] for text in texts for n in range(10)]
 

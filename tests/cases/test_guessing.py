@@ -135,11 +135,11 @@ async def unclaimable(organization: Organization) -> None:
     await make.claimed(organization, "FULLY-CLAIMED", email="ada@example.com")
     for text in ("CLAIMED-BY-ME", "FEW-FOR-EVERYBODY"):
         await make.claimed(organization, text, email="eve@example.com")
-    format, making = (
+    format, options = (
         Format(Style.PATTERN, "SOMEBODY-ELSES"),
         generate.CodeOptions(reserved_for=params.Person("ada@example.com")),
     )
-    await generate.codes(organization, None, 1, format, making, False, None, make.NOW)
+    await generate.codes(organization, None, 1, format, options, False, None, make.NOW)
 
 
 @pytest.mark.case("W23")

@@ -16,6 +16,7 @@ from resolvers.domain import params
 from resolvers.domain.code_format import Format, Style
 from resolvers.domain.refusals import CodeSpaceTooSmall, IdempotencyMismatch, PromotionSpent, UnknownPromotion
 from resolvers.generate import CodeOptions, batch
+from resolvers.generate.request import CodeActivation, GenerateRequest
 from tests import make
 from tests.make import NOW
 from tests.resolvers.refused import everything, refused
@@ -55,8 +56,8 @@ VERBS: dict[str, Verb] = {
 async def spring(organization: Organization) -> Organization:
     """An organization with a promotion that has a code, and another that sleeps."""
     await make.promotion(organization, "HELLO-15", reference="spring")
-    making = CodeOptions(activated=False)
-    made = await generate.codes(organization, SPRING, 1, HUNDRED, making, False, None, NOW)
+    options = CodeOptions(activated=False)
+    made = await generate.codes(organization, SPRING, 1, HUNDRED, options, False, None, NOW)
     await Code.filter(id=made.codes[0].id).update(text="ASLEEP", text_key="asleep")
     return organization
 
@@ -177,13 +178,13 @@ async def test_what_is_refused_changes_nothing(organization: Organization) -> No
     """A code that can't be issued, for want of texts, leaves no customer."""
     await make.promotion(organization, *(f"{digit}" for digit in range(10)), reference="spring")
     before = await everything()
-    request = batch.GenerateRequest(
+    request = GenerateRequest(
         organization,
         SPRING,
         1,
         Format(Style.PATTERN, "9"),
         NOW,
-        activation=batch.CodeActivation(create.validate.person(ADA), None, None, False),
+        activation=CodeActivation(create.validate.person(ADA), None, None, False),
     )
     async with refused(CodeSpaceTooSmall):
         await batch.codes(request)

@@ -90,8 +90,8 @@ async def test_a_life_ends_with_a_local_day(store: str, zone: str, at: datetime,
     organization = await make.organization(time_zone=zone)
     await make.promotion(organization, reference="short", limits=params.Limits(code_lifetime_days=days))
     ref = params.PromotionRef(reference="short")
-    making = generate.CodeOptions(activated=False)
-    [made] = (await generate.codes(organization, ref, 1, Format(), making, False, None, at)).codes
+    options = generate.CodeOptions(activated=False)
+    [made] = (await generate.codes(organization, ref, 1, Format(), options, False, None, at)).codes
     person = params.Person("ada@example.com")
     activated = await activate.code(organization, made.text, None, person, None, None, False, at)
     assert activated.ends_at == end

@@ -127,8 +127,8 @@ async def test_a_window_said_in_another_offset_filters_by_its_instant(organizati
     await update.code(organization, "C-SOON", update.CodeChange(window=soon), NOW)
     await update.code(organization, "C-OVER", update.CodeChange(window=over), NOW)
     for prefix, window in (("G-SOON", soon), ("G-OVER", over)):
-        making = generate.CodeOptions(window)
-        await generate.codes(organization, None, 1, Format(Style.PATTERN, "9", prefix), making, False, None, NOW)
+        options = generate.CodeOptions(window)
+        await generate.codes(organization, None, 1, Format(Style.PATTERN, "9", prefix), options, False, None, NOW)
     everything = codes.all_of(organization.id)
     found = {
         status: {text.rstrip("0123456789") for text in texts}

@@ -27,10 +27,10 @@ SPRING = params.PromotionRef(reference="spring")
 DAY = timedelta(days=1)
 
 
-async def sleeping(organization: Organization, making: Any = None, **promotion: Any) -> Code:
+async def sleeping(organization: Organization, options: Any = None, **promotion: Any) -> Code:
     """A non-activated code of the promotion `spring`."""
     await make.promotion(organization, reference="spring", **promotion)
-    options = making or generate.CodeOptions(activated=False)
+    options = options or generate.CodeOptions(activated=False)
     return (await generate.codes(organization, SPRING, 1, Format(), options, False, None, NOW)).codes[0]
 
 
@@ -91,8 +91,8 @@ async def test_a_life_ends_at_the_earlier_of_its_days_and_its_window(
 ) -> None:
     """An activated code ends after its promotion's lifetime or with its own window, whichever is earlier."""
     window = params.Window(ends_at=NOW + ends) if ends else params.Window()
-    making = generate.CodeOptions(window, activated=False)
-    code = await sleeping(organization, making, limits=params.Limits(code_lifetime_days=days))
+    options = generate.CodeOptions(window, activated=False)
+    code = await sleeping(organization, options, limits=params.Limits(code_lifetime_days=days))
     await activated(organization, code.text)
     assert (await Code.get(id=code.id)).ends_at == (NOW + expected if expected else None)
 

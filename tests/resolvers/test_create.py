@@ -181,8 +181,8 @@ async def test_a_customer_signs_up_once(organization: Organization) -> None:
 
 async def test_somebody_only_spoken_of_may_sign_up(organization: Organization) -> None:
     """A reservation makes nobody a customer: the address is free, and the reservation theirs."""
-    making = generate.CodeOptions(reserved_for=params.Person("ada@example.com"))
-    [code] = (await generate.codes(organization, None, 1, generate.Format(), making, False, None, NOW)).codes
+    options = generate.CodeOptions(reserved_for=params.Person("ada@example.com"))
+    [code] = (await generate.codes(organization, None, 1, generate.Format(), options, False, None, NOW)).codes
     joined = await create.customer(organization, params.Person("ada@example.com", "Ada"), {}, NOW)
     assert (joined.id, joined.joined_at, joined.first_name) == (code.reserved_for_id, NOW, "Ada")
 

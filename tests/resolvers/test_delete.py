@@ -167,8 +167,8 @@ async def test_a_customer_without_claims_is_gone(organization: Organization) -> 
 
 async def test_somebody_only_spoken_of_can_not_be_deleted(organization: Organization) -> None:
     """A reservation makes no customer that an operator knows of."""
-    making = generate.CodeOptions(reserved_for=params.Person("ada@example.com"))
-    await generate.codes(organization, None, 1, generate.Format(), making, False, None, NOW)
+    options = generate.CodeOptions(reserved_for=params.Person("ada@example.com"))
+    await generate.codes(organization, None, 1, generate.Format(), options, False, None, NOW)
     async with refused(UnknownCustomer):
         await delete.customer(organization, "ada@example.com", NOW)
 

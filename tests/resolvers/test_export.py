@@ -22,8 +22,8 @@ async def spring(organization: Organization) -> None:
     """A promotion with two codes, of which one is claimed, and a reserved code in the default promotion."""
     await make.promotion(organization, "A1", "A2", reference="spring")
     await claimed(organization, "A1", order=order("R-1", "20"))
-    making = generate.CodeOptions(reserved_for=params.Person("Ben@example.com"))
-    await generate.codes(organization, None, 1, Format(prefix="ben-"), making, False, None, NOW + timedelta(seconds=1))
+    options = generate.CodeOptions(reserved_for=params.Person("Ben@example.com"))
+    await generate.codes(organization, None, 1, Format(prefix="ben-"), options, False, None, NOW + timedelta(seconds=1))
 
 
 async def test_every_code_comes_with_its_promotion_and_status(organization: Organization) -> None:

@@ -28,13 +28,13 @@ async def made(
     organization: Organization,
     amount: int,
     format: Format = SMALL,
-    making: CodeOptions = CodeOptions(),  # noqa: B008 (it is frozen)
+    options: CodeOptions = CodeOptions(),  # noqa: B008 (it is frozen)
     promotion: params.PromotionRef | None = None,
     dry_run: bool = False,
     idempotency_key: str | None = None,
     now: Any = NOW,
 ) -> GenerateResult:
-    return await generate.codes(organization, promotion, amount, format, making, dry_run, idempotency_key, now)
+    return await generate.codes(organization, promotion, amount, format, options, dry_run, idempotency_key, now)
 
 
 async def test_generated_codes_are_the_promotions_and_the_default_ones_without(organization: Organization) -> None:
@@ -50,14 +50,14 @@ async def test_generated_codes_are_the_promotions_and_the_default_ones_without(o
 
 async def test_generated_codes_are_as_they_were_asked_for(organization: Organization) -> None:
     """Window, limit, reservation, activation and metadata are each code's own."""
-    making = CodeOptions(
+    options = CodeOptions(
         params.Window(starts_at=NOW, ends_at=NOW + timedelta(days=1)),
         None,
         params.Person("ada@example.com", "Ada"),
         False,
         {"batch": "é"},
     )
-    [shown] = (await made(organization, 1, making=making)).codes
+    [shown] = (await made(organization, 1, options=options)).codes
     code = await Code.get(id=shown.id).select_related("reserved_for")
     assert (code.starts_at, code.ends_at) == (NOW, NOW + timedelta(days=1))
     assert (code.allowed_claims, code.needs_activation, code.metadata) == (None, True, {"batch": "é"})
@@ -98,7 +98,7 @@ async def test_a_space_that_is_too_small_says_so_in_numbers(organization: Organi
     """The refusal tells what the format holds, what of it is taken and what was asked; nothing was made."""
     await make.promotion(organization, "x0", "X–1", "OTHER")
     async with refused(CodeSpaceTooSmall) as no:
-        await made(organization, 9, making=CodeOptions(reserved_for=params.Person("ada@example.com")))
+        await made(organization, 9, options=CodeOptions(reserved_for=params.Person("ada@example.com")))
     assert (no.value.capacity, no.value.taken, no.value.requested) == (10, 2, 9)
     assert await Customer.all().count() == 0
     assert (await made(organization, 8)).count == 8
@@ -147,7 +147,7 @@ async def test_an_unknown_promotion_gets_no_codes(organization: Organization, dr
 
 
 @pytest.mark.parametrize(
-    ("path", "making"),
+    ("path", "options"),
     [
         (("window", "ends_at"), CodeOptions(params.Window(starts_at=NOW, ends_at=NOW))),
         (("allowed_claims",), CodeOptions(allowed_claims=0)),
@@ -156,12 +156,12 @@ async def test_an_unknown_promotion_gets_no_codes(organization: Organization, dr
     ],
 )
 async def test_what_makes_no_sense_makes_nothing(
-    organization: Organization, path: tuple[str, ...], making: CodeOptions
+    organization: Organization, path: tuple[str, ...], options: CodeOptions
 ) -> None:
     """InvalidInput leads to the field, in a dry run as well."""
     for dry_run in (False, True):
         async with refused(InvalidInput) as no:
-            await made(organization, 1, making=making, dry_run=dry_run)
+            await made(organization, 1, options=options, dry_run=dry_run)
         assert no.value.path == path
 
 
@@ -180,7 +180,7 @@ async def test_a_key_gives_back_the_same_codes(organization: Organization) -> No
     [
         {"amount": 3},
         {"format": LARGE},
-        {"making": CodeOptions(activated=False)},
+        {"options": CodeOptions(activated=False)},
         {"promotion": params.PromotionRef(id=1)},
     ],
 )

@@ -11,8 +11,8 @@ from tests import make
 from tests.make import NOW
 
 
-async def generated(organization: Organization, amount: int, format: Format, **making: object) -> list[str]:
-    options = generate.CodeOptions(**making)  # type: ignore[arg-type]
+async def generated(organization: Organization, amount: int, format: Format, **options: object) -> list[str]:
+    options = generate.CodeOptions(**options)  # type: ignore[arg-type]
     return [
         code.text
         for code in (await generate.codes(organization, None, amount, format, options, False, None, NOW)).codes

@@ -37,7 +37,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def begun(organization: Organization, amount: int = 50, format: Format = ROOMY, **said: object) -> Job:
     """A job that nobody is at yet."""
-    words = {"promotion": None, "making": generate.CodeOptions(), "dry_run": False, "idempotency_key": None, **said}
+    words = {"promotion": None, "options": generate.CodeOptions(), "dry_run": False, "idempotency_key": None, **said}
     made = await generate.codes(organization, amount=amount, format=format, now=NOW, **words)  # type: ignore[arg-type]
     assert made.job is not None
     assert (made.codes, made.ids, made.count) == ([], (), amount)
@@ -73,8 +73,8 @@ async def test_a_job_makes_all_its_codes(organization: Organization, clock: Cloc
     promotion = await make.promotion(organization, reference="spring", limits=params.Limits(per_code=3))
     window = params.Window(starts_at=NOW, ends_at=NOW + timedelta(days=1))
     person = params.Person("ada@example.com")
-    making = generate.CodeOptions(window, reserved_for=person, activated=False, metadata={"batch": 1})
-    job = await begun(organization, promotion=params.PromotionRef(reference="spring"), making=making)
+    options = generate.CodeOptions(window, reserved_for=person, activated=False, metadata={"batch": 1})
+    job = await begun(organization, promotion=params.PromotionRef(reference="spring"), options=options)
     assert (job.status, job.total, job.done, job.finished_at) == (JobStatus.RUNNING, 50, 0, None)
     await jobs.process("one", clock)
     await job.refresh_from_db()
@@ -119,7 +119,7 @@ async def test_a_half_made_code_is_not_activated(
     organization: Organization, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A code that may yet be removed is given to nobody."""
-    await begun(organization, making=generate.CodeOptions(activated=False))
+    await begun(organization, options=generate.CodeOptions(activated=False))
     with monkeypatch.context() as patched:
         cut_after(2, patched)
         with pytest.raises(Cut):
@@ -279,7 +279,7 @@ async def test_a_job_whose_promotion_is_deleted_fails(
 async def test_a_customer_codes_will_be_reserved_for_is_kept(organization: Organization, clock: Clock) -> None:
     """Forgotten while the job waits, they stay as a nameless row, which its codes are reserved for."""
     await make.customer(organization, "ada@example.com")
-    await begun(organization, making=generate.CodeOptions(reserved_for=params.Person("ada@example.com")))
+    await begun(organization, options=generate.CodeOptions(reserved_for=params.Person("ada@example.com")))
     await delete.customer(organization, "ada@example.com", NOW)
     await jobs.process("one", clock)
     [nameless] = await Customer.all()

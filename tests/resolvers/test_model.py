@@ -310,7 +310,7 @@ class Machine(RuleBasedStateMachine):
     def generate(
         self, reference: str, amount: int, activated: bool, allowed: Any, email: str | None, dry_run: bool
     ) -> None:
-        making = generate.CodeOptions(
+        options = generate.CodeOptions(
             allowed_claims=params.ABSENT if isinstance(allowed, str) else allowed,
             reserved_for=params.Person(email) if email else None,
             activated=activated,
@@ -321,7 +321,7 @@ class Machine(RuleBasedStateMachine):
                 params.PromotionRef(reference=reference),
                 amount,
                 SPACE,
-                making,
+                options,
                 dry_run,
                 None,
                 self.model.now,

@@ -106,9 +106,9 @@ async def test_retries_of_one_order_are_one_claim(organization: Organization, ra
 
 async def test_activation_happens_once(organization: Organization, race: Race) -> None:
     """Of fifty tasks over two processes one activates the code, for its own customer."""
-    making = generate.CodeOptions(activated=False)
+    options = generate.CodeOptions(activated=False)
     pattern = Format(Style.PATTERN, "TEST-9")
-    code = (await generate.codes(organization, None, 1, pattern, making, False, None, NOW)).codes[0]
+    code = (await generate.codes(organization, None, 1, pattern, options, False, None, NOW)).codes[0]
     answers = await race.run(
         *([["activate_code", code.text, f"p{process}c{n}@example.com"] for n in range(25)] for process in range(2)),
         lanes=25,

@@ -86,8 +86,8 @@ async def test_the_qr_holds_the_text_as_issued(served: httpx.AsyncClient, organi
 async def activated(organization: Organization, days: int | None) -> str:
     limits = params.Limits(code_lifetime_days=days)
     await make.promotion(organization, reference="asleep", limits=limits)
-    ref, making = params.PromotionRef(reference="asleep"), generate.CodeOptions(activated=False)
-    return (await generate.codes(organization, ref, 1, Format(), making, False, None, NOW)).codes[0].text
+    ref, options = params.PromotionRef(reference="asleep"), generate.CodeOptions(activated=False)
+    return (await generate.codes(organization, ref, 1, Format(), options, False, None, NOW)).codes[0].text
 
 
 STATES = [

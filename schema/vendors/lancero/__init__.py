@@ -97,8 +97,8 @@ async def generate_codes(request: Request) -> Response:
     caller = await _caller(request)
     body = await kit.read_json_object(request)
     amount, form = requests.number(body, "amount", requests.MOST_CODES), requests.format_of(body)
-    making = requests.making(body)
-    made = await generate.codes(caller.organization, None, amount, form, making, False, None, caller.now)
+    options = requests.options(body)
+    made = await generate.codes(caller.organization, None, amount, form, options, False, None, caller.now)
     pages = (await responses.codes(page) async for page in find.by_ids_in_order(Code, made.ids))
     return await kit.complete_response(b'{"success":true,"data":', pages, b"}")
 

@@ -80,7 +80,7 @@ def format_of(body: dict[str, Any]) -> Format:
     return read_format(style, None, None)
 
 
-def making(body: dict[str, Any]) -> generate.CodeOptions:
+def options(body: dict[str, Any]) -> generate.CodeOptions:
     """What new codes have in common [seed]. Raises BadRequest, InvalidInput."""
     reserved_for = optional_text(body, "reservedFor")
     return generate.CodeOptions(

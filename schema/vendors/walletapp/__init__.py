@@ -126,8 +126,8 @@ async def generate_codes(request: Request) -> Response:
     named = fields.organization("organization_id", "organization_identifier")
     fields.checked()
     asked = await _asked(request, holder, named, promotion)
-    making = generate.CodeOptions(activated=False)
-    made = await generate.codes(asked.organization, asked.ref, amount, Format(), making, False, None, asked.now)
+    options = generate.CodeOptions(activated=False)
+    made = await generate.codes(asked.organization, asked.ref, amount, Format(), options, False, None, asked.now)
     pages = (responses.texts(page) async for page in find.by_ids_in_order(Code, made.ids))
     begun = b'{"success":true,"message":"Promotion codes created successfully","codes":'
     return await kit.complete_response(begun, pages, b"}")

@@ -126,8 +126,8 @@ async def test_a_code_that_is_not_activated_is_refused_until_it_is(organization:
 
 
 async def non_activated(organization: Organization) -> Code:
-    making = generate.CodeOptions(activated=False)
-    return (await generate.codes(organization, None, 1, PATTERN, making, False, None, NOW)).codes[0]
+    options = generate.CodeOptions(activated=False)
+    return (await generate.codes(organization, None, 1, PATTERN, options, False, None, NOW)).codes[0]
 
 
 @pytest.mark.parametrize("whose", ["code", "promotion"])

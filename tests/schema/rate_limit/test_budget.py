@@ -115,8 +115,8 @@ async def test_holders_are_served_when_it_is_spent(
     """By the page's address, the address that a code is reserved for or was sent to, and the order it went into."""
     retried = await outcome(organization, rate_limits, texts[0], email="ada@example.com", order=params.Order("R-1"))
     assert retried == "claimed"
-    making = generate.CodeOptions(reserved_for=params.Person("ben@example.com"))
-    [reserved] = (await generate.codes(organization, None, 1, Format(Style.NUMERIC), making, False, None, NOW)).codes
+    options = generate.CodeOptions(reserved_for=params.Person("ben@example.com"))
+    [reserved] = (await generate.codes(organization, None, 1, Format(Style.NUMERIC), options, False, None, NOW)).codes
     await make.customer(organization, "cy@example.com")
     await send.code(organization, texts[3], [params.Person("cy@example.com")], None, False, False, None, NOW)
     await spend(organization, rate_limits, texts)
@@ -144,8 +144,8 @@ async def test_callers_who_claim_to_be_a_holder_are_counted(
     organization: Organization, texts: list[str], rate_limits: RateLimits
 ) -> None:
     """Ten wrong guesses an hour with a known customer's address; then their address helps nobody for a while."""
-    making = generate.CodeOptions(reserved_for=params.Person("ben@example.com"))
-    [reserved] = (await generate.codes(organization, None, 1, Format(Style.NUMERIC), making, False, None, NOW)).codes
+    options = generate.CodeOptions(reserved_for=params.Person("ben@example.com"))
+    [reserved] = (await generate.codes(organization, None, 1, Format(Style.NUMERIC), options, False, None, NOW)).codes
     await spend(organization, rate_limits, texts)
     for number, text in enumerate(unknown(texts)[-10:]):
         assert isinstance(
@@ -238,8 +238,8 @@ async def test_at_the_doors(
     rate_limits: RateLimits,
 ) -> None:
     """GraphQL asks for a proof and takes it; Lancero's door answers 429 but to the customer whose code it is."""
-    making = generate.CodeOptions(reserved_for=params.Person("ben@example.com"))
-    [reserved] = (await generate.codes(organization, None, 1, Format(Style.NUMERIC), making, False, None, NOW)).codes
+    options = generate.CodeOptions(reserved_for=params.Person("ben@example.com"))
+    [reserved] = (await generate.codes(organization, None, 1, Format(Style.NUMERIC), options, False, None, NOW)).codes
     await spend(organization, rate_limits, texts)
     document = """mutation ($input: ClaimCodeInput!) { claimCode(input: $input) {
         __typename ... on TooManyAttempts { retryAfterSeconds challenge } } }"""

@@ -568,8 +568,8 @@ async def test_a_rule_is_a_403_for_a_secret_key(
 
 async def test_a_code_not_activated_yet_is_a_403(secret: Speaker, public: Speaker, organization: Organization) -> None:
     """A code that was made non-activated can't be claimed."""
-    making = generate.CodeOptions(activated=False)
-    made = await generate.codes(organization, None, 1, Format(), making, False, None, make.NOW)
+    options = generate.CodeOptions(activated=False)
+    made = await generate.codes(organization, None, 1, Format(), options, False, None, make.NOW)
     body = {"code": made.codes[0].text, "email": "ada@example.com"}
     refused(await secret("POST", "/codes/claim", body), 403, "This code has not been activated yet.")
     refused(await public("POST", "/codes/claim", body), 404, "That code cannot be claimed")
@@ -758,8 +758,8 @@ async def test_a_page_signs_people_up_and_learns_nothing(
     """With a public key a lead is made as asked, and neither a name known before nor a referrer is told."""
     code = data(await secret("POST", "/leads/create", {"email": "eve@example.com"}))["referralCode"]
     spoken_of = params.Person("ada@example.com", "Ada", "Lovelace")
-    making = generate.CodeOptions(reserved_for=spoken_of)
-    await generate.codes(organization, None, 1, Format(), making, False, None, make.NOW)
+    options = generate.CodeOptions(reserved_for=spoken_of)
+    await generate.codes(organization, None, 1, Format(), options, False, None, make.NOW)
     body = {"email": "ada@example.com", "lastname": "King", "referralCode": code, "waitlist": True}
     heard = data(await public("POST", "/leads/create", body))
     own = await referral_code(organization, "ada@example.com")

@@ -537,10 +537,10 @@ async def test_an_unknown_promotion_is_a_404(device: Speaker, organization: Orga
 
 async def test_a_code_that_is_not_there_is_a_404(device: Speaker, organization: Organization) -> None:
     """A text that is no code, another promotion's or another organization's is not found."""
-    making = generate.CodeOptions(activated=False)
-    elsewhere = await generate.codes(organization, None, 1, Format(), making, False, None, NOW)
+    options = generate.CodeOptions(activated=False)
+    elsewhere = await generate.codes(organization, None, 1, Format(), options, False, None, NOW)
     other = await make.organization("other")
-    theirs = await generate.codes(other, None, 1, Format(), making, False, None, NOW)
+    theirs = await generate.codes(other, None, 1, Format(), options, False, None, NOW)
     before = await everything()
     for text in ("nope", "---", "x" * 5000, elsewhere.codes[0].text, theirs.codes[0].text):
         refused(await device(ACTIVATE, body_for(ACTIVATE, code=text)), 404, "Promotion code not found")
@@ -565,9 +565,9 @@ async def test_a_second_activation_is_a_422(device: Speaker, organization: Organ
 
 async def test_a_code_reserved_for_another_is_a_422(device: Speaker, organization: Organization) -> None:
     """A code that waits for somebody is not given to somebody else."""
-    making = generate.CodeOptions(reserved_for=params.Person("ben@example.com"), activated=False)
+    options = generate.CodeOptions(reserved_for=params.Person("ben@example.com"), activated=False)
     ref = params.PromotionRef(reference="day-ticket")
-    made = await generate.codes(organization, ref, 1, Format(), making, False, None, NOW)
+    made = await generate.codes(organization, ref, 1, Format(), options, False, None, NOW)
     told = "This code is reserved for somebody else."
     refused(await device(ACTIVATE, body_for(ACTIVATE, code=made.codes[0].text)), 422, told, email=told)
     body = body_for(ACTIVATE, code=made.codes[0].text, email="BEN@example.com")
