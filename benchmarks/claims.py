@@ -21,13 +21,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from urllib.request import Request as Call
+from urllib.request import Request as UrlRequest
 from urllib.request import urlopen
 
 from benchmarks import load, servers, table
-from benchmarks.load import Request
-from benchmarks.servers import Server
-from benchmarks.table import Row
+from benchmarks.load import LoadRequest
+from benchmarks.servers import MeasuredServer
+from benchmarks.table import ResultRow
 
 CODES = 100_000
 A_ROUNDS_NUMBERS = 10_000_000
@@ -93,18 +93,18 @@ def document(query: str, variables: dict[str, object]) -> str:
 class Stage:
     """One database with the service on it, and the bare application beside them."""
 
-    service: Server
-    bare: Server
+    service: MeasuredServer
+    bare: MeasuredServer
     key: str
     public_key: str
     organization: int
     texts: list[str]
 
-    def claims(self, texts: list[str], key: str) -> Request:
-        said = {"text": "<text>", "customer": {"email": "buyer-<n>@example.com"}}
-        return Request(self.service.address, "/graphql", document(CLAIM, {"input": said}), DONE, key, texts)
+    def claims(self, texts: list[str], key: str) -> LoadRequest:
+        claim_input = {"text": "<text>", "customer": {"email": "buyer-<n>@example.com"}}
+        return LoadRequest(self.service.address, "/graphql", document(CLAIM, {"input": claim_input}), DONE, key, texts)
 
-    def requests(self) -> dict[str, Request]:
+    def requests(self) -> dict[str, LoadRequest]:
         """Everything that is asked, by its name."""
         of_text = {"text": "<text>", "email": "buyer-<n>@example.com"}
         lancero = {"code": "<text>", "email": "buyer-<n>@example.com"}
@@ -119,31 +119,31 @@ class Stage:
             "off_peak_sale": False,
         }
         return {
-            "echo": Request(self.bare.address, "/echo", json.dumps(of_text), '"email":', "", self.texts),
+            "echo": LoadRequest(self.bare.address, "/echo", json.dumps(of_text), '"email":', "", self.texts),
             "spread": self.claims(self.texts, self.key),
             "public": self.claims(self.texts, self.public_key),
             "hot": self.claims([HOT], self.key),
-            "lancero": Request(
+            "lancero": LoadRequest(
                 self.service.address, "/codes/claim", json.dumps(lancero), '"token":', self.key, self.texts
             ),
-            "generate": Request(
+            "generate": LoadRequest(
                 self.service.address, "/graphql", document(GENERATE, {"input": one}), '"CLAIMABLE"', self.key
             ),
-            "issue": Request(
+            "issue": LoadRequest(
                 self.service.address,
                 "/graphql",
                 document(ISSUE, {"input": {"promotion": promotion, "customer": customer}}),
                 '"CLAIMABLE"',
                 self.key,
             ),
-            "walletapp": Request(
+            "walletapp": LoadRequest(
                 self.service.address,
                 "/webshop-promotions/requestActivatePromotionCode",
                 json.dumps(sold),
                 '"expiration_date"',
                 self.key,
             ),
-            "code": Request(
+            "code": LoadRequest(
                 self.service.address,
                 "/graphql",
                 document(CODE, {"text": "<text>"}),
@@ -151,10 +151,12 @@ class Stage:
                 self.key,
                 self.texts,
             ),
-            "plain page": Request(
+            "plain page": LoadRequest(
                 self.bare.address, f"/page?first=50&organization={self.organization}", None, '"codes":[{'
             ),
-            "page": Request(self.service.address, "/graphql", document(PAGE, {"first": 50}), '"nodes":[{', self.key),
+            "page": LoadRequest(
+                self.service.address, "/graphql", document(PAGE, {"first": 50}), '"nodes":[{', self.key
+            ),
         }
 
 
@@ -168,12 +170,12 @@ def stage(life: ExitStack, url: str, workers: int, known: list[str]) -> Stage:
     service = life.enter_context(servers.tessera(url, workers))
     limits = {"perCode": None, "perPromotion": None, "perCustomer": None, "perCustomerAndCode": 1}
     made = {"name": "Bench", "reference": "bench", "limits": limits, "codes": [HOT]}
-    call = Call(f"{service.address}/graphql", document(PROMOTION, {"input": made}).encode())  # noqa: S310 (our own)
+    call = UrlRequest(f"{service.address}/graphql", document(PROMOTION, {"input": made}).encode())  # noqa: S310 (our own)
     call.headers = {"Authorization": f"Bearer {key}", "Content-type": "application/json"}
     with urlopen(call) as answer:  # noqa: S310
-        said = answer.read().decode()
-    if "PromotionChanged" not in said:
-        sys.exit(f"no promotion: {said}")
+        body = answer.read().decode()
+    if "PromotionChanged" not in body:
+        sys.exit(f"no promotion: {body}")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "codes.csv"
         with path.open("w", newline="") as file:
@@ -192,7 +194,7 @@ class Rounds:
     rates: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     costs: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
-    def ask(self, name: str, request: Request, server: Server) -> None:
+    def ask(self, name: str, request: LoadRequest, server: MeasuredServer) -> None:
         before = server.spent()
         answers = load.most(request, self.seconds, self.numbers())
         time.sleep(REST)
@@ -201,25 +203,25 @@ class Rounds:
         self.costs[name].append(cost)
         print(f"  {name}: {answers.rate:,.0f}/s, {cost:.2f} ms of processor time each", flush=True)
 
-    def row(self, what: str, name: str, against: str, floor: float, aim: float, other: str = "") -> Row:
+    def row(self, what: str, name: str, against: str, floor: float, aim: float, other: str = "") -> ResultRow:
         """How a figure stands to another, by its name in the table and, where that differs, in the rounds."""
         other = other or against
         costs = self.costs[name], self.costs[other]
-        return Row(what, self.rates[name], against, self.rates[other], floor, aim, *costs)
+        return ResultRow(what, self.rates[name], against, self.rates[other], floor, aim, *costs)
 
     def forget(self) -> None:
         """That was the warming up."""
         self.rates.clear()
         self.costs.clear()
 
-    def pace(self, name: str, request: Request, rate: float) -> None:
+    def pace(self, name: str, request: LoadRequest, rate: float) -> None:
         answers = load.paced(request, self.seconds, rate, self.numbers())
         self.rates[f"{name} p50"].append(answers.p50)
         self.rates[f"{name} p99"].append(answers.p99)
         print(f"  {name} at {rate:,.0f}/s: p50 {answers.p50:.1f} ms, p99 {answers.p99:.1f} ms", flush=True)
 
 
-def on_sqlite(rounds: int, of: Rounds, only: list[str], known: list[str]) -> list[Row]:
+def on_sqlite(rounds: int, of: Rounds, only: list[str], known: list[str]) -> list[ResultRow]:
     """One worker on SQLite."""
     rates = of.rates
     with ExitStack() as life:
@@ -246,12 +248,12 @@ def on_sqlite(rounds: int, of: Rounds, only: list[str], known: list[str]) -> lis
         of.row("WalletApp's `requestActivatePromotionCode`", "walletapp", "spread", 0.5, 0.75),
         of.row("`code(text:)`, its promotion and status", "code", "echo", 0.35, 0.50),
         of.row("page of 50 codes × 8 fields", "page", "plain route", 0.30, 0.45, "plain page"),
-        Row("p99 of a claim at half load", p99, "p50", p50, 5, 3, unit=" ms", less_is_better=True),
+        ResultRow("p99 of a claim at half load", p99, "p50", p50, 5, 3, unit=" ms", less_is_better=True),
     ]
     return [row for row in rows if row.figures and row.others]
 
 
-def on_postgres(rounds: int, of: Rounds, known: list[str]) -> tuple[list[Row], str]:
+def on_postgres(rounds: int, of: Rounds, known: list[str]) -> tuple[list[ResultRow], str]:
     """Two workers on PostgreSQL."""
     with ExitStack() as life:
         url, version = life.enter_context(servers.postgres())
@@ -274,16 +276,16 @@ def main() -> None:
     known_names = "spread hot lancero generate issue walletapp code page 'plain page' postgres"
     words.add_argument("--only", nargs="*", default=[], help=known_names)
     words.add_argument("--client", choices=("wrk", "asyncio"), help="wrk where there is one, if not said")
-    said = words.parse_args()
-    rounds, seconds = (2, 1.0) if said.quick else (said.rounds, said.seconds)
-    if said.client == "asyncio":
+    options = words.parse_args()
+    rounds, seconds = (2, 1.0) if options.quick else (options.rounds, options.seconds)
+    if options.client == "asyncio":
         load.WRK = None
     numbers = count(0, A_ROUNDS_NUMBERS)
     known, rows, databases = texts(), [], [f"SQLite {sqlite3.sqlite_version}"]
     began = os.getloadavg()[0]
-    if not said.only or said.only != ["postgres"]:
-        rows += on_sqlite(rounds, Rounds(seconds, numbers.__next__), said.only, known)
-    if not said.only or "postgres" in said.only:
+    if not options.only or options.only != ["postgres"]:
+        rows += on_sqlite(rounds, Rounds(seconds, numbers.__next__), options.only, known)
+    if not options.only or "postgres" in options.only:
         found, version = on_postgres(rounds, Rounds(seconds, numbers.__next__), known)
         rows, databases = [*rows, *found], [*databases, version]
     print(f"\n{table.printed(rows)}\n")

@@ -20,12 +20,12 @@ from resolvers import listing
 URL = "ECHO_DATABASE_URL"
 
 
-class Said(BaseModel):
+class EchoBody(BaseModel):
     text: str
     email: str
 
 
-class Code(BaseModel):
+class ListedCode(BaseModel):
     id: int
     text: str
     allowed_claims: int | None
@@ -37,19 +37,19 @@ class Code(BaseModel):
 
 
 class Page(BaseModel):
-    codes: list[Code]
+    codes: list[ListedCode]
     has_next_page: bool
 
 
-async def echo(said: Said) -> dict[str, str]:
-    return {"text": said.text, "email": said.email}
+async def echo(body: EchoBody) -> dict[str, str]:
+    return {"text": body.text, "email": body.email}
 
 
 async def page(first: int, organization: int) -> Page:
     now = datetime.now().astimezone()
     rows = await listing.page(listing.codes(organization, listing.CodeFilter(), now), None, first)
     codes = [
-        Code(
+        ListedCode(
             id=row.id,
             text=row.text,
             allowed_claims=row.allowed_claims,

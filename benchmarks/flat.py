@@ -118,17 +118,17 @@ class Asking:
     async def connect(self) -> None:
         self.reader, self.writer = await asyncio.open_connection(self.host, self.port)
 
-    async def ask(self, query: str, said: dict[str, Any]) -> Any:
+    async def ask(self, query: str, variables: dict[str, Any]) -> Any:
         """What a question in GraphQL, or at a vendor's path, is answered."""
         if query.startswith("/"):
-            return await self._post(query, said)
-        answer = await self._post("/graphql", {"query": query, "variables": said})
+            return await self._post(query, variables)
+        answer = await self._post("/graphql", {"query": query, "variables": variables})
         assert "errors" not in answer, answer  # noqa: S101
-        [told] = answer["data"].values()
-        return told
+        [result] = answer["data"].values()
+        return result
 
-    async def _post(self, path: str, said: dict[str, Any]) -> dict[str, Any]:
-        body = json.dumps(said)
+    async def _post(self, path: str, content: dict[str, Any]) -> dict[str, Any]:
+        body = json.dumps(content)
         self.writer.write(f"POST {path} {self.head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
         head = (await self.reader.readuntil(b"\r\n\r\n")).lower()
         length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
@@ -220,9 +220,9 @@ def measured(kind: str, few: tuple[int, int], many: tuple[int, int], rounds: int
             for turn in range(rounds + 1):
                 for (address, key, of_store), kept in zip(asked, rates, strict=True):
                     query, words = of_store[name]
-                    told = asyncio.run(rate(address, key, query, words))
+                    rates = asyncio.run(rate(address, key, query, words))
                     if turn:  # the first is for warming up
-                        kept.append(told)
+                        kept.append(rates)
             small, large = map(statistics.median, rates)
             print(
                 f"{kind:<9}{name:<11} few {small:>7,.0f}/s   many {large:>7,.0f}/s   ratio {large / small:.2f}",
@@ -237,10 +237,10 @@ def main() -> None:
     words.add_argument("--claims", type=int, default=1_000_000)
     words.add_argument("--rounds", type=int, default=5)
     words.add_argument("--database", default="sqlite,postgres")
-    said = words.parse_args()
+    options = words.parse_args()
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
-    for kind in said.database.split(","):
-        measured(kind, (said.few, said.few // 10), (said.many, said.claims), said.rounds)
+    for kind in options.database.split(","):
+        measured(kind, (options.few, options.few // 10), (options.many, options.claims), options.rounds)
 
 
 if __name__ == "__main__":

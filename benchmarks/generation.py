@@ -36,7 +36,7 @@ from resolvers import create, find, generate, jobs
 from resolvers.domain import params
 from resolvers.domain.code_format import Format, Style
 from tests.installation import ROOT, wait_until_listening
-from tests.postgres import Server, free_port
+from tests.postgres import PostgresServer, free_port
 
 STYLES = (Style.CREATIVE, Style.ALPHANUMERIC)
 COLUMNS = (
@@ -124,10 +124,10 @@ def apart(*words: str) -> dict[str, Any]:
 # ------------------------------------------------------------------ claims and look-ups meanwhile
 
 
-async def asked(client: httpx.AsyncClient, document: str, **said: Any) -> tuple[float, Any]:
+async def asked(client: httpx.AsyncClient, document: str, **variables: Any) -> tuple[float, Any]:
     """Seconds that a document took, and its data."""
     began = time.perf_counter()
-    answer = (await client.post("/graphql", json={"query": document, "variables": said})).json()
+    answer = (await client.post("/graphql", json={"query": document, "variables": variables})).json()
     assert "errors" not in answer, answer  # noqa: S101
     return time.perf_counter() - began, answer["data"]
 
@@ -151,8 +151,8 @@ async def meanwhile(address: str, key: str, amount: int) -> dict[str, tuple[list
         async def both(into: tuple[list[float], list[float]]) -> None:
             nonlocal turn
             turn += 1
-            said = {"text": f"CLAIMED{turn % 1000}", "customer": {"email": f"{turn % 500}@example.com"}}
-            took, data = await asked(client, CLAIM, input=said)
+            claim_input = {"text": f"CLAIMED{turn % 1000}", "customer": {"email": f"{turn % 500}@example.com"}}
+            took, data = await asked(client, CLAIM, input=claim_input)
             assert data["claimCode"]["__typename"] == "CodeClaimed", data  # noqa: S101
             into[0].append(took)
             into[1].append((await asked(client, LOOK_UP, text=f"CLAIMED{turn % 1000}"))[0])
@@ -208,7 +208,7 @@ def stores(kind: str, keep: bool = False) -> Iterator[Iterator[str]]:
             if not keep:
                 shutil.rmtree(folder / f"{number}")
 
-    def databases(running: Server) -> Iterator[str]:
+    def databases(running: PostgresServer) -> Iterator[str]:
         for number in range(10_000):
             asyncio.run(_tell(running.url, f"CREATE DATABASE bench{number}"))
             yield running.url.removesuffix("postgres") + f"bench{number}"
@@ -219,7 +219,7 @@ def stores(kind: str, keep: bool = False) -> Iterator[Iterator[str]]:
         if kind == "sqlite":
             yield files(Path(life.enter_context(tempfile.TemporaryDirectory())))
         else:
-            yield databases(life.enter_context(Server().running()))
+            yield databases(life.enter_context(PostgresServer().running()))
 
 
 async def _tell(url: str, statement: str) -> None:
@@ -254,11 +254,11 @@ def during(fresh: Iterator[str], kind: str, amount: int) -> None:
     with server(url) as address:
         times = asyncio.run(meanwhile(address, key, amount))
     for name, place in (("claims", 0), ("look-ups", 1)):
-        told = [
+        figures = [
             f"{when}: p50 {of_hundred(both[place], 50):6.1f} ms, p99 {of_hundred(both[place], 99):6.1f} ms"
             for when, both in times.items()
         ]
-        print(f"{kind:<9}{name:<13} {'   '.join(told)}   ({len(times['meanwhile'][place])} meanwhile)", flush=True)
+        print(f"{kind:<9}{name:<13} {'   '.join(figures)}   ({len(times['meanwhile'][place])} meanwhile)", flush=True)
 
 
 def main() -> None:
@@ -266,17 +266,17 @@ def main() -> None:
     words.add_argument("--amount", type=int, default=1_000_000)
     words.add_argument("--rounds", type=int, default=5)
     words.add_argument("--databases", default="sqlite,postgres")
-    said = words.parse_args()
+    options = words.parse_args()
     print(
-        f"{said.amount:,} codes, median of {said.rounds} rounds in turn; Python {sys.version.split()[0]}, SQLite"
+        f"{options.amount:,} codes, median of {options.rounds} rounds in turn; Python {sys.version.split()[0]}, SQLite"
         f" {sqlite3.sqlite_version}, Tortoise {version('tortoise-orm')}, asyncpg {version('asyncpg')},"
         f" {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}"
     )
-    for kind in said.databases.split(","):
+    for kind in options.databases.split(","):
         with stores(kind) as fresh:
             for style in STYLES:
-                compare(fresh, kind, style, said.amount, said.rounds)
-            during(fresh, kind, said.amount)
+                compare(fresh, kind, style, options.amount, options.rounds)
+            during(fresh, kind, options.amount)
 
 
 if __name__ == "__main__":

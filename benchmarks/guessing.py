@@ -228,9 +228,9 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--hours", type=float, default=24)
     hours = words.parse_args().hours
-    told = asyncio.run(rows(hours))
+    table_rows = asyncio.run(rows(hours))
     heads = ["who guesses", "guesses looked at, an hour", "codes found, an hour", "customers an hour", "served"]
-    print(f"\n{table.lined([heads, *told])}\n")
+    print(f"\n{table.lined([heads, *table_rows])}\n")
     print(f"{hours:g} hours each; {CODES:,} live codes of six digits, {PROCESSES} processes, {TYPOS:.0%} typos.")
 
 

@@ -40,7 +40,7 @@ CODES = 50_000
 
 
 @dataclass(frozen=True)
-class Shop:
+class TargetServer:
     """A server's address and process, and two keys of its organization."""
 
     address: str
@@ -66,7 +66,7 @@ async def furnish(url: str) -> dict[str, str]:
 class Honest:
     """Clients that claim, and one that asks `/healthz`, one request after another, in a loop of their own."""
 
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shop: TargetServer) -> None:
         self._shop = shop
         self.took: dict[str, list[tuple[float, float]]] = {"claim": [], "healthz": []}
         self.wrong = ""
@@ -111,8 +111,8 @@ class Honest:
     def _request(self, kind: str, who: str) -> bytes:
         if kind == "healthz":
             return b"GET /healthz HTTP/1.1\r\nHost: bench\r\n\r\n"
-        said = {"text": "HONEST", "customer": {"email": f"{who}@example.com"}, "order": {"reference": who}}
-        body = json.dumps({"query": CLAIM, "variables": {"input": said}}).encode()
+        claim_input = {"text": "HONEST", "customer": {"email": f"{who}@example.com"}, "order": {"reference": who}}
+        body = json.dumps({"query": CLAIM, "variables": {"input": claim_input}}).encode()
         head = (
             f"POST /graphql HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {self._shop.keys['SECRET']}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -121,7 +121,7 @@ class Honest:
 
 
 @dataclass(frozen=True)
-class Heard:
+class HostileAnswer:
     """What a hostile request was answered: a status (0 is none in time), bytes, and whether it was refused."""
 
     status: int
@@ -129,7 +129,7 @@ class Heard:
     refused: bool
 
 
-def send(shop: Shop, hostile: Hostile) -> Heard:
+def send(shop: TargetServer, hostile: Hostile) -> HostileAnswer:
     """Send one request and read its answer to the end, keeping its beginning alone."""
     if hostile.raw is not None:
         return sent_raw(shop, hostile.raw)
@@ -145,14 +145,14 @@ def send(shop: Shop, hostile: Hostile) -> Heard:
         while piece := answer.read(1 << 16):
             first = first or piece
             size += len(piece)
-        return Heard(answer.status, size, answer.status >= 400 or first.startswith(b'{"data":null'))
+        return HostileAnswer(answer.status, size, answer.status >= 400 or first.startswith(b'{"data":null'))
     except (OSError, http.client.HTTPException):
-        return Heard(0, 0, True)
+        return HostileAnswer(0, 0, True)
     finally:
         connection.close()
 
 
-def sent_raw(shop: Shop, data: bytes) -> Heard:
+def sent_raw(shop: TargetServer, data: bytes) -> HostileAnswer:
     """Send these bytes over a connection, and read until the server closes it; 0 is the status where nothing came."""
     host, _, port = urlsplit(shop.address).netloc.partition(":")
     first, size = b"", 0
@@ -161,7 +161,7 @@ def sent_raw(shop: Shop, data: bytes) -> Heard:
         while piece := connection.recv(1 << 16):
             first, size = first or piece, size + len(piece)
     status = int(first[9:12]) if first.startswith(b"HTTP/1.1 ") else 0
-    return Heard(status, size, status == 0 or status >= 400)
+    return HostileAnswer(status, size, status == 0 or status >= 400)
 
 
 def peak(pid: int, begin: bool = False) -> float:
@@ -169,29 +169,29 @@ def peak(pid: int, begin: bool = False) -> float:
     try:
         if begin:
             Path(f"/proc/{pid}/clear_refs").write_text("5")
-        told = Path(f"/proc/{pid}/status").read_text()
+        status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return 0.0
-    return next(int(line.split()[1]) for line in told.splitlines() if line.startswith("VmHWM")) / 1024
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 
 
-def tried(shop: Shop, honest: Honest, attack: Attack) -> tuple[str, ...]:
+def tried(shop: TargetServer, honest: Honest, attack: Attack) -> tuple[str, ...]:
     """A row: one attack, and what it did to the others."""
     requests = attack.requests()
     peak(shop.pid, begin=True)
     time.sleep(0.1)
     began = time.perf_counter()
-    heard: list[Heard] = []
+    answers: list[HostileAnswer] = []
     with ThreadPoolExecutor(min(attack.at_once, len(requests))) as senders:
         for _ in range(attack.repeated):
-            heard += senders.map(lambda one: send(shop, one), requests)
+            answers += senders.map(lambda one: send(shop, one), requests)
     ended = time.perf_counter()
     time.sleep(0.3)  # what is under way as the last answer comes may still be held up
     claim, healthz = (honest.worst(kind, began, ended) for kind in ("claim", "healthz"))
-    memory, size = peak(shop.pid), max(one.size for one in heard)
-    refused = max((one.size for one in heard if one.refused), default=0)
+    memory, size = peak(shop.pid), max(one.size for one in answers)
+    refused = max((one.size for one in answers if one.refused), default=0)
     good = max(claim, healthz) <= AIM_MS and memory <= AIM_MB and refused <= AIM_KB * 1024
-    statuses = ", ".join(str(one or "none") for one in sorted({one.status for one in heard}))
+    statuses = ", ".join(str(one or "none") for one in sorted({one.status for one in answers}))
     cells = (attack.case, attack.what, f"{claim:,.0f} ms", f"{healthz:,.0f} ms", statuses)
     return (*cells, f"{size:,} B", f"{ended - began:.2f} s", f"{memory:,.0f} MB", "aim" if good else "MISSED")
 
@@ -199,7 +199,7 @@ def tried(shop: Shop, honest: Honest, attack: Attack) -> tuple[str, ...]:
 HEAD = ("case", "hostile", "worst claim", "worst /healthz", "answered", "answer", "took", "memory", "reached")
 
 
-def measured(shop: Shop, attacks: Sequence[Attack]) -> None:
+def measured(shop: TargetServer, attacks: Sequence[Attack]) -> None:
     """Try each attack, and print its row as soon as it is known."""
     nothing = Attack("", "nothing, for two seconds", lambda: [])
     widths = (4, max(len(attack.what) for attack in [nothing, *attacks]), 11, 14, 10, 14, 7, 8, 7)
@@ -232,16 +232,16 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     words.add_argument("--only", default="", help="rows whose case or words hold this")
-    said = words.parse_args()
-    attacks = [attack for attack in ATTACKS if said.only.lower() in f"{attack.case} {attack.what}".lower()]
+    options = words.parse_args()
+    attacks = [attack for attack in ATTACKS if options.only.lower() in f"{attack.case} {attack.what}".lower()]
     if not attacks:
-        sys.exit(f"error: no row holds {said.only!r}")
+        sys.exit(f"error: no row holds {options.only!r}")
     print(table.machine())
-    with store(said.database) as (url, what):
+    with store(options.database) as (url, what):
         print(f"{what}, 1 worker; {CLAIMANTS} clients claim and one asks /healthz, {PAUSE * 1000:.0f} ms between.\n")
         keys = asyncio.run(furnish(url))
         with servers.tessera(url, 1) as server:
-            measured(Shop(server.address, server.pid, keys), attacks)
+            measured(TargetServer(server.address, server.pid, keys), attacks)
 
 
 @contextmanager

@@ -49,8 +49,8 @@ class Counted:
 
 def processor(process: "subprocess.Popen[str]") -> float:
     """Seconds of the processor that a process has had, which tell more than a clock on a busy machine."""
-    told = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def megabytes(process: "subprocess.Popen[str]") -> float:
@@ -97,8 +97,8 @@ def sending(letters: int) -> None:
             for round_ in range(1, 4):
                 people = [{"email": f"{round_}-{n}@example.com", "firstName": "Ada"} for n in range(letters)]
                 wanted, began, worked = handler.letters + letters, time.perf_counter(), processor(process)
-                said = {"input": {"text": "BENCH", "recipients": people}}
-                answer = client.post("/graphql", json={"query": SEND, "variables": said}).json()
+                variables = {"input": {"text": "BENCH", "recipients": people}}
+                answer = client.post("/graphql", json={"query": SEND, "variables": variables}).json()
                 assert answer["data"]["sendCode"]["queued"] == letters, answer  # noqa: S101
                 while handler.letters < wanted:
                     time.sleep(0.01)
@@ -176,9 +176,9 @@ async def claiming(queue: int, claims: int, rounds: int) -> None:
             for place, (kind, (_, with_sender)) in enumerate(kinds.items()):
                 speed = await claims_a_second(f"sqlite://{folder}/{place}.db", claims, f"{round_}", with_sender)
                 speeds[kind] += [speed] if round_ else []  # the first warms up
-        for kind, told in speeds.items():
-            ratio = statistics.median(one / other for one, other in zip(told, speeds["an empty queue"], strict=True))
-            print(f"claims beside {kind}: {statistics.median(told):.0f} a second, {ratio:.2f} of those beside none")
+        for kind, rates in speeds.items():
+            ratio = statistics.median(one / other for one, other in zip(rates, speeds["an empty queue"], strict=True))
+            print(f"claims beside {kind}: {statistics.median(rates):.0f} a second, {ratio:.2f} of those beside none")
 
 
 def main() -> None:
@@ -187,9 +187,9 @@ def main() -> None:
     words.add_argument("--queue", type=int, default=100_000)
     words.add_argument("--claims", type=int, default=150)
     words.add_argument("--rounds", type=int, default=5)
-    said = words.parse_args()
-    sending(said.letters)
-    asyncio.run(claiming(said.queue, said.claims, said.rounds))
+    options = words.parse_args()
+    sending(options.letters)
+    asyncio.run(claiming(options.queue, options.claims, options.rounds))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Request:
+class LoadRequest:
     """A request whose <text> (of eight letters) and <n> (a number of ten digits) differ each time."""
 
     address: str
@@ -75,11 +75,11 @@ def client() -> str:
     """What asks as fast as it can, and its version."""
     if WRK is None:
         return "the asyncio client of benchmarks/load.py"
-    said = subprocess.run([WRK, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
-    return " ".join(said.split()[:2])
+    version = subprocess.run([WRK, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
+    return " ".join(version.split()[:2])
 
 
-def most(request: Request, seconds: float, start: int) -> Answers:
+def most(request: LoadRequest, seconds: float, start: int) -> Answers:
     """As much as is answered on all connections; the numbers begin after `start`."""
     if WRK is None:
         return uvloop.run(_Client(request, start).closed(seconds))
@@ -88,8 +88,8 @@ def most(request: Request, seconds: float, start: int) -> Answers:
         template.write_bytes(request.template.encode())
         texts.write_text("\n".join(request.texts))
         words = [WRK, "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "--timeout", "30s", "-s", str(LUA)]
-        told = [request.address, "--", str(template), str(texts), str(start), request.good]
-        ran = subprocess.run([*words, *told], capture_output=True, text=True, check=False)  # noqa: S603
+        arguments = [request.address, "--", str(template), str(texts), str(start), request.good]
+        ran = subprocess.run([*words, *arguments], capture_output=True, text=True, check=False)  # noqa: S603
     found = SUMMARY.search(ran.stdout)
     if found is None:
         sys.exit(f"wrk has not ended well: {ran.stdout}{ran.stderr}")
@@ -99,7 +99,7 @@ def most(request: Request, seconds: float, start: int) -> Answers:
     return Answers(requests, requests / micros * 1e6, p50 / 1000, p99 / 1000)
 
 
-def paced(request: Request, seconds: float, rate: float, start: int) -> Answers:
+def paced(request: LoadRequest, seconds: float, rate: float, start: int) -> Answers:
     """`rate` requests a second, evenly, on as many connections; none is left out when answers are late."""
     return uvloop.run(_Client(request, start).open(seconds, rate))
 
@@ -137,7 +137,7 @@ async def _close(connections: Sequence[_Connection]) -> None:
 class _Client:
     """What wrk does, and pacing."""
 
-    def __init__(self, request: Request, start: int) -> None:
+    def __init__(self, request: LoadRequest, start: int) -> None:
         self.request, self.good = request, request.good.encode()
         self.written = request.written(start)
         self.due: dict[_Connection, float] = {}

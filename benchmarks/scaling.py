@@ -6,6 +6,7 @@ each step costs; what it brings is seen where hosts have processors of their own
 
 import argparse
 import os
+import shutil
 import statistics
 import tempfile
 import time
@@ -18,13 +19,13 @@ from itertools import count
 from pathlib import Path
 
 from benchmarks import claims, load, servers, table
-from benchmarks.load import Request
-from tests.postgres import PGBOUNCER, Server, pooled
+from benchmarks.load import LoadRequest
+from tests.postgres import PostgresServer, pooled
 
 REST = 0.5
 
 
-def rate(requests: Sequence[Request], seconds: float, numbers: "count[int]") -> float:
+def rate(requests: Sequence[LoadRequest], seconds: float, numbers: "count[int]") -> float:
     """Claims a second over all of these hosts together."""
     with ThreadPoolExecutor(len(requests)) as pool:
         begun = [pool.submit(load.most, request, seconds, next(numbers)) for request in requests]
@@ -37,7 +38,7 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--rounds", type=int, default=5)
     words.add_argument("--seconds", type=float, default=4)
-    said = words.parse_args()
+    options = words.parse_args()
     numbers, known = count(0, claims.A_ROUNDS_NUMBERS), claims.texts()
     figures: dict[str, list[float]] = defaultdict(list)
     began = os.getloadavg()[0]
@@ -45,25 +46,25 @@ def main() -> None:
         folder = Path(life.enter_context(tempfile.TemporaryDirectory()))
         one = claims.stage(life, f"sqlite://{folder}/one.db", 1, known)
         two = claims.stage(life, f"sqlite://{folder}/two.db", 2, known)
-        server = life.enter_context(Server().running())
+        server = life.enter_context(PostgresServer().running())
         postgres = claims.stage(life, server.url, 2, known)
-        spread = postgres.claims(known)
+        spread = postgres.claims(known, postgres.key)
         steps = {
-            "one SQLite file, 1 process": [one.claims(known)],
-            "one SQLite file, 2 processes": [two.claims(known)],
+            "one SQLite file, 1 process": [one.claims(known, one.key)],
+            "one SQLite file, 2 processes": [two.claims(known, two.key)],
             "PostgreSQL, 1 host of 2 processes": [spread],
         }
         other = life.enter_context(servers.tessera(server.url, 2))
         steps["PostgreSQL, 2 hosts of 2 processes"] = [spread, replace(spread, address=other.address)]
-        if PGBOUNCER:
+        if shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin"):
             url = life.enter_context(pooled(server.url, folder))
             behind = [life.enter_context(servers.tessera(url, 2)) for _ in range(2)]
             steps["the same behind PgBouncer, `prepared=no`, 3 connections"] = [
                 replace(spread, address=host.address) for host in behind
             ]
-        for number in range(said.rounds + 1):
+        for number in range(options.rounds + 1):
             for step, requests in steps.items():
-                found = rate(requests, said.seconds, numbers)
+                found = rate(requests, options.seconds, numbers)
                 print(f"{f'round {number}' if number else 'warming up'}: {step}: {found:,.0f}/s", flush=True)
                 if number:
                     figures[step].append(found)
@@ -73,7 +74,8 @@ def main() -> None:
         beside = statistics.median(here / there for here, there in zip(found, first, strict=True))
         print(f"| {step} | {statistics.median(found):,.0f} | {beside:.2f} |")
     print(
-        f"\nThe median of {said.rounds} rounds of {said.seconds:g} s in turns, {load.CONNECTIONS} connections a host."
+        f"\nThe median of {options.rounds} rounds of {options.seconds:g} s in turns,"
+        f" {load.CONNECTIONS} connections a host."
     )
     print(f"{table.machine()}; {load.client()}; load average {began:.1f} before.")
 

@@ -21,7 +21,7 @@ PATIENCE = 60
 
 
 @dataclass(frozen=True)
-class Server:
+class MeasuredServer:
     """Where it listens, and its first process."""
 
     address: str
@@ -40,8 +40,8 @@ def _children(pid: int) -> list[int]:
 
 
 def _ticks(pid: int) -> int:
-    told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(told[11]) + int(told[12])
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def command(url: str, *words: str) -> str:
@@ -60,14 +60,14 @@ def command(url: str, *words: str) -> str:
 
 
 @contextmanager
-def tessera(url: str, workers: int) -> Iterator[Server]:
+def tessera(url: str, workers: int) -> Iterator[MeasuredServer]:
     """The service on that database."""
     with _running(url, workers, "main.py", "serve", "--create") as server:
         yield server
 
 
 @contextmanager
-def bare(url: str, workers: int) -> Iterator[Server]:
+def bare(url: str, workers: int) -> Iterator[MeasuredServer]:
     """What the service is compared with (benchmarks/echo.py)."""
     with _running(url, workers, "-m", "benchmarks.echo") as server:
         yield server
@@ -76,7 +76,7 @@ def bare(url: str, workers: int) -> Iterator[Server]:
 @contextmanager
 def postgres() -> Iterator[tuple[str, str]]:
     """A PostgreSQL of its own: its address, and what it is."""
-    with tests.postgres.Server().running() as server:
+    with tests.postgres.PostgresServer().running() as server:
         yield server.url, f"PostgreSQL {tests.postgres.asked(server.url, 'SHOW server_version').split()[0]}"
 
 
@@ -85,14 +85,14 @@ def _environment(url: str) -> dict[str, str]:
 
 
 @contextmanager
-def _running(url: str, workers: int, *what: str) -> Iterator[Server]:
+def _running(url: str, workers: int, *what: str) -> Iterator[MeasuredServer]:
     port = tests.postgres.free_port()
     words = [sys.executable, *what, "--port", str(port), "--workers", str(workers)]
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(words, cwd=ROOT, env=_environment(url), stdout=log, stderr=log)  # noqa: S603
         try:
             _wait(f"http://127.0.0.1:{port}", process)
-            yield Server(f"http://127.0.0.1:{port}", process.pid)
+            yield MeasuredServer(f"http://127.0.0.1:{port}", process.pid)
         except BaseException:
             log.seek(0)
             print(log.read(), file=sys.stderr)

@@ -20,7 +20,7 @@ PACKAGES = (
 
 
 @dataclass(frozen=True)
-class Row:
+class ResultRow:
     """A figure of each round, and the other's of the same round; `unit` is how both are written."""
 
     what: str
@@ -74,7 +74,7 @@ def _written(figure: float, unit: str) -> str:
     return f"{figure:,.{0 if figure >= 100 else 1}f}{unit}"
 
 
-def printed(rows: Sequence[Row]) -> str:
+def printed(rows: Sequence[ResultRow]) -> str:
     """The rows as a table that Markdown reads too."""
     cells = [
         ("what", "figure", "against", "ratio", "by processor time", "floor", "aim", "reached"),
@@ -103,7 +103,7 @@ def machine() -> str:
 
 def _processor() -> str:
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as told:
-            return next(line.partition(":")[2].strip() for line in told if line.startswith("model name"))
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.machine()

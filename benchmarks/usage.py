@@ -106,8 +106,8 @@ def main() -> None:
     words.add_argument("--few", type=int, default=1_000)
     words.add_argument("--many", type=int, default=1_000_000)
     words.add_argument("--rounds", type=int, default=9)
-    said = words.parse_args()
-    asyncio.run(measured(said.few, said.many, said.rounds))
+    options = words.parse_args()
+    asyncio.run(measured(options.few, options.many, options.rounds))
 
 
 if __name__ == "__main__":

@@ -92,17 +92,17 @@ class Crowd:
 
         await asyncio.gather(*(go_on() for _ in range(clients)))
 
-    async def do(self, deed: str, selection: str, said: Json) -> Json:
+    async def do(self, mutation: str, selection: str, mutation_input: Json) -> Json:
         """A mutation's outcome, asked for until it is answered, and now and then once more."""
-        kind = deed[0].upper() + deed[1:] + "Input"
+        kind = mutation[0].upper() + mutation[1:] + "Input"
         body = {
-            "query": f"mutation ($input: {kind}!) {{ {deed}(input: $input) {{ __typename {selection} }} }}",
-            "variables": {"input": said},
+            "query": f"mutation ($input: {kind}!) {{ {mutation}(input: $input) {{ __typename {selection} }} }}",
+            "variables": {"input": mutation_input},
         }
         answer = await self.asked(lambda client: GraphQLClient(client, self.key).post(body))
-        told = answer.json()
-        assert "errors" not in told, told
-        return dict(told["data"][deed])
+        body = answer.json()
+        assert "errors" not in body, body
+        return dict(body["data"][mutation])
 
     async def asked(self, ask: Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]) -> httpx.Response:
         client = CLIENT.get()
@@ -127,13 +127,13 @@ class Crowd:
         """An order of its own; the outcome's kind, the order and the claim's id."""
         reference = f"O-{next(self.numbers)}"
         order = {"reference": reference, "total": {"amount": "10.00", "currency": "EUR"}}
-        said = {"text": text, "customer": {"email": email}, "order": order}
-        told = await self.do("claimCode", "... on CodeClaimed { claim { id } }", said)
-        if told["__typename"] != "CodeClaimed":
+        claim_input = {"text": text, "customer": {"email": email}, "order": order}
+        result = await self.do("claimCode", "... on CodeClaimed { claim { id } }", claim_input)
+        if result["__typename"] != "CodeClaimed":
             self.diary.refused.add(reference)
-            return told["__typename"], reference, ""
-        self.diary.claims[reference].add(told["claim"]["id"])
-        return "CodeClaimed", reference, told["claim"]["id"]
+            return result["__typename"], reference, ""
+        self.diary.claims[reference].add(result["claim"]["id"])
+        return "CodeClaimed", reference, result["claim"]["id"]
 
     async def claim_hot(self) -> None:
         kind, _, _ = await self.claim("HOT", f"h{next(self.numbers)}@example.com")
@@ -156,8 +156,8 @@ class Crowd:
     async def release(self) -> None:
         if self.can_be_released:
             reference, id = self.can_be_released.pop()
-            told = await self.do("releaseClaim", "", {"claimId": id, "reason": "chaos"})
-            assert told["__typename"] == "ClaimReleased"
+            result = await self.do("releaseClaim", "", {"claimId": id, "reason": "chaos"})
+            assert result["__typename"] == "ClaimReleased"
             self.diary.released.add(reference)
 
     async def claim_at_lancero(self) -> None:
@@ -170,45 +170,47 @@ class Crowd:
         self.diary.lancero.add(email)
 
     async def check(self) -> None:
-        said = {"query": "query ($input: CheckCodeInput!) { checkCode(input: $input) { isClaimable } }"}
-        body = {**said, "variables": {"input": {"text": "hot"}}}
+        check_request = {"query": "query ($input: CheckCodeInput!) { checkCode(input: $input) { isClaimable } }"}
+        body = {**check_request, "variables": {"input": {"text": "hot"}}}
         answer = await self.asked(lambda client: GraphQLClient(client, self.key).post(body))
         assert "errors" not in answer.json()
 
     async def generate(self) -> None:
         key, amount = f"K-{next(self.numbers)}", self.random.randint(1, 4)
-        told = await self.do(
+        result = await self.do(
             "generateCodes", "... on CodesGenerated { codes { text } }", {"amount": amount, "idempotencyKey": key}
         )
-        texts = {code["text"] for code in told["codes"]}
+        texts = {code["text"] for code in result["codes"]}
         assert len(texts) == amount
         self.diary.made[key] |= texts
         self.can_be_deleted += texts
 
     async def issue(self) -> None:
         key = f"K-{next(self.numbers)}"
-        said = {"promotion": {"reference": "issued"}, "customer": {"email": f"{key}@example.com"}}
-        told = await self.do("issueCode", "... on CodeChanged { code { text } }", {**said, "idempotencyKey": key})
-        self.diary.made[key].add(told["code"]["text"])
+        issue_input = {"promotion": {"reference": "issued"}, "customer": {"email": f"{key}@example.com"}}
+        result = await self.do(
+            "issueCode", "... on CodeChanged { code { text } }", {**issue_input, "idempotencyKey": key}
+        )
+        self.diary.made[key].add(result["code"]["text"])
 
     async def delete(self) -> None:
         if self.can_be_deleted:
             text = self.can_be_deleted.pop(0)
-            told = await self.do("deleteCode", "", {"text": text})
-            assert told["__typename"] in ("CodeDeleted", "UnknownCode")  # the second where it was asked twice
+            result = await self.do("deleteCode", "", {"text": text})
+            assert result["__typename"] in ("CodeDeleted", "UnknownCode")  # the second where it was asked twice
             self.diary.deleted.add(text)
 
     async def update(self) -> None:
         name = f"Hot {next(self.numbers)}"
-        told = await self.do("updatePromotion", "", {"promotion": {"reference": "hot"}, "name": name})
-        assert told["__typename"] == "PromotionChanged"
+        result = await self.do("updatePromotion", "", {"promotion": {"reference": "hot"}, "name": name})
+        assert result["__typename"] == "PromotionChanged"
 
     async def send(self) -> None:
         email = f"s{next(self.numbers)}@example.com"
-        told = await self.do(
+        result = await self.do(
             "sendCode", "... on CodeSent { received }", {"text": "lancero", "recipients": [{"email": email}]}
         )
-        assert told["received"] == 1
+        assert result["received"] == 1
         self.diary.sent.add(("LANCERO", email))
 
 
@@ -217,11 +219,11 @@ def prepare(address: str, key: str) -> None:
 
     async def make() -> None:
         async with httpx.AsyncClient(base_url=address, timeout=30, verify=False) as client:  # noqa: S501
-            for said in PROMOTIONS:
-                told = await GraphQLClient(client, key).mutate(
-                    "createPromotion", "", {"name": said["reference"], **said}
+            for fields in PROMOTIONS:
+                result = await GraphQLClient(client, key).mutate(
+                    "createPromotion", "", {"name": fields["reference"], **fields}
                 )
-                assert told["__typename"] == "PromotionChanged", told
+                assert result["__typename"] == "PromotionChanged", result
 
     asyncio.run(make())
 
@@ -249,7 +251,7 @@ def check(installation: Installation, address: str, diary: Diary, key: str) -> N
     codes = [
         row["text"] for row in csv.DictReader(io.StringIO(installation.run("export", "codes", "--organization", "n")))
     ]
-    named = {text for said in PROMOTIONS for text in said.get("codes", ())}
+    named = {text for check_request in PROMOTIONS for text in check_request.get("codes", ())}
     made = [text for texts in diary.made.values() for text in texts]
     assert Counter(codes) == Counter((set(made) - diary.deleted) | named)
     assert len(made) == len(set(made))
@@ -260,5 +262,5 @@ def deliveries(address: str, key: str) -> int:
     """How many letters there are."""
     asked = {"query": "{ deliveries(first: 1) { totalCount } }"}
     with httpx.Client(base_url=address, timeout=60, verify=False) as client:  # noqa: S501
-        told = client.post("/graphql", json=asked, headers={"Authorization": f"Bearer {key}"}).json()
-    return int(told["data"]["deliveries"]["totalCount"])
+        body = client.post("/graphql", json=asked, headers={"Authorization": f"Bearer {key}"}).json()
+    return int(body["data"]["deliveries"]["totalCount"])

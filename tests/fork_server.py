@@ -47,22 +47,22 @@ class Forked(subprocess.Popen[Any]):
 
     def _execute_child(self, *arguments: Any) -> None:
         """Have the server fork a child with these pipes, instead of this process."""
-        told = inspect.signature(subprocess.Popen._execute_child).bind(self, *arguments).arguments
-        sys.audit("subprocess.Popen", str(MAIN), told["args"], told["cwd"], told["env"])
+        call = inspect.signature(subprocess.Popen._execute_child).bind(self, *arguments).arguments
+        sys.audit("subprocess.Popen", str(MAIN), call["args"], call["cwd"], call["env"])
         self._ended, its_end = os.pipe()
-        streams = [told["p2cread"], told["c2pwrite"], told["errwrite"]]
+        streams = [call["p2cread"], call["c2pwrite"], call["errwrite"]]
         request = {
-            "words": told["args"],
-            "cwd": str(told["cwd"]),
-            "env": told["env"],
-            "in_session": told["start_new_session"],
+            "words": call["args"],
+            "cwd": str(call["cwd"]),
+            "env": call["env"],
+            "in_session": call["start_new_session"],
         }
         fds = [number if descriptor == -1 else descriptor for number, descriptor in enumerate(streams)]
         socket.send_fds(server(), [json.dumps(request).encode()], [*fds, its_end])
         os.close(its_end)
         self.pid = int(server().recv(20))
         self._child_created = True
-        self._close_pipe_fds(*(told[name] for name in "p2cread p2cwrite c2pread c2pwrite errread errwrite".split()))
+        self._close_pipe_fds(*(call[name] for name in "p2cread p2cwrite c2pread c2pwrite errread errwrite".split()))
 
     def _try_wait(self, flags: int) -> tuple[int, int]:
         """As waitpid: the server tells of a child's end, and of none where it has ended itself."""

@@ -14,7 +14,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedLetter:
     """A letter as the server got it."""
 
     sender: str
@@ -37,7 +37,7 @@ class PostOffice:
     """What a server keeps, and how it answers: `answers` to a recipient one after the other, then 250."""
 
     def __init__(self) -> None:
-        self.letters: list[Received] = []
+        self.letters: list[ReceivedLetter] = []
         self.answers: dict[str, list[str]] = defaultdict(list)
         self.connections = 0
         self.logins: list[tuple[str, str]] = []
@@ -57,8 +57,8 @@ class PostOffice:
         await asyncio.sleep(self.seconds_a_letter)
         assert isinstance(envelope.content, bytes)
         for recipient in envelope.rcpt_tos:
-            told = Received(str(envelope.mail_from), recipient, envelope.content, session.ssl is not None)
-            self.letters.append(told)
+            letter = ReceivedLetter(str(envelope.mail_from), recipient, envelope.content, session.ssl is not None)
+            self.letters.append(letter)
         return "250 OK"
 
     def authenticate(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:

@@ -70,7 +70,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Server:
+class PostgresServer:
     """A PostgreSQL of one's own, which may be stopped, killed and started again."""
 
     def __init__(self, **settings: str) -> None:
@@ -84,9 +84,9 @@ class Server:
                 wheel.ensure_folder_permissions(part, 0o055)
             shutil.chown(self.folder, USER)
         initdb(["--auth=trust", "--encoding=utf8", "-U", "postgres", "--no-sync"], pgdata=self.folder, user=USER)
-        said = {"listen_addresses": "127.0.0.1", "port": str(self.port), "unix_socket_directories": "", **settings}
+        options = {"listen_addresses": "127.0.0.1", "port": str(self.port), "unix_socket_directories": "", **settings}
         with (self.folder / "postgresql.conf").open("a") as file:
-            file.writelines(f"{name} = '{value}'\n" for name, value in said.items())
+            file.writelines(f"{name} = '{value}'\n" for name, value in options.items())
 
     @property
     def url(self) -> str:
@@ -110,7 +110,7 @@ class Server:
         os.kill(int((self.folder / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
 
     @contextmanager
-    def running(self) -> Iterator["Server"]:
+    def running(self) -> Iterator["PostgresServer"]:
         self.start()
         try:
             yield self
@@ -196,7 +196,7 @@ class Postgres:
         """Start a server, or take the one that is named; note it, and make a database with all tables and nothing in them."""
         url, folder = os.environ.get("TESSERA_TEST_DATABASE_URL"), ""
         if not url:
-            started = Server(**CARELESS)
+            started = PostgresServer(**CARELESS)
             started.start()
             url, folder = started.url, str(started.folder)
         server = cls(url, f"tessera_{os.getpid()}", "", "", folder)

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
-from starlette.requests import Request as Asked
+from starlette.requests import Request as StarletteRequest
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 import main
 from benchmarks import attacks, hostile, load, pages
-from benchmarks.load import Request
-from benchmarks.table import Row
+from benchmarks.load import LoadRequest
+from benchmarks.table import ResultRow
 from tests import packages
 from tests.conftest import serving
 
@@ -52,22 +52,22 @@ def test_every_figure_stands_in_a_page() -> None:
     assert made.count("\n| SQLite") + made.count("\n| PostgreSQL") == len(pages.result("generation").splitlines()) - 1
 
 
-async def asked_by(client: str, good: str, monkeypatch: pytest.MonkeyPatch) -> tuple[load.Answers, list[Any]]:
+async def requests_of(client: str, good: str, monkeypatch: pytest.MonkeyPatch) -> tuple[load.Answers, list[Any]]:
     """What a real server was asked for half a second, and what the client says came of it."""
-    told: list[Any] = []
+    received: list[Any] = []
 
-    async def hear(request: Asked) -> JSONResponse:
-        told.append((request.headers["authorization"], await request.json()))
+    async def record(request: StarletteRequest) -> JSONResponse:
+        received.append((request.headers["authorization"], await request.json()))
         return JSONResponse({"ok": True})
 
-    async with serving(Starlette(routes=[Route("/hear", hear, methods=["POST"])])) as address:
+    async with serving(Starlette(routes=[Route("/hear", record, methods=["POST"])])) as address:
         body = json.dumps({"text": "<text>", "email": "<n>@example.com"})
-        request = Request(address, "/hear", body, good, "key", ["aaaaaaaa", "bbbbbbbb"])
+        request = LoadRequest(address, "/hear", body, good, "key", ["aaaaaaaa", "bbbbbbbb"])
         if client == "paced":
-            return await asyncio.to_thread(load.paced, request, 0.5, 100, 7), told
+            return await asyncio.to_thread(load.paced, request, 0.5, 100, 7), received
         if client == "asyncio":
             monkeypatch.setattr(load, "WRK", None)
-        return await asyncio.to_thread(load.most, request, 1, 7), told
+        return await asyncio.to_thread(load.most, request, 1, 7), received
 
 
 @pytest.fixture(params=["paced", "asyncio", pytest.param("wrk", marks=pytest.mark.processes)])
@@ -80,36 +80,36 @@ def client(request: pytest.FixtureRequest) -> str:
 
 async def test_what_a_server_is_asked(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole requests, no two alike, and as many answers as are counted."""
-    answers, told = await asked_by(client, '"ok":true', monkeypatch)
-    assert {key for key, _ in told} == {"Bearer key"}
-    assert {body["text"] for _, body in told} == {"aaaaaaaa", "bbbbbbbb"}
-    emails = {body["email"] for _, body in told}
-    assert len(emails) == len(told) >= answers.answered > 0
+    answers, received = await requests_of(client, '"ok":true', monkeypatch)
+    assert {key for key, _ in received} == {"Bearer key"}
+    assert {body["text"] for _, body in received} == {"aaaaaaaa", "bbbbbbbb"}
+    emails = {body["email"] for _, body in received}
+    assert len(emails) == len(received) >= answers.answered > 0
     assert min(emails) in ("0000000008@example.com", "0000000009@example.com")  # wrk asks for one and drops it
     assert answers.p50 <= answers.p99
     if client == "paced":
-        assert answers.answered == len(told) == 50
+        assert answers.answered == len(received) == 50
 
 
 async def test_a_wrong_answer_ends_the_run(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is refused is no speed."""
     with pytest.raises(SystemExit, match="wrong"):
-        await asked_by(client, '"ok":false', monkeypatch)
+        await requests_of(client, '"ok":false', monkeypatch)
 
 
 def test_what_is_reached() -> None:
     """The median of the rounds' own ratios decides, less being better where it is."""
     fast, slow = [30.0, 4.0, 50.0], [100.0, 10.0, 100.0]
-    assert Row("a", fast, "b", slow, 0.3, 0.4).ratio == 0.4
-    assert Row("a", fast, "b", slow, 0.3, 0.4).verdict == "aim"
-    assert Row("a", fast, "b", slow, 0.3, 0.5).verdict == "floor"
-    assert Row("a", fast, "b", slow, 0.45, 0.5).verdict == "MISSED"
-    assert Row("a", slow, "b", fast, 5, 3, less_is_better=True).verdict == "aim"
-    assert Row("a", slow, "b", fast, 2, 1, less_is_better=True).verdict == "MISSED"
-    assert Row("a", fast, "b", slow, 0, 0, [4.0, 8.0, 5.0], [1.0, 2.0, 1.0]).cost_ratio == "0.25"
+    assert ResultRow("a", fast, "b", slow, 0.3, 0.4).ratio == 0.4
+    assert ResultRow("a", fast, "b", slow, 0.3, 0.4).verdict == "aim"
+    assert ResultRow("a", fast, "b", slow, 0.3, 0.5).verdict == "floor"
+    assert ResultRow("a", fast, "b", slow, 0.45, 0.5).verdict == "MISSED"
+    assert ResultRow("a", slow, "b", fast, 5, 3, less_is_better=True).verdict == "aim"
+    assert ResultRow("a", slow, "b", fast, 2, 1, less_is_better=True).verdict == "MISSED"
+    assert ResultRow("a", fast, "b", slow, 0, 0, [4.0, 8.0, 5.0], [1.0, 2.0, 1.0]).cost_ratio == "0.25"
 
 
-def test_hostile_rows_are_told_apart() -> None:
+def test_hostile_rows_can_be_selected() -> None:
     """Each row has words of its own, by which `--only` finds it, and something to send."""
     assert len({(attack.case, attack.what) for attack in attacks.ATTACKS}) == len(attacks.ATTACKS)
     assert all(attack.requests() for attack in attacks.ATTACKS)
@@ -117,7 +117,7 @@ def test_hostile_rows_are_told_apart() -> None:
 
 def test_what_was_under_way_counts() -> None:
     """A request that began before a hostile one, or ended after it, was held up by it; no other."""
-    honest = hostile.Honest(hostile.Shop("http://127.0.0.1:1", 1, {}))
+    honest = hostile.Honest(hostile.TargetServer("http://127.0.0.1:1", 1, {}))
     honest.took["claim"] += [(0.0, 0.9), (0.9, 1.4), (1.5, 1.7), (1.9, 2.2), (2.1, 5.0)]
     assert round(honest.worst("claim", 1.0, 2.0)) == 500
     assert honest.worst("healthz", 1.0, 2.0) == 0

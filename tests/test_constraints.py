@@ -13,7 +13,7 @@ LINES = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
 PINS = dict(re.findall(r"^([\w.-]+)==(\S+)$", "\n".join(LINES), re.MULTILINE))
 PINNED = {canonicalize_name(name): version for name, version in PINS.items()}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-DIRECT = [Requirement(said) for said in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]]
+DIRECT = [Requirement(requirement) for requirement in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]]
 
 
 def test_it_names_versions_and_no_addresses() -> None:
@@ -34,8 +34,8 @@ def test_it_covers_every_dependency() -> None:
         if (need.marker and not need.marker.evaluate({"extra": extra})) or f"{name}[{extra}]" in known:
             continue
         known |= {name, f"{name}[{extra}]"}
-        for said in metadata.requires(need.name) or ():
-            inner = Requirement(said)
+        for requirement in metadata.requires(need.name) or ():
+            inner = Requirement(requirement)
             if inner.marker is None or inner.marker.evaluate({"extra": extra}):
                 waiting += [(Requirement(f"{inner.name}{inner.specifier}"), more) for more in ("", *inner.extras)]
     assert sorted({name for name in known if "[" not in name} - set(PINNED)) == []

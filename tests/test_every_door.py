@@ -59,12 +59,12 @@ async def shop(served: httpx.AsyncClient, organization: Organization) -> Shop:
     return Shop(served, organization, account, GraphQLClient(served, keys[KeyKind.SECRET]), keys)
 
 
-Deed = Callable[[Shop], Awaitable[Json]]
+Operation = Callable[[Shop], Awaitable[Json]]
 
 
-def doors(**deeds: Deed) -> pytest.MarkDecorator:
+def doors(**operations: Operation) -> pytest.MarkDecorator:
     """Run a test once for each door, with its way of doing the deed."""
-    return pytest.mark.parametrize("deed", list(deeds.values()), ids=list(deeds))
+    return pytest.mark.parametrize("operation", list(operations.values()), ids=list(operations))
 
 
 # ------------------------------------------------------------------ make
@@ -81,34 +81,34 @@ async def make_by_lancero(shop: Shop) -> str:
 
 
 async def make_by_lpmotor(shop: Shop) -> str:
-    said = {"user_id": shop.account.number, "site_id": shop.organization.number, "code": "HELLO-15"}
-    return str((await shop.lpmotor("POST", "/v1/promo", said))["code"])
+    body = {"user_id": shop.account.number, "site_id": shop.organization.number, "code": "HELLO-15"}
+    return str((await shop.lpmotor("POST", "/v1/promo", body))["code"])
 
 
 @doors(graphql=make_by_graphql, lancero=make_by_lancero, lpmotor=make_by_lpmotor)
-async def test_make(shop: Shop, deed: Deed) -> None:
+async def test_make(shop: Shop, operation: Operation) -> None:
     """A new code stands alone in the organization, claimable, with nobody's claim."""
-    text = await deed(shop)
+    text = await operation(shop)
     [code] = await Code.all().select_related("promotion")
     assert (code.text, code.organization_id, code.claim_count) == (text, shop.organization.id, 0)
     assert rules.code_status(code, code.promotion, make.NOW) == "CLAIMABLE"
 
 
 async def prepare_by_graphql(shop: Shop) -> str:
-    said = {"amount": 1, "activated": False}
-    made = await shop.graphql.mutate("generateCodes", "... on CodesGenerated { codes { text } }", said)
+    options = {"amount": 1, "activated": False}
+    made = await shop.graphql.mutate("generateCodes", "... on CodesGenerated { codes { text } }", options)
     return str(made["codes"][0]["text"])
 
 
 async def prepare_by_walletapp(shop: Shop) -> str:
-    said = {"codes": "1", "promotion_reference": "default", "organization_id": str(shop.organization.number)}
-    return str((await shop.walletapp("createNonActivatedCodes", said))["codes"][0]["code"])
+    body = {"codes": "1", "promotion_reference": "default", "organization_id": str(shop.organization.number)}
+    return str((await shop.walletapp("createNonActivatedCodes", body))["codes"][0]["code"])
 
 
 @doors(graphql=prepare_by_graphql, walletapp=prepare_by_walletapp)
-async def test_make_non_activated(shop: Shop, deed: Deed) -> None:
+async def test_make_non_activated(shop: Shop, operation: Operation) -> None:
     """A code made non-activated belongs to nobody, and can't be claimed."""
-    text = await deed(shop)
+    text = await operation(shop)
     [code] = await Code.all().select_related("promotion")
     assert (code.text, code.reserved_for_id, code.activated_at) == (text, None, None)
     assert rules.code_status(code, code.promotion, make.NOW) == "NOT_ACTIVATED"
@@ -130,10 +130,10 @@ async def find_by_lpmotor(shop: Shop) -> str:
 
 
 @doors(graphql=find_by_graphql, lancero=find_by_lancero, lpmotor=find_by_lpmotor)
-async def test_find(shop: Shop, deed: Deed) -> None:
+async def test_find(shop: Shop, operation: Operation) -> None:
     """A code is found as it was issued."""
     await make.promotion(shop.organization, "HELLO-15")
-    assert await deed(shop) == "HELLO-15"
+    assert await operation(shop) == "HELLO-15"
 
 
 # ------------------------------------------------------------------ claim
@@ -148,10 +148,10 @@ async def claim_by_lancero(shop: Shop) -> None:
 
 
 @doors(graphql=claim_by_graphql, lancero=claim_by_lancero)
-async def test_claim(shop: Shop, deed: Deed) -> None:
+async def test_claim(shop: Shop, operation: Operation) -> None:
     """A claim is one row, counted with its code, its promotion and its day."""
     promotion = await make.promotion(shop.organization, "HELLO-15")
-    await deed(shop)
+    await operation(shop)
     [claim] = await Claim.all().select_related("code", "customer", "promotion")
     assert (claim.code.text, claim.code.claim_count, claim.promotion.claim_count) == ("HELLO-15", 1, 1)
     assert (claim.customer.email_key, claim.released_at, claim.created_at) == (ADA, None, make.NOW)
@@ -165,12 +165,12 @@ async def test_claim(shop: Shop, deed: Deed) -> None:
 
 
 async def activate_by_graphql(shop: Shop, text: str) -> None:
-    said = {"text": text, "customer": {"email": ADA, "firstName": "Ada", "lastName": "Lovelace"}}
-    assert (await shop.graphql.mutate("activateCode", "", said))["__typename"] == "CodeChanged"
+    activate_input = {"text": text, "customer": {"email": ADA, "firstName": "Ada", "lastName": "Lovelace"}}
+    assert (await shop.graphql.mutate("activateCode", "", activate_input))["__typename"] == "CodeChanged"
 
 
 async def activate_by_walletapp(shop: Shop, text: str) -> None:
-    said = {
+    body = {
         "code": text,
         "firstname": "Ada",
         "lastname": "Lovelace",
@@ -178,15 +178,15 @@ async def activate_by_walletapp(shop: Shop, text: str) -> None:
         "promotion_reference": "default",
         "organization_identifier": shop.organization.identifier,
     }
-    await shop.walletapp("webshopcode", said)
+    await shop.walletapp("webshopcode", body)
 
 
-@pytest.mark.parametrize("deed", [activate_by_graphql, activate_by_walletapp], ids=["graphql", "walletapp"])
-async def test_activate(shop: Shop, deed: Callable[[Shop, str], Awaitable[None]]) -> None:
+@pytest.mark.parametrize("operation", [activate_by_graphql, activate_by_walletapp], ids=["graphql", "walletapp"])
+async def test_activate(shop: Shop, operation: Callable[[Shop, str], Awaitable[None]]) -> None:
     """An activated code is its person's, through the 91st day after."""
     options = generate.CodeOptions(activated=False)
     [made] = (await generate.codes(shop.organization, None, 1, Format(), options, False, None, make.NOW)).codes
-    await deed(shop, made.text)
+    await operation(shop, made.text)
     code = await Code.get(id=made.id).select_related("activated_by")
     assert code.activated_by is not None
     assert (code.activated_by.email, code.activated_by.first_name) == (ADA, "Ada")
@@ -198,23 +198,23 @@ async def test_activate(shop: Shop, deed: Callable[[Shop, str], Awaitable[None]]
 
 
 async def send_by_graphql(shop: Shop) -> tuple[int, int]:
-    said = {"text": "HELLO-15", "recipients": [{"email": ADA}, {"email": "ben@example.com"}]}
-    sent = await shop.graphql.mutate("sendCode", "... on CodeSent { received queued }", said)
+    send_input = {"text": "HELLO-15", "recipients": [{"email": ADA}, {"email": "ben@example.com"}]}
+    sent = await shop.graphql.mutate("sendCode", "... on CodeSent { received queued }", send_input)
     return sent["received"], sent["queued"]
 
 
 async def send_by_lancero(shop: Shop) -> tuple[int, int]:
-    said = {"code": "HELLO-15", "emails": [ADA, "ben@example.com"]}
-    sent = await shop.lancero("POST", "/codes/send", said)
+    body = {"code": "HELLO-15", "emails": [ADA, "ben@example.com"]}
+    sent = await shop.lancero("POST", "/codes/send", body)
     return sent["receivedLeads"], sent["notifiedLeads"]
 
 
 @doors(graphql=send_by_graphql, lancero=send_by_lancero)
-async def test_send(shop: Shop, deed: Deed) -> None:
+async def test_send(shop: Shop, operation: Operation) -> None:
     """A letter is queued for each who has had none about this code."""
     await make.promotion(shop.organization, "HELLO-15")
-    assert await deed(shop) == (2, 2)
-    assert await deed(shop) == (2, 0)
+    assert await operation(shop) == (2, 2)
+    assert await operation(shop) == (2, 0)
     letters = await Delivery.all().order_by("id")
     assert [(letter.recipient, letter.status.value) for letter in letters] == [
         (ADA, "QUEUED"),
@@ -239,11 +239,11 @@ async def delete_by_lpmotor(shop: Shop) -> None:
 
 
 @doors(graphql=delete_by_graphql, lancero=delete_by_lancero, lpmotor=delete_by_lpmotor)
-async def test_delete(shop: Shop, deed: Deed) -> None:
+async def test_delete(shop: Shop, operation: Operation) -> None:
     """A code goes with its claims, the sums stay, and the text may be made again."""
     await make.promotion(shop.organization, "HELLO-15")
     await make.claimed(shop.organization)
-    await deed(shop)
+    await operation(shop)
     assert (await Code.all().count(), await Claim.all().count()) == (0, 0)
     [row] = await usage_report.organization_usage(shop.organization, usage_report.UsageQuery(), False, make.NOW)
     assert row.share.claims == 1
@@ -266,11 +266,11 @@ async def measure_by_lpmotor(shop: Shop) -> Json:
 
 
 @doors(graphql=measure_by_graphql, lpmotor=measure_by_lpmotor)
-async def test_measure(shop: Shop, deed: Deed) -> None:
+async def test_measure(shop: Shop, operation: Operation) -> None:
     """What a claim was worth is told alike, to the cent."""
     await make.promotion(shop.organization, "HELLO-15")
     await make.claimed(shop.organization, order=make.order("R-1", "40.10"))
-    assert await deed(shop) == (1, "EUR", 40.10, 6.02)
+    assert await operation(shop) == (1, "EUR", 40.10, 6.02)
 
 
 # ------------------------------------------------------------------ what one door makes, another sees

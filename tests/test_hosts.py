@@ -42,14 +42,14 @@ class Hosts:
             for client in clients:
                 await client.aclose()
 
-    async def race(self, deeds: list[tuple[str, Json]], selection: str = "") -> list[Json]:
+    async def race(self, mutations: list[tuple[str, Json]], selection: str = "") -> list[Json]:
         """Every deed's outcome: a mutation and its input each, shared out among the clients as they get free."""
-        waiting = iter(deeds)
+        waiting = iter(mutations)
         outcomes: list[Json] = []
 
         async def go_on(graphql: GraphQLClient) -> None:
-            for deed, said in waiting:
-                outcomes.append(await graphql.mutate(deed, selection, said))
+            for mutation, mutation_input in waiting:
+                outcomes.append(await graphql.mutate(mutation, selection, mutation_input))
 
         async with self.graphql_clients() as crowd:
             await asyncio.gather(*(go_on(graphql) for graphql in crowd))
@@ -82,9 +82,9 @@ numbers = count()
 async def promotion(hosts: Hosts, codes: list[str], **limits: int | None) -> str:
     """A promotion with these codes and limits; its reference."""
     reference = f"race-{next(numbers)}"
-    said = {"reference": reference, "name": reference, "codes": codes, "limits": limits}
+    mutation_input = {"reference": reference, "name": reference, "codes": codes, "limits": limits}
     async with hosts.graphql_clients(1) as [graphql]:
-        assert (await graphql.mutate("createPromotion", "", said))["__typename"] == "PromotionChanged"
+        assert (await graphql.mutate("createPromotion", "", mutation_input))["__typename"] == "PromotionChanged"
     return reference
 
 
@@ -92,8 +92,8 @@ async def counted(hosts: Hosts, reference: str) -> int:
     """The claims that a promotion counts, which are those that stand."""
     async with hosts.graphql_clients(1) as [graphql]:
         asked = "query ($of: String!) { promotion(ref: {reference: $of}) { claimCount } }"
-        told = (await graphql.ask(asked, of=reference))["promotion"]
-    return int(told["claimCount"])
+        shown = (await graphql.ask(asked, of=reference))["promotion"]
+    return int(shown["claimCount"])
 
 
 def claim(text: str, who: object, reference: object = None) -> tuple[str, Json]:
@@ -108,8 +108,8 @@ def kinds(outcomes: list[Json]) -> dict[str, int]:
 async def test_a_codes_places(hosts: Hosts) -> None:
     """2,000 claims by 64 clients on a code with 500 places are exactly 500."""
     reference = await promotion(hosts, ["PLACES"], perCode=500)
-    told = await hosts.race([claim("PLACES", f"c{number}") for number in range(2_000)])
-    assert kinds(told) == {"CodeClaimed": 500, "FullyClaimed": 1_500}
+    results = await hosts.race([claim("PLACES", f"c{number}") for number in range(2_000)])
+    assert kinds(results) == {"CodeClaimed": 500, "FullyClaimed": 1_500}
     assert await counted(hosts, reference) == 500
     hosts.balanced()
 
@@ -118,11 +118,11 @@ async def test_a_customers_share_of_many_codes(hosts: Hosts) -> None:
     """2,000 claims of 100 customers on 200 codes are three a customer."""
     texts = [f"SHARE-{number}" for number in range(200)]
     reference = await promotion(hosts, texts, perCode=None, perCustomer=3)
-    told = await hosts.race(
+    results = await hosts.race(
         [claim(texts[(number + number // 100 * 7) % 200], f"s{number % 100}") for number in range(2_000)]
     )
-    granted = kinds(told)["CodeClaimed"]
-    assert set(kinds(told)) <= {"CodeClaimed", "CustomerLimitReached", "AlreadyClaimed"}
+    granted = kinds(results)["CodeClaimed"]
+    assert set(kinds(results)) <= {"CodeClaimed", "CustomerLimitReached", "AlreadyClaimed"}
     assert (granted, await counted(hosts, reference)) == (300, 300)
     hosts.balanced()
 
@@ -131,8 +131,8 @@ async def test_a_promotions_places_over_many_codes(hosts: Hosts) -> None:
     """2,000 claims on a promotion of 200 codes and 500 places are exactly 500."""
     texts = [f"TOTAL-{number}" for number in range(200)]
     reference = await promotion(hosts, texts, perCode=None, perPromotion=500)
-    told = await hosts.race([claim(texts[number % 200], f"t{number}") for number in range(2_000)])
-    assert kinds(told) == {"CodeClaimed": 500, "PromotionSpent": 1_500}
+    results = await hosts.race([claim(texts[number % 200], f"t{number}") for number in range(2_000)])
+    assert kinds(results) == {"CodeClaimed": 500, "PromotionSpent": 1_500}
     assert await counted(hosts, reference) == 500
     hosts.balanced()
 
@@ -140,8 +140,8 @@ async def test_a_promotions_places_over_many_codes(hosts: Hosts) -> None:
 async def test_an_activation_happens_once(hosts: Hosts) -> None:
     """Twenty people a code want to activate it: one does."""
     reference = await promotion(hosts, [])
-    said = {"promotion": {"reference": reference}, "amount": 30, "activated": False}
-    [made] = await hosts.race([("generateCodes", said)], "... on CodesGenerated { codes { text } }")
+    mutation_input = {"promotion": {"reference": reference}, "amount": 30, "activated": False}
+    [made] = await hosts.race([("generateCodes", mutation_input)], "... on CodesGenerated { codes { text } }")
     texts = [code["text"] for code in made["codes"]]
     wanted = [
         ("activateCode", {"text": text, "customer": {"email": f"a{number}@example.com"}})
@@ -154,12 +154,12 @@ async def test_an_activation_happens_once(hosts: Hosts) -> None:
 async def test_a_code_deleted_while_it_is_claimed(hosts: Hosts) -> None:
     """Claims come before the deletion and go with it, or after it and hear that there is no such code."""
     reference = await promotion(hosts, ["GOING"], perCode=None)
-    deeds: list[tuple[str, Json]] = [claim("GOING", f"d{number}") for number in range(600)]
-    deeds.insert(200, ("deleteCode", {"text": "GOING"}))
-    told = kinds(await hosts.race(deeds))
-    assert told["CodeDeleted"] == 1
-    assert set(told) == {"CodeDeleted", "CodeClaimed", "UnknownCode"}
-    assert await counted(hosts, reference) == told["CodeClaimed"]
+    mutations: list[tuple[str, Json]] = [claim("GOING", f"d{number}") for number in range(600)]
+    mutations.insert(200, ("deleteCode", {"text": "GOING"}))
+    counts = kinds(await hosts.race(mutations))
+    assert counts["CodeDeleted"] == 1
+    assert set(counts) == {"CodeDeleted", "CodeClaimed", "UnknownCode"}
+    assert await counted(hosts, reference) == counts["CodeClaimed"]
     hosts.balanced()
 
 
@@ -170,11 +170,11 @@ async def test_a_place_given_back_is_taken_once(hosts: Hosts) -> None:
     first = await hosts.race([claim("BACK", f"b{number}") for number in range(100)], selection)
     releases = [("releaseClaim", {"claimId": one["claim"]["id"], "reason": "raced"}) for one in first[:50]] * 2
     wanted = [claim("BACK", f"n{number}") for number in range(600)]
-    mixed = [deed for pair in zip(releases, wanted[:100], strict=True) for deed in pair]
-    told = kinds(await hosts.race(mixed + wanted[100:]))
-    assert told["ClaimReleased"] == 100
-    assert told["CodeClaimed"] + told["FullyClaimed"] == 600
-    assert told["CodeClaimed"] == 50
+    mixed = [mutation for pair in zip(releases, wanted[:100], strict=True) for mutation in pair]
+    counts = kinds(await hosts.race(mixed + wanted[100:]))
+    assert counts["ClaimReleased"] == 100
+    assert counts["CodeClaimed"] + counts["FullyClaimed"] == 600
+    assert counts["CodeClaimed"] == 50
     assert await counted(hosts, reference) == 100
     hosts.balanced()
 
@@ -182,10 +182,10 @@ async def test_a_place_given_back_is_taken_once(hosts: Hosts) -> None:
 async def test_an_order_sent_again_and_again_is_one_claim(hosts: Hosts) -> None:
     """Fifty orders, each sent twenty times at once to both hosts, are fifty claims."""
     reference = await promotion(hosts, ["ORDERS"], perCode=None)
-    deeds = [claim("ORDERS", f"o{number % 50}", f"R-{number % 50}") for number in range(1_000)]
-    told = await hosts.race(deeds, "... on CodeClaimed { replayed claim { id } }")
-    assert kinds(told) == {"CodeClaimed": 1_000}
-    assert len({one["claim"]["id"] for one in told}) == 50
-    assert sum(not one["replayed"] for one in told) == 50
+    mutations = [claim("ORDERS", f"o{number % 50}", f"R-{number % 50}") for number in range(1_000)]
+    results = await hosts.race(mutations, "... on CodeClaimed { replayed claim { id } }")
+    assert kinds(results) == {"CodeClaimed": 1_000}
+    assert len({one["claim"]["id"] for one in results}) == 50
+    assert sum(not one["replayed"] for one in results) == 50
     assert await counted(hosts, reference) == 50
     hosts.balanced()

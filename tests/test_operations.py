@@ -24,7 +24,7 @@ ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
-class Shop:
+class ProxiedServer:
     """A server that trusts the proxies of this host, and its keys."""
 
     address: str
@@ -32,13 +32,13 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxiedServer]:
     """The real server, with the setting that the page names."""
     installation = Installation(tmp_path_factory.mktemp("proxies"))
     [(name, value)] = re.findall(r"^export (TESSERA_TRUSTED_PROXIES)=(\S+)$", PAGE, re.M)
     installation.environment |= {name: value, "TESSERA_FAILED_ATTEMPTS_PER_MINUTE": str(ATTEMPTS)}
     with installation.serving() as (printed, address):
-        yield Shop(address, keys_in(printed))
+        yield ProxiedServer(address, keys_in(printed))
 
 
 def snippet(kind: str) -> str:
@@ -56,7 +56,7 @@ def replaced(text: str, *pairs: tuple[str, str]) -> str:
 
 
 @contextmanager
-def nginx(shop: Shop, folder: Path) -> Iterator[str]:
+def nginx(shop: ProxiedServer, folder: Path) -> Iterator[str]:
     """The page's nginx, which is a second patient where it is ten."""
     program, port = packages.program("nginx-light", "nginx"), free_port()
     server = replaced(
@@ -78,7 +78,7 @@ def nginx(shop: Shop, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def caddy(shop: Shop, folder: Path) -> Iterator[str]:
+def caddy(shop: ProxiedServer, folder: Path) -> Iterator[str]:
     """The page's Caddy, which is a second patient where it is ten."""
     program, port = packages.program("caddy"), free_port()
     server = replaced(
@@ -112,11 +112,16 @@ def running(command: list[str], folder: Path) -> Iterator[None]:
             process.wait(30)
 
 
-PROXIES: dict[str, Callable[[Shop, Path], contextlib.AbstractContextManager[str]]] = {"nginx": nginx, "caddy": caddy}
+PROXIES: dict[str, Callable[[ProxiedServer, Path], contextlib.AbstractContextManager[str]]] = {
+    "nginx": nginx,
+    "caddy": caddy,
+}
 
 
 @pytest.fixture(scope="module", params=PROXIES)
-def proxy(shop: Shop, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def proxy(
+    shop: ProxiedServer, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """A proxy's address, once it answers."""
     with PROXIES[request.param](shop, tmp_path_factory.mktemp(request.param)) as address:
         wait_until_listening(address)
@@ -130,7 +135,7 @@ def client(address: str, key: str, from_where: str = "127.0.0.1") -> httpx.Clien
 
 
 @pytest.mark.case("A4")
-def test_a_claim_goes_through(proxy: str, shop: Shop) -> None:
+def test_a_claim_goes_through(proxy: str, shop: ProxiedServer) -> None:
     """A code is made, found whatever its letters are, claimed with a public key, and downloaded."""
     with client(proxy, shop.keys["SECRET"]) as secret, client(proxy, shop.keys["PUBLIC"]) as public:
         made = secret.post("/codes/generate", json={"amount": 1}).json()["data"][0]["code"]
@@ -147,7 +152,7 @@ def test_a_claim_goes_through(proxy: str, shop: Shop) -> None:
 
 
 @pytest.mark.case("A4")
-def test_slow_heads_do_not_reach_the_server(proxy: str, shop: Shop) -> None:
+def test_slow_heads_do_not_reach_the_server(proxy: str, shop: ProxiedServer) -> None:
     """The proxy closes them in its own time, which is shorter here, and answers others meanwhile."""
     host, port = proxy.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=8) as slow, client(proxy, shop.keys["SECRET"]) as other:
@@ -162,7 +167,7 @@ def test_slow_heads_do_not_reach_the_server(proxy: str, shop: Shop) -> None:
 
 @pytest.mark.case("A8")
 @pytest.mark.case("A4")
-def test_nobody_invents_an_address(proxy: str, shop: Shop, request: pytest.FixtureRequest) -> None:
+def test_nobody_invents_an_address(proxy: str, shop: ProxiedServer, request: pytest.FixtureRequest) -> None:
     """Who guesses is known by the address that the proxy sees, whatever they say of it; others are not held up."""
     guesser, neighbour = {"nginx": ("127.0.0.11", "127.0.0.12"), "caddy": ("127.0.0.21", "127.0.0.22")}[
         request.node.callspec.params["proxy"]

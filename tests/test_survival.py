@@ -20,7 +20,7 @@ import pytest
 from tests import chaos
 from tests.graphql_client import GraphQLClient
 from tests.installation import Installation, wait_until_listening
-from tests.postgres import Server, asked, free_port
+from tests.postgres import PostgresServer, asked, free_port
 
 pytestmark = [pytest.mark.xdist_group("survival"), pytest.mark.processes, pytest.mark.slow]
 
@@ -102,7 +102,7 @@ class Orders:
         await asyncio.to_thread(happens)
 
     async def _until_answered(self, client: httpx.AsyncClient, place: int, reference: str) -> None:
-        said = {
+        claim_input = {
             "text": "SURVIVE",
             "customer": {"email": f"{reference}@example.com"},
             "order": {"reference": reference, "total": {"amount": "10.00", "currency": "EUR"}},
@@ -110,16 +110,18 @@ class Orders:
         while True:
             client.base_url = httpx.URL(random.choice(self.addresses))  # noqa: S311
             try:
-                answer = await GraphQLClient(client, self.key).post({"query": CLAIM, "variables": {"input": said}})
+                answer = await GraphQLClient(client, self.key).post(
+                    {"query": CLAIM, "variables": {"input": claim_input}}
+                )
             except httpx.TransportError:
                 answer = None
             if answer is None or answer.status_code == 503:  # there is none: the client comes again
                 self.troubles += 1
                 await asyncio.sleep(0.05)
                 continue
-            told = answer.json()["data"]["claimCode"]
-            assert told["__typename"] == "CodeClaimed", told
-            self.answers.setdefault(reference, set()).add(told["claim"]["id"])
+            result = answer.json()["data"]["claimCode"]
+            assert result["__typename"] == "CodeClaimed", result
+            self.answers.setdefault(reference, set()).add(result["claim"]["id"])
             if random.random() < 0.2:  # noqa: S311
                 continue  # the answer got lost on its way, thinks the client
             return
@@ -170,7 +172,7 @@ def test_a_service_that_is_killed_forgets_no_answer(kind: str, request: pytest.F
 
 def test_a_database_that_is_killed_forgets_no_answer(tmp_path: Path) -> None:
     """`kill -9` on PostgreSQL itself in the middle of a rush, three times; the services go on by themselves."""
-    with Server().running() as server:  # as careful with what it writes as PostgreSQL is by default
+    with PostgresServer().running() as server:  # as careful with what it writes as PostgreSQL is by default
         installation = Installation(tmp_path, server.url)
         key = prepared(installation)
         with Service(installation).running() as one, Service(installation).running() as two:
@@ -200,7 +202,7 @@ DOORS = [
 
 def test_while_the_database_is_away_every_door_says_so(tmp_path: Path) -> None:
     """503 in each door's own words within seconds, red and green lights, and all as before when it is back."""
-    with Server().running() as server:
+    with PostgresServer().running() as server:
         installation = Installation(tmp_path, server.url)
         key = prepared(installation)
         account = installation.run("key", "add", "--account", "1", "--kind", "account").strip()
@@ -258,7 +260,7 @@ STRIKES = 10
 class Chaos:
     """Strikes at random: kills services, one of their processes, PostgreSQL's backends, PostgreSQL itself; or stops one."""
 
-    def __init__(self, services: list[Service], server: Server | None, drawn: random.Random) -> None:
+    def __init__(self, services: list[Service], server: PostgresServer | None, drawn: random.Random) -> None:
         self.services, self.server, self.random = services, server, drawn
         self.strikes = [self.kill_a_service, self.kill_a_worker]
         if server:
@@ -314,8 +316,8 @@ class Chaos:
         )
         for _ in range(200):
             with suppress(OSError, asyncpg.PostgresError):
-                if (told := asked(self.server.url, question)) != "None":
-                    return [int(pid) for pid in told.split()]
+                if (shown := asked(self.server.url, question)) != "None":
+                    return [int(pid) for pid in shown.split()]
             time.sleep(0.1)
         raise TimeoutError("no backend")
 
@@ -338,7 +340,7 @@ def test_in_chaos_no_answer_is_lost_none_is_doubled_and_no_limit_is_passed(kind:
     seed = int(os.environ.get("TESSERA_CHAOS_SEED", time.time_ns() % 10**9))
     print(f"TESSERA_CHAOS_SEED={seed}")
     # Kills need no disk that is synchronous: the kernel goes on.
-    with Server(fsync="off").running() if kind == "postgres" else nullcontext() as server:
+    with PostgresServer(fsync="off").running() if kind == "postgres" else nullcontext() as server:
         installation = Installation(tmp_path, server.url if server else None)
         installation.run("migrate")
         installation.run("organization", "add", "--name", "N", "--identifier", "n")
@@ -349,10 +351,10 @@ def test_in_chaos_no_answer_is_lost_none_is_doubled_and_no_limit_is_passed(kind:
             strikes = Chaos([one, two], server, random.Random(seed))  # noqa: S311
             asyncio.run(with_strikes(crowd, strikes))
             chaos.check(installation, one.address, crowd.diary, key)
-        told = crowd.diary
-        print(f"{sum(told.operations.values())} operations, asked again {told.asked_again} times; {strikes.struck}")
-        assert sum(told.operations.values()) == OPERATIONS
-        assert told.asked_again > 0
+        diary = crowd.diary
+        print(f"{sum(diary.operations.values())} operations, asked again {diary.asked_again} times; {strikes.struck}")
+        assert sum(diary.operations.values()) == OPERATIONS
+        assert diary.asked_again > 0
         assert len(strikes.struck) == STRIKES
 
 

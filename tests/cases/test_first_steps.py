@@ -38,7 +38,7 @@ DONE = "that was all of it"
 
 
 @dataclass
-class Step:
+class CommandBlock:
     """A block of commands, and the block that shows what they answer."""
 
     commands: str
@@ -50,13 +50,13 @@ class Step:
         return self.commands.startswith("ls ") or "usageStats" in self.commands
 
 
-def steps() -> list[Step]:
+def steps() -> list[CommandBlock]:
     """Those that are typed, in their order."""
     found = []
     for place, (kind, text) in enumerate(BLOCKS):
         if kind == "sh":
             after = BLOCKS[place + 1] if place + 1 < len(BLOCKS) else ("", "")
-            found.append(Step(text, after[1] if after[0] in ("json", "text") else ""))
+            found.append(CommandBlock(text, after[1] if after[0] in ("json", "text") else ""))
     return found
 
 
@@ -161,7 +161,7 @@ def test_the_first_steps_run_as_they_are_printed(tmp_path: Path) -> None:
                 assert is_as_shown(answer, step), (step, answer)
 
 
-def is_as_shown(answer: str | None, step: Step) -> bool:
+def is_as_shown(answer: str | None, step: CommandBlock) -> bool:
     """Whether commands answered what stands below them, or behind them as a comment."""
     if answer is None:
         return False

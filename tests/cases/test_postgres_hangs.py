@@ -28,7 +28,7 @@ from schema.context import Services
 from schema.health import Readiness
 from tests import make
 from tests.conftest import serving
-from tests.postgres import Server
+from tests.postgres import PostgresServer
 
 pytestmark = [pytest.mark.xdist_group("postgres_hangs"), pytest.mark.postgres]
 
@@ -38,7 +38,7 @@ OTHERS = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <>
 class Watcher:
     """Somebody with a connection of their own to a server whose processes they may stop."""
 
-    def __init__(self, server: Server, connection: asyncpg.Connection) -> None:
+    def __init__(self, server: PostgresServer, connection: asyncpg.Connection) -> None:
         self.server, self.connection = server, connection
 
     async def backends(self, condition: str = "true") -> list[int]:
@@ -70,15 +70,15 @@ class Watcher:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def server() -> Iterator[PostgresServer]:
     """A server that answers a COMMIT as soon as a standby would have it, if there were one."""
-    with Server(fsync="off", full_page_writes="off", log_min_messages="info").running() as server:
+    with PostgresServer(fsync="off", full_page_writes="off", log_min_messages="info").running() as server:
         asyncio.run(db.migrate(server.url))
         yield server
 
 
 @asynccontextmanager
-async def beside(server: Server) -> AsyncIterator[Watcher]:
+async def beside(server: PostgresServer) -> AsyncIterator[Watcher]:
     connection = await asyncpg.connect(server.url, server_settings={"synchronous_commit": "local"})
     try:
         yield Watcher(server, connection)
@@ -93,7 +93,7 @@ def words() -> str:
 
 
 @pytest_asyncio.fixture
-async def watcher(server: Server, words: str) -> AsyncIterator[Watcher]:
+async def watcher(server: PostgresServer, words: str) -> AsyncIterator[Watcher]:
     """Somebody beside a process that has two connections; the database is empty."""
     async with beside(server) as watcher:
         tables = await watcher.connection.fetchval(
@@ -243,7 +243,7 @@ async def test_a_request_that_is_cut_off_does_not_wait_for_a_server_that_hangs(w
 
 @pytest.mark.case("A2")
 async def test_a_promotion_that_is_locked_for_ever_holds_up_its_own_claims_alone(
-    watcher: Watcher, server: Server
+    watcher: Watcher, server: PostgresServer
 ) -> None:
     """A stopped backend keeps its locks. Claims of its promotion hear 503 until it goes on; those of others are made."""
     organization = await make.organization()
@@ -425,7 +425,7 @@ async def test_a_trigger_may_warn(watcher: Watcher) -> None:
 
 
 @pytest.mark.case("A2")
-async def test_a_host_that_hangs_does_not_keep_us_from_the_primary(server: Server) -> None:
+async def test_a_host_that_hangs_does_not_keep_us_from_the_primary(server: PostgresServer) -> None:
     """Wherever it stands in the address; all hosts are asked at once."""
 
     async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
