@@ -1,6 +1,6 @@
-"""The front door: reads the settings, opens the database, hangs all doors. `python main.py --help` tells how.
+"""Settings, lifespan and server of the service, and the start of its command line: `python main.py --help`.
 
-What only a server needs is imported where one begins: every command, and every `--help`, reads this module first.
+A server's modules are imported when a server starts, as every command and every `--help` imports this module first.
 """
 
 from __future__ import annotations
@@ -29,64 +29,64 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schema import cli
 from schema.cli import terminal
-from schema.cli.process import Process
+from schema.cli.runtime import Runtime
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 HERE = Path(__file__).resolve().parent
 STARTUP_FAILED = 3
-ALMOST = 0.9
-"""How alike a name must be to a setting's to be taken for it, where even its prefix differs."""
+MISSPELLING_SIMILARITY = 0.9
+"""The least similarity (`difflib` ratio) of a name to a setting's at which it is a misspelling without the prefix."""
 
-GARBAGE = 10_000
-"""Objects more than there were before, at which the garbage collector looks for those that only refer to each other."""
+GC_THRESHOLD = 10_000
+"""New objects after which the garbage collector looks for cycles."""
 
-LONGEST = 600
-"""Seconds that a statement of a job may take, or of the sweep."""
+MAX_STATEMENT_SECONDS = 600
+"""Seconds that a statement of a job or of the sweep may take."""
 
 DEFAULT_DATABASE = f"sqlite://{quote(str(HERE / 'tessera.db'))}"
 
 log = logging.getLogger("tessera")
 
 
-def understood_by(reader: str) -> AfterValidator:
-    """A setting that may be empty, and else makes sense to a function, which raises ValueError: `module:name`."""
+def validated_by(parser: str) -> AfterValidator:
+    """A validator of a setting that may be empty: calls a function (`module:name`), which raises ValueError."""
 
-    def understood(value: str) -> str:
+    def validate(value: str) -> str:
         if value:
-            pkgutil.resolve_name(reader)(value)
+            pkgutil.resolve_name(parser)(value)
         return value
 
-    return AfterValidator(understood)
+    return AfterValidator(validate)
 
 
 class Settings(BaseSettings):
-    """What the environment says, each name with the prefix TESSERA_; docs/reference/settings.md lists them."""
+    """The settings, from environment variables with the prefix TESSERA_; docs/reference/settings.md lists them."""
 
     model_config = SettingsConfigDict(env_prefix="TESSERA_")
 
     database_url: str = DEFAULT_DATABASE
     create: bool = False
-    public_url: Annotated[str, understood_by("schema.cli.process:read_public_url")] = "http://127.0.0.1:8000"
+    public_url: Annotated[str, validated_by("schema.cli.runtime:read_public_url")] = "http://127.0.0.1:8000"
     failed_attempts_per_minute: int = Field(default=60, ge=0, le=1_000_000_000)
-    trusted_proxies: Annotated[str, understood_by("schema.server.trusted_proxies:TrustedProxies.parse")] = ""
-    smtp_url: Annotated[str, understood_by("schema.outgoing.letters.smtp:read_url")] = ""
-    mail_from: Annotated[str, understood_by("schema.outgoing.letters.compose:read_from_address")] = ""
+    trusted_proxies: Annotated[str, validated_by("schema.server.trusted_proxies:TrustedProxies.parse")] = ""
+    smtp_url: Annotated[str, validated_by("schema.outgoing.letters.smtp:read_url")] = ""
+    mail_from: Annotated[str, validated_by("schema.outgoing.letters.compose:read_from_address")] = ""
 
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def leave_alone_what_stays() -> None:
-    """Have Python's garbage collector look at what requests leave behind, and less often: it took a tenth of the time.
+def tune_garbage_collector() -> None:
+    """Exempt the objects that exist now from garbage collection, and collect less often: it took a tenth of the time.
 
-    What is there once the application is ready stays for ever; what a request makes is mostly gone with it.
+    Objects of the ready application stay for ever; most objects of a request are freed with it.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GARBAGE)
+    gc.set_threshold(GC_THRESHOLD)
 
 
 def app() -> FastAPI:
@@ -102,19 +102,19 @@ def app() -> FastAPI:
     from schema.server.trusted_proxies import TrustedProxies
 
     logging.getLogger("tortoise").setLevel(logging.WARNING)
-    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # it says with a stack, again and again, what we say once
-    known = settings()
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # an outage is logged once, by us
+    configured = settings()
     services = Services(
         clock=utc_now,
-        public_url=known.public_url.rstrip("/"),
+        public_url=configured.public_url.rstrip("/"),
         refusal_counter=RefusalCounter(),
-        rate_limits=RateLimits(known.failed_attempts_per_minute),
-        proxies=TrustedProxies.parse(known.trusted_proxies),
+        rate_limits=RateLimits(configured.failed_attempts_per_minute),
+        proxies=TrustedProxies.parse(configured.trusted_proxies),
     )
 
     sender = Sender(
-        letters.mailers(known.smtp_url, Path("outbox").resolve()),
-        letters.from_address(known.mail_from, services.public_url),
+        letters.mailers(configured.smtp_url, Path("outbox").resolve()),
+        letters.from_address(configured.mail_from, services.public_url),
         services.public_url,
         utc_now,
         services.letters_queued,
@@ -123,19 +123,19 @@ def app() -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as life:
-            await life.enter_async_context(db.opened(known.database_url))
-            await unhurriedly(find.prepare())
+            await life.enter_async_context(db.opened(configured.database_url))
+            await run_unhurried(find.prepare())
             life.push_async_callback(services.refusal_counter.write)
             life.push_async_callback(services.rate_limits.budgets.close)
             await life.enter_async_context(every(1, services.refusal_counter.write))
             worker = uuid4().hex
             life.push_async_callback(jobs.release_leases, worker)
-            await life.enter_async_context(every(1, lambda: unhurriedly(jobs.process(worker, utc_now))))
-            await life.enter_async_context(every(3600, lambda: unhurriedly(sweep.leftovers(utc_now()))))
+            await life.enter_async_context(every(1, lambda: run_unhurried(jobs.process(worker, utc_now))))
+            await life.enter_async_context(every(3600, lambda: run_unhurried(sweep.leftovers(utc_now()))))
             await life.enter_async_context(every(60, sweep.counters))
-            await life.enter_async_context(every(1, look_for_the_database))
+            await life.enter_async_context(every(1, check_outage))
             await life.enter_async_context(sender.running())
-            leave_alone_what_stays()
+            tune_garbage_collector()
             yield
 
     try:
@@ -144,16 +144,16 @@ def app() -> FastAPI:
         sys.exit(f"error: {why}")
 
 
-async def unhurriedly(work: Awaitable[None]) -> None:
-    """Do what may take longer than a request, and not for ever."""
+async def run_unhurried(work: Awaitable[None]) -> None:
+    """Await work whose statements may take longer than a request's: MAX_STATEMENT_SECONDS."""
     import db
 
-    with db.unhurried(LONGEST):
+    with db.unhurried(MAX_STATEMENT_SECONDS):
         await work
 
 
-async def look_for_the_database() -> None:
-    """Have the log say that the database is back, once it is."""
+async def check_outage() -> None:
+    """Log that the database is back, once it is."""
     from schema import errors
 
     errors.outage.check()
@@ -161,11 +161,11 @@ async def look_for_the_database() -> None:
 
 @asynccontextmanager
 async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Do some work again and again while the block lasts; what fails once is tried the next time."""
+    """Repeat work while the block lasts, with pauses of `seconds`. A failure is logged, and does not end it."""
     from db import errors as db_errors
     from schema import errors
 
-    async def go_on() -> None:
+    async def repeat() -> None:
         while True:
             await asyncio.sleep(seconds)
             try:
@@ -176,7 +176,7 @@ async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIte
                 else:
                     log.error("this will be tried again in %s seconds: %r", seconds, fault, exc_info=True)
 
-    task = asyncio.create_task(go_on())
+    task = asyncio.create_task(repeat())
     try:
         yield
     finally:
@@ -185,7 +185,7 @@ async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIte
 
 
 def serve(sockets: list[socket], workers: int) -> None:
-    """Serve on sockets that listen, until told to stop."""
+    """Serve on listening sockets until a signal stops the process."""
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
@@ -206,63 +206,63 @@ def serve(sockets: list[socket], workers: int) -> None:
         Multiprocess(config, sockets=sockets).run()
         return
     process = uvicorn.Server(config)
-    with contextlib.suppress(KeyboardInterrupt):  # it was told to stop, and has
+    with contextlib.suppress(KeyboardInterrupt):  # raised again after a graceful stop
         process.run(sockets=sockets)
     if not process.started:
         sys.exit(STARTUP_FAILED)
 
 
 def settings() -> Settings:
-    """The settings, or the end of the process with a sentence for each that makes no sense."""
+    """The settings; exits with a sentence for each that is invalid."""
     try:
         return Settings()
-    except ValidationError as wrong:
-        said = [
+    except ValidationError as invalid:
+        sentences = [
             f"TESSERA_{str(error['loc'][0]).upper()}: {error['msg'].removeprefix('Value error, ')}"
-            for error in wrong.errors()
+            for error in invalid.errors()
         ]
-        sys.exit("error: " + "; ".join(said))
+        sys.exit("error: " + "; ".join(sentences))
 
 
-def misspelt(names: Iterable[str]) -> list[str]:
-    """A sentence for each name of an environment that was meant to be a setting, and is none."""
+def misspelt_settings(names: Iterable[str]) -> list[str]:
+    """A sentence for each name of an environment variable that is almost a setting's."""
     prefix = Settings.model_config["env_prefix"]
     known = [f"{prefix}{name}".upper() for name in Settings.model_fields]
-    said = []
+    sentences = []
     for name in sorted(names):
         if name.upper() in known or name.startswith(f"{prefix}TEST_") or name[:2].upper() != prefix[:2]:
             continue
-        cutoff = 0 if name.upper().startswith(prefix) else ALMOST
+        cutoff = 0 if name.upper().startswith(prefix) else MISSPELLING_SIMILARITY
         nearest = difflib.get_close_matches(name.upper(), known, 1, cutoff)
-        said += [f"there is no setting {name}; the nearest is {one}" for one in nearest]
-    return said
+        sentences += [f"there is no setting {name}; the nearest is {one}" for one in nearest]
+    return sentences
 
 
 def is_default_place(url: str) -> bool:
-    """Whether a database address is the default's file, however it is written."""
+    """Whether a database address names the default file, in any spelling."""
     scheme, _, path = url.partition("://")
     return scheme == "sqlite" and Path(unquote(path)).absolute() == HERE / "tessera.db"
 
 
-def heed_signals() -> None:
-    """Let SIGINT and SIGTERM end this process, though a shell without job control has what follows `&` ignore them."""
+def restore_signals() -> None:
+    """Let SIGINT and SIGTERM end this process, though a shell without job control has commands with `&` ignore them."""
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
 
 
 if __name__ == "__main__":
-    heed_signals()
+    restore_signals()
     os.umask(0o077)  # stores, letters and exports are full of addresses
     logging.config.dictConfig(terminal.LOGGING)
-    here = settings()
+    configured = settings()
     cli.run(
-        Process(
-            database_url=here.database_url,
+        Runtime(
+            database_url=configured.database_url,
             clock=utc_now,
             serve=serve,
             environment=os.environ,
-            may_create=here.create or is_default_place(here.database_url),
-            misspelt=misspelt(os.environ),
+            may_create=configured.create or is_default_place(configured.database_url),
+            misspelt_settings=misspelt_settings(os.environ),
         )
     )

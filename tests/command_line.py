@@ -8,12 +8,12 @@ import pytest
 
 import main
 from schema import cli
-from schema.cli.process import Process
+from schema.cli.runtime import Runtime
 
 
 @dataclass
-class Said:
-    """What a command has printed, and its exit code."""
+class CommandResult:
+    """The output and the exit code of a command."""
 
     code: int
     out: str
@@ -22,7 +22,7 @@ class Said:
 
 @dataclass
 class CommandLine:
-    """Runs commands on a database; `served` has the sockets and workers of each `serve` that came so far."""
+    """Runs commands on a database; `served` has the port and the number of workers of each `serve` until now."""
 
     capture: pytest.CaptureFixture[str]
     url: str
@@ -30,25 +30,30 @@ class CommandLine:
     served: list[tuple[int, int]] = field(default_factory=list)
     may_create: bool = False
 
-    def __call__(self, *words: str) -> Said:
+    def __call__(self, *words: str) -> CommandResult:
         """Run a command, as main.py does."""
-        process = Process(
-            self.url, main.utc_now, self.serve, self.environment, self.may_create, main.misspelt(self.environment)
+        runtime = Runtime(
+            self.url,
+            main.utc_now,
+            self.serve,
+            self.environment,
+            self.may_create,
+            main.misspelt_settings(self.environment),
         )
         self.capture.readouterr()
-        before, sys.argv = sys.argv, ["main.py", *words]
+        old_argv, sys.argv = sys.argv, ["main.py", *words]
         code = 0
         try:
-            cli.run(process)
+            cli.run(runtime)
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
             if isinstance(end.code, str):
                 print(end.code, file=sys.stderr)
         finally:
-            sys.argv = before
+            sys.argv = old_argv
         printed = self.capture.readouterr()
-        return Said(code, printed.out, printed.err)
+        return CommandResult(code, printed.out, printed.err)
 
     def serve(self, sockets: list[socket], workers: int) -> None:
-        """Take note, and end as a server that was told to stop."""
+        """Record the call instead of serving, and return as a stopped server does."""
         self.served.append((sockets[0].getsockname()[1], workers))

@@ -30,14 +30,14 @@ from tests.graphql_client import GraphQLClient
 from tests.postgres import Postgres
 
 
-def heed_signals() -> None:
+def restore_signals() -> None:
     """Have children start with signals as by default; in `make test &` a shell without job control lets SIGINT be ignored."""
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
 
 
-heed_signals()
+restore_signals()
 
 
 def shared_folder(config: pytest.Config, folders: pytest.TempPathFactory) -> Path:

@@ -1,6 +1,6 @@
-"""The command line's words. `python main.py` alone serves.
+"""The command line: its commands, and those about organizations, keys and counters. `python main.py` alone serves.
 
-What a command needs is imported when it runs: reading the whole service takes longer than its help does.
+A command imports the service when it runs: importing all of it takes longer than printing help.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Annotated
 import typer
 
 from schema.cli import copy, export, generate, import_codes, letters, selftest, serve, tables
-from schema.cli.process import AsJson, Process, with_database
+from schema.cli.runtime import AsJson, Runtime, with_database
 from schema.cli.terminal import visible, visible_lines
 
-_ALL = "all of the account's"
+_ALL_ORGANIZATIONS = "all of the account's"
 KINDS = ("secret", "public", "device", "account")
 
 app = typer.Typer(
@@ -33,20 +33,20 @@ app.command("generate")(generate.generate_codes)
 app.add_typer(export.exports, name="export")
 app.add_typer(import_codes.imports, name="import")
 app.command("copy")(copy.store)
-app.command("prove")(selftest.limits)
+app.command("prove")(selftest.prove)
 app.command("deliveries")(letters.deliveries)
 
 
-def run(process: Process) -> None:
-    """Do what the command line says; a refusal is a sentence and exit code 1, not a stack trace."""
+def run(runtime: Runtime) -> None:
+    """Run the command of `sys.argv`. A refusal is printed as a sentence, with exit code 1 and no stack trace."""
     try:
-        app(obj=process)
+        app(obj=runtime)
     except Exception as fault:
         sys.exit(visible_lines(f"error: {_sentence(fault)}"))
 
 
 def _sentence(fault: Exception) -> str:
-    """What went wrong, in a sentence. Raises the fault again when it is one of ours."""
+    """An error message for a refusal or a database fault. Raises the fault again when it is a bug."""
     from db import errors as db_errors
     from db import store_version
     from resolvers.domain.refusals import Refusal
@@ -64,11 +64,11 @@ def _sentence(fault: Exception) -> str:
 # ------------------------------------------------------------------ serving
 
 
-def print_version(is_asked: bool) -> None:
-    """Print the installed version, as `pyproject.toml` has it, and end."""
+def print_version(is_set: bool) -> None:
+    """Print the version of `pyproject.toml` and exit, if the option is set."""
     from importlib.metadata import version
 
-    if is_asked:
+    if is_set:
         print(f"tessera {version('tessera')}")
         raise typer.Exit
 
@@ -81,11 +81,11 @@ def default(
     ] = False,
 ) -> None:
     """Without a command: serve."""
-    process: Process = context.obj
+    runtime: Runtime = context.obj
     if context.invoked_subcommand is None:
         serve.serve(context)
     elif context.invoked_subcommand not in ("serve", "migrate"):
-        for sentence in process.misspelt:
+        for sentence in runtime.misspelt_settings:
             print(f"warning: {visible(sentence)}", file=sys.stderr)
 
 
@@ -117,11 +117,11 @@ def add_organization(
     """Make an organization with its default promotion, and say what it is called."""
     from resolvers import create
 
-    made = with_database(
+    organization = with_database(
         context,
         lambda now: create.organization(name, number, identifier, account, currency, time_zone, now),
     )
-    print(visible(f"{made.identifier} (number {made.number})"))
+    print(visible(f"{organization.identifier} (number {organization.number})"))
 
 
 @organizations.command("list")
@@ -180,7 +180,7 @@ def list_keys(
             row.id,
             row.kind.value.lower(),
             row.hint,
-            row.organization.identifier if row.organization else _ALL if not as_json else None,
+            row.organization.identifier if row.organization else _ALL_ORGANIZATIONS if not as_json else None,
             row.account.number,
             row.created_at,
             row.revoked_at,

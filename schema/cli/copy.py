@@ -1,4 +1,4 @@
-"""The command line's words for `copy`: how a store outgrows one machine."""
+"""The command `copy`, which copies a store into another database: from SQLite to PostgreSQL, for example."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from schema.cli import tables
-from schema.cli.process import AsJson
+from schema.cli.runtime import AsJson
 from schema.cli.terminal import visible
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ async def _copy(source: str, target: str) -> CopyResult:
     from resolvers import copy
 
     for url in (source, target):
-        await db.store_version.not_newer(url)  # an address that makes no sense is told before anything is done
+        await db.store_version.not_newer(url)  # a wrong address is refused before anything is done
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
@@ -49,16 +49,16 @@ async def _copy(source: str, target: str) -> CopyResult:
             source,
             target,
             lambda rows: progress.update(task, total=rows),
-            lambda what, rows: progress.update(task, description=what, advance=rows, refresh=True),
+            lambda table, rows: progress.update(task, description=table, advance=rows, refresh=True),
         )
 
 
 def _show(copied: CopyResult, as_json: bool) -> None:
     rows = [(name, rows if as_json else f"{rows:,}") for name, rows in copied.rows.items()]
     tables.show(("table", "rows"), rows, as_json)
-    beside = sys.stderr if as_json else sys.stdout
-    print(f"{sum(copied.rows.values()):,} rows copied, and read again to compare each.", file=beside)
+    summary_file = sys.stderr if as_json else sys.stdout
+    print(f"{sum(copied.rows.values()):,} rows copied, and read again to compare each.", file=summary_file)
     for drift in copied.drifts:
-        print(visible(drift), file=beside)
+        print(visible(drift), file=summary_file)
     if not copied.drifts:
-        print("Every counter equals its claims.", file=beside)
+        print("Every counter equals its claims.", file=summary_file)

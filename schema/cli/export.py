@@ -1,4 +1,4 @@
-"""The command line's words for `export`, which writes CSV."""
+"""The command `export`, which writes CSV into a file or to standard output."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from schema.cli.process import Process, with_database
+from schema.cli.runtime import Runtime, with_database
 
 if TYPE_CHECKING:
     from db.models import Organization
     from resolvers.domain.params import PromotionRef
     from schema.csv.records import Dialect
 
-    Begin = Callable[[Organization, PromotionRef | None, datetime], Awaitable[AsyncIterator[bytes]]]
+    OpenPieces = Callable[[Organization, PromotionRef | None, datetime], Awaitable[AsyncIterator[bytes]]]
 
 exports = typer.Typer(help="Write what there is as CSV.", no_args_is_help=True)
 
@@ -57,14 +57,14 @@ def export_codes(
     from resolvers import export
     from schema.csv import records
 
-    process: Process = context.obj
-    public_url = process.environment.get("TESSERA_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+    runtime: Runtime = context.obj
+    public_url = runtime.environment.get("TESSERA_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
     dialect = _dialect(for_spreadsheet, separator)
 
-    async def begin(of: Organization, ref: PromotionRef | None, now: datetime) -> AsyncIterator[bytes]:
-        return records.codes(await export.codes(of, ref, now), of, public_url, dialect)
+    async def open_pieces(owner: Organization, ref: PromotionRef | None, now: datetime) -> AsyncIterator[bytes]:
+        return records.codes(await export.codes(owner, ref, now), owner, public_url, dialect)
 
-    _export(context, organization, promotion, output, begin)
+    _export(context, organization, promotion, output, open_pieces)
 
 
 @exports.command("claims")
@@ -82,10 +82,10 @@ def export_claims(
 
     dialect = _dialect(for_spreadsheet, separator)
 
-    async def begin(of: Organization, ref: PromotionRef | None, now: datetime) -> AsyncIterator[bytes]:
-        return records.claims(await export.claims(of, ref), dialect)
+    async def open_pieces(owner: Organization, ref: PromotionRef | None, now: datetime) -> AsyncIterator[bytes]:
+        return records.claims(await export.claims(owner, ref), dialect)
 
-    _export(context, organization, promotion, output, begin)
+    _export(context, organization, promotion, output, open_pieces)
 
 
 def _dialect(for_spreadsheet: bool, separator: str | None) -> Dialect:
@@ -98,13 +98,17 @@ def _dialect(for_spreadsheet: bool, separator: str | None) -> Dialect:
     return records.Dialect(for_spreadsheet, reader.read_separator(separator))
 
 
-def _export(context: typer.Context, identifier: str, reference: str | None, output: Path | None, begin: Begin) -> None:
+def _export(
+    context: typer.Context, identifier: str, reference: str | None, output: Path | None, open_pieces: OpenPieces
+) -> None:
     from resolvers.domain.params import PromotionRef
 
     async def write(now: datetime) -> None:
-        pieces = await begin(await owner(identifier), PromotionRef(reference=reference) if reference else None, now)
+        pieces = await open_pieces(
+            await find_organization(identifier), PromotionRef(reference=reference) if reference else None, now
+        )
         columns = SpinnerColumn(), TextColumn("{task.description}"), DownloadColumn()
-        with Written(output) as file, shown(*columns) as progress:
+        with OutputFile(output) as file, progress_bar(*columns) as progress:
             task = progress.add_task("writing", total=None)
             async for piece in pieces:
                 file.write(piece)
@@ -113,68 +117,68 @@ def _export(context: typer.Context, identifier: str, reference: str | None, outp
     with_database(context, write, is_read_only=True)
 
 
-class Written:
-    """A file that is there when all of it is, or standard output. What was there before stays until then.
+class OutputFile:
+    """A file that appears, or replaces an older one, only when it is complete; or standard output.
 
-    Raises ValueError where it can't be written.
+    A device or a pipe is written directly. Raises ValueError when the file can't be written.
     """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._is_whole_or_not = path is not None and (path.is_file() or not path.exists())
+        self._is_atomic = path is not None and (path.is_file() or not path.exists())
 
     def __enter__(self) -> Self:
         self._file: BinaryIO = sys.stdout.buffer
         if self._path is not None:
             self._path = self._path.resolve()
-            self._unfinished = self._path.with_name(f".{self._path.name[:200]}.part")
-            with self._saying():
-                self._file = (self._unfinished if self._is_whole_or_not else self._path).open("wb")
+            self._partial = self._path.with_name(f".{self._path.name[:200]}.part")
+            with self._readable_errors():
+                self._file = (self._partial if self._is_atomic else self._path).open("wb")
         return self
 
     def write(self, piece: bytes) -> None:
-        """Write a piece more."""
-        with self._saying():
+        """Append a piece."""
+        with self._readable_errors():
             self._file.write(piece)
 
     def __exit__(self, error: object, *_: object) -> None:
         try:
-            with self._saying():
+            with self._readable_errors():
                 self._file.flush()
                 if self._path is not None:
                     self._file.close()
-                if self._path is not None and self._is_whole_or_not and error is None:
+                if self._path is not None and self._is_atomic and error is None:
                     if self._path.exists():
-                        shutil.copymode(self._path, self._unfinished)
-                    self._unfinished.replace(self._path)
+                        shutil.copymode(self._path, self._partial)
+                    self._partial.replace(self._path)
         finally:
-            if self._path is not None and self._is_whole_or_not:
-                self._unfinished.unlink(missing_ok=True)
+            if self._path is not None and self._is_atomic:
+                self._partial.unlink(missing_ok=True)
 
     @contextmanager
-    def _saying(self) -> Iterator[None]:
+    def _readable_errors(self) -> Iterator[None]:
         try:
             yield
-        except BrokenPipeError:  # whoever reads has read enough; click ends the process quietly
+        except BrokenPipeError:  # the reader has closed its end; click ends the process quietly
             raise
         except OSError as error:
             raise ValueError(f"{self._path or 'standard output'} can't be written: {error.strerror}") from None
 
 
-def shown(*columns: ProgressColumn) -> Progress:
-    """A bar on standard error, when somebody sees it; standard output is left alone, files go there."""
+def progress_bar(*columns: ProgressColumn) -> Progress:
+    """A progress bar on standard error, if that is a terminal. Standard output stays for the file."""
     console = Console(stderr=True)
     return Progress(
         *columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal, redirect_stdout=False
     )
 
 
-async def owner(identifier: str) -> Organization:
+async def find_organization(identifier: str) -> Organization:
     """The organization with this identifier. Raises InvalidInput."""
     from resolvers import find
     from resolvers.domain.refusals import InvalidInput
 
-    found = await find.organization(identifier, None)
-    if found is None:
+    organization = await find.organization(identifier, None)
+    if organization is None:
         raise InvalidInput(f"There is no organization {identifier!r}.", "organization")
-    return found
+    return organization

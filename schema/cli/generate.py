@@ -1,4 +1,4 @@
-"""The command line's words for making codes: `generate`, which shows how far it is."""
+"""The command `generate`, which makes codes, shows progress, and resumes a job."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from schema.cli import export
-from schema.cli.process import Process, with_database
+from schema.cli.runtime import Runtime, with_database
 
 if TYPE_CHECKING:
     from db.models import Job, Organization
 
 STYLES = ("creative", "alphanumeric", "numeric")
-EVERY_SECONDS = 0.2
-LINES = 10
-"""In how many lines the progress is told where nobody sees a bar."""
+POLL_SECONDS = 0.2
+PROGRESS_LINES = 10
+"""The number of progress lines of a job, where standard error is no terminal."""
 
 
-class Bar:
-    """How many codes there are: a bar for whoever sees it, else some lines on standard error."""
+class CodeProgress:
+    """The progress of a job: a bar on a terminal, else some lines on standard error."""
 
     def __init__(self, progress: Progress, total: int) -> None:
-        self.progress, self.total, self.told = progress, total, 0
+        self.progress, self.total, self.done = progress, total, 0
         self.task = progress.add_task("codes", total=total)
 
     def show(self, done: int) -> None:
-        """There are so many now."""
+        """Show the number of codes made by now."""
         self.progress.update(self.task, completed=done)
-        step = max(1, self.total // LINES)
-        if self.progress.disable and done // step > self.told // step:
+        step = max(1, self.total // PROGRESS_LINES)
+        if self.progress.disable and done // step > self.done // step:
             print(f"{done:,} of {self.total:,} codes", file=sys.stderr, flush=True)
-        self.told = done
+        self.done = done
 
 
 def generate_codes(
@@ -50,7 +50,7 @@ def generate_codes(
     resume: Annotated[int | None, typer.Option(help="Go on with the job that has this number.")] = None,
 ) -> None:
     """Make codes: all of them, or none. Those of a job can be claimed once all are there."""
-    process: Process = context.obj
+    runtime: Runtime = context.obj
     job_ids: list[int] = []
     if pattern is None and style.lower() not in STYLES:
         raise typer.BadParameter("One of creative, alphanumeric, numeric.", param_hint="--style")
@@ -62,23 +62,23 @@ def generate_codes(
     from resolvers.domain.code_format import Style
     from resolvers.domain.params import PromotionRef
 
-    form = code_format.read_format(Style.PATTERN if pattern else Style[style.upper()], pattern, prefix)
+    format = code_format.read_format(Style.PATTERN if pattern else Style[style.upper()], pattern, prefix)
 
     async def make(now: datetime) -> int:
         if resume is not None:
             job_ids.append(resume)
         else:
-            of = await _owner(organization)
+            owner = await _owner(organization)
             ref = PromotionRef(reference=promotion) if promotion else None
-            made = await generate.codes(of, ref, amount, form, generate.CodeOptions(), False, None, now)
-            if made.job is None:
-                return made.count
-            job_ids.append(made.job.id)
-        return (await _watched(job_ids[0], process)).total
+            result = await generate.codes(owner, ref, amount, format, generate.CodeOptions(), False, None, now)
+            if result.job is None:
+                return result.count
+            job_ids.append(result.job.id)
+        return (await _run_job(job_ids[0], runtime)).total
 
     try:
         print(f"{with_database(context, make):,} codes made.")
-        for warning in guessability.warnings(amount, form):
+        for warning in guessability.warnings(amount, format):
             print(f"Strangers can guess these. {warning}", file=sys.stderr)
     except KeyboardInterrupt:
         for number in job_ids:
@@ -95,32 +95,32 @@ async def _owner(identifier: str | None) -> Organization:
     from resolvers.domain.refusals import InvalidInput
 
     if identifier is not None:
-        return await export.owner(identifier)
-    every = await find.all_organizations()
-    if len(every) != 1:
-        raise InvalidInput(f"Name one of the {len(every)} organizations there are.", "organization")
-    return every[0]
+        return await export.find_organization(identifier)
+    organizations = await find.all_organizations()
+    if len(organizations) != 1:
+        raise InvalidInput(f"Name one of the {len(organizations)} organizations there are.", "organization")
+    return organizations[0]
 
 
-async def _watched(job_id: int, process: Process) -> Job:
-    """The job once it is finished: by us, or by a server that came first. Raises InvalidInput when it fails."""
+async def _run_job(job_id: int, runtime: Runtime) -> Job:
+    """The finished job, whether this process or a server did the work. Raises InvalidInput when the job fails."""
     from db.enums import JobStatus
     from resolvers import jobs
     from resolvers.domain.refusals import InvalidInput
 
     worker = uuid4().hex
     job = await _job(job_id)
-    making = asyncio.create_task(_until_finished(job_id, worker, process))
+    work = asyncio.create_task(_work_until_finished(job_id, worker, runtime))
     try:
-        with export.shown(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()) as progress:
-            bar = Bar(progress, job.total)
-            while not making.done():
-                await asyncio.wait([making], timeout=EVERY_SECONDS)
-                bar.show((await _job(job_id)).done)
-            await making
+        with export.progress_bar(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()) as progress:
+            code_progress = CodeProgress(progress, job.total)
+            while not work.done():
+                await asyncio.wait([work], timeout=POLL_SECONDS)
+                code_progress.show((await _job(job_id)).done)
+            await work
     finally:
-        making.cancel()
-        await asyncio.wait([making])
+        work.cancel()
+        await asyncio.wait([work])
         await jobs.release_leases(worker)
     job = await _job(job_id)
     if job.status is JobStatus.FAILED:
@@ -128,12 +128,12 @@ async def _watched(job_id: int, process: Process) -> Job:
     return job
 
 
-async def _until_finished(job_id: int, worker: str, process: Process) -> None:
+async def _work_until_finished(job_id: int, worker: str, runtime: Runtime) -> None:
     from resolvers import jobs
 
     while (await _job(job_id)).finished_at is None:
-        await jobs.process(worker, process.clock, only=job_id)
-        await asyncio.sleep(EVERY_SECONDS)
+        await jobs.process(worker, runtime.clock, only=job_id)
+        await asyncio.sleep(POLL_SECONDS)
 
 
 async def _job(job_id: int) -> Job:
@@ -141,7 +141,7 @@ async def _job(job_id: int) -> Job:
     from resolvers import find
     from resolvers.domain.refusals import InvalidInput
 
-    found: Job | None = (await find.by_ids(Job, [job_id])).get(job_id)
-    if found is None:
+    job: Job | None = (await find.by_ids(Job, [job_id])).get(job_id)
+    if job is None:
         raise InvalidInput(f"There is no job {job_id}.", "resume")
-    return found
+    return job

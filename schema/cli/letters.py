@@ -1,4 +1,4 @@
-"""The command line's words for letters: what became of them, and once more for those that failed."""
+"""The command `deliveries`, which lists letters with their state, and retries those that failed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from schema.cli import tables
-from schema.cli.process import AsJson, with_database
+from schema.cli import export, tables
+from schema.cli.runtime import AsJson, with_database
 
 if TYPE_CHECKING:
     from db.enums import DeliveryStatus
     from db.models import Delivery, Organization
 
-    Shown = tuple[Organization, Delivery]
+    OrganizationDelivery = tuple[Organization, Delivery]
 
 COLUMNS = ("id", "organization", "code", "recipient", "state", "tries", "queued", "sent_or_due", "last_error")
 
@@ -35,32 +35,26 @@ def deliveries(
 
     status = DeliveryStatus.FAILED if failed else None
 
-    async def look(now: datetime) -> tuple[int, Counter[DeliveryStatus], list[Shown]]:
-        of = await _organizations(organization)
-        queued = await retry.letters(of, now) if retry_failed else 0
-        found = [(one, row) for one in of for row in await listing.latest_deliveries(one.id, status, first)]
-        counts = sum([await listing.delivery_counts(one.id) for one in of], Counter[DeliveryStatus]())
-        return queued, counts, sorted(found, key=lambda shown: shown[1].created_at, reverse=True)[:first]
+    async def fetch(now: datetime) -> tuple[int, Counter[DeliveryStatus], list[OrganizationDelivery]]:
+        organizations = await _organizations(organization)
+        queued = await retry.letters(organizations, now) if retry_failed else 0
+        rows = [(one, row) for one in organizations for row in await listing.latest_deliveries(one.id, status, first)]
+        counts = sum([await listing.delivery_counts(one.id) for one in organizations], Counter[DeliveryStatus]())
+        return queued, counts, sorted(rows, key=lambda pair: pair[1].created_at, reverse=True)[:first]
 
-    queued, counts, found = with_database(context, look, is_read_only=not retry_failed)
-    beside = sys.stderr if as_json else sys.stdout
+    queued, counts, rows = with_database(context, fetch, is_read_only=not retry_failed)
+    summary_file = sys.stderr if as_json else sys.stdout
     if retry_failed:
-        print(f"{queued} queued once more.", file=beside)
-    if found or as_json:
-        tables.show(COLUMNS, [_row(*one) for one in found], as_json, prose=("last_error",))
-    print(", ".join(f"{counts[state]} {state.value.lower()}" for state in DeliveryStatus), file=beside)
+        print(f"{queued} queued once more.", file=summary_file)
+    if rows or as_json:
+        tables.show(COLUMNS, [_row(*one) for one in rows], as_json, prose=("last_error",))
+    print(", ".join(f"{counts[state]} {state.value.lower()}" for state in DeliveryStatus), file=summary_file)
 
 
 async def _organizations(identifier: str | None) -> list[Organization]:
     from resolvers import find
-    from resolvers.domain.refusals import InvalidInput
 
-    if identifier is None:
-        return await find.all_organizations()
-    found = await find.organization(identifier, None)
-    if found is None:
-        raise InvalidInput(f"There is no organization {identifier!r}.", "organization")
-    return [found]
+    return await find.all_organizations() if identifier is None else [await export.find_organization(identifier)]
 
 
 def _row(organization: Organization, row: Delivery) -> tuple[tables.Cell, ...]:

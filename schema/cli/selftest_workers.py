@@ -1,8 +1,9 @@
-"""Processes that race each other over one database.
+"""Worker processes of the selftest, which make calls at the same time over one database.
 
-Each is a Python of its own with a connection of its own. It is told on its standard input, in lines of JSON:
-first the database's address, then for every race what to do; it answers `ready`, waits for the word to go, and
-answers each call in a line, and at last with an empty one.
+Each is a Python process with a connection of its own. Protocol, in lines of JSON over standard input and output: the
+parent sends the database's address; then for each race an object with the organization, the calls, how many of them
+to make at a time, and the time. The worker prints `ready` and waits for a line ("go"). Then it prints an answer for
+each call, and an empty line at the end.
 """
 
 import asyncio
@@ -23,70 +24,84 @@ from resolvers.selftest import driver
 from resolvers.selftest.driver import Answer, Call
 
 ROOT = Path(__file__).resolve().parents[2]
-LONGEST_LINE = 2**26
+MAX_LINE_BYTES = 2**26
 
 
-class Died(Exception):
-    """Raised when a process ends before it has answered."""
+class WorkerDied(Exception):
+    """Raised when a worker ends before it has answered."""
 
     def __init__(self, code: int) -> None:
         super().__init__(f"A process of the race has ended by itself, with exit code {code}.")
 
 
 class SelftestWorkers:
-    """Some such processes, which are there for one race after another."""
+    """Worker processes for one race after another."""
 
     def __init__(self, processes: list[Process]) -> None:
         self.processes = processes
 
     async def race(
-        self, organization: str, shares: Sequence[list[Call]], lanes: int, tell: Callable[[], None], now: datetime
+        self,
+        organization: str,
+        shares: Sequence[list[Call]],
+        concurrency: int,
+        on_answer: Callable[[], None],
+        now: datetime,
     ) -> list[Answer]:
-        """Let each make its share of calls in the organization called so; `tell` hears of each answer.
+        """The answers to all calls. Each worker makes its share in the organization with this identifier.
 
-        Raises Died. However it ends, none of them races on.
+        `shares` has a list of calls for each worker, which makes `concurrency` of them at a time. `on_answer` is called
+        after each answer. Raises WorkerDied. If this ends early, all workers are killed.
         """
         try:
-            return await self._race(organization, shares, lanes, tell, now)
+            return await self._race(organization, shares, concurrency, on_answer, now)
         except BaseException:
             for process in self.processes:
-                _end(process)
+                _kill(process)
             raise
 
     async def _race(
-        self, organization: str, shares: Sequence[list[Call]], lanes: int, tell: Callable[[], None], now: datetime
+        self,
+        organization: str,
+        shares: Sequence[list[Call]],
+        concurrency: int,
+        on_answer: Callable[[], None],
+        now: datetime,
     ) -> list[Answer]:
         for process, calls in zip(self.processes, shares, strict=True):
-            _say(process, {"organization": organization, "calls": calls, "lanes": lanes, "now": now.isoformat()})
+            _send(
+                process,
+                {"organization": organization, "calls": calls, "concurrency": concurrency, "now": now.isoformat()},
+            )
         for process in self.processes:
-            await _heard(process)
+            await _read_line(process)
         for process in self.processes:
-            _say(process, "go")
-        hearing = [asyncio.create_task(_answers(process, tell)) for process in self.processes]
+            _send(process, "go")
+        readers = [asyncio.create_task(_read_answers(process, on_answer)) for process in self.processes]
         try:
-            return [answer for answers in await asyncio.gather(*hearing) for answer in answers]
+            return [answer for answers in await asyncio.gather(*readers) for answer in answers]
         finally:
-            for task in hearing:
+            for task in readers:
                 task.cancel()
-            await asyncio.wait(hearing)
+            await asyncio.wait(readers)
 
 
 @asynccontextmanager
 async def running(url: str, count: int) -> AsyncIterator[SelftestWorkers]:
-    """That many processes; when the block ends, however it does, none of them is left."""
+    """A number of workers, which are killed when the block ends."""
     processes: list[Process] = []
     try:
         for _ in range(count):
-            processes.append(await _started())
-            _say(processes[-1], url)  # not as an argument, which everybody here could read
+            processes.append(await _start())
+            _send(processes[-1], url)  # not as an argument, which every user of the machine could read
         yield SelftestWorkers(processes)
     finally:
         for process in processes:
-            _end(process)
+            _kill(process)
         await asyncio.gather(*(process.communicate() for process in processes))
 
 
-async def _started() -> Process:
+async def _start() -> Process:
     command = [sys.executable, "-P", "-m", __name__]
     paths = {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
     return await asyncio.create_subprocess_exec(
@@ -94,36 +109,36 @@ async def _started() -> Process:
         env={**os.environ, **paths},
         stdin=PIPE,
         stdout=PIPE,
-        limit=LONGEST_LINE,
-        start_new_session=True,  # the terminal's Ctrl-C is for their parent, who ends them
+        limit=MAX_LINE_BYTES,
+        start_new_session=True,  # the terminal's Ctrl-C is for the parent, which kills them
     )
 
 
-def _end(process: Process) -> None:
+def _kill(process: Process) -> None:
     if process.returncode is None:
         process.kill()
 
 
-def _say(process: Process, what: Any) -> None:
-    cast(StreamWriter, process.stdin).write(json.dumps(what).encode() + b"\n")
+def _send(process: Process, message: Any) -> None:
+    cast(StreamWriter, process.stdin).write(json.dumps(message).encode() + b"\n")
 
 
-async def _heard(process: Process) -> bytes:
+async def _read_line(process: Process) -> bytes:
     line = await cast(StreamReader, process.stdout).readline()
     if not line:
-        raise Died(await process.wait())
+        raise WorkerDied(await process.wait())
     return line
 
 
-async def _answers(process: Process, tell: Callable[[], None]) -> list[Answer]:
+async def _read_answers(process: Process, on_answer: Callable[[], None]) -> list[Answer]:
     answers = []
-    while (line := await _heard(process)) != b"\n":
+    while (line := await _read_line(process)) != b"\n":
         answers.append(json.loads(line))
-        tell()
+        on_answer()
     return answers
 
 
-# ------------------------------------------------------------------ in such a process
+# ------------------------------------------------------------------ in a worker
 
 
 async def _serve() -> None:
@@ -132,19 +147,19 @@ async def _serve() -> None:
             await _race(json.loads(line))
 
 
-async def _race(told: dict[str, Any]) -> None:
-    organization = await find.organization(told["organization"], None)
+async def _race(request: dict[str, Any]) -> None:
+    organization = await find.organization(request["organization"], None)
     if organization is None:
-        sys.exit(f"There is no organization {told['organization']!r}.")
+        sys.exit(f"There is no organization {request['organization']!r}.")
     print("ready", flush=True)
     sys.stdin.readline()
-    now = datetime.fromisoformat(told["now"])
-    await driver.run(organization, told["calls"], told["lanes"], _answer, now)
+    now = datetime.fromisoformat(request["now"])
+    await driver.run(organization, request["calls"], request["concurrency"], _print_answer, now)
     print(flush=True)
 
 
-def _answer(said: Answer) -> None:
-    print(json.dumps(said), flush=True)  # at once: what was answered counts even if the next moment ends this
+def _print_answer(answer: Answer) -> None:
+    print(json.dumps(answer), flush=True)  # at once: an answer counts even if the worker is killed next
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""How the command line shows what it lists: a table for people, JSON for programs.
+"""Prints lists of the command line: a table for people, JSON for programs.
 
-Nothing is cut, as an identifier is what another command wants. Where somebody looks, only prose is folded; what is
-piped is as wide as it has to be.
+No cell is cut, as another command may need it as an identifier. On a terminal only prose is folded; piped output is as
+wide as its cells.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from schema.cli.terminal import json_text, visible
 
 Cell: TypeAlias = str | int | bool | datetime | None
 
-NARROWEST_PROSE = 16
-"""Characters that prose is folded to, and no further."""
+MIN_PROSE_WIDTH = 16
+"""The least width in characters to which prose is folded."""
 
-_WIDE = 1_000_000
+_UNLIMITED_WIDTH = 1_000_000
 
 
 def show(columns: Sequence[str], rows: Sequence[Sequence[Cell]], as_json: bool, prose: Collection[str] = ()) -> None:
-    """Print rows, whose cells stand in the columns' order; JSON is a list of objects with these names.
+    """Print rows, with a cell for each column in order. JSON is a list of objects with the columns as keys.
 
-    `prose` names columns that may be folded where the terminal is narrow.
+    `prose` names columns that may be folded on a narrow terminal.
     """
     if as_json:
-        print(json_text([dict(zip(columns, map(_for_programs, row), strict=True)) for row in rows]))
+        print(json_text([dict(zip(columns, map(_json_value, row), strict=True)) for row in rows]))
         return
     table = _table(columns, rows, prose)
-    natural = _width(table)
+    width = _width(table)
     console = Console()
     if console.is_terminal:
-        may_give = sum(
-            max(0, _width(_table([name], [[row[at]] for row in rows], ())) - NARROWEST_PROSE)
+        foldable = sum(
+            max(0, _width(_table([name], [[row[at]] for row in rows], ())) - MIN_PROSE_WIDTH)
             for at, name in enumerate(columns)
             if name in prose
         )
-        natural = max(min(console.width, natural), natural - may_give)
-    Console(width=natural).print(table)
+        width = max(min(console.width, width), width - foldable)
+    Console(width=width).print(table)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], prose: Collection[str]) -> Table:
@@ -51,16 +51,16 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], prose: Collec
     for name in columns:
         table.add_column(name.upper().replace("_", " "), no_wrap=name not in prose, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(visible(_for_people(cell))) for cell in row))
+        table.add_row(*(Text(visible(_text(cell))) for cell in row))
     return table
 
 
 def _width(table: Table) -> int:
-    console = Console(width=_WIDE)
+    console = Console(width=_UNLIMITED_WIDTH)
     return Measurement.get(console, console.options, table).maximum
 
 
-def _for_people(cell: Cell) -> str:
+def _text(cell: Cell) -> str:
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     if isinstance(cell, datetime):
@@ -68,5 +68,5 @@ def _for_people(cell: Cell) -> str:
     return "" if cell is None else str(cell)
 
 
-def _for_programs(cell: Cell) -> object:
+def _json_value(cell: Cell) -> object:
     return cell.astimezone(UTC).isoformat().replace("+00:00", "Z") if isinstance(cell, datetime) else cell

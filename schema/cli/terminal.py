@@ -1,51 +1,51 @@
-"""What goes to a terminal or a log: text of others is shown, and steers nothing.
+"""Escapes control characters in text that is printed or logged, and configures logging.
 
-A mail server's answer, a file's cell or a client's header may hold what a terminal obeys: control characters (C0, C1),
-and those that turn the direction of writing.
+A mail server's answer, a cell of a file or a client's header may hold characters that a terminal obeys: control
+characters (C0, C1), and those that change the direction of writing.
 """
 
 import json
 import logging
 import re
 
-_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_STEERING_LINES = re.compile(_STEERING.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
-r"""The same, but for \t and \n."""
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL_IN_LINES = re.compile(_CONTROL.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
+r"""The same without \t and \n."""
 
 
 def visible(text: str) -> str:
-    r"""A text on one line, with each character that steers a terminal shown as such: `\x1b`, `\u202e`."""
-    return _STEERING.sub(_shown, text)
+    r"""A text on one line, with each control character escaped: `\x1b`, `\u202e`."""
+    return _CONTROL.sub(_escaped, text)
 
 
 def visible_lines(text: str) -> str:
-    """A text of several lines, each of them as `visible` shows it."""
-    return _STEERING_LINES.sub(_shown, text)
+    """A text of several lines, with each control character but tabs and line ends escaped."""
+    return _CONTROL_IN_LINES.sub(_escaped, text)
 
 
 def json_text(value: object) -> str:
-    """JSON on several lines, in which nothing steers a terminal."""
-    written = json.dumps(value, ensure_ascii=False, indent=2)
-    return _STEERING_LINES.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
+    """Indented JSON, with each control character escaped."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    return _CONTROL_IN_LINES.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def _shown(found: re.Match[str]) -> str:
-    return ascii(found[0])[1:-1]
+def _escaped(match: re.Match[str]) -> str:
+    return ascii(match[0])[1:-1]
 
 
 class Formatter(logging.Formatter):
-    """A record on one line; what a traceback tells keeps its own."""
+    """A log record on one line; a traceback keeps its lines."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
-        """What was said, on one line."""
+        """The message on one line."""
         return visible(super().formatMessage(record))
 
     def formatException(self, ei: object) -> str:  # noqa: N802 (logging's name)
-        """A traceback, whose lines are told apart from records by where they stand."""
+        """A traceback; its lines are told from records by their indentation."""
         return visible_lines(super().formatException(ei))  # type: ignore[arg-type]
 
     def formatStack(self, stack_info: str) -> str:  # noqa: N802 (logging's name)
-        """The same of a stack."""
+        """A stack, as a traceback."""
         return visible_lines(super().formatStack(stack_info))
 
 
@@ -59,4 +59,4 @@ LOGGING = {
     "root": {"level": "INFO", "handlers": ["stderr"]},
     "loggers": {"tortoise": {"level": "WARNING"}},
 }
-"""How every process logs, uvicorn's lines included."""
+"""The logging configuration of every process, uvicorn's loggers included."""

@@ -437,14 +437,14 @@ def test_an_export_is_whole_or_not_there(
     tmp_path: Path,
 ) -> None:
     """What breaks off leaves the file that was there, and nothing beside it."""
-    from schema.cli.export import Written
+    from schema.cli.export import OutputFile
 
     kept = tmp_path / "kept.csv"
     kept.write_text("what was there")
     kept.chmod(0o600)
 
     def break_off() -> None:
-        with Written(kept) as file:
+        with OutputFile(kept) as file:
             file.write(b"half")
             raise RuntimeError("broken off")
 
@@ -453,8 +453,8 @@ def test_an_export_is_whole_or_not_there(
     assert (kept.read_text(), [path.name for path in tmp_path.iterdir()]) == (
         "what was there", ["kept.csv"]
     )  # fmt: skip
-    with Written(kept) as file:
+    with OutputFile(kept) as file:
         file.write(b"whole")
     assert (kept.read_text(), kept.stat().st_mode & 0o777) == ("whole", 0o600)
-    with pytest.raises(ValueError, match="No space left on device"), Written(Path("/dev/full")) as file:
+    with pytest.raises(ValueError, match="No space left on device"), OutputFile(Path("/dev/full")) as file:
         file.write(b"x" * 100_000)

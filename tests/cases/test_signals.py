@@ -53,7 +53,7 @@ def test_a_service_stops(tmp_path: Path, words: tuple[str, ...], number: signal.
     "start",
     [
         f"import subprocess, sys, tests.conftest; subprocess.run([sys.executable, '-c', {CHILD!r}], check=True)",
-        f"import main; main.heed_signals(); {CHILD}",
+        f"import main; main.restore_signals(); {CHILD}",
     ],
     ids=["what tests start", "every command"],
 )

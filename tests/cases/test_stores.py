@@ -14,7 +14,7 @@ import db
 import main
 from db import store_version
 from db.store_version import Unusable
-from schema.cli.process import read_public_url
+from schema.cli.runtime import read_public_url
 from schema.server import sockets
 from tests import stores
 from tests.command_line import CommandLine
@@ -403,7 +403,10 @@ def test_a_misspelt_setting_is_named_with_the_nearest(
 def test_other_names_are_left_alone() -> None:
     """Settings in any case, the tests' own names and what is not ours are no mistakes."""
     assert (
-        main.misspelt(["TESSERA_DATABASE_URL", "tessera_public_url", "TESSERA_TEST_DATABASE_URL", "TERM", "HOME"]) == []
+        main.misspelt_settings(
+            ["TESSERA_DATABASE_URL", "tessera_public_url", "TESSERA_TEST_DATABASE_URL", "TERM", "HOME"]
+        )
+        == []
     )
 
 
