@@ -143,6 +143,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.processes
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells a process's memory like this")
 async def test_memory_does_not_grow_with_the_export(organization: Organization, database_url: str) -> None:

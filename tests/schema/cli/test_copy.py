@@ -117,6 +117,7 @@ async def copying(url: str) -> bool:
         await connection.close()
 
 
+@pytest.mark.slow
 async def test_what_is_killed_leaves_an_empty_target(installation: Installation, target: str) -> None:
     """After kill -9 in the middle nothing is there, and the same command does it all."""
     with_codes(installation, 60_000)
@@ -146,6 +147,7 @@ def peak(installation: Installation, target: str) -> int:
     return used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_store(tmp_path: Path, postgres: Postgres) -> None:
     """Ten times the rows take no more memory, but for what a few batches differ by."""
     peaks = []

@@ -175,6 +175,7 @@ def job(client: httpx.Client, key: str) -> dict[str, Any]:
     return dict(node)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("database_url")
 def test_a_job_survives_kill_9(installation: Installation) -> None:
     """A server is killed in the middle, the next one goes on: exactly as many codes, none claimable before the last."""

@@ -893,31 +893,40 @@ BAD_BODIES: list[tuple[tuple[str, str], Any]] = [
 ]
 
 
+def bad_bodies(route: tuple[str, str]) -> list[Any]:
+    """The bodies that a route refuses; as none changes anything, they share a store."""
+    bodies = [body for other, body in BAD_BODIES if other == route]
+    assert len(bodies) > 10
+    return bodies
+
+
 def _named(value: Any) -> str:
     return str(value)[:60].encode("ascii", "backslashreplace").decode().replace("\0", "\\0")
 
 
-@pytest.mark.parametrize(("route", "body"), BAD_BODIES, ids=_named)
+@pytest.mark.parametrize("route", TO_READ, ids=_named)
 async def test_what_makes_no_sense_is_a_400(
-    secret: Speaker, organization: Organization, route: tuple[str, str], body: Any
+    secret: Speaker, organization: Organization, route: tuple[str, str]
 ) -> None:
     """Bad input is a 400 with a sentence, and changes nothing."""
     await make.code(organization)
     await create.customer(organization, params.Person(ADA), {}, make.NOW)
     before = await everything()
-    refused(await secret(*route, body), 400)
-    assert await everything() == before
+    for body in bad_bodies(route):
+        refused(await secret(*route, body), 400)
+        assert await everything() == before, _named(body)
 
 
-@pytest.mark.parametrize(("route", "body"), [pair for pair in BAD_BODIES if pair[0] in (CLAIM, SIGN_UP)], ids=_named)
+@pytest.mark.parametrize("route", [CLAIM, SIGN_UP], ids=_named)
 async def test_a_public_key_hears_of_its_mistakes(
-    public: Speaker, organization: Organization, route: tuple[str, str], body: Any
+    public: Speaker, organization: Organization, route: tuple[str, str]
 ) -> None:
     """Input that makes no sense is a 400 for a public key as well, and above 100 kB a 413."""
     before = await everything()
-    is_large = len(body if isinstance(body, str | bytes) else json.dumps(body)) > 100_000
-    refused(await public(*route, body), 413 if is_large else 400)
-    assert await everything() == before
+    for body in bad_bodies(route):
+        is_large = len(body if isinstance(body, str | bytes) else json.dumps(body)) > 100_000
+        refused(await public(*route, body), 413 if is_large else 400)
+        assert await everything() == before, _named(body)
 
 
 async def test_long_texts_are_looked_up_and_not_found(secret: Speaker, organization: Organization) -> None:

@@ -881,34 +881,38 @@ def _named(value: Any) -> str:
     return str(value)[:60].encode("ascii", "backslashreplace").decode().replace("\0", "\\0")
 
 
-@pytest.mark.parametrize("body", BAD_FIELDS, ids=_named)
-async def test_what_makes_no_sense_is_a_400(user: Speaker, body: Any) -> None:
-    """Bad input is a 400, on create as on change, and changes nothing."""
+def _field(body: Any) -> str:
+    """The field that a bad body is about."""
+    return next(iter(body)) if isinstance(body, dict) else "the body"
+
+
+@pytest.mark.parametrize("field", sorted({_field(body) for body in BAD_FIELDS}))
+async def test_what_makes_no_sense_is_a_400(user: Speaker, field: str) -> None:
+    """Bad input is a 400, on create as on change, and changes nothing; so these bodies share a store."""
     shown = await made(user)
     before = await everything()
-    whole = {"site_id": SITE, "code": "another", **body} if isinstance(body, dict) else body
-    if isinstance(body, str) and body.startswith('{"'):
-        whole = body.replace("{", '{"site_id": 11111, "code": "another", ', 1)
-    refused(await user("POST", "/v1/promo", whole), *BAD)
-    refused(await user("PUT", f"/v1/promo/{shown['id']}", body), *BAD)
-    assert await everything() == before
+    for body in BAD_FIELDS:
+        if _field(body) != field:
+            continue
+        whole = {"site_id": SITE, "code": "another", **body} if isinstance(body, dict) else body
+        if isinstance(body, str) and body.startswith('{"'):
+            whole = body.replace("{", '{"site_id": 11111, "code": "another", ', 1)
+        refused(await user("POST", "/v1/promo", whole), *BAD)
+        refused(await user("PUT", f"/v1/promo/{shown['id']}", body), *BAD)
+        assert await everything() == before, _named(body)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+async def test_a_promo_needs_site_and_code_of_its_user(user: Speaker) -> None:
+    """Without a site and a code there is no promo, and none for another user than the header's."""
+    before = await everything()
+    for body in (
         {"code": "x"},
         {"site_id": SITE},
         *({"site_id": value, "code": "x"} for value in (*NOT_NUMBERS, 1.5)),
         *({"site_id": SITE, "code": "x", "user_id": value} for value in (*NOT_NUMBERS, 124, "124", 1.5)),
-    ],
-    ids=_named,
-)
-async def test_a_promo_needs_site_and_code_of_its_user(user: Speaker, body: Any) -> None:
-    """Without a site and a code there is no promo, and none for another user than the header's."""
-    before = await everything()
-    refused(await user("POST", "/v1/promo", body), *BAD)
-    assert await everything() == before
+    ):
+        refused(await user("POST", "/v1/promo", body), *BAD)
+        assert await everything() == before, _named(body)
 
 
 async def test_a_change_is_checked_against_what_stays(user: Speaker) -> None:

@@ -78,6 +78,7 @@ async def all_sent(url: str) -> dict[DeliveryStatus, int]:
         return dict(Counter([row.status for row in await Delivery.all()]))
 
 
+@pytest.mark.slow
 async def test_a_kill_loses_no_letter(installation: Installation) -> None:
     """Of 1,000 letters none is lost to `kill -9`; those in flight, 20 at most, may come twice and say so."""
     url = installation.environment["TESSERA_DATABASE_URL"]
