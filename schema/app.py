@@ -1,4 +1,4 @@
-"""All doors on one application."""
+"""The application: every route, cross-origin access, and dispatch without FastAPI's overhead."""
 
 import itertools
 import logging
@@ -30,29 +30,29 @@ Lifespan = Callable[[FastAPI], Any]
 
 
 MAX_REQUESTED_HEADER_BYTES = 8_000
-"""Bytes of the names of headers that a browser asks leave to send, and hears again."""
+"""Bytes of `Access-Control-Request-Headers`, which a preflight's answer repeats."""
 
 
 class BoundedCORSMiddleware(CORSMiddleware):
-    """Starlette's, but what is said back of a preflight is bounded."""
+    """Starlette's CORS middleware with a limit on the headers that a preflight may request."""
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """The answer to what a browser asks before it asks."""
+        """The answer to a preflight request; 400 if it requests too many headers."""
         if len(request_headers.get("access-control-request-headers", "")) > MAX_REQUESTED_HEADER_BYTES:
             return PlainTextResponse("Too many headers", 400)
         return super().preflight_response(request_headers)
 
 
 class CrossOriginAccess:
-    """Lets pages of any origin call the paths that are meant for them, with or without credentials.
+    """Applies CORS: pages of any origin may call the given paths, with or without credentials.
 
-    A key is what admits, never a cookie, so an origin proves nothing. Lancero's client demands the exact
-    origin and allowed credentials (docs/vendors/lancero.md); other paths answer no browser of another origin.
+    Access is by key, never by cookie, so an origin proves nothing. Lancero's client requires the exact origin
+    and allowed credentials (docs/vendors/lancero.md); other paths have no CORS headers.
     """
 
     def __init__(self, app: ASGIApp, paths: tuple[str, ...]) -> None:
         self.app, self.paths = app, paths
-        self.cross_origin = BoundedCORSMiddleware(
+        self.cors = BoundedCORSMiddleware(
             app,
             allow_origin_regex=".*",
             allow_credentials=True,
@@ -63,96 +63,101 @@ class CrossOriginAccess:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        meant = scope["type"] == "http" and scope["path"].startswith(self.paths) and not _is_said_by_a_program(scope)
-        await (self.cross_origin if meant else self.app)(scope, receive, send)
+        is_cors = scope["type"] == "http" and scope["path"].startswith(self.paths) and not _is_without_origin(scope)
+        await (self.cors if is_cors else self.app)(scope, receive, send)
 
 
-def _is_said_by_a_program(scope: Scope) -> bool:
-    """Whether no page asks, and no cache keeps an answer that a page may ask for later."""
+def _is_without_origin(scope: Scope) -> bool:
+    """Whether a request is no browser page's and no cache keeps its answer for one: a POST without `Origin`."""
     return scope["method"] == "POST" and all(name != b"origin" for name, _ in scope["headers"])
 
 
 class Application(FastAPI):
-    """FastAPI's, but what is asked of a door is handed to it at once.
+    """FastAPI's application, with dispatch to routes that skips its middleware.
 
-    Doors answer for their own faults and need nothing that FastAPI lays around a route, which was a sixteenth of a
-    claim's time. What no door answers goes FastAPI's way, which tells what is wrong about it.
+    The routes handle their own errors and need nothing of that middleware, which was a sixteenth of a claim's time.
+    A request that no route matches goes to FastAPI, which answers 404 or 405.
     """
 
     def install_routes(
-        self, doors: Sequence[BaseRoute], browser_paths: tuple[str, ...], proxies: TrustedProxies
+        self, routes: Sequence[BaseRoute], browser_paths: tuple[str, ...], proxies: TrustedProxies
     ) -> None:
-        """Hang the doors, let browsers in at these paths, and believe these proxies."""
+        """Add the routes, with CORS at paths that begin with `browser_paths`, and with these trusted proxies."""
         self._proxies = proxies
-        self._doors = doors
-        plain = [route for route in doors if isinstance(route, Route) and not route.param_convertors]
-        asked = [(method, route.path) for route in plain for method in route.methods or ("GET", "POST")]
-        self._known = {
-            (method, path): self._looked_for({"type": "http", "method": method, "path": path}) for method, path in asked
+        self._own_routes = routes
+        plain = [route for route in routes if isinstance(route, Route) and not route.param_convertors]
+        requests = [(method, route.path) for route in plain for method in route.methods or ("GET", "POST")]
+        self._routes_by_path = {
+            (method, path): self._match_route({"type": "http", "method": method, "path": path})
+            for method, path in requests
         }
-        self.router.routes.extend(doors)
-        self._browsers = CrossOriginAccess(self._hand_over, browser_paths)
+        self.router.routes.extend(routes)
+        self._cors = CrossOriginAccess(self._dispatch, browser_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
         if scope["type"] == "http":
             self._proxies.apply(scope)
         try:
-            await self._browsers(scope, receive, send)
+            await self._cors(scope, receive, send)
         except ClientDisconnect:
-            log.debug("a client has gone before it was answered, at %s", scope["path"])
+            log.debug("a client disconnected before it was answered, at %s", scope["path"])
 
-    async def _hand_over(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route, told = self._door_for(scope) if scope["type"] == "http" else (None, {})
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route, child_scope = self._find_route(scope) if scope["type"] == "http" else (None, {})
         if route is None:
             await super().__call__(scope, receive, send)
             return
-        scope.update(told)
+        scope.update(child_scope)
         await route.handle(scope, receive, send)
 
-    def _door_for(self, scope: Scope) -> tuple[BaseRoute | None, Scope]:
-        """The first door that answers, as most addresses tell by themselves, and what it reads of the address."""
-        known = None if scope.get("root_path") else self._known.get((scope["method"], scope["path"]))
-        return known or self._looked_for(scope)
+    def _find_route(self, scope: Scope) -> tuple[BaseRoute | None, Scope]:
+        """The first route that matches, and its child scope; a table lookup for paths without parameters."""
+        match = None if scope.get("root_path") else self._routes_by_path.get((scope["method"], scope["path"]))
+        return match or self._match_route(scope)
 
-    def _looked_for(self, scope: Scope) -> tuple[BaseRoute | None, Scope]:
+    def _match_route(self, scope: Scope) -> tuple[BaseRoute | None, Scope]:
         raw = scope.get("raw_path") or b""
-        asked = {**scope, "path": escape_segments(raw)} if b"%" in raw else scope
-        for route in self._doors:
-            match, told = route.matches(asked)
+        route_scope = {**scope, "path": escape_segments(raw)} if b"%" in raw else scope
+        for route in self._own_routes:
+            match, child_scope = route.matches(route_scope)
             if match is Match.FULL:
-                if asked is not scope:
-                    told["path_params"] = {name: unquote(value) for name, value in told["path_params"].items()}
-                return route, told
+                if route_scope is not scope:
+                    child_scope["path_params"] = {
+                        name: unquote(value) for name, value in child_scope["path_params"].items()
+                    }
+                return route, child_scope
         return None, {}
 
 
 def escape_segments(raw_path: bytes) -> str:
-    """A path in which what is escaped is not its structure: `%2F` is a letter of a segment, and no slash.
+    """A path with each segment escaped in one way: `%2F` stays within its segment and is no separator.
 
-    What need not be escaped is not, so that a route's own words are found however they are written.
+    Characters that need no escape are unescaped, so that a route matches however its path is written.
     """
     segments = raw_path.partition(b"?")[0].decode("ascii", "replace").split("/")
     return "/".join(quote(unquote(segment), safe="") if "%" in segment else segment for segment in segments)
 
 
 class RouteConflict(Exception):
-    """Raised when two of those whose routes are hung answer one method at one path: the second would never be asked."""
+    """Raised when two modules have routes for the same method and path: the second would never be called."""
 
 
 def check_route_conflicts(owners: Mapping[str, Sequence[BaseRoute]]) -> None:
-    """Raises RouteConflict, with the names of both, where one's routes answer what another's are there for."""
-    for (one, of_one), (other, of_other) in itertools.permutations(owners.items(), 2):
-        for route in (route for route in of_one if isinstance(route, Route)):
+    """Raises RouteConflict, with both names, if a route of one owner matches the path of another owner's route."""
+    for (owner, routes), (other, other_routes) in itertools.permutations(owners.items(), 2):
+        for route in (route for route in routes if isinstance(route, Route)):
             path = _PARAMETER.sub("x", route.path)
             for method in route.methods or METHODS:
                 scope = {"type": "http", "method": method, "path": path}
-                if any(each.matches(scope)[0] is Match.FULL for each in of_other):
-                    raise RouteConflict(f"{one} and {other} both answer {method} {route.path}: one of them has to go.")
+                if any(each.matches(scope)[0] is Match.FULL for each in other_routes):
+                    raise RouteConflict(
+                        f"{owner} and {other} both answer {method} {route.path}: one of them has to go."
+                    )
 
 
 def create_app(services: Services, lifespan: Lifespan | None = None) -> FastAPI:
-    """The application with every door: GraphQL, each vendor found, the operator's, the codes' pages, downloads."""
+    """The application with every route: GraphQL, each vendor, health, the codes' pages, downloads."""
     app = Application(title="Tessera", openapi_url=None, redirect_slashes=False, lifespan=lifespan)
     app.state.services = services
     owners: dict[str, Sequence[BaseRoute]] = {

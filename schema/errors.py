@@ -1,6 +1,6 @@
-"""What nobody has refused and is not answered: bugs, and a database that is away.
+"""Unexpected errors: bugs, and a database that is unavailable; both are logged and answered with a generic error.
 
-Of a bug the log knows what happened, the caller a number to ask for it by.
+The log has a bug's stack trace under a number, which is all that the caller sees of it.
 """
 
 import logging
@@ -12,15 +12,15 @@ from starlette.requests import ClientDisconnect
 
 from db import errors as db_errors
 
-QUIET_SECONDS = 10
-"""After so long without another failure the database counts as back: a batch that hangs takes less to be given up."""
+RECOVERY_SECONDS = 10
+"""Time without a failure after which the database counts as back; longer than a hanging batch takes to fail."""
 REMINDER_SECONDS = 60
 
 log = logging.getLogger("tessera")
 
 
 class InternalError(Exception):
-    """What a caller hears of a bug."""
+    """What a caller sees of a bug: the number under which the log has it."""
 
     status = 500
     code = "FAULT"
@@ -31,7 +31,7 @@ class InternalError(Exception):
 
 
 class Unavailable(Exception):
-    """What a caller hears while the database can't be asked."""
+    """What a caller sees while the database is unavailable."""
 
     status = 503
     code = "UNAVAILABLE"
@@ -45,53 +45,60 @@ class Unavailable(Exception):
 
 
 class Outage:
-    """Logs once that the database is away and once that it is back, however many requests hear of it."""
+    """Logs once that the database is unavailable and once that it is back, however many requests fail."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._began: float | None = None
-        self._last = self._said = 0.0
+        self._last = self._logged_at = 0.0
         self._count = 0
 
-    def record(self, fault: BaseException, where: object) -> None:
-        """Somebody was told that the database is away."""
+    def record(self, error: BaseException, where: object) -> None:
+        """A request has failed because the database is unavailable."""
         now = self._clock()
         self._last = now
         self._count += 1
         if self._began is None:
-            self._began, self._said, self._count = now, now, 1
-            log.error("the database is away, at %s: %r; it is said when it is back", where, fault)
-        elif now - self._said >= REMINDER_SECONDS:
-            self._said = now
+            self._began, self._logged_at, self._count = now, now, 1
+            log.error("the database is unavailable, at %s: %r; another line follows when it is back", where, error)
+        elif now - self._logged_at >= REMINDER_SECONDS:
+            self._logged_at = now
             log.error(
-                "the database is still away after %.0f s, %s times so far: %r", now - self._began, self._count, fault
+                "the database is still unavailable after %.0f s, %s failures so far: %r",
+                now - self._began,
+                self._count,
+                error,
             )
 
     def check(self) -> None:
-        """Ask now and then: where nobody was told so for some seconds, it is back."""
-        if self._began is not None and self._clock() - self._last > QUIET_SECONDS:
-            log.warning("the database is back; it was away for %.0f s, %s times", self._last - self._began, self._count)
+        """To be called regularly: after RECOVERY_SECONDS without a failure the database is back."""
+        if self._began is not None and self._clock() - self._last > RECOVERY_SECONDS:
+            log.warning(
+                "the database is back; it was unavailable for %.0f s, with %s failures",
+                self._last - self._began,
+                self._count,
+            )
             self._began = None
 
 
 outage = Outage()
 
 
-def retry_headers(told: Exception) -> dict[str, str]:
-    """What an answer's headers say of it: when to try again, where that may help."""
-    return {"Retry-After": str(told.retry_after_seconds)} if hasattr(told, "retry_after_seconds") else {}
+def retry_headers(error: Exception) -> dict[str, str]:
+    """The `Retry-After` header of an error that has `retry_after_seconds`, else none."""
+    return {"Retry-After": str(error.retry_after_seconds)} if hasattr(error, "retry_after_seconds") else {}
 
 
 def log_error(bug: BaseException, where: object) -> InternalError | Unavailable:
-    """Write down what went wrong: a bug with all that is known of it, under a number of its own.
+    """Log an unexpected error, a bug with its stack trace under a new number; returns the error for the caller.
 
-    A client that has gone is nothing wrong: raises ClientDisconnect again.
+    A client that has disconnected is no error: raises ClientDisconnect again.
     """
     if isinstance(bug, ClientDisconnect):
         raise bug
     if db_errors.is_unavailable(bug):
         outage.record(bug, where)
         return Unavailable()
-    fault = InternalError(secrets.token_hex(6))
-    log.error("fault %s at %s", fault.number, where, exc_info=bug)
-    return fault
+    error = InternalError(secrets.token_hex(6))
+    log.error("fault %s at %s", error.number, where, exc_info=bug)
+    return error

@@ -1,4 +1,4 @@
-"""What one request may cost: its body's size and its time."""
+"""Limits of a request: the size of its body and its time."""
 
 import asyncio
 from typing import Any
@@ -7,19 +7,19 @@ from starlette.requests import ClientDisconnect, Request
 
 MAX_BODY_BYTES = 4 * 2**20
 MAX_PUBLIC_BODY_BYTES = 100_000
-"""Bytes of a body that comes with a public key."""
+"""Of a request with a public key."""
 
 REQUEST_SECONDS = 20
 
 
 class BodyTooLarge(Exception):
-    """Raised when a request's body is larger than MAX_BODY_BYTES."""
+    """Raised when a request's body is larger than its limit, by default MAX_BODY_BYTES."""
 
-    def __init__(self, most: int = MAX_BODY_BYTES) -> None:
-        super().__init__(f"The body is larger than {_written(most)}.")
+    def __init__(self, max_bytes: int = MAX_BODY_BYTES) -> None:
+        super().__init__(f"The body is larger than {_format_size(max_bytes)}.")
 
 
-def _written(size: int) -> str:
+def _format_size(size: int) -> str:
     return f"{size // 2**20} MB" if size >= 2**20 else f"{size // 1000} kB"
 
 
@@ -34,31 +34,31 @@ class RequestTimeout(Exception):
 
 
 class TimeLimit:
-    """`async with TimeLimit():` stops what takes too long. Raises RequestTimeout."""
+    """An async context manager that cancels its block after REQUEST_SECONDS. Raises RequestTimeout."""
 
     async def __aenter__(self) -> None:
         self._limit = asyncio.timeout(REQUEST_SECONDS)
         await self._limit.__aenter__()
 
-    async def __aexit__(self, *raised: Any) -> None:
+    async def __aexit__(self, *error: Any) -> None:
         try:
-            await self._limit.__aexit__(*raised)
+            await self._limit.__aexit__(*error)
         except TimeoutError:
             raise RequestTimeout from None
 
 
-async def read_body(request: Request, most: int = MAX_BODY_BYTES) -> bytes:
-    """The request's body, of so many bytes at most; reading stops where it gets too large. Raises BodyTooLarge."""
-    told = request.headers.get("content-length", "")
-    if told.isdigit() and int(told) > most:
-        raise BodyTooLarge(most)
-    read = bytearray()
+async def read_body(request: Request, max_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """The request's body; reading stops as soon as it exceeds the limit. Raises BodyTooLarge, ClientDisconnect."""
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > max_bytes:
+        raise BodyTooLarge(max_bytes)
+    body = bytearray()
     while True:
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        read += message.get("body", b"")
-        if len(read) > most:
-            raise BodyTooLarge(most)
+        body += message.get("body", b"")
+        if len(body) > max_bytes:
+            raise BodyTooLarge(max_bytes)
         if not message.get("more_body"):
-            return bytes(read)
+            return bytes(body)

@@ -1,7 +1,7 @@
-"""Long answers: written a piece at a time, in memory that does not grow with them, and few at once.
+"""Streamed responses: long answers, made piece by piece in constant memory, and a limited number at once.
 
-A piece is made in one short step, one step of all streams at a time, so that what else is asked goes between. What
-goes wrong after the first piece ends the connection: a part never looks like the whole.
+Pieces of all streams are made one at a time, so that other requests are served in between. An error after the first
+piece ends the connection, so that a truncated answer never looks complete.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ log = logging.getLogger("tessera")
 
 MAX_STREAMS = 12
 MAX_STREAMS_PER_ORGANIZATION = 4
-"""Streams of a process at once, and of one organization."""
+"""Concurrent streams of a process, and of one organization."""
 
 WAIT_SECONDS = 3
 
 
 class TooManyStreams(Exception):
-    """Raised when there are as many streams as there may be, and none ended within WAIT_SECONDS."""
+    """Raised when the limit of streams is reached, and none has ended within WAIT_SECONDS."""
 
     retry_after_seconds = 10
 
@@ -35,15 +35,15 @@ class TooManyStreams(Exception):
 
 
 class Streams:
-    """The streams of one process."""
+    """The limit of streams in one process, and the lock under which their pieces are made."""
 
     def __init__(self) -> None:
         self._open: Counter[int] = Counter()
         self._ended = asyncio.Condition()
-        self.step = asyncio.Lock()
+        self.piece_lock = asyncio.Lock()
 
-    async def enter(self, organization_id: int) -> None:
-        """One more stream of an organization's, as soon as there is room. Raises TooManyStreams."""
+    async def acquire(self, organization_id: int) -> None:
+        """Count one more stream of an organization, as soon as there is room. Raises TooManyStreams."""
 
         def has_room() -> bool:
             return self._open.total() < MAX_STREAMS and self._open[organization_id] < MAX_STREAMS_PER_ORGANIZATION
@@ -56,21 +56,21 @@ class Streams:
             raise TooManyStreams from None
 
     async def next_piece(self, pieces: AsyncIterator[bytes]) -> bytes | None:
-        """The next piece of an answer, made while no other is; None after the last. Raises RequestTimeout."""
-        await asyncio.sleep(0)  # others have their turn, also where a piece is made without waiting for anything
-        async with self.step, limits.TimeLimit():
+        """Make the next piece of an answer, under the lock; None after the last. Raises RequestTimeout."""
+        await asyncio.sleep(0)  # yields to other tasks, also where making a piece awaits nothing
+        async with self.piece_lock, limits.TimeLimit():
             return await anext(pieces, None)
 
-    async def leave(self, organization_id: int) -> None:
-        """A stream has ended."""
+    async def release(self, organization_id: int) -> None:
+        """Count a stream as ended."""
         self._open[organization_id] -= 1
-        self._open += Counter()  # forgets those without any
+        self._open += Counter()  # drops organizations without any
         async with self._ended:
             self._ended.notify_all()
 
 
 class StreamedResponse(Response):
-    """An answer whose pieces are made as they are sent; it has been let in by `Streams.enter`."""
+    """A response whose pieces are made as they are sent, after `Streams.acquire`."""
 
     def __init__(
         self,
@@ -86,11 +86,11 @@ class StreamedResponse(Response):
         self.init_headers(headers)
 
     def render(self, content: object) -> bytes:
-        """Nothing is known beforehand."""
+        """No body in advance."""
         return b""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send piece after piece while there is somebody who takes them."""
+        """Send the pieces while the client is connected."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         try:
             async with aclosing(self._pieces):  # type: ignore[type-var]
@@ -99,9 +99,9 @@ class StreamedResponse(Response):
                     if await self._request.is_disconnected():
                         return
             await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except limits.RequestTimeout as slow:
-            log.warning("%s was ended in the middle of the answer: %s", self._request.url.path, slow)
+        except limits.RequestTimeout as error:
+            log.warning("%s was ended in the middle of the answer: %s", self._request.url.path, error)
         except Exception as bug:
             errors.log_error(bug, f"{self._request.method} {self._request.url.path}, in the middle of the answer")
         finally:
-            await self._streams.leave(self._organization_id)
+            await self._streams.release(self._organization_id)

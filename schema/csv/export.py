@@ -59,7 +59,7 @@ async def _download(request: Request, name: str, open_pieces: OpenPieces) -> Res
             caller = await context.caller(request, holder)
             pieces = await open_pieces(caller, ref, dialect)
             if request.method != "HEAD":
-                await caller.services.streams.enter(caller.organization.id)
+                await caller.services.streams.acquire(caller.organization.id)
     except tuple(STATUSES) as error:
         return _error_response(error, STATUSES[type(error)])
     except Exception as bug:

@@ -116,6 +116,6 @@ def response_media_type(accept: str) -> str:
     graphql_quality, json_quality = (
         content_negotiation.quality(accept, media_type) for media_type in (GRAPHQL_RESPONSE, JSON)
     )
-    is_named = content_negotiation.names(accept, GRAPHQL_RESPONSE)
+    is_named = content_negotiation.names_type(accept, GRAPHQL_RESPONSE)
     is_preferred = graphql_quality > json_quality or (is_named and graphql_quality == json_quality > 0)
     return GRAPHQL_RESPONSE if is_preferred else JSON

@@ -142,7 +142,7 @@ async def list_response(
         if piece is None:
             return Response(b"".join(buffered), media_type=JsonResponse.media_type)
         buffered.append(piece)
-    await streams.enter(organization_id)
+    await streams.acquire(organization_id)
     return StreamedResponse(request, streams, organization_id, _chain(buffered, pieces), JsonResponse.media_type)
 
 

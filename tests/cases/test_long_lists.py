@@ -145,7 +145,7 @@ async def test_few_are_written_at_once(
     """The others wait a little, and are 429 with Retry-After; a claim and /healthz are answered meanwhile."""
     monkeypatch.setattr(streams, "WAIT_SECONDS", 0.05)
     for _ in range(streams.MAX_STREAMS_PER_ORGANIZATION):
-        await services.streams.enter(organization.id)
+        await services.streams.acquire(organization.id)
     for path in (*paths_of_vendors(), "/export/claims.csv", "/export/codes.csv"):
         refused = await served.get(path, headers=shop)
         assert (refused.status_code, int(refused.headers["retry-after"]) > 0) == (429, True), path
@@ -153,7 +153,7 @@ async def test_few_are_written_at_once(
     assert claimed.status_code == 200
     assert (await served.get("/healthz")).status_code == 200
     for _ in range(streams.MAX_STREAMS_PER_ORGANIZATION):
-        await services.streams.leave(organization.id)
+        await services.streams.release(organization.id)
     monkeypatch.setattr(streams, "WAIT_SECONDS", 10)
     whole = await asyncio.gather(*(served.get("/export/codes.csv", headers=shop) for _ in range(10)))
     assert {answer.status_code for answer in whole} == {200}
@@ -171,12 +171,12 @@ async def test_one_organization_leaves_room_for_others() -> None:
     """Of all there may be, one has some, and whoever waits is let in when one ends."""
     open = streams.Streams()
     for _ in range(streams.MAX_STREAMS_PER_ORGANIZATION):
-        await open.enter(1)
-    waiting = asyncio.create_task(open.enter(1))
+        await open.acquire(1)
+    waiting = asyncio.create_task(open.acquire(1))
     for number in range(streams.MAX_STREAMS - streams.MAX_STREAMS_PER_ORGANIZATION):
-        await open.enter(2 + number // streams.MAX_STREAMS_PER_ORGANIZATION)
+        await open.acquire(2 + number // streams.MAX_STREAMS_PER_ORGANIZATION)
     assert not waiting.done()
-    await open.leave(1)
+    await open.release(1)
     await waiting
     assert open._open.total() == streams.MAX_STREAMS
 
@@ -187,7 +187,7 @@ async def test_a_stream_ends_with_its_reader(
     served: httpx.AsyncClient, shop: dict[str, str], services: Services, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Who goes away in the middle of an answer leaves nothing behind, neither work nor a fault in the log."""
-    async with services.streams.step:
+    async with services.streams.piece_lock:
         async with served.stream("GET", "/export/codes.csv", headers=shop) as answer:
             assert answer.status_code == 200
         assert services.streams._open.total() == 1
@@ -202,13 +202,13 @@ async def test_a_download_is_written_in_small_steps(
 ) -> None:
     """Between its pieces others have their turn: each is made under the lock of all steps, which is given back."""
     steps = 0
-    acquire = services.streams.step.acquire
+    acquire = services.streams.piece_lock.acquire
 
     async def counted() -> Any:
         nonlocal steps
         steps += 1
         return await acquire()
 
-    monkeypatch.setattr(services.streams.step, "acquire", counted)
+    monkeypatch.setattr(services.streams.piece_lock, "acquire", counted)
     assert (await served.get("/leads", headers=shop)).status_code == 200
     assert steps >= ROWS // 4

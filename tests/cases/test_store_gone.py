@@ -269,7 +269,7 @@ def test_the_log_says_once_that_the_database_is_away_and_once_that_it_is_back(
             outage.check()
     messages = [record.getMessage() for record in caplog.records]
     assert messages == [
-        "the database is away, at /graphql: ConnectionRefusedError('no'); it is said when it is back",
-        "the database is still away after 60 s, 601 times so far: ConnectionRefusedError('no')",
-        "the database is back; it was away for 70 s, 700 times",
+        "the database is unavailable, at /graphql: ConnectionRefusedError('no'); another line follows when it is back",
+        "the database is still unavailable after 60 s, 601 failures so far: ConnectionRefusedError('no')",
+        "the database is back; it was unavailable for 70 s, with 700 failures",
     ]

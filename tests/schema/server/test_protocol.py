@@ -52,7 +52,7 @@ async def connect(services: Services, monkeypatch: pytest.MonkeyPatch) -> AsyncI
         Route("/trailers", trailers, methods=["POST"]),
         Route("/long", long),
     ]
-    app.install_routes([*app._doors, *own], (), TrustedProxies())
+    app.install_routes([*app._own_routes, *own], (), TrustedProxies())
     opened = []
     async with serving(app) as address:
         host, port = address.removeprefix("http://").split(":")
