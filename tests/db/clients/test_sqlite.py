@@ -80,7 +80,7 @@ async def kill_while_claiming(url: str, name: str, answers: int) -> list[int]:
     try:
         assert process.stdin is not None
         assert process.stdout is not None
-        race = {"organization": "demo", "calls": calls, "lanes": 2, "now": NOW.isoformat()}
+        race = {"organization": "demo", "calls": calls, "concurrency": 2, "now": NOW.isoformat()}
         process.stdin.writelines(json.dumps(line) + "\n" for line in (url, race, "go"))
         process.stdin.flush()
         assert process.stdout.readline() == "ready\n"
