@@ -74,12 +74,12 @@ async def connect_below(
     of: Callable[[Any], T],
     queryset: QuerySet[Any],
     conditions: Hashable,
-    parent: str,
-    number: int,
+    parent_column: str,
+    parent_id: int,
     first: int,
     after: str | None,
 ) -> Connection[T]:
-    """One page of the rows below a parent row: those whose column `parent` is `number`.
+    """One page of the rows below a parent row: those whose `parent_column` is `parent_id`.
 
     The same page of other parents is fetched by the same statement; `conditions` tells query sets with other filters
     apart. Raises as `connect` does.
@@ -88,10 +88,10 @@ async def connect_below(
     key = (queryset.model, conditions)
     place, size = ids.place(after), _size(first)
     wants_rows = selects(info, *ROW_FIELDS)
-    rows = await info.context.page_below(key, queryset, parent, number, place, size) if wants_rows else []
+    rows = await info.context.page_below(key, queryset, parent_column, parent_id, place, size) if wants_rows else []
 
     async def count() -> int:
-        return await info.context.count_below(key, queryset, parent, number)
+        return await info.context.count_below(key, queryset, parent_column, parent_id)
 
     return await _page(info, rows, of, first, after, count)
 

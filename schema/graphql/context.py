@@ -35,7 +35,7 @@ class Context:
     _loaders: dict[Hashable, DataLoader[int, Any]] = field(default_factory=dict)
 
     def require(self, right: Right) -> None:
-        """Raises AccessDenied when the caller's key is not good for that."""
+        """Raises AccessDenied when the caller's key has no such right."""
         context.require(self.caller.holder, right)
 
     def remember_customer(self, customer: Person) -> None:
@@ -67,43 +67,49 @@ class Context:
     async def _with_promotion(self, code: Code, make: Callable[[Promotion], T]) -> T:
         return make(await self.row(Promotion, code.promotion_id))
 
-    async def row(self, model: type[Any], number: int) -> Any:
+    async def row(self, model: type[Any], row_id: int) -> Any:
         """A row that exists, fetched with all others of its model that are requested at the same time.
 
         Raises LookupError where it is gone.
         """
-        row = await self._loader(model.__name__, lambda ids: find.by_ids(model, ids)).load(number)
+        row = await self._loader(model.__name__, lambda ids: find.by_ids(model, ids)).load(row_id)
         if row is None:
-            raise LookupError(f"{model.__name__} {number} is gone")
+            raise LookupError(f"{model.__name__} {row_id} is gone")
         return row
 
-    async def row_or_none(self, model: type[Any], number: int | None) -> Any:
-        """A row, or None where there is none or `number` is None."""
-        if number is None:
+    async def row_or_none(self, model: type[Any], row_id: int | None) -> Any:
+        """A row, or None where there is none or `row_id` is None."""
+        if row_id is None:
             return None
-        return await self._loader(model.__name__, lambda ids: find.by_ids(model, ids)).load(number)
+        return await self._loader(model.__name__, lambda ids: find.by_ids(model, ids)).load(row_id)
 
     async def locations_of(self, promotion_id: int) -> list[Location]:
         """The locations that a promotion is linked to."""
         return await self._loader("locations", find.locations_of_promotions, []).load(promotion_id)  # type: ignore[no-any-return]
 
     async def page_below(
-        self, key: Hashable, queryset: QuerySet[Any], parent: str, number: int, after: Place | None, size: int
+        self,
+        key: Hashable,
+        queryset: QuerySet[Any],
+        parent_column: str,
+        parent_id: int,
+        after: Place | None,
+        size: int,
     ) -> list[Any]:
         """One parent's page; the same page of other parents comes by the same statement. `key` is the query set's."""
 
         def load(ids: Sequence[int]) -> Awaitable[dict[int, Any]]:
-            return listing.pages(queryset, parent, ids, after, size)
+            return listing.pages(queryset, parent_column, ids, after, size)
 
-        return await self._loader(("page", key, parent, after, size), load, []).load(number)  # type: ignore[no-any-return]
+        return await self._loader(("page", key, parent_column, after, size), load, []).load(parent_id)  # type: ignore[no-any-return]
 
-    async def count_below(self, key: Hashable, queryset: QuerySet[Any], parent: str, number: int) -> int:
+    async def count_below(self, key: Hashable, queryset: QuerySet[Any], parent_column: str, parent_id: int) -> int:
         """The number of rows below a parent; other parents' come by the same statement. `key` is the query set's."""
 
         def load(ids: Sequence[int]) -> Awaitable[dict[int, Any]]:
-            return listing.counts(queryset, parent, ids)
+            return listing.counts(queryset, parent_column, ids)
 
-        return await self._loader(("count", key, parent), load, 0).load(number)  # type: ignore[no-any-return]
+        return await self._loader(("count", key, parent_column), load, 0).load(parent_id)  # type: ignore[no-any-return]
 
     def _loader(
         self, key: Hashable, load: Callable[[Sequence[int]], Awaitable[dict[int, Any]]], absent: Any = None
@@ -115,7 +121,7 @@ class Context:
         async def in_order(ids: list[int]) -> list[Any]:
             async with one_by_one:
                 rows = await load(ids)
-            return [rows.get(number, absent) for number in ids]
+            return [rows.get(row_id, absent) for row_id in ids]
 
         self._loaders[key] = DataLoader(load_fn=in_order, max_batch_size=MAX_BATCH)
         return self._loaders[key]

@@ -1,9 +1,9 @@
-"""The playground: GraphiQL on `GET /graphql`, every byte of it from this server.
+"""The playground: GraphiQL on `GET /graphql`, served without any other host.
 
-`make install` has npm lay GraphiQL and React beside this file, in the versions that package.json pins. The
-page asks no other host for anything, and its Content-Security-Policy would not let it; without those files it
-says in plain words what is missing. The key comes in the address's fragment, which no browser sends: the
-server meets it in the Authorization header only.
+`make install` has npm install GraphiQL and React beside this file, in the versions that package.json pins. The page
+requests nothing of another host, and its Content-Security-Policy forbids it; without those files it shows what is
+missing. The key comes in the address's fragment, which no browser sends: the server receives it in the Authorization
+header only.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ ASSETS = {
     "playground.js": HERE / "playground.js",
 }
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript"}
-FOR_GOOD = {"Cache-Control": "public, max-age=31536000, immutable"}
+CACHE_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 @cache
@@ -40,26 +40,26 @@ def page(with_slash: bool = False) -> str:
 
 
 def version() -> str:
-    """Changes with whatever the assets are made from, so that a browser may keep them for good."""
+    """A hash of what the assets are made from: a browser may cache them for good under it."""
     sources = (HERE / "package.json", HERE / "playground.js")
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
 
 
 def tabs() -> str:
     """The example tabs as JSON that no text in it can break out of its script element."""
-    shown = [
+    examples = [
         {"name": example.name, "query": example.query, "variables": json.dumps(example.variables, indent=2)}
         for example in EXAMPLES
     ]
-    return json.dumps(shown).replace("<", "\\u003c")
+    return json.dumps(examples).replace("<", "\\u003c")
 
 
 def asset(request: Request) -> Response:
-    """One of ASSETS, looked for on each request, so that a late `make install` needs no restart."""
+    """The response to a request for one of ASSETS, looked up each time: a late `make install` needs no restart."""
     path = ASSETS.get(request.path_params["name"])
     if path is None or not path.is_file():
         return PlainTextResponse("The playground has no such file.\n", status_code=404)
-    return FileResponse(path, media_type=MEDIA_TYPES[path.suffix], headers=FOR_GOOD)
+    return FileResponse(path, media_type=MEDIA_TYPES[path.suffix], headers=CACHE_HEADERS)
 
 
 routes: list[BaseRoute] = [Route("/graphql/assets/{name}", asset)]

@@ -1,4 +1,4 @@
-"""The operations that the playground opens with; each runs as it is, and again after that."""
+"""The example tabs of the playground; each operation runs unchanged, and again after that."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Example:
-    """One tab. `name` is its operation's name, which is what GraphiQL writes on the tab."""
+    """One tab. `name` is its operation's name, which GraphiQL shows on the tab."""
 
     name: str
     query: str

@@ -17,7 +17,6 @@ from schema.graphql.engine.execute import PlanExecutor, run
 from schema.graphql.engine.plan import build_plan, field_reader
 from schema.graphql.engine.scheduling import (
     CHUNK_VALUES,
-    LARGE_RESPONSE_VALUES,
     LONG_LIST_ROWS,
     LONG_RESPONSE_VALUES,
     ResponseScheduler,
@@ -270,31 +269,6 @@ async def test_a_long_response_lets_others_be_served(by_plan: bool) -> None:
     assert await passes_during(f"{{ {lists} }}", by_plan, 100 * 100) >= 100 * 100 // CHUNK_VALUES - 1
     assert await passes_during("{ words(many: 5000) }", by_plan, 1) >= 5_000 // CHUNK_VALUES - 1
     assert await passes_during(f"{{ words(many: {LONG_LIST_ROWS}) }}", by_plan, 1) <= 3
-
-
-@pytest.mark.case("A5")
-async def test_few_large_responses_are_made_at_once() -> None:
-    """Their memory adds up: the third begins when one of two has ended."""
-    order: list[str] = []
-
-    async def respond(name: str, until: asyncio.Event) -> None:
-        async with ResponseScheduler(LARGE_RESPONSE_VALUES + 1).admit():
-            order.append(name)
-            await until.wait()
-
-    done = [asyncio.Event() for _ in "abc"]
-    tasks = [asyncio.create_task(respond(name, event)) for name, event in zip("abc", done, strict=True)]
-    await asyncio.sleep(0)
-    assert order == ["a", "b"]
-    async with ResponseScheduler(LARGE_RESPONSE_VALUES).admit():
-        order.append("short")
-    done[1].set()
-    await tasks[1]
-    await asyncio.sleep(0)
-    assert order == ["a", "b", "short", "c"]
-    for event in done:
-        event.set()
-    await asyncio.gather(*tasks)
 
 
 @pytest.mark.case("A5")
