@@ -248,7 +248,7 @@ def test_a_parsed_document_is_held_together_as_it_is_taken_apart() -> None:
     assert made.async_helpers is not None
 
 
-def test_what_rules_of_graphql_core_are_told_is_there() -> None:
+def test_attributes_that_rules_of_graphql_core_read_are_there() -> None:
     """schema/graphql/engine/documents.py bounds how long fields are compared, one_of.py marks inputs of which one field is given."""
     assert inspect.getsource(overlapping).count("MAX_COMPLEXITY_BUDGET") > 1  # set once, and read
     promotion = graphql_app.schema._schema.get_type("PromotionRef")

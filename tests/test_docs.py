@@ -62,8 +62,8 @@ BY_PATH = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_
 
 def undocumented(names: set[str], *pages: str) -> list[str]:
     """Those of the names that stand in none of the pages, as words of their own."""
-    told = "\n".join(pages)
-    return sorted(name for name in names if not re.search(rf"(?<![\w/{{-]){re.escape(name)}(?![\w/{{-])", told))
+    text = "\n".join(pages)
+    return sorted(name for name in names if not re.search(rf"(?<![\w/{{-]){re.escape(name)}(?![\w/{{-])", text))
 
 
 # ------------------------------------------------------------------ settings, commands, paths
@@ -88,19 +88,23 @@ def test_the_readme_is_read_in_five_minutes() -> None:
     """The README has less than 1,500 words, and leads to every page that stands directly below docs/."""
     assert len(README.split()) < 1_500
     pages = [path for path in PAGES if path.parent == ROOT / "docs" or path.name == "README.md"]
-    told = {(ROOT / link).resolve() for link in LINK.findall(README) if "://" not in link}
-    assert [page for page in pages if page != ROOT / "README.md" and page not in told] == []
+    linked = {(ROOT / link).resolve() for link in LINK.findall(README) if "://" not in link}
+    assert [page for page in pages if page != ROOT / "README.md" and page not in linked] == []
 
 
-def test_every_setting_is_told() -> None:
+def test_every_setting_is_documented() -> None:
     """The reference has a row for each setting of main.Settings."""
     assert {f"`TESSERA_{name.upper()}`" for name in main.Settings.model_fields} <= rows(SETTINGS).keys()
 
 
-def test_no_setting_is_told_that_is_not_there() -> None:
+def test_no_missing_setting_is_documented() -> None:
     """Each TESSERA_ name in a page is a setting, but for the tests' own."""
-    told = {name for page in PAGES for name in re.findall(r"\bTESSERA_[A-Z_]+\b", page.read_text(encoding="utf-8"))}
-    assert told - {"TESSERA_TEST_DATABASE_URL"} == {f"TESSERA_{name.upper()}" for name in main.Settings.model_fields}
+    documented = {
+        name for page in PAGES for name in re.findall(r"\bTESSERA_[A-Z_]+\b", page.read_text(encoding="utf-8"))
+    }
+    assert documented - {"TESSERA_TEST_DATABASE_URL"} == {
+        f"TESSERA_{name.upper()}" for name in main.Settings.model_fields
+    }
 
 
 def commands(group: click.Command, before: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -115,26 +119,28 @@ def commands(group: click.Command, before: str = "") -> Iterator[tuple[str, clic
 COMMANDS = dict(commands(typer.main.get_command(cli.app)))
 
 
-def test_every_command_is_told() -> None:
+def test_every_command_is_documented() -> None:
     """The reference has a line for each command and sub-command, and for what `main.py` does without one."""
     assert undocumented({f"python main.py {name}" for name in COMMANDS}, COMMAND_LINE) == []
     group = typer.main.get_command(cli.app)
-    told = rows(COMMAND_LINE).keys()
-    assert {"`python main.py`", *(f"`python main.py {one.opts[0]}`" for one in group.params)} <= told
+    documented = rows(COMMAND_LINE).keys()
+    assert {"`python main.py`", *(f"`python main.py {one.opts[0]}`" for one in group.params)} <= documented
 
 
-def test_no_command_is_told_that_is_not_there() -> None:
+def test_no_missing_command_is_documented() -> None:
     """Each command that a page names is one: the words behind `python main.py` in code."""
     words = re.compile(r"python main\.py((?: [a-z]+)+)")
     known = {"", *COMMANDS}
-    told = {found.strip() for page in PAGES for found in words.findall(page.read_text(encoding="utf-8"))}
+    documented = {found.strip() for page in PAGES for found in words.findall(page.read_text(encoding="utf-8"))}
     assert [
-        name for name in sorted(told) if not any(name == one or name.startswith(f"{one} ") for one in known if one)
+        name
+        for name in sorted(documented)
+        if not any(name == one or name.startswith(f"{one} ") for one in known if one)
     ] == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_is_told_beside_its_command(name: str) -> None:
+def test_every_option_is_documented_beside_its_command(name: str) -> None:
     """The line for a command names each of its options."""
     [line] = [line for line in COMMAND_LINE.splitlines() if line.startswith(f"| `python main.py {name}")]
     options = {option for parameter in COMMANDS[name].params for option in parameter.opts if option.startswith("--")}
@@ -163,7 +169,7 @@ def paths(services: Services) -> set[str]:
     }
 
 
-def test_every_path_is_told(services: Services) -> None:
+def test_every_path_is_documented(services: Services) -> None:
     """Each path of the application stands in the reference or on a vendor's page."""
     vendors = [page.read_text(encoding="utf-8") for page in PAGES if page.parent.name == "vendors"]
     found = paths(services)
@@ -233,16 +239,16 @@ UNCHECKED_LIMITS = {
 
 
 @pytest.mark.parametrize("limit", LIMITS)
-def test_limits_are_as_they_are_told(limit: str) -> None:
+def test_limits_are_as_documented(limit: str) -> None:
     """The reference tells each limit as it is."""
     row = rows(read("docs/reference/limits.md"))[limit]
     assert re.match(rf"(?:{LIMITS[limit]:,}|{LIMITS[limit]})\b", row[1]), row
 
 
-def test_no_limit_is_told_unchecked() -> None:
+def test_no_limit_is_documented_unchecked() -> None:
     """Each row of the reference's limits is held to a constant, or listed with the reason why it is not."""
-    told = set(rows(read("docs/reference/limits.md")))
-    assert told == LIMITS.keys() | UNCHECKED_LIMITS.keys()
+    documented = set(rows(read("docs/reference/limits.md")))
+    assert documented == LIMITS.keys() | UNCHECKED_LIMITS.keys()
 
 
 # ------------------------------------------------------------------ refusals
@@ -254,16 +260,16 @@ CLASSES_OF_REFUSALS = {
 }
 
 
-def test_every_refusal_is_told() -> None:
+def test_every_refusal_is_documented() -> None:
     """The reference has a row for each refusal and for no other, the rules in the order in which they are asked."""
-    told = [name.strip("`") for name in rows(REFUSALS) if name.strip("`") in CLASSES_OF_REFUSALS]
-    assert sorted(told) == sorted(CLASSES_OF_REFUSALS)
+    documented = [name.strip("`") for name in rows(REFUSALS) if name.strip("`") in CLASSES_OF_REFUSALS]
+    assert sorted(documented) == sorted(CLASSES_OF_REFUSALS)
     rules = [name for name, kind in CLASSES_OF_REFUSALS.items() if issubclass(kind, refusals.Rule)]
-    assert [name for name in told if name in rules] == rules
+    assert [name for name in documented if name in rules] == rules
 
 
 @pytest.mark.parametrize("name", CLASSES_OF_REFUSALS)
-def test_a_refusal_is_told_with_its_data_and_statuses(name: str) -> None:
+def test_a_refusal_is_documented_with_its_data_and_statuses(name: str) -> None:
     """Its row names each field of its GraphQL type, and the status that a vendor's client hears of it, if one does."""
     kind = CLASSES_OF_REFUSALS[name]
     _, _, tells, lancero, walletapp = rows(REFUSALS)[f"`{name}`"]
@@ -276,7 +282,7 @@ def test_a_refusal_is_told_with_its_data_and_statuses(name: str) -> None:
         assert not status or int(status) == vendor.error_response(refusal).status_code
 
 
-def test_lines_of_the_log_are_told_as_they_are() -> None:
+def test_lines_of_the_log_are_as_documented() -> None:
     """docs/operations.md has a row for each notice of a connection that is closed, in its words."""
     limit = connection_limit.ConnectionLimit(100)
     notices = (
@@ -287,8 +293,8 @@ def test_lines_of_the_log_are_told_as_they_are() -> None:
         limit._rejecting_warning,
     )
     written = {f"`{notice._message}`".replace("100", "…") for notice in notices}
-    told = {row for row in rows(read("docs/operations.md")) if "connection" in row and row.startswith("`")}
-    assert told == written
+    documented = {row for row in rows(read("docs/operations.md")) if "connection" in row and row.startswith("`")}
+    assert documented == written
 
 
 # ------------------------------------------------------------------ what is deprecated
@@ -300,7 +306,7 @@ def deprecated(schema: GraphQLSchema) -> list[str]:
     for name, kind in schema.type_map.items():
         parts = {**getattr(kind, "fields", {}), **getattr(kind, "values", {})}
         for part, definition in parts.items():
-            arguments = {f"({argument}:)": told for argument, told in getattr(definition, "args", {}).items()}
+            arguments = {f"({argument}:)": value for argument, value in getattr(definition, "args", {}).items()}
             both = {"": definition, **arguments}
             found += [f"{name}.{part}{of}" for of, one in both.items() if one.deprecation_reason is not None]
     return found
@@ -313,7 +319,7 @@ def test_what_is_deprecated_is_found() -> None:
     assert sorted(deprecated(build_schema(texts))) == ["C.d", "E.F", "Query.a", "Query.a(b:)"]
 
 
-def test_what_is_deprecated_is_told() -> None:
+def test_a_deprecation_stands_in_the_changelog() -> None:
     """The changelog names each deprecated part of the schema, as a client finds it there."""
     changelog = read("CHANGELOG.md")
     assert [part for part in deprecated(graphql_app.schema._schema) if f"`{part}`" not in changelog] == []
@@ -391,24 +397,24 @@ CHANGING = {"text", "code", "id", "exchangeToken", "token", "referralCode", "cre
 """Members whose values are drawn, or tell the time: another run has others."""
 
 
-def compare(told: Any, answered: Any, where: str, changed: dict[str, str]) -> None:
+def compare(documented: Any, answered: Any, where: str, changed: dict[str, str]) -> None:
     """An answer is what the page tells but for CHANGING; `changed` learns what stands for what the page tells."""
-    if isinstance(told, dict):
+    if isinstance(documented, dict):
         assert isinstance(answered, dict), where
-        assert told.keys() == answered.keys(), where
-        for name, value in told.items():
+        assert documented.keys() == answered.keys(), where
+        for name, value in documented.items():
             if name in CHANGING and isinstance(value, str):
                 assert isinstance(answered[name], str), f"{where}.{name}"
                 changed[value] = answered[name]
             else:
                 compare(value, answered[name], f"{where}.{name}", changed)
-    elif isinstance(told, list):
+    elif isinstance(documented, list):
         assert isinstance(answered, list), where
-        assert len(told) == len(answered), where
-        for place, value in enumerate(told):
+        assert len(documented) == len(answered), where
+        for place, value in enumerate(documented):
             compare(value, answered[place], f"{where}[{place}]", changed)
     else:
-        assert told == answered, where
+        assert documented == answered, where
 
 
 async def test_the_examples_are_answered_as_the_pages_tell(services: Services, organization: Organization) -> None:
@@ -419,8 +425,8 @@ async def test_the_examples_are_answered_as_the_pages_tell(services: Services, o
     }
 
     def as_it_is_here(text: str) -> str:
-        for told, here in standing_for.items():
-            text = text.replace(told, here)
+        for printed, here in standing_for.items():
+            text = text.replace(printed, here)
         return text
 
     transport = httpx.ASGITransport(http_app.create_app(services))
@@ -497,8 +503,8 @@ def test_pictures_are_legible_by_themselves() -> None:
 @BY_PATH
 def test_named_files_exist(page: Path) -> None:
     """A file that a page names with its folder exists."""
-    told = re.findall(r"`((?:[a-z_.]+/)*[a-z_\d.-]+\.(?:py|md|graphql|json|toml))`", page.read_text(encoding="utf-8"))
-    mentioned = {name for name in told if "/" in name or name == "main.py"}
+    names = re.findall(r"`((?:[a-z_.]+/)*[a-z_\d.-]+\.(?:py|md|graphql|json|toml))`", page.read_text(encoding="utf-8"))
+    mentioned = {name for name in names if "/" in name or name == "main.py"}
     assert [name for name in sorted(mentioned) if not (ROOT / name).exists()] == []
 
 

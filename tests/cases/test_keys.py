@@ -12,7 +12,7 @@ from resolvers import create, find, suppress
 from resolvers.domain import folding, params, validate
 from resolvers.domain.refusals import InvalidInput
 from resolvers.import_codes import ImportRow, RejectedRow
-from resolvers.import_codes import codes as bring_codes
+from resolvers.import_codes import codes as import_rows
 from tests import make
 from tests.graphql_client import GraphQLClient
 from tests.resolvers.refused import refused
@@ -204,7 +204,7 @@ async def test_a_code_is_one_line_at_every_door(secret: GraphQLClient, organizat
         assert (drawn["__typename"], drawn["path"]) == ("InvalidInput", ["input", "format", field])
     rejected: list[RejectedRow] = []
     ref = params.PromotionRef(reference="default")
-    await bring_codes(organization, ref, [ImportRow(2, text)], False, True, rejected.append, make.NOW)
+    await import_rows(organization, ref, [ImportRow(2, text)], False, True, rejected.append, make.NOW)
     assert [type(one.why) for one in rejected] == [InvalidInput]
     account = await make.key(organization, KeyKind.ACCOUNT)
     headers = {"Authorization": f"Bearer {account}", "X-Api-User-Id": "1"}
