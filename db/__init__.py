@@ -122,11 +122,11 @@ async def opened(url: str, is_read_only: bool = False) -> AsyncIterator[None]:
     await Tortoise.init(config=config(url, is_read_only), _enable_global_fallback=True)
     from db.queries import codes  # which imports this room
 
-    codes.forget_clashes()
+    codes.reset_clashing()
     try:
         await get_connection("default").execute_query("SELECT 1")
         with suppress(OperationalError):  # of a store that has no such table yet; then it is asked when it is needed
-            await codes.clashing()
+            await codes.clashing_texts()
         yield
     finally:
         await Tortoise.close_connections()

@@ -13,9 +13,9 @@ from db import sql
 
 M = TypeVar("M", bound=Model)
 
-AT_ONCE = 100
+MAX_PARENTS = 100
 """Parents whose pages are asked for together; SQLite takes 500 questions in a statement, and a parent has up to two."""
-ROWS = 1_000
+MAX_ROWS = 1_000
 """Rows that those pages may come to: what a statement brings becomes objects in one go."""
 
 
@@ -55,19 +55,19 @@ async def pages(
     if len(parent_ids) == 1:
         return {parent_ids[0]: await page(queryset.filter(**{parent: parent_ids[0]}), after, size)}
     found: dict[int, list[Any]] = defaultdict(list)
-    at_once = min(AT_ONCE, max(1, ROWS // size))
+    at_once = min(MAX_PARENTS, max(1, MAX_ROWS // size))
     for start in range(0, len(parent_ids), at_once):
         parts = [
             part
             for parent_id in parent_ids[start : start + at_once]
             for part in _parts(queryset.filter(**{parent: parent_id}), after, size)
         ]
-        for record in sql.models_from_rows(queryset.model, await sql.execute(*_together(parts))):
+        for record in sql.models_from_rows(queryset.model, await sql.execute(*_union(parts))):
             found[getattr(record, parent)].append(record)
     return {number: sorted(rows, key=lambda row: (row.created_at, row.id))[:size] for number, rows in found.items()}
 
 
-def _together(parts: Sequence[QuerySet[Any]]) -> tuple[str, list[Any]]:
+def _union(parts: Sequence[QuerySet[Any]]) -> tuple[str, list[Any]]:
     """One statement that asks each of the questions, and its values."""
     texts: list[str] = []
     values: list[Any] = []

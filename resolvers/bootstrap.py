@@ -15,7 +15,7 @@ from resolvers import create
 async def demo(now: datetime) -> dict[KeyKind, str]:
     """The organization `demo`, in EUR and UTC, with a key of each kind; nothing where there is one already."""
     async with in_transaction():
-        await organizations.hold_all()
+        await organizations.lock_all()
         if await organizations.exists():
             return {}
         made: Organization = await create.organization("Demo", 1, "demo", 1, "EUR", "UTC", now)

@@ -114,7 +114,7 @@ def _texts(said: tuple[str, ...]) -> dict[str, str]:
 
 async def _promotion_number(organization: Organization, chosen: int | None) -> int:
     """The chosen number, or the next; unambiguous over the account, as LP Motor's paths name no site."""
-    account = await accounts.hold(organization.account_id)
+    account = await accounts.lock(organization.account_id)
     if chosen is not None:
         if await promotions.number_is_taken(account.id, validate.integer(chosen, "number")):
             raise InvalidInput(f"Another promotion of this account has the number {chosen}.", "number")
@@ -122,7 +122,7 @@ async def _promotion_number(organization: Organization, chosen: int | None) -> i
     number = account.last_promotion_number + 1
     while await promotions.number_is_taken(account.id, number):
         number += 1
-    await accounts.keep_last_promotion_number(account, number)
+    await accounts.save_last_promotion_number(account, number)
     return number
 
 
@@ -173,7 +173,7 @@ async def location(
     checked = validate.text(name, "name")
     validate.optional_integer(number, "number")
     async with in_transaction():
-        await organizations.hold(organization.id)
+        await organizations.lock(organization.id)
         if number is not None and await locations.by_number(organization.id, number):
             raise InvalidInput(f"There is a location {number} already.", "number")
         drawn = number or validate.integer(await locations.highest_number(organization.id) + 1, "number")
@@ -186,7 +186,7 @@ async def product(organization: Organization, number: int | None, title: str, no
     checked = validate.text(title, "title")
     validate.optional_integer(number, "number")
     async with in_transaction():
-        await organizations.hold(organization.id)
+        await organizations.lock(organization.id)
         if number is not None and await products.by_number(organization.id, number):
             raise InvalidInput(f"There is a product {number} already.", "number")
         drawn = number or validate.integer(await products.highest_number(organization.id) + 1, "number")
@@ -204,8 +204,8 @@ async def customer(
     """A customer signs up; somebody who was only spoken of before may. Raises InvalidInput, EmailTaken."""
     checked = validate.person(person)
     async with in_transaction():
-        await organizations.hold(organization.id)  # of two who sign up at once, the second hears that it is the second
-        known = await customers.hold(organization.id, checked.email_key)
+        await organizations.lock(organization.id)  # of two who sign up at once, the second hears that it is the second
+        known = await customers.lock(organization.id, checked.email_key)
         if known is not None and known.joined_at is not None:
             raise EmailTaken
         made = await customers.ensure(
@@ -218,7 +218,7 @@ async def customer(
             now,
             now,
         )
-        await customers.keep_told(made, particulars, brought_by_id, now)
+        await customers.save_vendor_data(made, particulars, brought_by_id, now)
         return made
 
 
@@ -241,12 +241,12 @@ async def organization(
     validate.optional_integer(number, "number")
     validate.optional_integer(account_number, "account")
     async with in_transaction():
-        await organizations.hold_all()
+        await organizations.lock_all()
         owner = account_number or validate.integer(await accounts.highest_number() + 1, "account")
         account = await accounts.by_number(owner) or await accounts.add(owner, now)
         drawn = number or validate.integer(await organizations.highest_number() + 1, "number")
         called = validate.optional_text(identifier, "identifier", max_length=64) or _identifier()
-        taken = await organizations.taken(drawn, called)
+        taken = await organizations.conflicting(drawn, called)
         if taken is not None:
             field = "number" if taken.number == drawn else "identifier"
             raise InvalidInput(f"{taken.identifier!r} is organization {taken.number} already.", field)
@@ -274,7 +274,7 @@ async def key(kind: KeyKind, account_id: int, organization_id: int | None, value
     if not given or given != given.strip() or not given.isascii() or not given.isprintable() or " " in given:
         raise InvalidInput("A key is printable ASCII without spaces.", "value")
     async with in_transaction():
-        if await keys.is_known(authenticate.key_hash(given)):
+        if await keys.exists(authenticate.key_hash(given)):
             raise InvalidInput("This key is known already.", "value")
         await keys.add(kind, authenticate.key_hash(given), given[-4:], account_id, organization_id, now)
     return given

@@ -54,9 +54,9 @@ async def promotion(organization: Organization, ref: params.PromotionRef, dry_ru
         its_claims = await claims.all_of(organization.id).filter(promotion_id=found.id).count()
         return DeleteResult(found.reference, its_codes, its_claims, True)
     async with in_transaction():
-        if await promotions.hold(found.id) is None:
+        if await promotions.lock(found.id) is None:
             raise UnknownPromotion
-        await usage.keep_as_deleted(organization.id, found.id)
+        await usage.mark_all_deleted(organization.id, found.id)
         claims_gone = await claims.delete_of_promotion(found.id)
         codes_gone = await codes.delete_of_promotion(found.id)
         await promotions.delete(found.id)
@@ -71,11 +71,11 @@ async def customer(organization: Organization, email: str, now: datetime) -> Cus
     """
     _, email_key = validate.email(email, "email")
     async with in_transaction():
-        found = await customers.hold(organization.id, email_key)
+        found = await customers.lock(organization.id, email_key)
         if found is None or found.joined_at is None:
             raise UnknownCustomer
-        if await customers.is_referred_to(found.id):
-            await customers.make_nameless(found, now)
+        if await customers.is_referenced(found.id):
+            await customers.anonymize(found, now)
         else:
             await customers.delete(found.id)
         return found
@@ -88,7 +88,7 @@ async def organization(organization: Organization) -> None:
     Keys of the account go with it. Nothing is kept, not even the sums.
     """
     async with in_transaction():
-        await organizations.hold_all()
+        await organizations.lock_all()
         await organizations.delete(organization.id)
         if not await organizations.of_account(organization.account_id):
             await accounts.delete(organization.account_id)
@@ -104,6 +104,6 @@ async def _keep_share(organization: Organization, code: Code) -> None:
             organization.id, code.promotion_id, one.currency, one.at, organization.time_zone
         ):
             shares[bucket] += share
-    await promotions.keep_deleted_share(code.promotion_id, sum(one.claims for one in sums))
+    await promotions.add_deleted_claims(code.promotion_id, sum(one.claims for one in sums))
     for bucket, share in shares.items():
-        await usage.keep_deleted_share(bucket, share)
+        await usage.add_deleted_share(bucket, share)

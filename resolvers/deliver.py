@@ -76,8 +76,8 @@ async def lease_due(now: datetime) -> LeasedLetters:
     """
     lease = now + LEASE
     async with in_transaction():
-        ids = await deliveries.take(now, lease, MAX_IN_FLIGHT)
-    taken = LeasedLetters(await deliveries.with_all_they_tell(ids), lease)
+        ids = await deliveries.lease_due(now, lease, MAX_IN_FLIGHT)
+    taken = LeasedLetters(await deliveries.with_organization_and_promotion(ids), lease)
     kept_from = await _kept_from(taken.letters)
     if kept_from:
         await record(taken, kept_from, now)
@@ -87,7 +87,7 @@ async def lease_due(now: datetime) -> LeasedLetters:
 async def _kept_from(letters: list[Delivery]) -> dict[int, Outcome]:
     """The letters that are not to be sent, though they were queued."""
     pairs = {(letter.organization_id, letter.recipient_key) for letter in letters}
-    unwanted = await suppressions.pairs_among({pair[0] for pair in pairs}, {pair[1] for pair in pairs})
+    unwanted = await suppressions.suppressed_pairs({pair[0] for pair in pairs}, {pair[1] for pair in pairs})
     kept_from = {}
     for letter in letters:
         if (letter.organization_id, letter.recipient_key) in unwanted:
@@ -111,7 +111,7 @@ async def record(batch: LeasedLetters, outcomes: Mapping[int, Outcome], now: dat
     async with in_transaction():
         for (outcome, attempts), ids in alike.items():
             was_tried = outcome.kind not in (OutcomeKind.NOT_ATTEMPTED, OutcomeKind.SUPPRESSED)
-            await deliveries.settle(ids, batch.lease, _columns(outcome, attempts, now), was_tried)
+            await deliveries.record_attempt(ids, batch.lease, _columns(outcome, attempts, now), was_tried)
 
 
 def _columns(outcome: Outcome, attempts: int, now: datetime) -> dict[str, object]:

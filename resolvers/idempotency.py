@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from db.models import Organization
 from db.queries import idempotency_keys
-from db.queries.idempotency_keys import Taking
+from db.queries.idempotency_keys import KeyReservation
 from resolvers.domain import validate
 from resolvers.domain.refusals import IdempotencyMismatch
 
@@ -68,7 +68,7 @@ async def begin(organization_id: int, key: str | None, args: object, now: dateti
     call = keyed_call(key, args)
     if call is None:
         return None
-    earlier = await idempotency_keys.take(organization_id, call.value, call.fingerprint, now, now - ANSWER_LIFETIME)
+    earlier = await idempotency_keys.reserve(organization_id, call.value, call.fingerprint, now, now - ANSWER_LIFETIME)
     if earlier is None:
         return None
     check_fingerprint(earlier.fingerprint, call.fingerprint)
@@ -78,15 +78,15 @@ async def begin(organization_id: int, key: str | None, args: object, now: dateti
 async def finish(organization_id: int, key: str | None, answer: Any) -> None:
     """Store the answer, a JSON value, for later calls with the key; call it last in the transaction."""
     if key is not None:
-        await idempotency_keys.keep_answer(organization_id, key.strip(), answer)
+        await idempotency_keys.save_answer(organization_id, key.strip(), answer)
 
 
 async def take_keys(batch: Sequence[KeyedRequest]) -> set[tuple[int, str]]:
     """Take the free keys of a batch, by organization and value; another process's batch with one of them waits here."""
-    takings: dict[tuple[int, str], Taking] = {}
+    takings: dict[tuple[int, str], KeyReservation] = {}
     for request in batch:
         if request.call is not None:
             organization_id, call, now = request.organization.id, request.call, request.now
-            taking = Taking(organization_id, call.value, call.fingerprint, now, now - ANSWER_LIFETIME)
+            taking = KeyReservation(organization_id, call.value, call.fingerprint, now, now - ANSWER_LIFETIME)
             takings.setdefault((organization_id, call.value), taking)
-    return await idempotency_keys.take_each(takings.values()) if takings else set()
+    return await idempotency_keys.reserve_each(takings.values()) if takings else set()

@@ -19,7 +19,7 @@ from db.models import Organization, Promotion
 from db.queries import codes as rows_of_codes
 from db.queries import customers, organizations, promotions
 from db.queries.codes import NewCode
-from db.queries.customers import SpokenOf
+from db.queries.customers import MentionedCustomer
 from resolvers import find
 from resolvers.domain import folding, params, validate
 from resolvers.domain.params import value_or
@@ -74,7 +74,7 @@ class ValidRow:
     line: int
     code: NewCode
     brought_claims: int
-    reserved_for: SpokenOf | None
+    reserved_for: MentionedCustomer | None
 
 
 Tell = Callable[[RejectedRow], None]
@@ -102,7 +102,7 @@ async def codes(
         return ImportSummary(good, len(refused), written=False)
     async with in_transaction():
         await parents.hold()
-        await organizations.hold(organization.id)
+        await organizations.lock(organization.id)
         unrefused = (row for row in rows if row.line not in refused)
         made, late = await _write(organization, parents, unrefused, now)
         if late and not skip_bad:
@@ -149,7 +149,7 @@ class Parents:
 
 
 async def _held(promotion_id: int) -> Promotion:
-    held = await promotions.hold(promotion_id)
+    held = await promotions.lock(promotion_id)
     if held is None:
         raise UnknownPromotion
     return held
@@ -164,7 +164,7 @@ async def _check(
     seen = 0
     async for batch in _batches(rows, parents, None):
         seen += len(batch)
-        taken = await rows_of_codes.taken(organization.id, [one.code.text_key for one in _good(batch)])
+        taken = await rows_of_codes.existing_keys(organization.id, [one.code.text_key for one in _good(batch)])
         for one in batch:
             no = one if isinstance(one, RejectedRow) else _clash(one, lines, taken)
             if no is not None:
@@ -193,8 +193,8 @@ async def _write(
     async for batch in _batches(rows, parents, now):
         good = _good(batch)
         named = {one.reserved_for for one in good if one.reserved_for}
-        holders = await customers.spoken_of(organization.id, named, now)
-        new = await rows_of_codes.insert_each(organization.id, [_reserved(one, holders) for one in good], now)
+        holders = await customers.ensure_mentioned(organization.id, named, now)
+        new = await rows_of_codes.insert_different(organization.id, [_reserved(one, holders) for one in good], now)
         made += len(new)
         for one in good:
             if one.code.text_key in new:
@@ -203,7 +203,7 @@ async def _write(
         late += [RejectedRow(one.line, CodeTaken(one.code.text)) for one in good if one.code.text_key not in new]
     for promotion_id, claims in sorted(brought_claims.items()):
         await promotions.count_claim(promotion_id, claims)
-        await promotions.keep_deleted_share(promotion_id, claims)
+        await promotions.add_deleted_claims(promotion_id, claims)
     return made, late
 
 
@@ -246,11 +246,11 @@ def _checked(row: ImportRow, promotion: Promotion, now: datetime | None) -> Vali
     return ValidRow(row.line, code, so_far + counted, _holder(row.reserved_for))
 
 
-def _holder(email: str | None) -> SpokenOf | None:
+def _holder(email: str | None) -> MentionedCustomer | None:
     if email is None:
         return None
     address, key = validate.email(email, "reserved_for")
-    return SpokenOf(address, key, folding.beyond_ascii(address))
+    return MentionedCustomer(address, key, folding.beyond_ascii(address))
 
 
 def _in_range(instant: datetime | None, column: str) -> datetime | None:
@@ -262,7 +262,7 @@ async def _batches(
 ) -> AsyncIterator[list[ValidRow | RejectedRow]]:
     """Each row as it can be stored, or why it can't be, many at a time."""
     coming = iter(rows)
-    while batch := list(islice(coming, rows_of_codes.BATCH)):
+    while batch := list(islice(coming, rows_of_codes.BATCH_SIZE)):
         yield [await _sensible(row, parents, now) for row in batch]
 
 

@@ -25,7 +25,7 @@ from db.leases import LeaseLost
 from db.models import Job
 from db.queries import codes, promotions
 from db.queries import jobs as rows
-from db.queries.codes import Shared
+from db.queries.codes import SharedColumns
 from resolvers import generate, random_codes
 from resolvers.domain.code_format import Format, Style, Text
 from resolvers.domain.refusals import CodeSpaceTooSmall, Refusal, UnknownPromotion
@@ -43,7 +43,7 @@ Clock = Callable[[], datetime]
 
 async def process(worker: str, clock: Clock, only: int | None = None) -> None:
     """Work at every unfinished job that nobody else is at, or at `only` this one, until each is finished."""
-    for job_id in await rows.idle(worker, clock()) if only is None else [only]:
+    for job_id in await rows.available(worker, clock()) if only is None else [only]:
         with suppress(LeaseLost):
             await _work(job_id, worker, clock)
 
@@ -66,7 +66,7 @@ async def _work(job_id: int, worker: str, clock: Clock) -> None:
 
 async def release_leases(worker: str) -> None:
     """Leave whatever this worker is at to others, at once."""
-    await rows.let_go(worker)
+    await rows.release_leases(worker)
 
 
 @db_errors.retry_on_conflict
@@ -76,7 +76,7 @@ async def _take(job_id: int, worker: str, now: datetime) -> Job:
         job = await rows.lease(job_id, worker, now, now + LEASE)
         if job is None:
             raise LeaseLost
-        if await rows.make_unfinished(job.promotion_id, job.id):
+        if await rows.mark_unfinished(job.promotion_id, job.id):
             return job
         if await promotions.by_id(job.organization_id, job.promotion_id) is not None:
             raise LeaseLost  # the promotion's other job comes first
@@ -144,23 +144,23 @@ async def _make(job_id: int, texts: list[Text], worker: str, now: datetime) -> J
         job = await _lock_leased(job_id, worker, now)
         if await promotions.by_id(job.organization_id, job.promotion_id) is None:
             raise UnknownPromotion
-        job.done += await codes.insert_many(texts[: job.total - job.done], _shared(job), now)
+        job.done += await codes.insert_and_count(texts[: job.total - job.done], _shared(job), now)
         if job.done == job.total:
-            await rows.make_finished(job.promotion_id, job.id)
+            await rows.mark_finished(job.promotion_id, job.id)
             job.status, job.finished_at, job.run_seed = JobStatus.DONE, now, None
         await rows.save(job, ["done", "status", "finished_at", "run_seed"])
         return job
 
 
-def _shared(job: Job) -> Shared:
-    kept = {name: getattr(job, name) for name in Shared._fields if name != "job_id"}
-    return Shared(**kept, job_id=job.id)
+def _shared(job: Job) -> SharedColumns:
+    kept = {name: getattr(job, name) for name in SharedColumns._fields if name != "job_id"}
+    return SharedColumns(**kept, job_id=job.id)
 
 
 @db_errors.retry_on_conflict
 async def _fail(job_id: int, worker: str, no: Refusal, now: datetime) -> None:
     async with in_transaction():
-        job = await rows.hold(job_id, worker, now + LEASE)
+        job = await rows.lock(job_id, worker, now + LEASE)
         if job is not None:
             job.status, job.error, job.run_seed = JobStatus.FAILED, job.error or str(no), None
             await rows.save(job, ["status", "error", "run_seed"])
@@ -176,13 +176,13 @@ async def _clear(job_id: int, worker: str, clock: Clock) -> None:
 async def _remove(job_id: int, worker: str, now: datetime) -> bool:
     """Remove some of what a failed job has made; whether there is more."""
     async with in_transaction():
-        job = await rows.hold(job_id, worker, now + LEASE)
+        job = await rows.lock(job_id, worker, now + LEASE)
         if job is None or job.status is not JobStatus.FAILED:
             return False
-        removed = await codes.remove_of_job(job.promotion_id, job.id, job.created_at, generate.MAX_TEXTS_PER_INSERT)
+        removed = await codes.delete_of_job(job.promotion_id, job.id, job.created_at, generate.MAX_TEXTS_PER_INSERT)
         job.done = max(0, job.done - removed)
         if removed < generate.MAX_TEXTS_PER_INSERT:
-            await rows.make_finished(job.promotion_id, job.id)
+            await rows.mark_finished(job.promotion_id, job.id)
             job.finished_at = now
         await rows.save(job, ["done", "finished_at"])
         return job.finished_at is None
@@ -190,7 +190,7 @@ async def _remove(job_id: int, worker: str, now: datetime) -> bool:
 
 async def _lock_leased(job_id: int, worker: str, now: datetime) -> Job:
     """The job, if the worker still has it. Raises LeaseLost."""
-    job = await rows.hold(job_id, worker, now + LEASE)
+    job = await rows.lock(job_id, worker, now + LEASE)
     if job is None:
         raise LeaseLost
     return job

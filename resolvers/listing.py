@@ -106,7 +106,7 @@ async def latest_deliveries(organization_id: int, status: DeliveryStatus | None,
 
 async def delivery_counts(organization_id: int) -> Counter[DeliveryStatus]:
     """How many letters there are in each state."""
-    return await delivery_rows.by_status(organization_id)
+    return await delivery_rows.count_by_status(organization_id)
 
 
 def jobs(organization_id: int) -> QuerySet[Job]:

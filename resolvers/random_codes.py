@@ -148,7 +148,7 @@ async def _free_among(organization_id: int, numbers: Iterable[int], format: Form
     """Those of at most STRIDE numbers whose texts are no codes."""
     asked = list(numbers)
     keys = [key for _, key in format.texts(asked)]
-    taken = await codes.taken(organization_id, keys)
+    taken = await codes.existing_keys(organization_id, keys)
     return [number for number, key in zip(asked, keys, strict=True) if key not in taken]
 
 

@@ -12,7 +12,7 @@ from tortoise.transactions import in_transaction
 from db import batching
 from db import errors as db_errors
 from db.queries import rate_limits
-from db.queries.rate_limits import Want
+from db.queries.rate_limits import CounterRequest
 
 
 class Lease(NamedTuple):
@@ -26,7 +26,7 @@ class Lease(NamedTuple):
 class LeaseRequest(NamedTuple):
     """A part of a counter to be taken; `now`, in seconds, stands in for the database's clock in a simulation."""
 
-    want: Want
+    want: CounterRequest
     now: float | None
 
 
@@ -37,7 +37,9 @@ async def lease(
 
     All processes together are granted at most `limit` in a window of so many seconds.
     """
-    return await batching.submit(_leases, LeaseRequest(Want(organization_id, name, want, limit, seconds), now))
+    return await batching.submit(
+        _leases, LeaseRequest(CounterRequest(organization_id, name, want, limit, seconds), now)
+    )
 
 
 @db_errors.retry_on_conflict
@@ -57,5 +59,5 @@ async def _leases(requests: Sequence[LeaseRequest]) -> list[Lease]:
         for place in places_of[grant.organization_id, grant.name]:
             granted = min(left, requests[place].want.want)
             left -= granted
-            leases[place] = Lease(granted, grant.taken, grant.left)
+            leases[place] = Lease(granted, grant.taken, grant.seconds_left)
     return leases

@@ -31,7 +31,7 @@ async def by_delivery_or_claim(
         return False
     return (
         code.reserved_for_id == customer_id
-        or bool(await deliveries.recipients_of(code.id, [person.email_key]))
+        or bool(await deliveries.existing_recipients(code.id, [person.email_key]))
         or await _has_claimed(organization, code, person, order_reference)
     )
 

@@ -21,7 +21,7 @@ async def claim(organization: Organization, claim_id: int, reason: str, now: dat
     """
     valid_reason = validate.text(reason, "reason", max_length=1000)
     async with in_transaction():
-        promotion = await promotions.hold_of_claim(organization.id, claim_id)
+        promotion = await promotions.lock_of_claim(organization.id, claim_id)
         row = await claims.by_id(organization.id, claim_id) if promotion else None
         if promotion is None or row is None:
             raise InvalidInput("There is no such claim.", "claim_id")

@@ -102,8 +102,8 @@ async def _write(
     found: Code, people: dict[str, ValidPerson], message: str | None, resend: bool, now: datetime
 ) -> SendResult:
     """The letters that these people are to get, not stored yet."""
-    unwanted = await suppressions.among(found.organization_id, list(people))
-    known = set() if resend else await deliveries.recipients_of(found.id, list(people)) - unwanted
+    unwanted = await suppressions.suppressed_among(found.organization_id, list(people))
+    known = set() if resend else await deliveries.existing_recipients(found.id, list(people)) - unwanted
     left_out = known | unwanted
     letters = [
         deliveries.draft(

@@ -8,9 +8,9 @@ from resolvers.idempotency import ANSWER_LIFETIME
 
 async def leftovers(now: datetime) -> None:
     """Idempotency keys whose day is over."""
-    await idempotency_keys.forget(now - ANSWER_LIFETIME)
+    await idempotency_keys.delete_before(now - ANSWER_LIFETIME)
 
 
 async def counters() -> None:
     """Counters of attempts whose windows are over, which may be one for each address of an attack."""
-    await rate_limits.forget()
+    await rate_limits.delete_expired()

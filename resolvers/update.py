@@ -78,7 +78,7 @@ async def promotion_with_code(
     await letter_template.prepare(change.letter)
     async with in_transaction():
         found = await _hold(organization.id, ref, expected_version)
-        its_code = await codes.only_one_of(found.id)
+        its_code = await codes.single_of_promotion(found.id)
         if its_code is None:
             raise UnknownPromotion
         await _change(organization, found, change, now)
@@ -88,7 +88,7 @@ async def promotion_with_code(
 
 
 async def _hold(organization_id: int, ref: params.PromotionRef, expected_version: int | None) -> Promotion:
-    found = await promotions.hold((await find.promotion(organization_id, ref)).id)
+    found = await promotions.lock((await find.promotion(organization_id, ref)).id)
     if found is None:
         raise UnknownPromotion
     if expected_version is not None and expected_version != found.version:
@@ -171,7 +171,7 @@ async def _change_code(organization: Organization, found: Code, change: CodeChan
 async def hold_code(organization_id: int, text: str) -> Code:
     """The code, with its promotion's row locked. Raises UnknownCode."""
     found = await find.code(organization_id, text)
-    await promotions.hold(found.promotion_id)
+    await promotions.lock(found.promotion_id)
     still = await find.code(organization_id, text)
     if still.promotion_id != found.promotion_id:  # deleted, and made again elsewhere, while we waited
         raise UnknownCode(text)
@@ -191,7 +191,7 @@ async def _code_columns(organization: Organization, found: Code, change: CodeCha
         customer = await generate.reserve(organization, change.reserved_for, now)
         columns["reserved_for_id"] = customer.id if customer else None
     if not isinstance(change.new_text, Absent):
-        await organizations.hold(organization.id)  # of two that want one text, the second hears that it is taken
+        await organizations.lock(organization.id)  # of two that want one text, the second hears that it is taken
         columns["text"], columns["text_key"] = validate.new_code_text(
             validate.not_null(change.new_text, found.text, "new_text"), "new_text"
         )

@@ -89,7 +89,7 @@ def _shares(bounds: list[datetime], rows: list[UsageStat]) -> dict[tuple[int, st
     """The sums by the place of their bucket and by currency."""
     shares: dict[tuple[int, str], Share] = defaultdict(lambda: NOTHING)
     for row in rows:
-        shares[_place(bounds, row.starts_at), row.currency] += usage.kept(row)
+        shares[_place(bounds, row.starts_at), row.currency] += usage.total_share(row)
     return shares
 
 

@@ -26,7 +26,7 @@ async def counters(organization: Organization) -> list[str]:
 async def clashes(organization: Organization) -> list[str]:
     """Codes that are one with another since keys are folded as they are now, a sentence each; no counter is wrong."""
     told = []
-    for younger in await codes.clashing_of(organization.id):
+    for younger in await codes.list_clashing(organization.id):
         older = await codes.by_text(organization.id, code_format.match_key(younger.text))
         other = f"code {older.id} {older.text!r}" if older else "a code that is gone"
         told.append(
@@ -52,7 +52,7 @@ async def _drifts(organization: Organization) -> AsyncIterator[str]:
 
 async def _recount(organization: Organization) -> dict[Bucket, Share]:
     shares: dict[Bucket, Share] = defaultdict(lambda: NOTHING)
-    async for claim in claims.walk(claims.all_of(organization.id).filter(released_at=None)):
+    async for claim in claims.iterate(claims.all_of(organization.id).filter(released_at=None)):
         for bucket in usage_buckets.hour_and_day(
             organization.id, claim.promotion_id, claim.currency, claim.created_at, organization.time_zone
         ):
@@ -63,8 +63,8 @@ async def _recount(organization: Organization) -> dict[Bucket, Share]:
 async def _kept(organization: Organization) -> dict[Bucket, Share]:
     """The kept sums without the share of what has been deleted."""
     return {
-        Bucket(organization.id, row.promotion_id, row.level, row.starts_at, row.currency): usage.kept(row)
-        + -usage.deleted(row)
+        Bucket(organization.id, row.promotion_id, row.level, row.starts_at, row.currency): usage.total_share(row)
+        + -usage.deleted_share(row)
         for row in await usage.all_of(organization.id)
     }
 

@@ -1,1 +1,1 @@
-"""Every question and change, one module a noun, each a named function (`codes.by_text`)."""
+"""All queries and updates: a module for each noun, a named function for each query (`codes.by_text`)."""

@@ -1,4 +1,4 @@
-"""Accounts: who owns organizations."""
+"""Accounts: the owners of organizations."""
 
 from datetime import datetime
 
@@ -9,8 +9,8 @@ async def by_number(number: int) -> Account | None:
     return await Account.get_or_none(number=number)
 
 
-async def hold(account_id: int) -> Account:
-    """The account with its row locked: promotion numbers are given out one after another."""
+async def lock(account_id: int) -> Account:
+    """The account with its row locked: promotion numbers are assigned one after another."""
     return await Account.select_for_update(no_key=True).get(id=account_id)
 
 
@@ -24,12 +24,12 @@ async def delete(account_id: int) -> None:
 
 
 async def highest_number() -> int:
-    """The highest number given out so far; 0 when there is none."""
+    """The highest assigned number; 0 when there is none."""
     last = await Account.all().order_by("-number").first()
     return last.number if last else 0
 
 
-async def keep_last_promotion_number(account: Account, number: int) -> None:
-    """Numbers up to this one are not looked at again."""
+async def save_last_promotion_number(account: Account, number: int) -> None:
+    """Save the number up to which all are in use."""
     account.last_promotion_number = number
     await account.save(update_fields=["last_promotion_number"])

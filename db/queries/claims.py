@@ -10,11 +10,11 @@ from tortoise.queryset import QuerySet
 from db import paging, sql, statements
 from db.models import Claim
 
-STREAMED = 1_000
-"""Rows that a walk over many claims holds at a time."""
+PAGE_ROWS = 1_000
+"""Rows that are in memory at a time while many claims are iterated."""
 
 _IDS = statements.ValuesTable(id="bigint")
-_HELD = statements.ValuesTable(customer_id="bigint", code_id="bigint", promotion_id="bigint")
+_CUSTOMERS = statements.ValuesTable(customer_id="bigint", code_id="bigint", promotion_id="bigint")
 _ORDERS = statements.ValuesTable(organization_id="bigint", text_key="text", reference="text")
 _TOKENS = statements.ValuesTable(id="bigint", exchange_key="text", exchange_until="timestamptz")
 _COLUMNS = {
@@ -51,7 +51,7 @@ async def with_code_and_customer(claim_id: int) -> Claim:
     return await Claim.get(id=claim_id).select_related("code", "customer")
 
 
-class Held(NamedTuple):
+class StandingClaims(NamedTuple):
     """A customer's standing claims: how many of a code, how many of its promotion, and the first of the code."""
 
     customer_id: int
@@ -62,13 +62,15 @@ class Held(NamedTuple):
     first_of_code: int | None
 
 
-def held(asked: Collection[tuple[int, int, int | None]]) -> statements.Statement[list[Held]]:
-    """What customers hold of codes; asked by the ids of customer, code and promotion, or None where that has no limit.
+def standing_of_customers(
+    ids: Collection[tuple[int, int, int | None]],
+) -> statements.Statement[list[StandingClaims]]:
+    """Standing claims of customers, by the ids of customer, code and promotion; None for one that limits no customer.
 
     The plus signs keep the databases to the index of a customer's claims: one person has few, one code may have
     a million.
     """
-    return _HELD.statement(
+    return _CUSTOMERS.statement(
         """
         SELECT input.customer_id, input.code_id, input.promotion_id,
             (SELECT COUNT(*) FROM claim WHERE claim.customer_id = input.customer_id
@@ -81,18 +83,18 @@ def held(asked: Collection[tuple[int, int, int | None]]) -> statements.Statement
                 ORDER BY claim.created_at, claim.id LIMIT 1) AS first_of_code
         FROM {values} AS input
         """,
-        asked,
-        columns=Held._fields,
-        read=lambda rows: [Held(**row) for row in rows],
+        ids,
+        columns=StandingClaims._fields,
+        read=lambda rows: [StandingClaims(**row) for row in rows],
     )
 
 
 def standing_on_orders(
     orders: Collection[tuple[int, str, str]],
 ) -> statements.Statement[list[tuple[Claim, str | None]]]:
-    """The standing claims that orders hold, each with its customer's address.
+    """The standing claims of orders, each with its customer's folded address.
 
-    Asked by organization, the code's text key and the order's reference.
+    An order is its organization's id, the code's text key and the order's reference.
     """
     code = sql.lateral_join("code", organization_id="input.organization_id", text_key="input.text_key")
     claim = sql.lateral_join(
@@ -115,24 +117,24 @@ def _with_emails(rows: list[statements.Row]) -> list[tuple[Claim, str | None]]:
     return list(zip(sql.models_from_rows(Claim, rows), emails, strict=True))
 
 
-async def of_ids(ids: Iterable[int]) -> list[Claim]:
-    """Those of the claims that there are."""
+async def list_by_ids(ids: Iterable[int]) -> list[Claim]:
+    """The claims that exist among these ids, in no order."""
     claim = sql.lateral_join("claim", id="input.id")
     return sql.models_from_rows(Claim, await _IDS.fetch(f"SELECT claim.* FROM {{values}} AS input {claim}", zip(ids)))  # noqa: S608 (names)
 
 
 def draft(values: dict[str, Any]) -> Claim:
-    """A claim that is not written yet."""
+    """A claim that is not inserted yet; `values` has its columns."""
     return sql.model_from_row(Claim, {"released_at": None, "release_reason": None, **values})
 
 
 def add_all(drafts: Sequence[Claim]) -> statements.Statement[None]:
-    """Write drafts."""
+    """Insert drafts."""
     return _DRAFTS.insert("claim", [[*map(vars(draft).get, _COLUMNS)] for draft in drafts])
 
 
-def keep_tokens(claims: Iterable[Claim]) -> statements.Statement[None]:
-    """Write what the claims have as their exchange keys now."""
+def save_exchange_keys(claims: Iterable[Claim]) -> statements.Statement[None]:
+    """Update the exchange keys of claims, and until when they are good."""
     return _TOKENS.change(
         f"""
         UPDATE claim SET exchange_key = input.exchange_key, exchange_until = input.exchange_until
@@ -147,8 +149,8 @@ async def save(claim: Claim, fields: list[str]) -> None:
 
 
 async def exchange(organization_id: int, exchange_key: str, now: datetime) -> int | None:
-    """Take a token that is still good: the claim's id, once."""
-    taken = await sql.rows(
+    """Use up a token that is still good: its claim's id, or None."""
+    rows = await sql.rows(
         """
         UPDATE claim SET exchange_key = NULL
         WHERE organization_id = $1 AND exchange_key = $2 AND exchange_until > $3 AND released_at IS NULL
@@ -158,44 +160,44 @@ async def exchange(organization_id: int, exchange_key: str, now: datetime) -> in
         exchange_key,
         now,
     )
-    return taken[0]["id"] if taken else None
+    return rows[0]["id"] if rows else None
 
 
 async def standing_of_promotion(promotion_id: int, after: paging.Place | None, size: int) -> list[Claim]:
     """A page of a promotion's standing claims, newest first."""
-    found = Claim.filter(promotion_id=promotion_id, released_at=None)
-    return await paging.page(found, after, size, newest_first=True)
+    standing = Claim.filter(promotion_id=promotion_id, released_at=None)
+    return await paging.page(standing, after, size, newest_first=True)
 
 
 async def customers_with_claims(customer_ids: list[int]) -> set[int]:
-    """Those of the customers that have a standing claim."""
-    found = Claim.filter(customer_id__in=customer_ids, released_at=None).distinct()
-    return set(await found.values_list("customer_id", flat=True))  # type: ignore[arg-type]
+    """The ids of those customers that have a standing claim."""
+    standing = Claim.filter(customer_id__in=customer_ids, released_at=None).distinct()
+    return set(await standing.values_list("customer_id", flat=True))  # type: ignore[arg-type]
 
 
 async def distinct_customers(
     organization_id: int, promotion_id: int | None, currency: str | None, start: datetime, end: datetime
 ) -> int:
     """How many customers have a standing claim made in that time, in orders of that currency."""
-    found = Claim.filter(organization_id=organization_id, created_at__gte=start, created_at__lt=end)
+    claims = Claim.filter(organization_id=organization_id, created_at__gte=start, created_at__lt=end)
     if promotion_id is not None:
-        found = found.filter(promotion_id=promotion_id)
-    counted = found.filter(released_at=None, currency=currency).annotate(n=Count("customer_id", distinct=True))
+        claims = claims.filter(promotion_id=promotion_id)
+    counted = claims.filter(released_at=None, currency=currency).annotate(n=Count("customer_id", distinct=True))
     [(number,)] = await counted.values_list("n")
     return int(number)
 
 
-async def walk(found: QuerySet[Claim]) -> AsyncIterator[Claim]:
-    """Every claim of the queryset, oldest first, few in memory at a time."""
+async def iterate(queryset: QuerySet[Claim]) -> AsyncIterator[Claim]:
+    """Every claim of the queryset, oldest first, PAGE_ROWS in memory at a time."""
     after: paging.Place | None = None
-    while page := await paging.page(found, after, STREAMED):
+    while page := await paging.page(queryset, after, PAGE_ROWS):
         for claim in page:
             yield claim
         after = paging.Place(page[-1].created_at, page[-1].id)
 
 
-class Sum(NamedTuple):
-    """What standing claims of one minute and currency put into sums."""
+class MinuteSum(NamedTuple):
+    """Sums over the standing claims of one minute and currency; amounts in minor units."""
 
     at: datetime
     currency: str | None
@@ -205,38 +207,38 @@ class Sum(NamedTuple):
     discount_total: int
 
 
-async def sums_of_code(code_id: int) -> list[Sum]:
-    """What a code's standing claims amount to, by the minute: no offset of a time zone parts one."""
+async def sums_of_code(code_id: int) -> list[MinuteSum]:
+    """Sums over a code's standing claims by the minute, which no time zone's offset divides."""
     minute = (
         "substr(created_at, 1, 16)"
         if sql.is_single_writer()
         else "to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')"
     )
-    found = await sql.rows(
+    rows = await sql.rows(
         f"""
         SELECT {minute} AS at, currency, COUNT(*) AS claims, COALESCE(SUM(order_total), 0) AS order_total,
             COALESCE(SUM(order_quantity), 0) AS order_quantity, COALESCE(SUM(discount), 0) AS discount_total
         FROM claim WHERE code_id = $1 AND released_at IS NULL GROUP BY 1, 2
-        """,  # noqa: S608 (words of our own)
+        """,  # noqa: S608 (constants)
         code_id,
     )
     return [
-        Sum(
+        MinuteSum(
             datetime.fromisoformat(row["at"]).replace(tzinfo=UTC),
             row["currency"],
-            *(int(row[name]) for name in Sum._fields[2:]),
+            *(int(row[name]) for name in MinuteSum._fields[2:]),
         )
-        for row in found
+        for row in rows
     ]
 
 
 async def delete_of_code(code_id: int) -> int:
-    """How many there were, standing or released."""
+    """Delete a code's claims, standing or released; how many there were."""
     return await sql.delete(Claim.filter(code_id=code_id))
 
 
 async def delete_of_promotion(promotion_id: int) -> int:
-    """The same of all of a promotion's codes."""
+    """Delete the claims of all of a promotion's codes; how many there were."""
     return await sql.delete(Claim.filter(promotion_id=promotion_id))
 
 

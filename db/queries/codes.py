@@ -10,14 +10,14 @@ from tortoise.queryset import QuerySet
 from db import sql, statements
 from db.models import Code
 
-BATCH = 2_000
-"""Ids that a question names, and codes that an import inserts at once."""
+BATCH_SIZE = 2_000
+"""Ids in one query, and codes that an import inserts at once."""
 
 _TEXTS = statements.ValuesTable(organization_id="bigint", text_key="text")
 _KEYS = statements.ValuesTable(text_key="text")
-_MORE = statements.ValuesTable(id="bigint", claims="bigint")
+_COUNTS = statements.ValuesTable(id="bigint", claims="bigint")
 _NEW = statements.ValuesTable(text="text", text_key="text")
-_DRAFTED = {
+_DRAFT_COLUMNS = {
     "id": "bigint",
     "organization_id": "bigint",
     "promotion_id": "bigint",
@@ -36,7 +36,7 @@ _DRAFTED = {
     "metadata": "text",
     "created_at": "timestamptz",
 }
-_DRAFTS = statements.ValuesTable(**_DRAFTED)
+_DRAFTS = statements.ValuesTable(**_DRAFT_COLUMNS)
 _NEW_EACH = statements.ValuesTable(
     text="text",
     text_key="text",
@@ -54,37 +54,37 @@ _NEW_EACH = statements.ValuesTable(
     metadata="text",
 )
 
-FOR_CLAIMS = (
+CLAIM_COLUMNS = (
     "id", "organization_id", "promotion_id", "text_key", "is_enabled", "starts_at", "ends_at", "allowed_claims",
     "claim_count", "reserved_for_id", "needs_activation", "activated_at", "job_id",
 )  # fmt: skip
-"""The columns that a claim's rules look at: half of all, and of what reading them costs."""
+"""The columns that the rules of claiming use: half of all, at half the cost."""
 
 
 _clashing: frozenset[tuple[int, str]] | None = None
 
 
-def forget_clashes() -> None:
-    """Another store is opened: which of its codes clash has to be asked."""
+def reset_clashing() -> None:
+    """Forget the cached clashing codes: another database is opened."""
     global _clashing
     _clashing = None
 
 
-async def clashing() -> frozenset[tuple[int, str]]:
-    """Codes whose key another code has, by organization and exact text; asked once, as only migrations leave any."""
+async def clashing_texts() -> frozenset[tuple[int, str]]:
+    """Codes whose key another code has, by organization and exact text; cached, as only migrations leave any."""
     global _clashing
     if _clashing is None:
-        found = await sql.rows("SELECT organization_id, text FROM code WHERE substr(text_key, 1, 1) = ' '")
-        _clashing = frozenset((row["organization_id"], row["text"]) for row in found)
+        rows = await sql.rows("SELECT organization_id, text FROM code WHERE substr(text_key, 1, 1) = ' '")
+        _clashing = frozenset((row["organization_id"], row["text"]) for row in rows)
     return _clashing
 
 
-def own_key(text: str) -> str:
-    """The key of a code that clashes with another: its exact text, behind a space, which no folded key has."""
+def exact_key(text: str) -> str:
+    """The key of a code that clashes with another: its exact text behind a space, with which no folded key begins."""
     return f" {text}"
 
 
-async def clashing_of(organization_id: int) -> list[Code]:
+async def list_clashing(organization_id: int) -> list[Code]:
     """An organization's codes that clash with others."""
     return await Code.filter(organization_id=organization_id, text_key__startswith=" ").order_by("id")
 
@@ -96,13 +96,13 @@ async def by_text(organization_id: int, text_key: str) -> Code | None:
 def by_texts(
     texts: Collection[tuple[int, str]], columns: Sequence[str] = ()
 ) -> statements.Statement[dict[tuple[int, str], Code]]:
-    """Codes of any organizations, by organization and text key; of all columns or of these."""
+    """Codes of any organizations, by organization and text key; with all columns or these."""
     columns = columns or sql.columns(Code)
     code = sql.lateral_join("code", organization_id="input.organization_id", text_key="input.text_key")
     return _TEXTS.statement(
         f"""
         SELECT {", ".join(f"code.{name}" for name in columns)} FROM {{values}} AS input {code}
-        """,  # noqa: S608 (names of columns, nothing that was said)
+        """,  # noqa: S608 (names of columns, no input)
         texts,
         columns=columns,
         read=lambda rows: {(code.organization_id, code.text_key): code for code in sql.models_from_rows(Code, rows)},
@@ -110,8 +110,8 @@ def by_texts(
 
 
 def decoy() -> Code:
-    """A code that is switched off and nobody's, as if it were read with `FOR_CLAIMS`."""
-    [code] = sql.models_from_rows(Code, [dict.fromkeys(FOR_CLAIMS)])
+    """A disabled code that exists nowhere, for claims of unknown codes, as if it were read with `CLAIM_COLUMNS`."""
+    [code] = sql.models_from_rows(Code, [dict.fromkeys(CLAIM_COLUMNS)])
     code.id = code.organization_id = code.promotion_id = code.claim_count = 0
     code.is_enabled = code.needs_activation = False
     return code
@@ -125,29 +125,29 @@ async def by_ids(ids: Iterable[int]) -> dict[int, Code]:
     return await Code.in_bulk(ids, "id")
 
 
-async def only_one_of(promotion_id: int) -> Code | None:
+async def single_of_promotion(promotion_id: int) -> Code | None:
     """A promotion's code, if it has exactly one."""
-    found = await Code.filter(promotion_id=promotion_id).limit(2)
-    return found[0] if len(found) == 1 else None
+    first_two = await Code.filter(promotion_id=promotion_id).limit(2)
+    return first_two[0] if len(first_two) == 1 else None
 
 
-async def only_one_of_number(account_id: int, promotion_number: int) -> Code | None:
-    """The same of an account's promotion, with it and its organization."""
+async def single_of_promotion_number(account_id: int, promotion_number: int) -> Code | None:
+    """The same by the number of an account's promotion; the code has its promotion and that its organization."""
     of_number = Code.filter(promotion__number=promotion_number, promotion__organization__account_id=account_id)
-    found = await of_number.select_related("promotion__organization").limit(2)
-    return found[0] if len(found) == 1 else None
+    first_two = await of_number.select_related("promotion__organization").limit(2)
+    return first_two[0] if len(first_two) == 1 else None
 
 
-async def only_ones(
+async def page_of_singles(
     organization_id: int, after: tuple[int, int] | None, size: int
 ) -> tuple[list[Code], tuple[int, int] | None]:
-    """A page of codes that are the only one of their promotion, each with it, by its position and number.
+    """A page of codes that are the only one of their promotion, each with it, by the promotion's position and number.
 
-    Said as well is the position and number that the next page begins after; None where there is none. A promotion of
-    many codes is passed over at its second.
+    Returned too are the position and number that the next page begins after; None where this is the last. Of a
+    promotion with many codes no more than two are read.
     """
-    beginning = after or (-(2**31), 0)
-    found = await sql.rows(
+    start = after or (-(2**31), 0)
+    keys = await sql.rows(
         """
         SELECT code.id, promotion.position, promotion.number
         FROM promotion JOIN code ON code.promotion_id = promotion.id
@@ -156,30 +156,30 @@ async def only_ones(
         ORDER BY promotion.position, promotion.number LIMIT $4
         """,
         organization_id,
-        *beginning,
+        *start,
         size,
     )
-    ids = [row["id"] for row in found]
+    ids = [row["id"] for row in keys]
     rows = await Code.filter(id__in=ids).select_related("promotion").in_bulk(ids, "id")
-    more = (found[-1]["position"], found[-1]["number"]) if len(found) == size else None
-    return [rows[id] for id in ids if id in rows], more
+    next_page = (keys[-1]["position"], keys[-1]["number"]) if len(keys) == size else None
+    return [rows[id] for id in ids if id in rows], next_page
 
 
-async def count(organization_id: int, most: int) -> int:
-    """How many codes there are, or `most` if there are more: no more rows are gone through."""
+async def count(organization_id: int, limit: int) -> int:
+    """How many codes there are, or `limit` if there are more: no more rows are read."""
     [counted] = await sql.rows(
         "SELECT COUNT(*) AS codes FROM (SELECT 1 FROM code WHERE organization_id = $1 LIMIT $2) AS counted",
         organization_id,
-        most,
+        limit,
     )
     return int(counted["codes"])
 
 
-async def taken(organization_id: int, text_keys: Sequence[str]) -> set[str]:
-    """Those of the keys that are codes already."""
+async def existing_keys(organization_id: int, text_keys: Sequence[str]) -> set[str]:
+    """The keys among these that a code has already."""
     if not text_keys:
         return set()
-    found = await _KEYS.fetch(
+    rows = await _KEYS.fetch(
         """
         SELECT code.text_key FROM {values} AS input CROSS JOIN code
         WHERE code.organization_id = $1 AND code.text_key = input.text_key
@@ -187,11 +187,11 @@ async def taken(organization_id: int, text_keys: Sequence[str]) -> set[str]:
         ([text_key] for text_key in text_keys),
         organization_id,
     )
-    return {row["text_key"] for row in found}
+    return {row["text_key"] for row in rows}
 
 
-class Shared(NamedTuple):
-    """What codes that are inserted together have in common."""
+class SharedColumns(NamedTuple):
+    """The columns that codes inserted together have in common."""
 
     organization_id: int
     promotion_id: int
@@ -215,19 +215,19 @@ _INSERT = """
     """
 
 
-async def insert(texts: Sequence[tuple[str, str]], shared: Shared, now: datetime) -> list[int]:
+async def insert(texts: Sequence[tuple[str, str]], shared: SharedColumns, now: datetime) -> list[int]:
     """Insert (text, key) pairs, skipping those that exist; the ids of the new ones."""
     await statements.use_generic_plans()
-    return [row["id"] for row in await _NEW.fetch(_INSERT, texts, *_kept(shared), now)]
+    return [row["id"] for row in await _NEW.fetch(_INSERT, texts, *_as_columns(shared), now)]
 
 
-async def insert_many(texts: Sequence[tuple[str, str]], shared: Shared, now: datetime) -> int:
-    """The same, when nobody asks which; how many are new."""
+async def insert_and_count(texts: Sequence[tuple[str, str]], shared: SharedColumns, now: datetime) -> int:
+    """The same; how many are new, where their ids are not needed."""
     await statements.use_generic_plans()
-    return await _NEW.count_written(_INSERT, texts, *_kept(shared), now)
+    return await _NEW.count_written(_INSERT, texts, *_as_columns(shared), now)
 
 
-def _kept(shared: Shared) -> Shared:
+def _as_columns(shared: SharedColumns) -> SharedColumns:
     return shared._replace(metadata=_as_column(shared.metadata))
 
 
@@ -236,23 +236,23 @@ def _as_column(metadata: Any) -> Any:
 
 
 def draft(values: dict[str, Any]) -> Code:
-    """A code that is not written yet: `values` are the columns that drafts differ in."""
-    same = {
+    """A code that is not inserted yet: `values` are the columns that drafts differ in."""
+    constants = {
         "is_enabled": True,
         "claim_count": 0,
         "rowless_claim_count": None,
         "job_id": None,
         "updated_at": values["created_at"],
     }
-    return sql.model_from_row(Code, {**dict.fromkeys(_DRAFTED), **values, **same})
+    return sql.model_from_row(Code, {**dict.fromkeys(_DRAFT_COLUMNS), **values, **constants})
 
 
-def add_each(drafts: Sequence[Code]) -> statements.Statement[set[int]]:
-    """Write drafts, skipping those whose text is taken; the ids of the others.
+def add_all(drafts: Sequence[Code]) -> statements.Statement[set[int]]:
+    """Insert drafts, skipping those whose text exists; the ids of the inserted ones.
 
-    They are written by organization and key, so that two who write the same texts rarely wait in a circle.
+    They are inserted by organization and key, so that transactions with the same texts rarely deadlock.
     """
-    names = ", ".join(_DRAFTED)
+    names = ", ".join(_DRAFT_COLUMNS)
     in_order = sorted(drafts, key=lambda draft: (draft.organization_id, draft.text_key))
     return _DRAFTS.statement(
         f"""
@@ -261,15 +261,15 @@ def add_each(drafts: Sequence[Code]) -> statements.Statement[set[int]]:
         ON CONFLICT (organization_id, text_key) DO NOTHING
         RETURNING id
         """,  # noqa: S608 (names)
-        [[*map((vars(draft) | {"metadata": _as_column(draft.metadata)}).get, _DRAFTED)] for draft in in_order],
+        [[*map((vars(draft) | {"metadata": _as_column(draft.metadata)}).get, _DRAFT_COLUMNS)] for draft in in_order],
         columns=("id",),
         read=lambda rows: {row["id"] for row in rows},
     )
 
 
-async def remove_of_job(promotion_id: int, job_id: int, made_since: datetime, most: int) -> int:
-    """Remove at most so many of the codes that a job has made; how many."""
-    removed = await sql.rows(
+async def delete_of_job(promotion_id: int, job_id: int, created_since: datetime, limit: int) -> int:
+    """Delete at most so many of the codes that a job has made; how many."""
+    deleted = await sql.rows(
         """
         DELETE FROM code WHERE id IN (
             SELECT id FROM code WHERE promotion_id = $1 AND job_id = $2 AND created_at >= $3 LIMIT $4
@@ -277,10 +277,10 @@ async def remove_of_job(promotion_id: int, job_id: int, made_since: datetime, mo
         """,
         promotion_id,
         job_id,
-        made_since,
-        most,
+        created_since,
+        limit,
     )
-    return len(removed)
+    return len(deleted)
 
 
 async def save(code: Code, fields: list[str]) -> None:
@@ -288,18 +288,18 @@ async def save(code: Code, fields: list[str]) -> None:
 
 
 async def count_claim(code_id: int, change: int) -> None:
-    """One claim more (+1) or less (-1)."""
+    """Add one claim (+1) or take one away (-1)."""
     await Code.filter(id=code_id).update(claim_count=F("claim_count") + change)
 
 
-def count_claims(more: Mapping[int, int]) -> statements.Statement[None]:
-    """So many claims more, by the code's id."""
-    return _MORE.change(
+def count_claims(numbers: Mapping[int, int]) -> statements.Statement[None]:
+    """Add numbers of claims, by the code's id."""
+    return _COUNTS.change(
         f"""
         UPDATE code SET claim_count = claim_count + input.claims FROM {{values}} AS input
         WHERE {sql.key_condition("code", "id")}
         """,  # noqa: S608 (names)
-        more.items(),
+        numbers.items(),
     )
 
 
@@ -317,17 +317,17 @@ def all_of(organization_id: int) -> QuerySet[Code]:
     return Code.filter(organization_id=organization_id)
 
 
-def with_status(found: QuerySet[Code], statuses: Sequence[str], now: datetime) -> QuerySet[Code]:
-    """Those with one of these statuses; the same order of questions as `rules.code_status`."""
-    return _told_status(found, now).filter(status__in=list(statuses))
+def with_status(queryset: QuerySet[Code], statuses: Sequence[str], now: datetime) -> QuerySet[Code]:
+    """The codes with one of these statuses; the same order of conditions as `rules.code_status`."""
+    return _with_status_column(queryset, now).filter(status__in=list(statuses))
 
 
-def _told_status(found: QuerySet[Code], now: datetime) -> QuerySet[Code]:
+def _with_status_column(queryset: QuerySet[Code], now: datetime) -> QuerySet[Code]:
     spent = Q(promotion__per_promotion__not_isnull=True, promotion__claim_count__gte=F("promotion__per_promotion"))
     full = Q(allowed_claims__not_isnull=True, claim_count__gte=F("allowed_claims"))
-    being_made = Q(job_id=F("promotion__unfinished_job_id"))
+    unfinished = Q(job_id=F("promotion__unfinished_job_id"))
     status = Case(
-        When(Q(is_enabled=False) | Q(promotion__is_enabled=False) | being_made, then="DISABLED"),
+        When(Q(is_enabled=False) | Q(promotion__is_enabled=False) | unfinished, then="DISABLED"),
         When(Q(needs_activation=True, activated_at__isnull=True), then="NOT_ACTIVATED"),
         When(Q(starts_at__gt=now) | Q(promotion__starts_at__gt=now), then="SCHEDULED"),
         When(Q(ends_at__lte=now) | Q(promotion__ends_at__lte=now), then="EXPIRED"),
@@ -335,15 +335,15 @@ def _told_status(found: QuerySet[Code], now: datetime) -> QuerySet[Code]:
         default="CLAIMABLE",
     )
     # Tortoise 1.1 joins no table for an annotation alone: the filter on the promotion's id asks for it.
-    return found.filter(promotion__id__gt=0).annotate(status=status)
+    return queryset.filter(promotion__id__gt=0).annotate(status=status)
 
 
 async def claimable_by_anybody(organization_id: int, now: datetime, size: int) -> AsyncIterator[list[tuple[int, str]]]:
-    """Codes that are claimable now and reserved for nobody, by promotion and key: so many are looked at a page."""
+    """Codes that are claimable now and reserved for nobody, by promotion and key; `size` codes are checked a page."""
     last, number = "", size
     while number == size:
-        found = Code.filter(organization_id=organization_id, text_key__gt=last).order_by("text_key").limit(size)
-        rows: list[tuple[Any, ...]] = await _told_status(found, now).values_list(
+        page = Code.filter(organization_id=organization_id, text_key__gt=last).order_by("text_key").limit(size)
+        rows: list[tuple[Any, ...]] = await _with_status_column(page, now).values_list(
             "promotion_id", "text_key", "reserved_for_id", "status"
         )
         number = len(rows)
@@ -352,7 +352,7 @@ async def claimable_by_anybody(organization_id: int, now: datetime, size: int) -
 
 
 class NewCode(NamedTuple):
-    """A code to be inserted: what is its own."""
+    """A code to be inserted by `insert_different`: the columns that codes differ in."""
 
     text: str
     text_key: str
@@ -370,8 +370,8 @@ class NewCode(NamedTuple):
     metadata: dict[str, Any]
 
 
-async def insert_each(organization_id: int, new: Sequence[NewCode], now: datetime) -> set[str]:
-    """Insert codes that differ in more than their texts, skipping those that exist; the new keys."""
+async def insert_different(organization_id: int, new: Sequence[NewCode], now: datetime) -> set[str]:
+    """Insert codes that differ in more than their texts, skipping those that exist; the inserted keys."""
     if not new:
         return set()
     await statements.use_generic_plans()
@@ -387,7 +387,7 @@ async def insert_each(organization_id: int, new: Sequence[NewCode], now: datetim
         ON CONFLICT (organization_id, text_key) DO NOTHING
         RETURNING text_key
         """,
-        (one._replace(metadata=metadata.to_db_value(one.metadata, Code)) for one in new),
+        (code._replace(metadata=metadata.to_db_value(code.metadata, Code)) for code in new),
         organization_id,
         now,
     )

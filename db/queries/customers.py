@@ -12,7 +12,7 @@ from db.models import Claim, Code, Customer, Job
 from db.values import Folded
 
 _EMAILS = statements.ValuesTable(organization_id="bigint", email_key="text")
-_SPOKEN_OF = statements.ValuesTable(email="text", email_key="text", email_folded="text")
+_MENTIONED = statements.ValuesTable(email="text", email_key="text", email_folded="text")
 _ACTING = statements.ValuesTable(
     id="bigint",
     organization_id="bigint",
@@ -26,7 +26,7 @@ _ACTING = statements.ValuesTable(
     now="timestamptz",
 )
 
-_FILLED = """
+_FILL_MISSING = """
             first_name = COALESCE(customer.first_name, excluded.first_name),
             last_name = COALESCE(customer.last_name, excluded.last_name),
             first_name_folded = CASE WHEN customer.first_name IS NULL THEN excluded.first_name_folded
@@ -34,15 +34,15 @@ _FILLED = """
             last_name_folded = CASE WHEN customer.last_name IS NULL THEN excluded.last_name_folded
                 ELSE customer.last_name_folded END,
             joined_at = COALESCE(customer.joined_at, excluded.joined_at)"""
-"""What is filled in where it is missing."""
+"""Assignments of an upsert that fill in what is missing."""
 
 
 async def by_email(organization_id: int, email_key: str) -> Customer | None:
     return await Customer.get_or_none(organization_id=organization_id, email_key=email_key)
 
 
-class Known(NamedTuple):
-    """What is known of a customer already."""
+class KnownCustomer(NamedTuple):
+    """The id and names of an existing customer."""
 
     id: int
     first_name: str | None
@@ -50,8 +50,10 @@ class Known(NamedTuple):
     has_joined: bool
 
 
-def known(emails: Collection[tuple[int, str]], *, hold: bool) -> statements.Statement[dict[tuple[int, str], Known]]:
-    """Those of these customers that there are, by organization and address; with `hold` nobody deletes them now."""
+def by_emails(
+    emails: Collection[tuple[int, str]], *, lock: bool
+) -> statements.Statement[dict[tuple[int, str], KnownCustomer]]:
+    """Existing customers by organization and folded address; with `lock` none of them can be deleted meanwhile."""
     customer = sql.lateral_join("customer", organization_id="input.organization_id", email_key="input.email_key")
     return _EMAILS.statement(
         f"""
@@ -60,9 +62,9 @@ def known(emails: Collection[tuple[int, str]], *, hold: bool) -> statements.Stat
         FROM {{values}} AS input {customer}
         """,  # noqa: S608 (names)
         emails,
-        columns=("organization_id", "email_key", *Known._fields),
-        read=lambda rows: {(row.pop("organization_id"), row.pop("email_key")): Known(**row) for row in rows},
-        lock="FOR KEY SHARE OF customer" if hold else "",
+        columns=("organization_id", "email_key", *KnownCustomer._fields),
+        read=lambda rows: {(row.pop("organization_id"), row.pop("email_key")): KnownCustomer(**row) for row in rows},
+        lock="FOR KEY SHARE OF customer" if lock else "",
     )
 
 
@@ -80,13 +82,13 @@ async def ensure(
     joined_at: datetime | None,
     now: datetime,
 ) -> Customer:
-    """The customer with this address, made if new; names and the day of joining are filled in where missing."""
+    """The customer with this address, inserted if new; names and joined_at are filled in where missing."""
     await sql.rows(
         f"""
         INSERT INTO customer (organization_id, email, email_key, first_name, last_name, joined_at,
                               particulars, created_at, updated_at, email_folded, first_name_folded, last_name_folded)
         VALUES ($1, $2, $3, $4, $5, $6, '{{}}', $7, $7, $8, $9, $10)
-        ON CONFLICT (organization_id, email_key) DO UPDATE SET {_FILLED}
+        ON CONFLICT (organization_id, email_key) DO UPDATE SET {_FILL_MISSING}
         RETURNING id
         """,  # noqa: S608 (names)
         organization_id,
@@ -101,35 +103,37 @@ async def ensure(
     return await Customer.get(organization_id=organization_id, email_key=email_key)
 
 
-class SpokenOf(NamedTuple):
-    """An address of somebody who has not acted themselves, perhaps: as it is told, compared and searched for."""
+class MentionedCustomer(NamedTuple):
+    """A customer who is named by others, and may not have acted themselves: the address as entered, key and folded."""
 
     email: str
     email_key: str
     email_folded: str | None
 
 
-async def spoken_of(organization_id: int, emails: Collection[SpokenOf], now: datetime) -> dict[str, int]:
-    """The ids of the customers with these addresses, by key; new ones have not acted themselves yet."""
+async def ensure_mentioned(
+    organization_id: int, emails: Collection[MentionedCustomer], now: datetime
+) -> dict[str, int]:
+    """The ids of the customers with these addresses, by key; inserted if new, as not joined."""
     if not emails:
         return {}
-    await _SPOKEN_OF.fetch(
+    await _MENTIONED.fetch(
         """
         INSERT INTO customer (organization_id, email, email_key, email_folded, particulars, created_at, updated_at)
         SELECT $1, email, email_key, email_folded, '{}', $2, $2 FROM {values} AS new WHERE true ORDER BY email_key
         ON CONFLICT (organization_id, email_key) DO NOTHING
         RETURNING id
         """,
-        {one.email_key: one for one in emails}.values(),
+        {customer.email_key: customer for customer in emails}.values(),
         organization_id,
         now,
     )
-    found = await known({(organization_id, one.email_key) for one in emails}, hold=True)
-    return {email_key: one.id for (_, email_key), one in found.items()}
+    customers = await by_emails({(organization_id, customer.email_key) for customer in emails}, lock=True)
+    return {email_key: customer.id for (_, email_key), customer in customers.items()}
 
 
-class Acting(NamedTuple):
-    """Somebody who acts now, with the names they told; the id is theirs if they are new."""
+class ActingCustomer(NamedTuple):
+    """A customer who acts now, with the names of the request; the id is theirs if they are new."""
 
     id: int
     organization_id: int
@@ -142,8 +146,8 @@ class Acting(NamedTuple):
     last_name_folded: str | None
     now: datetime
 
-    def with_names(self, first_name: str | None, last_name: str | None, folded: Folded) -> "Acting":
-        """The same person, with the names that were missing, of what they tell once more."""
+    def with_names(self, first_name: str | None, last_name: str | None, folded: Folded) -> "ActingCustomer":
+        """The same customer, with missing names filled in from another request of theirs."""
         acting = self
         if acting.first_name is None and first_name is not None:
             acting = acting._replace(first_name=first_name, first_name_folded=folded.first_name)
@@ -152,10 +156,10 @@ class Acting(NamedTuple):
         return acting
 
 
-def ensure_all(acting: Iterable[Acting]) -> statements.Statement[None]:
-    """As `ensure`, of many who have joined. No address may come twice.
+def ensure_all(acting: Iterable[ActingCustomer]) -> statements.Statement[None]:
+    """As `ensure`, for many customers who join now if they have not. No address may come twice.
 
-    They are written by organization and address, so that two who ensure the same ones don't wait in a circle.
+    They are written by organization and address, so that transactions with the same ones don't deadlock.
     """
     return _ACTING.change(
         f"""
@@ -164,27 +168,29 @@ def ensure_all(acting: Iterable[Acting]) -> statements.Statement[None]:
         SELECT id, organization_id, email, email_key, first_name, last_name, now, '{{}}', now, now,
             email_folded, first_name_folded, last_name_folded
         FROM {{values}} AS acting WHERE true ORDER BY organization_id, email_key
-        ON CONFLICT (organization_id, email_key) DO UPDATE SET {_FILLED}
+        ON CONFLICT (organization_id, email_key) DO UPDATE SET {_FILL_MISSING}
         """,  # noqa: S608 (names)
         acting,
     )
 
 
-async def keep_told(customer: Customer, particulars: dict[str, Any], brought_by_id: int | None, now: datetime) -> None:
-    """What a single vendor has told of a customer, and who brought them."""
-    told = {"particulars": particulars, "brought_by_id": brought_by_id, "updated_at": now}
-    customer.update_from_dict(told)
-    await customer.save(update_fields=list(told))
+async def save_vendor_data(
+    customer: Customer, particulars: dict[str, Any], referrer_id: int | None, now: datetime
+) -> None:
+    """Save what a single vendor has of a customer, and the id of the customer who referred them."""
+    columns = {"particulars": particulars, "brought_by_id": referrer_id, "updated_at": now}
+    customer.update_from_dict(columns)
+    await customer.save(update_fields=list(columns))
 
 
-async def hold(organization_id: int, email_key: str) -> Customer | None:
+async def lock(organization_id: int, email_key: str) -> Customer | None:
     """The customer with its row locked."""
-    found = Customer.filter(organization_id=organization_id, email_key=email_key)
-    return await found.select_for_update(no_key=True).first()
+    customers = Customer.filter(organization_id=organization_id, email_key=email_key)
+    return await customers.select_for_update(no_key=True).first()
 
 
-async def is_referred_to(customer_id: int) -> bool:
-    """Whether claims, reservations or activations tell of the customer, or will when a job is done."""
+async def is_referenced(customer_id: int) -> bool:
+    """Whether claims, reservations, activations or an unfinished job refer to the customer."""
     return (
         await Claim.exists(customer_id=customer_id)
         or await Code.exists(Q(reserved_for_id=customer_id) | Q(activated_by_id=customer_id))
@@ -192,8 +198,8 @@ async def is_referred_to(customer_id: int) -> bool:
     )
 
 
-async def make_nameless(customer: Customer, now: datetime) -> None:
-    """Forget who the customer is, and keep the row that claims point to."""
+async def anonymize(customer: Customer, now: datetime) -> None:
+    """Remove the customer's personal data, and keep the row that claims refer to."""
     await Customer.filter(id=customer.id).update(
         email=None, email_key=None, first_name=None, last_name=None, particulars={}, brought_by_id=None, updated_at=now,
         email_folded=None, first_name_folded=None, last_name_folded=None,
@@ -206,9 +212,9 @@ async def delete(customer_id: int) -> None:
 
 def all_of(organization_id: int, words: Sequence[str]) -> QuerySet[Customer]:
     """The organization's customers that have an address, or those with each of these folded words in it or a name."""
-    found = Customer.filter(organization_id=organization_id, email_key__not_isnull=True)
+    customers = Customer.filter(organization_id=organization_id, email_key__not_isnull=True)
     return sql.contains_words(
-        found,
+        customers,
         ("email_folded", "email"),
         ("first_name_folded", "first_name"),
         ("last_name_folded", "last_name"),
@@ -216,13 +222,13 @@ def all_of(organization_id: int, words: Sequence[str]) -> QuerySet[Customer]:
     )
 
 
-async def joined(organization_id: int, after: paging.Place | None, size: int) -> list[Customer]:
-    """A page of those who have acted themselves, in the order they became known: an index that is there already."""
-    found = Customer.filter(organization_id=organization_id, joined_at__not_isnull=True, email_key__not_isnull=True)
-    return await paging.page(found, after, size)
+async def page_of_joined(organization_id: int, after: paging.Place | None, size: int) -> list[Customer]:
+    """A page of those who have acted themselves, in the order of their rows, which has an index."""
+    customers = Customer.filter(organization_id=organization_id, joined_at__not_isnull=True, email_key__not_isnull=True)
+    return await paging.page(customers, after, size)
 
 
-async def brought_by(customer_ids: Collection[int]) -> list[Customer]:
-    """Whom these customers have referred, in the order they joined."""
-    found = Customer.filter(brought_by_id__in=customer_ids, joined_at__not_isnull=True, email_key__not_isnull=True)
-    return await found.order_by("joined_at", "id")
+async def referred_by(customer_ids: Collection[int]) -> list[Customer]:
+    """Customers whom these have referred, in the order they joined."""
+    referred = Customer.filter(brought_by_id__in=customer_ids, joined_at__not_isnull=True, email_key__not_isnull=True)
+    return await referred.order_by("joined_at", "id")

@@ -17,8 +17,8 @@ _KEYS = statements.ValuesTable(key="text")
 _NEW = statements.ValuesTable(recipient="text", recipient_key="text", first_name="text", last_name="text")
 
 
-async def recipients_of(code_id: int, recipient_keys: Sequence[str]) -> set[str]:
-    """Those of the recipients to whom the code was sent, or is about to be."""
+async def existing_recipients(code_id: int, recipient_keys: Sequence[str]) -> set[str]:
+    """The recipients among these to whom the code was sent, or is about to be."""
     sent = await _KEYS.fetch(
         """
         SELECT recipient_key FROM delivery
@@ -32,12 +32,12 @@ async def recipients_of(code_id: int, recipient_keys: Sequence[str]) -> set[str]
 
 def draft(values: dict[str, Any]) -> Delivery:
     """A letter that is not queued yet: `values` are the columns that drafts differ in."""
-    same = {"id": None, "status": DeliveryStatus.QUEUED, "attempts": 0, "last_error": None, "sent_at": None}
-    return sql.model_from_row(Delivery, {**values, **same, "due_at": values["created_at"]})
+    constants = {"id": None, "status": DeliveryStatus.QUEUED, "attempts": 0, "last_error": None, "sent_at": None}
+    return sql.model_from_row(Delivery, {**values, **constants, "due_at": values["created_at"]})
 
 
 async def add(drafts: Sequence[Delivery]) -> None:
-    """Queue letters about one code, of one moment and message, each to another recipient; they get their ids."""
+    """Queue letters about one code, of one moment and message, each to another recipient; sets the drafts' ids."""
     if not drafts:
         return
     first = drafts[0]
@@ -49,15 +49,15 @@ async def add(drafts: Sequence[Delivery]) -> None:
         FROM {values} AS new
         RETURNING id, recipient_key
         """,
-        ((one.recipient, one.recipient_key, one.first_name, one.last_name) for one in drafts),
+        ((draft.recipient, draft.recipient_key, draft.first_name, draft.last_name) for draft in drafts),
         first.organization_id,
         first.code_id,
         first.message,
         first.created_at,
     )
     ids = {row["recipient_key"]: row["id"] for row in written}
-    for one in drafts:
-        one.id = ids[one.recipient_key]
+    for draft in drafts:
+        draft.id = ids[draft.recipient_key]
 
 
 async def by_ids(ids: Sequence[int]) -> dict[int, Delivery]:
@@ -72,16 +72,17 @@ def all_of(organization_id: int) -> QuerySet[Delivery]:
 
 
 async def any_due(now: datetime) -> bool:
-    """Whether there is a letter to take; a question of one index, that keeps no writer waiting."""
+    """Whether a letter is due; reads one index, and keeps no writer waiting."""
     return await Delivery.filter(due_at__lte=now).exists()
 
 
-async def take(now: datetime, lease: datetime, most: int) -> list[int]:
-    """Take the letters that are due longest, until the lease is over; what one has taken no other takes.
+async def lease_due(now: datetime, lease: datetime, limit: int) -> list[int]:
+    """Lease the letters that are due longest, at most `limit`, until `lease`: no other worker gets them meanwhile.
 
-    Materialized: PostgreSQL may else ask once more for each row, pass over what it has just locked, and take more.
+    Materialized: PostgreSQL may else run the subquery again for each row, skip the rows that it has just locked, and
+    lease more.
     """
-    taken = await sql.rows(
+    leased = await sql.rows(
         f"""
         WITH due AS MATERIALIZED (
             SELECT id FROM delivery WHERE due_at <= $2 ORDER BY due_at, id LIMIT $3 {sql.skip_locked()}
@@ -89,30 +90,30 @@ async def take(now: datetime, lease: datetime, most: int) -> list[int]:
         UPDATE delivery SET status = 'SENDING', attempts = attempts + 1, due_at = $1
         WHERE due_at <= $2 AND id IN (SELECT id FROM due)
         RETURNING id
-        """,  # noqa: S608 (a word of our own)
+        """,  # noqa: S608 (a constant)
         lease,
         now,
-        most,
+        limit,
     )
-    return [row["id"] for row in taken]
+    return [row["id"] for row in leased]
 
 
-async def with_all_they_tell(ids: Sequence[int]) -> list[Delivery]:
-    """Letters with what stands in them: organization, code and promotion."""
+async def with_organization_and_promotion(ids: Sequence[int]) -> list[Delivery]:
+    """Letters, each with its organization, code and promotion."""
     return await Delivery.filter(id__in=ids).select_related("organization", "code__promotion").order_by("id")
 
 
-async def settle(ids: Sequence[int], lease: datetime, columns: dict[str, Any], was_tried: bool) -> None:
-    """Write down what became of letters, unless somebody else has taken them after this lease."""
-    ours = Delivery.filter(id__in=ids, status=DeliveryStatus.SENDING, due_at=lease)
-    await ours.update(**columns, **({} if was_tried else {"attempts": F("attempts") - 1}))
+async def record_attempt(ids: Sequence[int], lease: datetime, columns: dict[str, Any], was_tried: bool) -> None:
+    """Save the outcome of letters, except those that another worker has leased since; not `was_tried` is no attempt."""
+    leased = Delivery.filter(id__in=ids, status=DeliveryStatus.SENDING, due_at=lease)
+    await leased.update(**columns, **({} if was_tried else {"attempts": F("attempts") - 1}))
 
 
 async def retry_failed(now: datetime, organization_ids: Iterable[int]) -> int:
-    """Queue failed letters anew, but to nobody who has got one about that code, or is about to; how many."""
+    """Queue failed letters again, except to recipients who have got one about that code, or will; how many."""
     queued = 0
     for organization_id in organization_ids:
-        found = await sql.rows(
+        rows = await sql.rows(
             """
             UPDATE delivery SET status = 'QUEUED', attempts = 0, due_at = $1
             WHERE organization_id = $2 AND status = 'FAILED' AND NOT EXISTS (
@@ -125,17 +126,17 @@ async def retry_failed(now: datetime, organization_ids: Iterable[int]) -> int:
             now,
             organization_id,
         )
-        queued += len(found)
+        queued += len(rows)
     return queued
 
 
-async def by_status(organization_id: int) -> Counter[DeliveryStatus]:
+async def count_by_status(organization_id: int) -> Counter[DeliveryStatus]:
     """How many letters there are in each state."""
     counted = Delivery.filter(organization_id=organization_id).annotate(number=Count("id")).group_by("status")
     return Counter(dict(await counted.values_list("status", "number")))
 
 
-async def latest(organization_id: int, status: DeliveryStatus | None, most: int) -> list[Delivery]:
+async def latest(organization_id: int, status: DeliveryStatus | None, limit: int) -> list[Delivery]:
     """The newest letters, newest first, each with its code."""
-    found = all_of(organization_id) if status is None else all_of(organization_id).filter(status=status)
-    return await found.order_by("-created_at", "-id").limit(most).select_related("code")
+    letters = all_of(organization_id) if status is None else all_of(organization_id).filter(status=status)
+    return await letters.order_by("-created_at", "-id").limit(limit).select_related("code")

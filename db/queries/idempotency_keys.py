@@ -1,4 +1,4 @@
-"""Idempotency keys: what a call with a key has answered."""
+"""Idempotency keys: the stored answers of calls that had a key."""
 
 import json
 from collections.abc import Collection, Iterable
@@ -9,24 +9,24 @@ from db import sql, statements
 from db.models import IdempotencyKey
 
 _VALUES = statements.ValuesTable(organization_id="bigint", value="text")
-_TAKING = statements.ValuesTable(
-    organization_id="bigint", value="text", fingerprint="text", now="timestamptz", forgotten="timestamptz"
+_RESERVATIONS = statements.ValuesTable(
+    organization_id="bigint", value="text", fingerprint="text", now="timestamptz", expired_before="timestamptz"
 )
 _ANSWERS = statements.ValuesTable(organization_id="bigint", value="text", fingerprint="text", answer="text")
 
 
-class Taking(NamedTuple):
-    """A key to be taken, as `take` has it."""
+class KeyReservation(NamedTuple):
+    """A key to be reserved, with the arguments of `reserve`."""
 
     organization_id: int
     value: str
     fingerprint: str
     now: datetime
-    forgotten: datetime
+    expired_before: datetime
 
 
-class Answer(NamedTuple):
-    """What a key was used for, and what that was answered."""
+class KeyAnswer(NamedTuple):
+    """The fingerprint of the call that a key was used for, and its answer; None while there is none."""
 
     organization_id: int
     value: str
@@ -34,11 +34,11 @@ class Answer(NamedTuple):
     answer: Any
 
 
-async def take(
-    organization_id: int, value: str, fingerprint: str, now: datetime, forgotten: datetime
+async def reserve(
+    organization_id: int, value: str, fingerprint: str, now: datetime, expired_before: datetime
 ) -> IdempotencyKey | None:
-    """Take a key that is new or was last used before `forgotten`; None then, else what it is taken for."""
-    taken = await sql.rows(
+    """Reserve a key that is new or was last used before `expired_before`: None, else the row of its earlier use."""
+    reserved = await sql.rows(
         """
         INSERT INTO idempotencykey (organization_id, value, fingerprint, created_at) VALUES ($1, $2, $3, $4)
         ON CONFLICT (organization_id, value) DO UPDATE SET
@@ -50,45 +50,45 @@ async def take(
         value,
         fingerprint,
         now,
-        forgotten,
+        expired_before,
     )
-    return None if taken else await IdempotencyKey.get(organization_id=organization_id, value=value)
+    return None if reserved else await IdempotencyKey.get(organization_id=organization_id, value=value)
 
 
-async def take_each(keys: Iterable[Taking]) -> set[tuple[int, str]]:
-    """As `take`, of different keys; those that were taken. They are taken in order, so nobody waits in a circle."""
-    taken = await _TAKING.fetch(
+async def reserve_each(keys: Iterable[KeyReservation]) -> set[tuple[int, str]]:
+    """As `reserve`, for different keys; those reserved, by organization and value. In order, against deadlocks."""
+    reserved = await _RESERVATIONS.fetch(
         """
         INSERT INTO idempotencykey (organization_id, value, fingerprint, created_at)
-        SELECT organization_id, value, fingerprint, now FROM {values} AS taking WHERE true
+        SELECT organization_id, value, fingerprint, now FROM {values} AS reservation WHERE true
         ORDER BY organization_id, value
         ON CONFLICT (organization_id, value) DO UPDATE SET
             fingerprint = excluded.fingerprint, created_at = excluded.created_at, answer = NULL
             WHERE idempotencykey.created_at < (
-                SELECT forgotten FROM {values} AS taking
-                WHERE taking.organization_id = excluded.organization_id AND taking.value = excluded.value
+                SELECT expired_before FROM {values} AS reservation
+                WHERE reservation.organization_id = excluded.organization_id AND reservation.value = excluded.value
             )
         RETURNING organization_id, value
         """,
         keys,
     )
-    return {(row["organization_id"], row["value"]) for row in taken}
+    return {(row["organization_id"], row["value"]) for row in reserved}
 
 
-async def answers(keys: Collection[tuple[int, str]]) -> list[Answer]:
-    """What keys, by organization and value, were used for."""
-    found = await _VALUES.fetch(
+async def answers(keys: Collection[tuple[int, str]]) -> list[KeyAnswer]:
+    """The uses of keys, which are named by organization and value."""
+    rows = await _VALUES.fetch(
         f"""
         SELECT idempotencykey.organization_id, idempotencykey.value, fingerprint, answer
         FROM {{values}} AS input {_key()}
         """,  # noqa: S608 (names)
         keys,
     )
-    return [Answer(**{**row, "answer": json.loads(row["answer"] or "null")}) for row in found]
+    return [KeyAnswer(**{**row, "answer": json.loads(row["answer"] or "null")}) for row in rows]
 
 
-async def keep_answers(answers: Iterable[Answer]) -> None:
-    """What the same calls are answered from now on."""
+async def save_answers(answers: Iterable[KeyAnswer]) -> None:
+    """Save the answers of keys, for the same calls from now on."""
     await _ANSWERS.fetch(
         f"""
         UPDATE idempotencykey SET fingerprint = input.fingerprint, answer = input.answer FROM {{values}} AS input
@@ -98,8 +98,8 @@ async def keep_answers(answers: Iterable[Answer]) -> None:
     )
 
 
-async def drop(keys: Collection[tuple[int, str]]) -> None:
-    """Give keys back, by organization and value."""
+async def release(keys: Collection[tuple[int, str]]) -> None:
+    """Delete the reservations of keys, by organization and value."""
     await _VALUES.fetch(
         f"""
         DELETE FROM idempotencykey
@@ -109,13 +109,13 @@ async def drop(keys: Collection[tuple[int, str]]) -> None:
     )
 
 
-async def keep_answer(organization_id: int, value: str, answer: Any) -> None:
-    """What the same call is answered from now on."""
+async def save_answer(organization_id: int, value: str, answer: Any) -> None:
+    """Save a key's answer, for the same call from now on."""
     await IdempotencyKey.filter(organization_id=organization_id, value=value).update(answer=answer)
 
 
-async def forget(before: datetime) -> None:
-    """Drop the keys that were used before then."""
+async def delete_before(before: datetime) -> None:
+    """Delete the keys that were used before then."""
     await IdempotencyKey.filter(created_at__lt=before).delete()
 
 

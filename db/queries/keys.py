@@ -1,4 +1,4 @@
-"""API keys, found by their hash."""
+"""API keys, looked up by their hash."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -11,17 +11,17 @@ from db.models import ApiKey, Organization
 _HASHES = statements.ValuesTable(value_hash="text")
 
 
-class Working(NamedTuple):
-    """A key that works, with its organization if it has one."""
+class ActiveKey(NamedTuple):
+    """A key that is not revoked, with its organization if it has one."""
 
     kind: KeyKind
     account_id: int
     organization: Organization | None
 
 
-async def by_hashes(hashes: Iterable[str]) -> dict[str, Working]:
-    """Those of the keys, by their hash, that still work."""
-    found = await _HASHES.fetch(
+async def by_hashes(hashes: Iterable[str]) -> dict[str, ActiveKey]:
+    """The keys that are not revoked, by their hash."""
+    rows = await _HASHES.fetch(
         """
         SELECT key.value_hash AS key_hash, key.kind AS key_kind, key.account_id AS key_account, organization.*
         FROM {values} AS input CROSS JOIN apikey AS key LEFT JOIN organization ON organization.id = key.organization_id
@@ -30,17 +30,17 @@ async def by_hashes(hashes: Iterable[str]) -> dict[str, Working]:
         [(value_hash,) for value_hash in hashes],
     )
     return {
-        row.pop("key_hash"): Working(
+        row.pop("key_hash"): ActiveKey(
             KeyKind(row.pop("key_kind")),
             row.pop("key_account"),
             None if row["id"] is None else sql.models_from_rows(Organization, [row])[0],
         )
-        for row in found
+        for row in rows
     }
 
 
-async def is_known(value_hash: str) -> bool:
-    """Whether this key was ever given out, revoked ones included."""
+async def exists(value_hash: str) -> bool:
+    """Whether a key with this hash was ever made, revoked ones included."""
     return await ApiKey.exists(value_hash=value_hash)
 
 
@@ -64,5 +64,5 @@ async def all_of(organization_id: int | None) -> list[ApiKey]:
 
 
 async def revoke(key_id: int, now: datetime) -> bool:
-    """Whether there was such a key that still worked."""
+    """Revoke a key; false where there is none that was not revoked."""
     return await ApiKey.filter(id=key_id, revoked_at=None).update(revoked_at=now) == 1

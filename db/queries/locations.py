@@ -15,7 +15,7 @@ async def by_number(organization_id: int, number: int) -> Location | None:
 
 
 def by_each_number(numbers: Collection[tuple[int, int]]) -> statements.Statement[dict[tuple[int, int], Location]]:
-    """Locations by organization and number; those of any organizations as one question."""
+    """Locations by organization and number; of any organizations in one statement."""
     location = sql.lateral_join("location", organization_id="input.organization_id", number="input.number")
     return _NUMBERS.statement(
         f"SELECT location.* FROM {{values}} AS input {location}",  # noqa: S608 (names)
@@ -38,9 +38,9 @@ async def of_organization(organization_id: int) -> list[Location]:
 
 
 async def defaults(organization_ids: Collection[int]) -> dict[int, Location]:
-    """The locations that are meant where none is named, by organization."""
-    found = await Location.filter(organization_id__in=organization_ids, is_default=True)
-    return {location.organization_id: location for location in found}
+    """The default locations, by organization."""
+    locations = await Location.filter(organization_id__in=organization_ids, is_default=True)
+    return {location.organization_id: location for location in locations}
 
 
 async def highest_number(organization_id: int) -> int:
@@ -49,7 +49,7 @@ async def highest_number(organization_id: int) -> int:
 
 
 async def add(organization_id: int, number: int, name: str, is_default: bool, now: datetime) -> Location:
-    """A new location; a default takes that place from whichever had it."""
+    """Insert a location; a default one replaces the former default."""
     if is_default:
         await Location.filter(organization_id=organization_id, is_default=True).update(is_default=False)
     return await Location.create(
@@ -67,18 +67,18 @@ async def link(organization_id: int, promotion_id: int, locations: Sequence[Loca
 
 
 async def ids_of_promotions(promotion_ids: Collection[int]) -> dict[int, set[int]]:
-    """The ids of the locations that promotions are linked to; one that holds everywhere is left out."""
-    found: dict[int, set[int]] = defaultdict(set)
+    """The ids of the locations that promotions are linked to; promotions without links are left out."""
+    ids: dict[int, set[int]] = defaultdict(set)
     links = PromotionLocation.filter(promotion_id__in=promotion_ids)
     for promotion_id, location_id in await links.values_list("promotion_id", "location_id"):
-        found[promotion_id].add(location_id)
-    return found
+        ids[promotion_id].add(location_id)
+    return ids
 
 
 async def of_promotions(promotion_ids: Sequence[int]) -> dict[int, list[Location]]:
     """The linked locations of each of several promotions."""
     links = PromotionLocation.filter(promotion_id__in=promotion_ids).select_related("location")
-    found: dict[int, list[Location]] = defaultdict(list)
+    locations: dict[int, list[Location]] = defaultdict(list)
     for link_row in await links.order_by("location__number"):
-        found[link_row.promotion_id].append(link_row.location)
-    return found
+        locations[link_row.promotion_id].append(link_row.location)
+    return locations

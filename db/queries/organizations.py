@@ -1,4 +1,4 @@
-"""Organizations: where codes live."""
+"""Organizations: the owners of codes."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -29,24 +29,24 @@ async def exists() -> bool:
     return await Organization.exists()
 
 
-async def taken(number: int, identifier: str) -> Organization | None:
-    """An organization that has this number or identifier already."""
+async def conflicting(number: int, identifier: str) -> Organization | None:
+    """An organization with this number or identifier, if there is one."""
     return await Organization.filter(number=number).first() or await by_identifier(identifier)
 
 
 async def highest_number() -> int:
-    """The highest number given out so far; 0 when there is none."""
+    """The highest assigned number; 0 when there is none."""
     last = await Organization.all().order_by("-number").first()
     return last.number if last else 0
 
 
-async def hold_all() -> None:
-    """Nobody else makes an organization now: their numbers are given out one after another."""
+async def lock_all() -> None:
+    """Lock the table against inserts by others: numbers are assigned one after another."""
     await sql.lock_table_for_writing("organization")
 
 
-async def hold(organization_id: int) -> None:
-    """Lock the organization's row: texts and numbers are given out one after another."""
+async def lock(organization_id: int) -> None:
+    """Lock the organization's row: texts and numbers are assigned one after another."""
     await Organization.select_for_update(no_key=True).get(id=organization_id)
 
 
@@ -73,7 +73,7 @@ async def add(
 
 
 async def delete(organization_id: int) -> None:
-    """Delete it; every row that carries it goes with it: those that PostgreSQL isn't told of first (0006_ties)."""
+    """Delete it with every row of it; those without a foreign key in PostgreSQL first (0006_ties)."""
     await Promotion.filter(organization_id=organization_id).delete()
     await Customer.filter(organization_id=organization_id).delete()
     await RateLimit.filter(organization_id=organization_id).delete()

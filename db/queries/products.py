@@ -1,4 +1,4 @@
-"""Products: what a code may be used for."""
+"""Products that codes may be used for."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
@@ -14,7 +14,7 @@ async def by_number(organization_id: int, number: int) -> Product | None:
 
 
 def by_each_number(numbers: Collection[tuple[int, int]]) -> statements.Statement[dict[tuple[int, int], Product]]:
-    """Products by organization and number; those of any organizations as one question."""
+    """Products by organization and number; of any organizations in one statement."""
     product = sql.lateral_join("product", organization_id="input.organization_id", number="input.number")
     return _NUMBERS.statement(
         f"SELECT product.* FROM {{values}} AS input {product}",  # noqa: S608 (names)

@@ -1,4 +1,4 @@
-"""Promotions: the rules that codes belong to."""
+"""Promotions: the rules that codes belong to, and the rows that are locked for them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from db.models import DEFAULT_REFERENCE, Claim, Promotion
 _IDS = statements.ValuesTable(organization_id="bigint", id="bigint")
 _REFERENCES = statements.ValuesTable(organization_id="bigint", reference="text")
 _OF_CODES = statements.ValuesTable(organization_id="bigint", text_key="text")
-_MORE = statements.ValuesTable(id="bigint", claims="bigint")
+_COUNTS = statements.ValuesTable(id="bigint", claims="bigint")
 
 
 async def by_id(organization_id: int, promotion_id: int) -> Promotion | None:
@@ -29,7 +29,7 @@ async def by_identifier(organization_id: int, identifier: str) -> Promotion | No
 
 
 def by_each_id(ids: Collection[tuple[int, int]]) -> statements.Statement[dict[tuple[int, int], Promotion]]:
-    """Promotions by organization and id; those of any organizations as one question."""
+    """Promotions by organization and id; of any organizations in one statement."""
     return _IDS.statement(
         f"SELECT promotion.* FROM {{values}} AS input {sql.lateral_join('promotion', id='input.id')}",  # noqa: S608 (names)
         ids,
@@ -66,7 +66,7 @@ async def default(organization_id: int) -> Promotion:
 
 
 def decoy() -> Promotion:
-    """A promotion that is nobody's, as if it were read."""
+    """A disabled promotion that exists nowhere, for claims of unknown codes, as if it were read."""
     [promotion] = sql.models_from_rows(Promotion, [dict.fromkeys(sql.columns(Promotion))])
     promotion.id = promotion.claim_count = 0
     promotion.is_enabled = False
@@ -77,37 +77,37 @@ async def by_ids(ids: Iterable[int]) -> dict[int, Promotion]:
     return await Promotion.in_bulk(ids, "id")
 
 
-async def hold(promotion_id: int) -> Promotion | None:
-    """The promotion with its row locked: nobody else changes its codes' claims now."""
+async def lock(promotion_id: int) -> Promotion | None:
+    """The promotion with its row locked: no other transaction changes its codes or claims meanwhile."""
     return await Promotion.filter(id=promotion_id).select_for_update(no_key=True).first()
 
 
 def of_codes(
-    texts: Collection[tuple[int, str]], *, hold: bool, passing_over: bool = False
+    texts: Collection[tuple[int, str]], *, lock: bool, skip_locked: bool = False
 ) -> statements.Statement[dict[int, Promotion]]:
-    """The promotions of codes, named by organization and text key; with `hold` their rows are locked, by id.
+    """The promotions, by id, of codes that are named by organization and text key; with `lock` their rows are locked.
 
-    Whoever locks several does so in that order, so that nobody waits in a circle. Those that others have locked are
-    left out when `passing_over` them.
+    They are locked in the order of their ids, as everywhere, against deadlocks. With `skip_locked` those that other
+    transactions have locked are left out.
     """
     code = sql.lateral_join("code", organization_id="input.organization_id", text_key="input.text_key")
-    of_these = f"SELECT code.promotion_id FROM {{values}} AS input {code}"  # noqa: S608 (names)
+    ids = f"SELECT code.promotion_id FROM {{values}} AS input {code}"  # noqa: S608 (names)
     return _OF_CODES.statement(
         f"""
-        SELECT * FROM promotion WHERE id {sql.in_subquery(of_these)} ORDER BY id
-        """,  # noqa: S608 (a question of our own)
+        SELECT * FROM promotion WHERE id {sql.in_subquery(ids)} ORDER BY id
+        """,  # noqa: S608 (a subquery of our own)
         texts,
         columns=sql.columns(Promotion),
         read=lambda rows: {promotion.id: promotion for promotion in sql.models_from_rows(Promotion, rows)},
-        lock=("FOR NO KEY UPDATE SKIP LOCKED" if passing_over else "FOR NO KEY UPDATE") if hold else "",
+        lock=("FOR NO KEY UPDATE SKIP LOCKED" if skip_locked else "FOR NO KEY UPDATE") if lock else "",
     )
 
 
-async def hold_of_claim(organization_id: int, claim_id: int) -> Promotion | None:
+async def lock_of_claim(organization_id: int, claim_id: int) -> Promotion | None:
     """The promotion that a claim belongs to, with its row locked."""
     of_claim = Claim.filter(organization_id=organization_id, id=claim_id).values("promotion_id")
-    found = Promotion.filter(id=Subquery(of_claim))
-    return await found.select_for_update(no_key=True).first()
+    promotions = Promotion.filter(id=Subquery(of_claim))
+    return await promotions.select_for_update(no_key=True).first()
 
 
 async def number_is_taken(account_id: int, number: int) -> bool:
@@ -124,39 +124,39 @@ async def save(promotion: Promotion, fields: Iterable[str]) -> None:
 
 
 async def count_claim(promotion_id: int, change: int) -> None:
-    """One claim more (+1) or less (-1)."""
+    """Add one claim (+1) or take one away (-1)."""
     await Promotion.filter(id=promotion_id).update(claim_count=F("claim_count") + change)
 
 
-def count_claims(more: Mapping[int, int]) -> statements.Statement[None]:
-    """So many claims more, by the promotion's id."""
-    return _MORE.change(
+def count_claims(numbers: Mapping[int, int]) -> statements.Statement[None]:
+    """Add numbers of claims, by the promotion's id."""
+    return _COUNTS.change(
         f"""
         UPDATE promotion SET claim_count = claim_count + input.claims FROM {{values}} AS input
         WHERE {sql.key_condition("promotion", "id")}
         """,  # noqa: S608 (names)
-        more.items(),
+        numbers.items(),
     )
 
 
-async def keep_deleted_share(promotion_id: int, claims: int) -> None:
-    """Remember how many of the counted claims have no row any more."""
+async def add_deleted_claims(promotion_id: int, claims: int) -> None:
+    """Add to the number of counted claims that have no row any more."""
     await Promotion.filter(id=promotion_id).update(deleted_claim_count=F("deleted_claim_count") + claims)
 
 
 async def delete(promotion_id: int) -> None:
-    """The promotion with its codes, their claims and deliveries."""
+    """Delete the promotion with its codes, their claims and deliveries."""
     await Promotion.filter(id=promotion_id).delete()
 
 
 def all_of(organization_id: int, words: Sequence[str]) -> QuerySet[Promotion]:
     """The organization's promotions, or those with each of these folded words in name or reference."""
-    found = Promotion.filter(organization_id=organization_id)
-    return sql.contains_words(found, ("search_key", "name", "reference"), words=words)
+    promotions = Promotion.filter(organization_id=organization_id)
+    return sql.contains_words(promotions, ("search_key", "name", "reference"), words=words)
 
 
-def with_status(found: QuerySet[Promotion], statuses: Sequence[str], now: datetime) -> QuerySet[Promotion]:
-    """Those with one of these statuses; the same order of questions as `rules.promotion_status`."""
+def with_status(queryset: QuerySet[Promotion], statuses: Sequence[str], now: datetime) -> QuerySet[Promotion]:
+    """The promotions with one of these statuses; the same order of conditions as `rules.promotion_status`."""
     status = Case(
         When(is_enabled=False, then="DISABLED"),
         When(starts_at__gt=now, then="SCHEDULED"),
@@ -164,4 +164,4 @@ def with_status(found: QuerySet[Promotion], statuses: Sequence[str], now: dateti
         When(Q(per_promotion__not_isnull=True, claim_count__gte=F("per_promotion")), then="SPENT"),
         default="ACTIVE",
     )
-    return found.annotate(status=status).filter(status__in=list(statuses))
+    return queryset.annotate(status=status).filter(status__in=list(statuses))

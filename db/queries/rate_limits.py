@@ -1,7 +1,7 @@
-"""Rate limits: fixed-window counters that all processes of a store share, and take from in blocks.
+"""Rate limits: fixed-window counters in the database, shared by all processes, which take blocks of attempts.
 
-A window begins with its first taking and is told by the database's clock. A row that ends later than a new window
-would is of a clock that was set back since, and begins anew: nobody waits longer than a window.
+A window begins with its first block, by the database's clock. A window that ends later than a new one would is of a
+clock that was set back since, and begins anew: no caller waits longer than a window.
 """
 
 from collections.abc import Iterable
@@ -10,8 +10,8 @@ from typing import NamedTuple
 from db import sql, statements
 
 
-class Want(NamedTuple):
-    """So much is wanted of a counter, of which `most` may be taken in so many seconds."""
+class CounterRequest(NamedTuple):
+    """A request for `want` attempts of a counter, of which `most` may be taken in a window of so many seconds."""
 
     organization_id: int
     name: str
@@ -21,16 +21,18 @@ class Want(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """What is granted: `want`, less, or 0; all that is taken now; and the seconds until the window is over."""
+    """The granted attempts (`want`, fewer, or 0), all that are taken now, and the seconds until the window is over."""
 
     organization_id: int
     name: str
     granted: int
     taken: int
-    left: float
+    seconds_left: float
 
 
-_WANTS = statements.ValuesTable(organization_id="bigint", name="text", want="bigint", most="bigint", seconds="bigint")
+_REQUESTS = statements.ValuesTable(
+    organization_id="bigint", name="text", want="bigint", most="bigint", seconds="bigint"
+)
 _OVER = "(ratelimit.until <= {now} OR ratelimit.until > excluded.until)"
 
 
@@ -44,11 +46,11 @@ def _instant() -> str:
     return f"COALESCE($1, {clock})" if sql.is_single_writer() else f"COALESCE($1::float8, {clock}::float8)"
 
 
-async def take(wants: Iterable[Want], now: float | None = None) -> list[Grant]:
-    """Take what is wanted of different counters, or what they have left; `now` stands in for the database's clock."""
+async def take(requests: Iterable[CounterRequest], now: float | None = None) -> list[Grant]:
+    """Take attempts of different counters, as far as they have any left; `now` replaces the database's clock."""
     instant = _instant()
     over = _OVER.format(now=instant)
-    rows = await _WANTS.fetch(
+    rows = await _REQUESTS.fetch(
         f"""
         INSERT INTO ratelimit (organization_id, name, granted, taken, most, until)
         SELECT organization_id, name, CASE WHEN want < most THEN want ELSE most END,
@@ -66,14 +68,14 @@ async def take(wants: Iterable[Want], now: float | None = None) -> list[Grant]:
                 ELSE ratelimit.taken END,
             most = excluded.most,
             until = CASE WHEN {over} THEN excluded.until ELSE ratelimit.until END
-        RETURNING organization_id, name, granted, taken, until - {instant} AS "left"
+        RETURNING organization_id, name, granted, taken, until - {instant} AS seconds_left
         """,  # noqa: S608 (the clock)
-        wants,
+        requests,
         now,
     )
     return [Grant(**row) for row in rows]
 
 
-async def forget(now: float | None = None) -> None:
-    """Drop the counters whose windows are over."""
+async def delete_expired(now: float | None = None) -> None:
+    """Delete the counters whose windows are over."""
     await sql.rows(f"DELETE FROM ratelimit WHERE until < {_instant()}", now)  # noqa: S608 (the clock)

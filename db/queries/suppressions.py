@@ -10,7 +10,7 @@ _KEYS = statements.ValuesTable(key="text")
 
 
 async def add(organization_id: int, email_key: str, now: datetime) -> None:
-    """Keep an address; one that is kept already stays as it is."""
+    """Add an address; one that is there already stays as it is."""
     await sql.rows(
         """
         INSERT INTO suppression (organization_id, email_key, created_at) VALUES ($1, $2, $3)
@@ -22,9 +22,9 @@ async def add(organization_id: int, email_key: str, now: datetime) -> None:
     )
 
 
-async def among(organization_id: int, email_keys: Collection[str]) -> set[str]:
-    """Those of the addresses that are suppressed."""
-    found = await _KEYS.fetch(
+async def suppressed_among(organization_id: int, email_keys: Collection[str]) -> set[str]:
+    """The suppressed ones among these addresses."""
+    rows = await _KEYS.fetch(
         """
         SELECT email_key FROM suppression
         WHERE organization_id = $1 AND email_key IN (SELECT key FROM {values} AS input)
@@ -32,10 +32,10 @@ async def among(organization_id: int, email_keys: Collection[str]) -> set[str]:
         ((key,) for key in email_keys),
         organization_id,
     )
-    return {row["email_key"] for row in found}
+    return {row["email_key"] for row in rows}
 
 
-async def pairs_among(organization_ids: Collection[int], email_keys: Collection[str]) -> set[tuple[int, str]]:
+async def suppressed_pairs(organization_ids: Collection[int], email_keys: Collection[str]) -> set[tuple[int, str]]:
     """The suppressed addresses of several organizations at once, each with its organization's id."""
-    found = Suppression.filter(organization_id__in=organization_ids, email_key__in=email_keys)
-    return set(await found.values_list("organization_id", "email_key"))
+    suppressions = Suppression.filter(organization_id__in=organization_ids, email_key__in=email_keys)
+    return set(await suppressions.values_list("organization_id", "email_key"))

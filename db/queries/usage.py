@@ -1,4 +1,4 @@
-"""Usage: what claims amount to, kept as sums by the hour and by the day."""
+"""Usage statistics: sums over claims, and counts of refusals, by the hour and by the day."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -17,8 +17,8 @@ _BUCKET = {
     "starts_at": "timestamptz",
     "currency": "text",
 }
-HIGH = 10**18
-"""What `…_total` holds less than, but for its sign, of a sum; how often this is in it is in `…_total_high`."""
+HIGH_UNIT = 10**18
+"""A sum of money is `…_total_high` times this and `…_total`, whose absolute value is smaller."""
 
 _SHARES = statements.ValuesTable(
     **_BUCKET,
@@ -38,7 +38,7 @@ async def add(buckets: Iterable[Bucket], share: Share) -> None:
 
 
 def add_each(shares: Mapping[Bucket, Share]) -> statements.Statement[None]:
-    """Add to each bucket a share of its own."""
+    """Add a share to each bucket."""
     return _SHARES.change(
         """
         INSERT INTO usagestat (organization_id, promotion_id, level, starts_at, currency, claims, order_quantity,
@@ -49,57 +49,58 @@ def add_each(shares: Mapping[Bucket, Share]) -> statements.Statement[None]:
             claims = usagestat.claims + excluded.claims,
             order_quantity = usagestat.order_quantity + excluded.order_quantity,
         """  # noqa: S608 (columns)
-        + ", ".join(_added(column, f"usagestat.{column}", f"excluded.{column}") for column in _MONEY),
+        + ", ".join(_addition(column, f"usagestat.{column}", f"excluded.{column}") for column in _MONEY),
         [(*_as_row(bucket), *_columns(share)) for bucket, share in shares.items()],
     )
 
 
-def _as_row(of: Bucket | Share) -> tuple[object, ...]:
-    return tuple(vars(of).values())
+def _as_row(value: Bucket | Share) -> tuple[object, ...]:
+    return tuple(vars(value).values())
 
 
 def _columns(share: Share) -> tuple[int, ...]:
-    """A share as its columns hold it, the sums of money in two each."""
-    order_high, order_low = divmod(share.order_total, HIGH)
-    discount_high, discount_low = divmod(share.discount_total, HIGH)
+    """A share's columns; a sum of money has two."""
+    order_high, order_low = divmod(share.order_total, HIGH_UNIT)
+    discount_high, discount_low = divmod(share.discount_total, HIGH_UNIT)
     return share.claims, share.order_quantity, order_low, order_high, discount_low, discount_high
 
 
 _MONEY = ("order_total", "discount_total")
 
 
-def _added(column: str, kept: str, more: str, more_high: str | None = None) -> str:
-    """The assignments that add to a sum in two columns."""
-    total, high = f"({kept} + {more})", more_high or f"{more}_high"
-    return f"{column} = {total} % {HIGH}, {column}_high = COALESCE({kept}_high, 0) + {high} + {total} / {HIGH}"
+def _addition(column: str, current: str, term: str, term_high: str | None = None) -> str:
+    """The SQL assignments that add a term to a sum that has two columns."""
+    total, high = f"({current} + {term})", term_high or f"{term}_high"
+    high_sum = f"COALESCE({current}_high, 0) + {high} + {total} / {HIGH_UNIT}"
+    return f"{column} = {total} % {HIGH_UNIT}, {column}_high = {high_sum}"
 
 
-def kept(row: UsageStat) -> Share:
-    """What a bucket's claims amount to, deleted ones included."""
+def total_share(row: UsageStat) -> Share:
+    """The sums of a bucket, deleted claims included."""
     order_total, discount_total = row.order_total_high or 0, row.discount_total_high or 0
     return Share(
         row.claims,
-        order_total * HIGH + row.order_total,
+        order_total * HIGH_UNIT + row.order_total,
         row.order_quantity,
-        discount_total * HIGH + row.discount_total,
+        discount_total * HIGH_UNIT + row.discount_total,
     )
 
 
-def deleted(row: UsageStat) -> Share:
-    """What a bucket's deleted claims had put into it."""
+def deleted_share(row: UsageStat) -> Share:
+    """The sums of a bucket's deleted claims."""
     order_total, discount_total = row.deleted_order_total_high or 0, row.deleted_discount_total_high or 0
     return Share(
         row.deleted_claims,
-        order_total * HIGH + row.deleted_order_total,
+        order_total * HIGH_UNIT + row.deleted_order_total,
         row.deleted_order_quantity,
-        discount_total * HIGH + row.deleted_discount_total,
+        discount_total * HIGH_UNIT + row.deleted_discount_total,
     )
 
 
-async def keep_deleted_share(bucket: Bucket, share: Share) -> None:
-    """Remember how much of a bucket's sums has no rows any more."""
-    order = _added("deleted_order_total", "deleted_order_total", "$8", "$9")
-    discount = _added("deleted_discount_total", "deleted_discount_total", "$10", "$11")
+async def add_deleted_share(bucket: Bucket, share: Share) -> None:
+    """Add to the sums of a bucket's deleted claims."""
+    order = _addition("deleted_order_total", "deleted_order_total", "$8", "$9")
+    discount = _addition("deleted_discount_total", "deleted_discount_total", "$10", "$11")
     await sql.rows(
         f"""
         UPDATE usagestat SET
@@ -117,8 +118,8 @@ async def keep_deleted_share(bucket: Bucket, share: Share) -> None:
     )
 
 
-async def keep_as_deleted(organization_id: int, promotion_id: int) -> None:
-    """Remember that nothing of a promotion's sums has rows any more."""
+async def mark_all_deleted(organization_id: int, promotion_id: int) -> None:
+    """Set the sums of deleted claims to all of a promotion's: none of its claims has a row any more."""
     await sql.rows(
         """
         UPDATE usagestat SET deleted_claims = claims, deleted_order_quantity = order_quantity,
@@ -132,7 +133,7 @@ async def keep_as_deleted(organization_id: int, promotion_id: int) -> None:
 
 
 async def count_refusals(refusals: Iterable[tuple[Bucket, str, int]]) -> None:
-    """Add to the refusals counted in buckets, by reason; none may come twice."""
+    """Add counts of refusals to buckets, by reason; no bucket and reason may come twice."""
     await _REFUSALS.fetch(
         """
         INSERT INTO refusalstat (organization_id, promotion_id, level, starts_at, currency, reason, count)
@@ -145,8 +146,8 @@ async def count_refusals(refusals: Iterable[tuple[Bucket, str, int]]) -> None:
 
 
 def _range(organization_id: int, promotion_id: int | None, level: UsageLevel, start: datetime, end: datetime) -> Q:
-    found = Q(organization_id=organization_id, level=level, starts_at__gte=start, starts_at__lt=end)
-    return found if promotion_id is None else found & Q(promotion_id=promotion_id)
+    condition = Q(organization_id=organization_id, level=level, starts_at__gte=start, starts_at__lt=end)
+    return condition if promotion_id is None else condition & Q(promotion_id=promotion_id)
 
 
 async def between(
@@ -164,13 +165,13 @@ async def refusals_between(
 
 
 async def first_hour(organization_id: int, promotion_id: int | None) -> datetime | None:
-    """When the first counted use or refusal was, to the hour."""
+    """The hour of the first counted claim or refusal."""
     earliest = []
     for table in (UsageStat, RefusalStat):
-        found = table.filter(organization_id=organization_id, level=UsageLevel.HOUR)
+        buckets = table.filter(organization_id=organization_id, level=UsageLevel.HOUR)
         if promotion_id is not None:
-            found = found.filter(promotion_id=promotion_id)
-        first = await found.order_by("starts_at").first()
+            buckets = buckets.filter(promotion_id=promotion_id)
+        first = await buckets.order_by("starts_at").first()
         if first is not None:
             earliest.append(first.starts_at)
     return min(earliest, default=None)

@@ -11,8 +11,8 @@ from db import batching, statements
 from db import errors as db_errors
 from db.models import Claim, Customer, Promotion
 from db.queries import claims, codes, customers, idempotency_keys, locations, promotions, usage
-from db.queries.customers import Acting, Known
-from db.queries.idempotency_keys import Answer
+from db.queries.customers import ActingCustomer, KnownCustomer
+from db.queries.idempotency_keys import KeyAnswer
 from db.values import NOTHING, Bucket, Share
 from resolvers import idempotency
 from resolvers.claim.state import Claimed, ClaimRequest, ClaimState, Key, StoredAnswer, usage_share
@@ -46,7 +46,7 @@ async def _process(batch: Sequence[ClaimRequest], skip_locked: bool = False) -> 
     async with statements.planned_transaction():
         batching.admit_late(batch)
         taken = await idempotency.take_keys(batch)
-        locked = await promotions.of_codes({request.code for request in batch}, hold=True, passing_over=skip_locked)
+        locked = await promotions.of_codes({request.code for request in batch}, lock=True, skip_locked=skip_locked)
         early = len(batch)
         batching.admit_late(batch, lambda request: request.call is None)
         state = await read(batch, locked)
@@ -83,11 +83,11 @@ async def read(batch: Sequence[ClaimRequest], locked: dict[int, Promotion] | Non
     emails = {request.customer for request in batch if request.customer is not None}
     orders = {(*request.code, request.order.reference) for request in batch if request.order.reference is not None}
     state = ClaimState()
-    state.promotions = await promotions.of_codes(texts, hold=False) if locked is None else locked
+    state.promotions = await promotions.of_codes(texts, lock=False) if locked is None else locked
     to_write = (statements.new_ids(Customer, len(emails)), statements.new_ids(Claim, len(batch))) if hold else ()
     state.codes, state.customers, on_orders, *new_ids = await statements.run_together(
-        codes.by_texts(texts, codes.FOR_CLAIMS if hold else ()),
-        customers.known(emails, hold=hold),
+        codes.by_texts(texts, codes.CLAIM_COLUMNS if hold else ()),
+        customers.by_emails(emails, lock=hold),
         claims.standing_on_orders(orders),
         *to_write,
     )
@@ -117,11 +117,11 @@ async def _read_customer_usage(state: ClaimState, batch: Sequence[ClaimRequest])
             lookups.add(lookup)
             if not request.in_public:
                 needs_first.add(lookup[:2])
-    rows = [row for row in await claims.held(lookups) if row.customer_id]
+    rows = [row for row in await claims.standing_of_customers(lookups) if row.customer_id]
     # A public key's refusal doesn't show the claim that stands in its way: an id is enough.
     first = {id: claims.draft({"id": id}) for row in rows if (id := row.first_of_code) is not None}
     shown = [id for row in rows if (id := row.first_of_code) and (row.customer_id, row.code_id) in needs_first]
-    first |= {claim.id: claim for claim in await claims.of_ids(shown)} if shown else {}
+    first |= {claim.id: claim for claim in await claims.list_by_ids(shown)} if shown else {}
     for row in rows:
         customer = keys[row.customer_id]
         state.of_code[customer, row.code_id] = row.of_code
@@ -151,16 +151,16 @@ async def _write(state: ClaimState) -> None:
     await statements.run_together(
         customers.ensure_all(_customers_to_write(state)),
         claims.add_all(new),
-        claims.keep_tokens(state.renewed.values()),
+        claims.save_exchange_keys(state.renewed.values()),
         codes.count_claims(Counter(claim.code_id for claim in new)),
         promotions.count_claims(Counter(claim.promotion_id for claim in new)),
         usage.add_each(_usage_by_bucket(state)),
     )
 
 
-def _customers_to_write(state: ClaimState) -> Collection[Acting]:
+def _customers_to_write(state: ClaimState) -> Collection[ActingCustomer]:
     """The customers of granted claims that are new, or whose row lacks a name that a request has."""
-    to_write: dict[Key, Acting] = {}
+    to_write: dict[Key, ActingCustomer] = {}
     for request, _ in state.granted:
         if request.person is None or request.customer is None:
             continue
@@ -168,7 +168,7 @@ def _customers_to_write(state: ClaimState) -> Collection[Acting]:
         if earlier is not None:
             to_write[request.customer] = earlier.with_names(person.first_name, person.last_name, person.folded)
         elif _completes(person, state.customers.get(request.customer)):
-            to_write[request.customer] = Acting(
+            to_write[request.customer] = ActingCustomer(
                 state.new_customers[request.customer],
                 request.organization.id,
                 person.email,
@@ -181,7 +181,7 @@ def _customers_to_write(state: ClaimState) -> Collection[Acting]:
     return to_write.values()
 
 
-def _completes(person: ValidPerson, customer: Known | None) -> bool:
+def _completes(person: ValidPerson, customer: KnownCustomer | None) -> bool:
     """Whether a customer's row is to be made, or to be filled in."""
     return (
         customer is None
@@ -219,11 +219,11 @@ async def _stored_answers(batch: Sequence[ClaimRequest], taken: set[Key]) -> dic
         return {}
     rows = await idempotency_keys.answers(used)
     ids = [row.answer for row in rows if isinstance(row.answer, int)]
-    by_id = {claim.id: claim for claim in await claims.of_ids(ids)} if ids else {}
+    by_id = {claim.id: claim for claim in await claims.list_by_ids(ids)} if ids else {}
     return {(row.organization_id, row.value): _stored_answer(row, by_id) for row in rows}
 
 
-def _stored_answer(row: Answer, by_id: dict[int, Claim]) -> StoredAnswer:
+def _stored_answer(row: KeyAnswer, by_id: dict[int, Claim]) -> StoredAnswer:
     if not isinstance(row.answer, int):
         return StoredAnswer(row.fingerprint, None)
     claim = by_id.get(row.answer)
@@ -235,9 +235,9 @@ def _stored_answer(row: Answer, by_id: dict[int, Claim]) -> StoredAnswer:
 async def _store_answers(state: ClaimState, taken: set[Key]) -> None:
     """Store the answers of the granted requests under their keys; a refused request's key is free again."""
     if state.new_answers:
-        await idempotency_keys.keep_answers(
-            Answer(*key, stored.fingerprint, stored.claim.id if stored.claim else None)
+        await idempotency_keys.save_answers(
+            KeyAnswer(*key, stored.fingerprint, stored.claim.id if stored.claim else None)
             for key, stored in state.new_answers.items()
         )
     if unused := taken - state.new_answers.keys():
-        await idempotency_keys.drop(unused)
+        await idempotency_keys.release(unused)

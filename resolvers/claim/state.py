@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from db.models import Claim, Code, Location, Organization, Promotion
 from db.queries import claims, codes, promotions
-from db.queries.customers import Known
+from db.queries.customers import KnownCustomer
 from db.values import Share
 from resolvers import idempotency
 from resolvers.domain import money, refusals, rules
@@ -86,7 +86,7 @@ class ClaimState:
 
     promotions: dict[int, Promotion] = field(default_factory=dict)
     codes: dict[Key, Code] = field(default_factory=dict)
-    customers: dict[Key, Known] = field(default_factory=dict)
+    customers: dict[Key, KnownCustomer] = field(default_factory=dict)
     linked: dict[int, set[int]] = field(default_factory=dict)
     of_code: Counter[tuple[Key, int]] = field(default_factory=Counter)
     of_promotion: Counter[tuple[Key, int]] = field(default_factory=Counter)

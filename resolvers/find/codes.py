@@ -15,7 +15,7 @@ from resolvers.find import nodes
 async def prepare() -> None:
     """Load what the first request would else wait for: the joined word lists, and the codes whose keys clash."""
     await asyncio.to_thread(code_format.prepare)
-    await codes.clashing()
+    await codes.clashing_texts()
 
 
 async def code_key(organization_id: int, text: str) -> str:
@@ -24,9 +24,9 @@ async def code_key(organization_id: int, text: str) -> str:
     Of two codes that a migration found to be one, the younger is found by its exact text.
     """
     exact, key = validate.code_text(text, "text")
-    clashing = await codes.clashing()
+    clashing = await codes.clashing_texts()
     if clashing and (organization_id, exact) in clashing:
-        own = codes.own_key(exact)
+        own = codes.exact_key(exact)
         return own if await codes.by_text(organization_id, own) else key
     return key
 
@@ -49,7 +49,7 @@ async def code(organization_id: int, text: str) -> Code:
 async def _by_keys(pairs: Sequence[tuple[int, str]]) -> list[Code | None]:
     """Codes by pairs of organization id and key, in their order."""
     texts = set(pairs)
-    parents = await promotions.of_codes(texts, hold=False)
+    parents = await promotions.of_codes(texts, lock=False)
     rows = await codes.by_texts(texts)
     with_parent = {key: code for key, code in rows.items() if code.promotion_id in parents}  # all but one made just now
     for code in with_parent.values():
@@ -75,7 +75,7 @@ async def only_code(account_id: int, promotion_number: int) -> Code:
 
     Raises UnknownPromotion, also for a promotion with no or several codes.
     """
-    code = await codes.only_one_of_number(account_id, promotion_number)
+    code = await codes.single_of_promotion_number(account_id, promotion_number)
     if code is None:
         raise UnknownPromotion
     return code
@@ -83,7 +83,7 @@ async def only_code(account_id: int, promotion_number: int) -> Code:
 
 async def only_codes(organization_id: int) -> AsyncIterator[list[Code]]:
     """Codes that are the only one of their promotion, each with it, by its position and number, PAGE_SIZE at a time."""
-    page, after = await codes.only_ones(organization_id, None, nodes.PAGE_SIZE)
+    page, after = await codes.page_of_singles(organization_id, None, nodes.PAGE_SIZE)
     while page or after:
         yield page
-        page, after = await codes.only_ones(organization_id, after, nodes.PAGE_SIZE) if after else ([], None)
+        page, after = await codes.page_of_singles(organization_id, after, nodes.PAGE_SIZE) if after else ([], None)

@@ -23,7 +23,7 @@ async def customer(organization_id: int, email: str) -> Customer:
 async def joined_customers(organization_id: int) -> AsyncIterator[list[Customer]]:
     """Customers who have acted themselves, in the order of their rows, in pages of PAGE_SIZE."""
     after: Place | None = None
-    while page := await customers.joined(organization_id, after, nodes.PAGE_SIZE):
+    while page := await customers.page_of_joined(organization_id, after, nodes.PAGE_SIZE):
         yield page
         after = Place(page[-1].created_at, page[-1].id)
 
@@ -35,7 +35,7 @@ async def customers_with_claims(customer_ids: list[int]) -> set[int]:
 
 async def customers_referred_by(customer_ids: Collection[int]) -> list[Customer]:
     """The customers whom these have referred, in the order they joined."""
-    return await customers.brought_by(customer_ids)
+    return await customers.referred_by(customer_ids)
 
 
 async def recipient_by_token(token: str) -> tuple[Organization, str] | None:

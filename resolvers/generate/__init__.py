@@ -144,7 +144,7 @@ async def _alone(
         parent = await find.promotion(organization.id, promotion)
         if isinstance(numbers, CodeSpaceTooSmall):
             raise numbers
-        await organizations.hold(organization.id)  # two that insert the same texts in any order deadlock
+        await organizations.lock(organization.id)  # two that insert the same texts in any order deadlock
         customer = await reserve(organization, options.reserved_for, now)
         ids = await _insert_numbers(organization, parent, amount, format, options, numbers, customer, now)
         ids = random_codes.shuffled(ids, MAX_CODES_RETURNED)

@@ -12,8 +12,8 @@ from db import errors as db_errors
 from db.models import Code, Customer, Promotion
 from db.queries import codes as rows
 from db.queries import customers, idempotency_keys, organizations, promotions
-from db.queries.customers import Acting, Known
-from db.queries.idempotency_keys import Answer
+from db.queries.customers import ActingCustomer, KnownCustomer
+from db.queries.idempotency_keys import KeyAnswer
 from resolvers import activate, idempotency, random_codes
 from resolvers.domain.code_format import Text
 from resolvers.domain.params import value_or
@@ -72,7 +72,7 @@ class _GenerateBatch:
         self.answers: dict[int, BatchResult | Exception] = {index: TextsTaken() for index in crowded}
         self.promotions: dict[int, Promotion] = {}
         self.people: dict[OrganizationKey, ValidPerson] = {}
-        self.known: dict[OrganizationKey, Known] = {}
+        self.known: dict[OrganizationKey, KnownCustomer] = {}
         self.new_customers: dict[OrganizationKey, int] = {}
         self.new_codes: Iterator[int] = iter(())
         self.codes: dict[int, list[Code]] = {index: [] for index in range(len(requests))}
@@ -93,7 +93,7 @@ class _GenerateBatch:
     # ------------------------------------------------------------------ idempotency keys
 
     async def _replay(self, taken: set[OrganizationKey]) -> None:
-        """Answer requests whose keys were used before; of two with one key the second is deferred."""
+        """KeyAnswer requests whose keys were used before; of two with one key the second is deferred."""
         seen: set[OrganizationKey] = set()
         again: dict[OrganizationKey, list[int]] = {}
         for index, request in enumerate(self.requests):
@@ -116,18 +116,18 @@ class _GenerateBatch:
 
     async def _keep_answers(self, taken: set[OrganizationKey]) -> None:
         """Store the answers of new keys; the key of a refused request is free again."""
-        answered: dict[OrganizationKey, Answer] = {}
+        answered: dict[OrganizationKey, KeyAnswer] = {}
         for index, answer in self.answers.items():
             request = self.requests[index]
             if request.call is not None and isinstance(answer, BatchResult) and not answer.replayed:
                 ids = [code.id for code in answer.codes]
                 stored: Any = ids[0] if request.activation else [request.amount, ids]
                 key = (request.organization.id, request.call.value)
-                answered[key] = Answer(*key, request.call.fingerprint, stored)
+                answered[key] = KeyAnswer(*key, request.call.fingerprint, stored)
         if answered:
-            await idempotency_keys.keep_answers(answered.values())
+            await idempotency_keys.save_answers(answered.values())
         if unused := taken - answered.keys():
-            await idempotency_keys.drop(unused)
+            await idempotency_keys.release(unused)
 
     # ------------------------------------------------------------------ reading
 
@@ -150,7 +150,7 @@ class _GenerateBatch:
         by_id, by_name, self.known, new_customers, new_codes = await statements.run_together(
             promotions.by_each_id(ids),
             promotions.by_each_reference(names),
-            customers.known(self.people, hold=True),
+            customers.by_emails(self.people, lock=True),
             statements.new_ids(Customer, len(self.people)),
             statements.new_ids(Code, sum(request.amount for request in requests)),
         )
@@ -171,7 +171,7 @@ class _GenerateBatch:
         for owner in sorted(
             {self.requests[index].organization.id for index in pending if self.requests[index].numbers}
         ):
-            await organizations.hold(owner)  # two that insert the same texts in any order deadlock
+            await organizations.lock(owner)  # two that insert the same texts in any order deadlock
         drafts = [
             (index, self._draft(index, text))
             for index in pending
@@ -181,7 +181,7 @@ class _GenerateBatch:
             )
         ]
         _, written = await statements.run_together(
-            customers.ensure_all(self._acting(pending)), rows.add_each([code for _, code in drafts])
+            customers.ensure_all(self._acting(pending)), rows.add_all([code for _, code in drafts])
         )
         self._keep(drafts, written)
         if short := [index for index in pending if self._missing(index)]:
@@ -199,7 +199,7 @@ class _GenerateBatch:
             free = [text for text in texts[index] if (owner, text[1]) not in taken][: self._missing(index)]
             taken.update((owner, key) for _, key in free)
             drafts += [(index, self._draft(index, text)) for text in free]
-        self._keep(drafts, await rows.add_each([code for _, code in drafts]))
+        self._keep(drafts, await rows.add_all([code for _, code in drafts]))
         if crowded := {index for index in short if self._missing(index)}:
             raise _TextsOfSomeTaken(crowded)
 
@@ -247,8 +247,8 @@ class _GenerateBatch:
             return request.numbers
         return random_codes.draw(request.amount * CANDIDATES_PER_CODE, request.format)
 
-    def _acting(self, pending: Sequence[int]) -> list[Acting]:
-        acting: dict[OrganizationKey, Acting] = {}
+    def _acting(self, pending: Sequence[int]) -> list[ActingCustomer]:
+        acting: dict[OrganizationKey, ActingCustomer] = {}
         for index in pending:
             request = self.requests[index]
             if request.customer is None or request.activation is None:
@@ -258,7 +258,9 @@ class _GenerateBatch:
                 acting[request.customer] = before.with_names(person.first_name, person.last_name, person.folded)
                 continue
             new = self.new_customers[request.customer]
-            acting[request.customer] = Acting(new, request.organization.id, *person[:-1], *person.folded, request.now)
+            acting[request.customer] = ActingCustomer(
+                new, request.organization.id, *person[:-1], *person.folded, request.now
+            )
         return list(acting.values())
 
 
@@ -286,7 +288,7 @@ def _code_ids(answer: Any) -> list[int]:
 
 
 def _replayed(
-    request: GenerateRequest, stored: Answer | None, ids: Sequence[int], codes: Mapping[int, Code]
+    request: GenerateRequest, stored: KeyAnswer | None, ids: Sequence[int], codes: Mapping[int, Code]
 ) -> BatchResult | Exception:
     if stored is None or request.call is None:
         return batching.Deferred()  # the call that had the key was refused meanwhile, and has released it

@@ -7,7 +7,7 @@ from typing import Any
 from db.models import Customer, Organization, Promotion
 from db.queries import codes as rows
 from db.queries import customers
-from db.queries.codes import Shared
+from db.queries.codes import SharedColumns
 from resolvers.domain import params, validate
 from resolvers.domain.code_format import Text
 from resolvers.domain.params import value_or
@@ -35,10 +35,10 @@ def check(options: CodeOptions, organization: Organization) -> None:
 
 def shared_columns(
     organization: Organization, promotion: Promotion, options: CodeOptions, customer: Customer | None
-) -> Shared:
+) -> SharedColumns:
     """The columns that have one value in all codes of a call; `customer` is whom they are reserved for."""
     starts_at, ends_at = validate.window(options.window, None, None, organization.time_zone)
-    return Shared(
+    return SharedColumns(
         organization.id,
         promotion.id,
         starts_at=starts_at,

@@ -383,10 +383,10 @@ async def test_a_bucket_holds_sums_of_any_size(organization: Organization) -> No
         total += amount
         await usage.add([bucket], Share(claims, amount, claims, -amount))
         gone += amount // 3
-        await usage.keep_deleted_share(bucket, Share(claims, amount // 3, claims, -(amount // 3)))
+        await usage.add_deleted_share(bucket, Share(claims, amount // 3, claims, -(amount // 3)))
         [row] = await usage.all_of(organization.id)
-        assert (usage.kept(row).order_total, usage.kept(row).discount_total) == (total, -total)
-        assert (usage.deleted(row).order_total, usage.deleted(row).discount_total) == (gone, -gone)
+        assert (usage.total_share(row).order_total, usage.total_share(row).discount_total) == (total, -total)
+        assert (usage.deleted_share(row).order_total, usage.deleted_share(row).discount_total) == (gone, -gone)
 
 
 @pytest.mark.case("W1")
@@ -396,9 +396,9 @@ async def test_claims_go_on_beyond_the_largest_sum(secret: GraphQLClient, organi
     promotion = await make.promotion(organization, "HELLO-15", limits=limits)
     order = {"reference": "R-1", "total": {"amount": "9999999999999.99", "currency": "EUR"}}
     first = await secret.claim(order=order)
-    await UsageStat.all().update(order_total=usage.HIGH - 1)
+    await UsageStat.all().update(order_total=usage.HIGH_UNIT - 1)
     assert (await secret.claim(order={**order, "reference": "R-2"}))["__typename"] == "CodeClaimed"
-    expected = (usage.HIGH - 1 + 10**15 - 1) / Decimal(100)
+    expected = (usage.HIGH_UNIT - 1 + 10**15 - 1) / Decimal(100)
     asked = await secret.ask("{ usageStats { orderTotal } }")
     assert Decimal(asked["usageStats"][0]["orderTotal"]) == expected
     released = await secret.mutate("releaseClaim", "", {"claimId": first["claim"]["id"], "reason": "test"})
@@ -409,4 +409,4 @@ async def test_claims_go_on_beyond_the_largest_sum(secret: GraphQLClient, organi
     asked = await secret.ask("{ usageStats { orderTotal } }")
     assert Decimal(asked["usageStats"][0]["orderTotal"]) == expected - Decimal("9999999999999.99")
     [row, *_] = await usage.all_of(organization.id)
-    assert usage.deleted(row) == usage.kept(row)
+    assert usage.deleted_share(row) == usage.total_share(row)

@@ -90,7 +90,11 @@ async def test_few_rows_are_in_memory(
 
         return ask
 
-    for noun, question in ((claim_rows, "standing_of_promotion"), (customer_rows, "joined"), (code_rows, "only_ones")):
+    for noun, question in (
+        (claim_rows, "standing_of_promotion"),
+        (customer_rows, "page_of_joined"),
+        (code_rows, "page_of_singles"),
+    ):
         monkeypatch.setattr(noun, question, counted(getattr(noun, question)))
     for path in paths(organization):
         await served.get(path, headers=shop)
@@ -103,7 +107,7 @@ async def test_a_list_that_breaks_off_does_not_look_whole(
     served: httpx.AsyncClient, shop: dict[str, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Where the database goes in the middle, the connection ends without the answer's end; the log has it once."""
-    real = customer_rows.joined
+    real = customer_rows.page_of_joined
 
     async def joined(organization_id: int, after: Any, size: int) -> Any:
         page = await real(organization_id, after, size)
@@ -111,7 +115,7 @@ async def test_a_list_that_breaks_off_does_not_look_whole(
             raise ConnectionError("the database has gone")
         return page
 
-    monkeypatch.setattr(customer_rows, "joined", joined)
+    monkeypatch.setattr(customer_rows, "page_of_joined", joined)
     with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
         await served.get("/leads", headers=shop)
     assert len([record for record in caplog.records if record.name == "tessera"]) == 1
@@ -127,7 +131,7 @@ async def test_a_list_that_breaks_at_once_is_a_no(
     async def joined(organization_id: int, after: Any, size: int) -> Any:
         raise ConnectionError("the database has gone")
 
-    monkeypatch.setattr(customer_rows, "joined", joined)
+    monkeypatch.setattr(customer_rows, "page_of_joined", joined)
     assert (await served.get("/leads", headers=shop)).status_code == 503
 
 

@@ -184,7 +184,7 @@ async def test_keys_change_hands(bare_url: str) -> None:
     async with db.opened(bare_url):
         folded = {number: folding.code_key(text) for number, text in enumerate(texts, 1)}
         assert await keys() == folded
-        assert await codes.clashing() == frozenset()
+        assert await codes.clashing_texts() == frozenset()
 
 
 def test_no_two_customers_become_one() -> None:

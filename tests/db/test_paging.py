@@ -57,7 +57,7 @@ async def test_rows_a_microsecond_apart_are_told_apart(organization: Organizatio
     await make.promotion(organization, "FIRST")
     code = await Code.get()
     for text, later in (("THIRD", 2), ("SECOND", 1)):
-        shared = codes.Shared(organization.id, code.promotion_id, None, None, None, None, False, {})
+        shared = codes.SharedColumns(organization.id, code.promotion_id, None, None, None, None, False, {})
         await codes.insert([(text, text.lower())], shared, NOW + timedelta(microseconds=later))
     found = codes.all_of(organization.id)
     page = await paging.page(found, place(code), 9)
@@ -69,7 +69,7 @@ async def test_pages_of_many_parents_are_each_parents_page(
     organization: Organization, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     """Asking for several parents at once gives what asking for each gives, whatever the place, size and batch."""
-    monkeypatch.setattr(paging, "AT_ONCE", at_once)
+    monkeypatch.setattr(paging, "MAX_PARENTS", at_once)
     texts = ["A", "B", "C", "EMPTY"]
     limits = params.Limits(per_code=None, per_customer_and_code=None)
     promotion = await make.promotion(organization, *texts, limits=limits)

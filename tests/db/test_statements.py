@@ -52,8 +52,8 @@ async def test_what_rows_refer_to_is_not_planned_for_each(organization: Organiza
     promotion = await make.promotion(organization)
     modes = []
     async with in_transaction():
-        shared = codes.Shared(organization.id, promotion.id, None, None, None, None, False, {})
-        assert await codes.insert_many([("A", "a")], shared, NOW) == 1
+        shared = codes.SharedColumns(organization.id, promotion.id, None, None, None, None, False, {})
+        assert await codes.insert_and_count([("A", "a")], shared, NOW) == 1
         modes += await sql.rows("SHOW plan_cache_mode")
     modes += await sql.rows("SHOW plan_cache_mode")
     assert [mode["plan_cache_mode"] for mode in modes] == ["force_generic_plan", "force_custom_plan"]

@@ -98,7 +98,7 @@ async def test_many_keys_at_once_are_one_query(organization: Organization, monke
     batch_sizes: list[int] = []
     asking = keys.by_hashes
 
-    async def counted(hashes: set[str]) -> dict[str, keys.Working]:
+    async def counted(hashes: set[str]) -> dict[str, keys.ActiveKey]:
         batch_sizes.append(len(hashes))
         return await asking(hashes)
 

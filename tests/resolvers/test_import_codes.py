@@ -180,7 +180,7 @@ async def test_a_promotions_limit_holds_for_claims_so_far_too(organization: Orga
 
 async def test_rows_of_many_batches(organization: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
     """Clashes are found over the bounds of statements, and lines are told in their order."""
-    monkeypatch.setattr(rows_of_codes, "BATCH", 3)
+    monkeypatch.setattr(rows_of_codes, "BATCH_SIZE", 3)
     await make.code(organization, "T-8")
     rows = [ImportRow(line, f"T-{line}") for line in range(2, 12)] + [ImportRow(12, "t2"), ImportRow(13, "")]
     outcome, told = await brought(organization, *rows, skip_bad=True)
@@ -195,8 +195,8 @@ async def test_rows_of_many_batches(organization: Organization, monkeypatch: pyt
 
 async def test_a_full_statement_fits_the_database(organization: Organization) -> None:
     """A batch of the largest size, and one row more, is brought."""
-    rows = [ImportRow(line, f"code-{line}") for line in range(rows_of_codes.BATCH + 1)]
-    assert await brought(organization, *rows) == (ImportSummary(rows_of_codes.BATCH + 1, 0, written=True), [])
+    rows = [ImportRow(line, f"code-{line}") for line in range(rows_of_codes.BATCH_SIZE + 1)]
+    assert await brought(organization, *rows) == (ImportSummary(rows_of_codes.BATCH_SIZE + 1, 0, written=True), [])
 
 
 class Meanwhile(Sequence[ImportRow]):

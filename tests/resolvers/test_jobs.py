@@ -51,7 +51,7 @@ class Cut(BaseException):
 def cut_after(calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever works is cut off in the middle of the transaction after so many inserts."""
     left = iter([True] * calls)
-    insert = rows.insert_many
+    insert = rows.insert_and_count
 
     async def cut(*said: object) -> int:
         new = await insert(*said)  # type: ignore[arg-type]
@@ -59,7 +59,7 @@ def cut_after(calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
             raise Cut
         return new
 
-    monkeypatch.setattr(rows, "insert_many", cut)
+    monkeypatch.setattr(rows, "insert_and_count", cut)
 
 
 async def statuses(organization: Organization) -> Counter[str]:
@@ -232,7 +232,7 @@ async def test_what_a_failed_job_made_is_removed_also_after_a_cut(
     """Cut off while it removes, nothing becomes claimable, and the next worker removes the rest."""
     job = await begun(organization, 60, HUNDRED)
     await make.promotion(organization, *(f"X-{number}" for number in range(10, 60)), reference="other")
-    remove = rows.remove_of_job
+    remove = rows.delete_of_job
     removed: list[int] = []
 
     async def cut(*said: int) -> int:
@@ -242,7 +242,7 @@ async def test_what_a_failed_job_made_is_removed_also_after_a_cut(
         return removed[-1]
 
     with monkeypatch.context() as patched:
-        patched.setattr(rows, "remove_of_job", cut)
+        patched.setattr(rows, "delete_of_job", cut)
         with pytest.raises(Cut):
             await jobs.process("one", clock)
     await job.refresh_from_db()
@@ -320,14 +320,14 @@ async def test_transactions_are_longer_where_claims_do_not_wait(
 ) -> None:
     """One that takes 0.3 seconds is too long on SQLite, where it keeps claims waiting, and not on PostgreSQL."""
     sizes: list[int] = []
-    insert = rows.insert_many
+    insert = rows.insert_and_count
 
     async def slow(texts: list[Text], *said: object) -> int:
         sizes.append(len(texts))
         clock.go_on(seconds=0.3)
         return await insert(texts, *said)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(rows, "insert_many", slow)
+    monkeypatch.setattr(rows, "insert_and_count", slow)
     monkeypatch.setattr(jobs, "MIN_BATCH_SIZE", 1)
     await begun(organization, amount=20)
     await jobs.process("one", clock)

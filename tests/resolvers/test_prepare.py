@@ -13,7 +13,7 @@ from resolvers.domain.code_format import Format, Style
 async def test_tables_are_ready_before_the_first_request(organization: Organization) -> None:
     """The words of every style are joined, and which codes clash is known, before anybody asks."""
     code_format._joined.cache_clear()
-    codes.forget_clashes()
+    codes.reset_clashing()
     await find.prepare()
     made = code_format._joined.cache_info().misses
     for style in (Style.CREATIVE, Style.ALPHANUMERIC, Style.NUMERIC):

@@ -466,7 +466,7 @@ async def test_only_promotions_with_one_code_are_promos(user: Speaker, site: Org
 
 async def test_many_promos_are_all_listed(user: Speaker, site: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list is whole however many questions it takes."""
-    monkeypatch.setattr("db.queries.codes.BATCH", 3)
+    monkeypatch.setattr("db.queries.codes.BATCH_SIZE", 3)
     made_here = [await made(user, f"code{number}") for number in range(10)]
     assert await listed(user) == made_here
 
