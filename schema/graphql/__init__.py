@@ -1,1 +1,1 @@
-"""The GraphQL door: one schema over everything, printed in schema.graphql beside this."""
+"""The GraphQL API: one schema, which schema.graphql beside this file prints."""

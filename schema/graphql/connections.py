@@ -59,7 +59,7 @@ async def connect(
 ) -> Connection[T]:
     """One page of a query set; `of` makes a node of a row.
 
-    Raises AccessDenied; InvalidInput for a page size or cursor that makes no sense.
+    Raises AccessDenied; InvalidInput for an invalid page size or cursor.
     """
     info.context.require(Right.MANAGE)
     place, size = ids.place(after), _size(first)

@@ -1,4 +1,4 @@
-"""The enumerations of the schema; those that rows hold are the store's own."""
+"""The enumerations of the schema; the columns' own ones are registered here under their names."""
 
 from enum import Enum
 

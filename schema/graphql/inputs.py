@@ -1,4 +1,4 @@
-"""The input types of the schema; `to_params()` converts each to what the resolvers take.
+"""The input types of the schema; `to_params()` converts each to the parameters of a resolver.
 
 A field that is left out differs from one that is null: left out keeps the value or takes the default, null clears.
 """

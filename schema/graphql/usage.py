@@ -53,7 +53,7 @@ class UsageStat:
 async def usage(info: Info, input: UsageInput | None, promotion_id: int | None) -> list[UsageStat]:
     """The usage of one promotion, or of the whole organization where `promotion_id` is None.
 
-    Raises AccessDenied; InvalidInput for a range that makes no sense.
+    Raises AccessDenied; InvalidInput for an invalid range.
     """
     info.context.require(Right.MANAGE)
     caller = info.context.caller

@@ -26,7 +26,7 @@ NO_WAIT: AbstractAsyncContextManager[Any] = nullcontext()
 
 
 class _LoopScheduler:
-    """The state that all responses of one event loop share: values made in the present pass, and who waits."""
+    """The state that all responses of one event loop share: values made in the present pass, and the waiting ones."""
 
     def __init__(self) -> None:
         self.made = 0
