@@ -551,6 +551,20 @@ def test_the_life_of_a_claim_names_what_there_is() -> None:
     assert [name for name in sorted(named) if not exists(name)] == []
 
 
+@BY_PATH
+def test_printed_code_is_ours(page: Path) -> None:
+    """The lines of a Python block in a page stand in one of our files, one after another."""
+    blocks = re.findall(r"^ *```python\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.M | re.S)
+    files = [
+        path.read_text(encoding="utf-8")
+        for room in ("schema", "resolvers", "db")
+        for path in (ROOT / room).rglob("*.py")
+    ]
+    code = ["\n".join(line.strip() for line in text.splitlines()) for text in files]
+    printed = ["\n".join(line.strip() for line in block.splitlines()) for block in blocks]
+    assert [block for block in printed if not any(block in text for text in code)] == []
+
+
 RETOLD_ELSEWHERE = {
     "pause.promotion": "the verb that CONTRIBUTING.md makes up to show how one is added",
     "CodeService.claim": "what a decision is against",
