@@ -84,9 +84,9 @@ async def test_few_rows_are_in_memory(
 
     def counted(real: Any) -> Any:
         async def ask(*args: Any) -> Any:
-            told = await real(*args)
-            sizes.append(len(told[0]) if isinstance(told, tuple) else len(told))
-            return told
+            result = await real(*args)
+            sizes.append(len(result[0]) if isinstance(result, tuple) else len(result))
+            return result
 
         return ask
 
@@ -126,7 +126,7 @@ async def test_a_list_that_breaks_off_does_not_look_whole(
 async def test_a_list_that_breaks_at_once_is_a_no(
     served: httpx.AsyncClient, shop: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As long as nothing was sent, it is told in the vendor's words."""
+    """As long as nothing was sent, the error is in the vendor's format."""
 
     async def joined(organization_id: int, after: Any, size: int) -> Any:
         raise ConnectionError("the database has gone")

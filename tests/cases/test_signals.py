@@ -59,7 +59,7 @@ def test_a_service_stops(tmp_path: Path, words: tuple[str, ...], number: signal.
 )
 def test_the_defaults_are_back(start: str) -> None:
     """Who is started with signals ignored, and whom they start in turn, ignores none."""
-    told = subprocess.run(
+    result = subprocess.run(
         ["sh", "-c", IGNORING, "sh", sys.executable, "-c", start], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert told.stdout == "False False\n"
+    assert result.stdout == "False False\n"

@@ -116,19 +116,19 @@ ADDRESSES: list[tuple[Callable[[Path], str], str]] = [
 ]
 
 
-# ------------------------------------------------------------------ what is made, and by whom
+# ------------------------------------------------------------------ making a store
 
 
 @pytest.mark.case("F5")
 def test_only_migrate_and_serve_make_tables(command: CommandLine, tmp_path: Path) -> None:
     """Any other command says that there is no store, and nothing is there afterwards: no file, no table."""
     for words in READING + WRITING:
-        said = command(*words.split())
-        assert (said.code, said.out) == (1, ""), words
-        assert said.err.startswith("error: there is no store" if "sqlite" in command.url else "error: the database"), (
-            words
-        )
-        assert "migrate" in said.err
+        result = command(*words.split())
+        assert (result.code, result.out) == (1, ""), words
+        assert result.err.startswith(
+            "error: there is no store" if "sqlite" in command.url else "error: the database"
+        ), words
+        assert "migrate" in result.err
     assert content(tmp_path) == {}
     assert "sqlite" in command.url or tables(command.url) == []
     assert command("migrate").code == 0
@@ -142,10 +142,10 @@ def test_an_older_store_is_left_as_it_is(command: CommandLine, tmp_path: Path) -
     mark(command.url, f"DELETE FROM tortoise_migrations WHERE name = '{LAST}'")  # noqa: S608 (our own name)
     before = content(tmp_path)
     for words in READING + WRITING:
-        said = command(*words.split())
-        assert (said.code, said.out) == (1, ""), words
-        assert "is of an earlier version. Run `migrate` first" in said.err
-        assert LAST in said.err
+        result = command(*words.split())
+        assert (result.code, result.out) == (1, ""), words
+        assert "is of an earlier version. Run `migrate` first" in result.err
+        assert LAST in result.err
     assert content(tmp_path) == before
     assert asyncio.run(store_version.find(command.url)).pending == (LAST,)
 
@@ -157,9 +157,9 @@ def test_a_newer_store_is_refused_by_every_command(command: CommandLine, tmp_pat
     mark(command.url, LATER)
     before = content(tmp_path)
     for words in [*READING, *WRITING, "migrate", "migrate --plan", "serve --port 0", "serve --port 0 --create"]:
-        said = command(*words.split())
-        assert (said.code, said.out) == (1, ""), words
-        assert "is of a later version than this program, which does not know its migration 9999_later" in said.err
+        result = command(*words.split())
+        assert (result.code, result.out) == (1, ""), words
+        assert "is of a later version than this program, which does not know its migration 9999_later" in result.err
     assert content(tmp_path) == before
     assert command.served == []
 
@@ -185,10 +185,10 @@ def test_reading_changes_no_byte_of_a_file(
 @pytest.mark.case("F11")
 def test_a_plan_changes_nothing(command: CommandLine, tmp_path: Path) -> None:
     """`migrate --plan` names what would be applied, for people and for programs, and applies none of it."""
-    said = command("migrate", "--plan")
-    assert said.code == 0
-    assert all(name in said.out for name in store_version.MIGRATIONS)
-    assert f"`migrate` would apply {len(store_version.MIGRATIONS)}." in said.out
+    result = command("migrate", "--plan")
+    assert result.code == 0
+    assert all(name in result.out for name in store_version.MIGRATIONS)
+    assert f"`migrate` would apply {len(store_version.MIGRATIONS)}." in result.out
     assert content(tmp_path) == {}
     plan = json.loads(command("migrate", "--plan", "--json").out)
     assert plan["migrations"] == list(store_version.MIGRATIONS)
@@ -198,17 +198,17 @@ def test_a_plan_changes_nothing(command: CommandLine, tmp_path: Path) -> None:
 
 
 @pytest.mark.case("F6")
-def test_a_new_store_is_made_by_a_word(command: CommandLine, tmp_path: Path) -> None:
+def test_a_new_store_needs_the_option_create(command: CommandLine, tmp_path: Path) -> None:
     """Elsewhere than in the default place `serve` makes none unless --create says so, and then says it loudly."""
-    said = command("serve", "--port", "0")
-    assert (said.code, said.out, command.served) == (1, "", [])
-    assert "none is made unless you say so" in said.err
-    assert "serve --create" in said.err
+    result = command("serve", "--port", "0")
+    assert (result.code, result.out, command.served) == (1, "", [])
+    assert "none is made unless you say so" in result.err
+    assert "serve --create" in result.err
     assert content(tmp_path) == {}
-    said = command("serve", "--port", "0", "--create")
-    assert said.code == 0
-    assert "A NEW STORE is made" in said.out
-    assert sorted(keys_in(said.out)) == ["ACCOUNT", "DEVICE", "PUBLIC", "SECRET"]
+    result = command("serve", "--port", "0", "--create")
+    assert result.code == 0
+    assert "A NEW STORE is made" in result.out
+    assert sorted(keys_in(result.out)) == ["ACCOUNT", "DEVICE", "PUBLIC", "SECRET"]
     again = command("serve", "--port", "0", "--create")
     assert (again.code, keys_in(again.out), "NEW STORE" in again.out) == (0, {}, False)
     assert (command("serve", "--port", "0").code, len(command.served)) == (0, 3)
@@ -218,8 +218,8 @@ def test_a_new_store_is_made_by_a_word(command: CommandLine, tmp_path: Path) -> 
 def test_a_store_may_be_made_in_the_default_place(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A newcomer, or TESSERA_CREATE=yes, answers no question."""
     command = CommandLine(capsys, f"sqlite://{tmp_path / 'tessera.db'}", may_create=True)
-    said = command("serve", "--port", "0")
-    assert (said.code, len(keys_in(said.out))) == (0, 4)
+    result = command("serve", "--port", "0")
+    assert (result.code, len(keys_in(result.out))) == (0, 4)
 
 
 @pytest.mark.case("F6")
@@ -256,10 +256,10 @@ def test_the_setting_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     "words", ["serve --port 0", "serve --port 0 --create", "migrate", "migrate --plan", "key list"]
 )
 def test_folders_are_never_made(capsys: pytest.CaptureFixture[str], tmp_path: Path, words: str) -> None:
-    """A folder that is not mounted is told of, and stays away, whatever the command."""
-    said = CommandLine(capsys, f"sqlite://{tmp_path / 'unmounted' / 'tessera.db'}")(*words.split())
-    assert (said.code, said.out) == (1, "")
-    assert f"there is no folder {tmp_path / 'unmounted'}, and none is made" in said.err
+    """A folder that is not mounted is named in the error and not made, whatever the command."""
+    result = CommandLine(capsys, f"sqlite://{tmp_path / 'unmounted' / 'tessera.db'}")(*words.split())
+    assert (result.code, result.out) == (1, "")
+    assert f"there is no folder {tmp_path / 'unmounted'}, and none is made" in result.err
     assert not (tmp_path / "unmounted").exists()
 
 
@@ -268,7 +268,7 @@ def test_folders_are_never_made(capsys: pytest.CaptureFixture[str], tmp_path: Pa
 
 @pytest.mark.case("F9")
 @pytest.mark.parametrize(("address", "says"), ADDRESSES, ids=[says for _, says in ADDRESSES])
-def test_an_address_that_makes_no_sense_is_a_sentence(
+def test_an_invalid_address_is_an_error_in_a_sentence(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, address: Callable[[Path], str], says: str
 ) -> None:
     """Every command says what is wrong and where, without a password, exits with 1, and makes nothing."""
@@ -276,27 +276,27 @@ def test_an_address_that_makes_no_sense_is_a_sentence(
     before = content(tmp_path)
     command = CommandLine(capsys, url)
     for words in ["serve --port 0 --create", "migrate", "migrate --plan", *READING, *WRITING]:
-        said = command(*words.split())
-        assert (said.code, said.out) == (1, ""), words
-        assert says in said.err, words
-        assert "Traceback" not in said.err
-        assert "s3cret" not in said.err
+        result = command(*words.split())
+        assert (result.code, result.out) == (1, ""), words
+        assert says in result.err, words
+        assert "Traceback" not in result.err
+        assert "s3cret" not in result.err
     assert content(tmp_path) == before
     assert command.served == []
 
 
 @pytest.mark.case("F9")
 @pytest.mark.parametrize(("address", "says"), ADDRESSES, ids=[says for _, says in ADDRESSES])
-def test_a_copy_to_or_from_an_address_that_makes_no_sense(
+def test_a_copy_to_or_from_an_invalid_address_is_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, migrated: Path, address: Callable[[Path], str], says: str
 ) -> None:
-    """`copy` tells it too, at either end, and nothing is made."""
+    """`copy` refuses it too, at either end, and nothing is made."""
     url, here = address(tmp_path), f"sqlite://{migrated}"
     before = content(tmp_path)
     for ends in (["--from", url, "--to", f"sqlite://{tmp_path / 'new.db'}"], ["--from", here, "--to", url]):
-        said = CommandLine(capsys, here)("copy", *ends)
-        assert (said.code, said.out) == (1, "")
-        assert says in said.err
+        result = CommandLine(capsys, here)("copy", *ends)
+        assert (result.code, result.out) == (1, "")
+        assert says in result.err
     assert content(tmp_path) == before
 
 
@@ -309,13 +309,13 @@ def test_what_postgresql_says_no_to_is_a_sentence(capsys: pytest.CaptureFixture[
             (f"{url}_not", "does not exist"),
         ):
             for words in ("migrate", "serve --port 0 --create", "key list"):
-                said = CommandLine(capsys, wrong)(*words.split())
-                assert (said.code, said.out) == (1, "")
-                assert says in said.err
+                result = CommandLine(capsys, wrong)(*words.split())
+                assert (result.code, result.out) == (1, "")
+                assert says in result.err
 
 
 @pytest.mark.case("F9")
-async def test_a_silent_server_is_told_so() -> None:
+async def test_a_silent_server_is_an_error_in_a_sentence() -> None:
     """The error of a time that is up has no words of its own."""
     assert store_version.reason(TimeoutError()) == "it did not answer in time"
     with pytest.raises(Unusable):
@@ -364,7 +364,7 @@ def test_a_public_address_that_is_one(url: str) -> None:
 @pytest.mark.case("F9")
 @pytest.mark.parametrize("value", ["-1", "many", "1.5", "99999999999999999999"])
 def test_a_number_out_of_range(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """A setting that is no number of its range is told by its name."""
+    """A setting that is no number of its range is named in the error."""
     monkeypatch.setenv("TESSERA_FAILED_ATTEMPTS_PER_MINUTE", value)
     with pytest.raises(SystemExit, match="TESSERA_FAILED_ATTEMPTS_PER_MINUTE"):
         main.settings()
@@ -389,14 +389,14 @@ def test_a_misspelt_setting_is_named_with_the_nearest(
 ) -> None:
     """`serve` and `migrate` exit with 1 before anything is done; other commands warn and go on."""
     command = CommandLine(capsys, f"sqlite://{migrated}", {name: "x"})
-    told = f"there is no setting {name}; the nearest is {nearest}"
+    sentence = f"there is no setting {name}; the nearest is {nearest}"
     for words in (["serve", "--port", "0"], ["migrate"], []):
-        said = command(*words)
-        assert (said.code, said.out, command.served) == (1, "", [])
-        assert f"error: {told}" in said.err
-    said = command("key", "list")
-    assert said.code == 0
-    assert f"warning: {told}" in said.err
+        result = command(*words)
+        assert (result.code, result.out, command.served) == (1, "", [])
+        assert f"error: {sentence}" in result.err
+    result = command("key", "list")
+    assert result.code == 0
+    assert f"warning: {sentence}" in result.err
 
 
 @pytest.mark.case("F9")
@@ -420,9 +420,9 @@ def test_other_names_are_left_alone() -> None:
 )
 def test_a_port_that_is_none(command: CommandLine, tmp_path: Path, words: str) -> None:
     """A port or a number of workers out of its range is a usage error, and nothing is made."""
-    said = command("serve", "--create", *words.replace("''", " ").split(" ")[:2])
-    assert (said.code, said.out) == (2, "")
-    assert words.split()[0] in said.err
+    result = command("serve", "--create", *words.replace("''", " ").split(" ")[:2])
+    assert (result.code, result.out) == (2, "")
+    assert words.split()[0] in result.err
     assert content(tmp_path) == {}
 
 
@@ -433,15 +433,15 @@ def test_a_port_in_use_costs_nothing(command: CommandLine, tmp_path: Path, worke
     with sockets.bound("127.0.0.1", 0) as taken:
         sockets.listen(taken)
         port = str(sockets.port_of(taken))
-        said = command("serve", "--create", "--port", port, "--workers", workers)
-    assert (said.code, said.out, command.served) == (1, "", [])
-    assert f"can't listen on 127.0.0.1, port {port}: Address already in use" in said.err
+        result = command("serve", "--create", "--port", port, "--workers", workers)
+    assert (result.code, result.out, command.served) == (1, "", [])
+    assert f"can't listen on 127.0.0.1, port {port}: Address already in use" in result.err
     assert content(tmp_path) == {}
     assert "sqlite" in command.url or tables(command.url) == []
 
 
 @pytest.mark.case("F10")
-def test_who_is_slower_at_listening_is_told() -> None:
+def test_the_slower_of_two_listeners_gets_an_error() -> None:
     """Two may have bound a port; only one of them listens, and the other hears a sentence."""
     with sockets.bound("127.0.0.1", 0) as first, sockets.bound("127.0.0.1", sockets.port_of(first)) as second:
         sockets.listen(first)
@@ -453,9 +453,9 @@ def test_who_is_slower_at_listening_is_told() -> None:
 @pytest.mark.parametrize("host", ["nowhere.invalid", "203.0.113.7", "a" * 70, "no host"])
 def test_a_host_that_is_not_here(capsys: pytest.CaptureFixture[str], tmp_path: Path, host: str) -> None:
     """A name that nobody has, or another machine's address, is a sentence, and nothing is made."""
-    said = CommandLine(capsys, f"sqlite://{tmp_path / 'a.db'}")("serve", "--create", "--port", "0", "--host", host)
-    assert (said.code, said.out) == (1, "")
-    assert f"can't listen on {host}" in said.err
+    result = CommandLine(capsys, f"sqlite://{tmp_path / 'a.db'}")("serve", "--create", "--port", "0", "--host", host)
+    assert (result.code, result.out) == (1, "")
+    assert f"can't listen on {host}" in result.err
     assert content(tmp_path) == {}
 
 
@@ -464,21 +464,19 @@ def test_a_name_of_several_addresses_has_one_port(monkeypatch: pytest.MonkeyPatc
     """All addresses of a name are listened on, but for those that this machine does not have."""
     here = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "203.0.113.7"), (socket.AF_INET, "127.0.0.2")]
     monkeypatch.setattr(sockets, "_addresses", lambda host, port: here)
-    with sockets.bound("localhost", 0) as found:
-        assert [one.getsockname() for one in found] == [
-            ("127.0.0.1", sockets.port_of(found)), ("127.0.0.2", sockets.port_of(found))
+    with sockets.bound("localhost", 0) as listeners:
+        assert [one.getsockname() for one in listeners] == [
+            ("127.0.0.1", sockets.port_of(listeners)), ("127.0.0.2", sockets.port_of(listeners))
         ]  # fmt: skip
 
 
 @pytest.mark.case("F10")
-def test_the_address_is_printed_with_the_port_that_was_found(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_the_address_is_printed_with_the_free_port(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Port 0 is any that is free: what is printed, and what codes' addresses begin with, names the real one."""
     command = CommandLine(capsys, f"sqlite://{tmp_path / 'a.db'}")
-    said = command("serve", "--create", "--port", "0")
+    result = command("serve", "--create", "--port", "0")
     address = f"http://127.0.0.1:{command.served[0][0]}"
-    assert f"Playground: {address}/graphql#key=" in said.out
+    assert f"Playground: {address}/graphql#key=" in result.out
     assert command.environment["TESSERA_PUBLIC_URL"] == address
 
 

@@ -82,9 +82,9 @@ def test_what_would_be_too_much_or_fail_is_refused_when_it_is_saved(what: str) -
 def test_what_just_fits_is_saved_and_rendered() -> None:
     """The bounds leave room for a message in several places, and the longest letter comes out whole."""
     body = REFUSED["a message ten times"][0]
-    kept = letter_template.letter(params.Letter(None, body), ValidLetter()).letter_body
+    valid_body = letter_template.letter(params.Letter(None, body), ValidLetter()).letter_body
     values = dict.fromkeys(letter_template.VARIABLES, "y") | {"message": "z" * 10_000}
-    assert letter_template.render(kept or "", values) == "z" * 100_000
+    assert letter_template.render(valid_body or "", values) == "z" * 100_000
     some = "{{ code }} {{ firstName|trim|upper|d('you', true) }} " * 33
     assert letter_template.letter(params.Letter(None, some), ValidLetter()).letter_body == some
 
@@ -122,13 +122,13 @@ bodies = st.tuples(expressions, expressions, expressions).map(
 
 @settings(max_examples=300, deadline=None)
 @given(bodies, st.fixed_dictionaries(dict.fromkeys(letter_template.VARIABLES, values)))
-def test_what_is_saved_can_be_rendered_for_everybody(body: str, told: dict[str, str]) -> None:
+def test_what_is_saved_can_be_rendered_for_everybody(body: str, variables: dict[str, str]) -> None:
     """No template passes for one recipient and fails for another, and none comes to more than was reckoned."""
     try:
         letter_template.letter(params.Letter(None, body), ValidLetter())
     except InvalidInput:
         return
-    assert len(letter_template.render(body, told)) <= 1_000
+    assert len(letter_template.render(body, variables)) <= 1_000
 
 
 # ------------------------------------------------------------------ saved before there were bounds
@@ -162,10 +162,10 @@ async def test_a_fault_of_the_words_is_final(
         await Promotion.filter(reference="spring").update(letter_subject=subject, letter_body=body)
         sender = sender_of(connections(office), clock)
         assert await sender.send_batch() == (1, True)
-        [(_, state, attempts, told)] = await states()
+        [(_, state, attempts, last_error)] = await states()
         assert (state, attempts) == (DeliveryStatus.FAILED, 1)
-        assert str(told).startswith(f"The promotion's own words can't be rendered: {error}"[:60])
-        assert error in str(told)
+        assert str(last_error).startswith(f"The promotion's own words can't be rendered: {error}"[:60])
+        assert error in str(last_error)
         assert await sender.send_batch() == (0, True)
         assert (await Delivery.get()).due_at is None
 
@@ -186,15 +186,15 @@ async def test_a_message_that_becomes_too_much_is_refused_when_it_is_sent(organi
 
 async def test_words_are_checked_beside_the_loop(organization: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits while a template is looked at, also when it is refused; nor while a transaction is open."""
-    asked: list[tuple[str, bool]] = []
+    checks: list[tuple[str, bool]] = []
     error_of = letter_template._error.__wrapped__
 
-    def told(text: str, field: str) -> str | None:
-        asked.append((text, threading.current_thread() is threading.main_thread()))
+    def record_check(text: str, field: str) -> str | None:
+        checks.append((text, threading.current_thread() is threading.main_thread()))
         return error_of(text, field)  # type: ignore[no-any-return]
 
     letter_template._error.cache_clear()
-    monkeypatch.setattr(letter_template, "_error", letter_template.lru_cache(64)(told))
+    monkeypatch.setattr(letter_template, "_error", letter_template.lru_cache(64)(record_check))
     await make.promotion(organization, reference="spring", letter=params.Letter("{{ code }}", "new {{ code }}"))
     for body in ("changed {{ code }}", "wrong {{ code"):
         change = update.PromotionChange(letter=params.Letter(body=body))
@@ -203,7 +203,7 @@ async def test_words_are_checked_beside_the_loop(organization: Organization, mon
         else:
             async with refused(InvalidInput):
                 await update.promotion(organization, SPRING, None, change, NOW)
-    assert asked == [
+    assert checks == [
         ("{{ code }}", False),
         ("new {{ code }}", False),
         ("changed {{ code }}", False),
@@ -217,9 +217,9 @@ async def test_letters_are_composed_beside_the_loop(
     """A letter of the longest words keeps no request waiting."""
     compose_letter, threads = compose.message, list[bool]()
 
-    def composed(*said: Any) -> compose.Message:
+    def composed(*args: Any) -> compose.Message:
         threads.append(threading.current_thread() is threading.main_thread())
-        return compose_letter(*said)
+        return compose_letter(*args)
 
     monkeypatch.setattr(compose, "message", composed)
     async with post_office.opened() as office:

@@ -89,7 +89,7 @@ def test_a_narrow_terminal_folds_prose_and_nothing_else(
 
 
 @pytest.mark.case("F11")
-def test_lists_are_told_to_programs(command: CommandLine) -> None:
+def test_lists_are_printed_as_json(command: CommandLine) -> None:
     """--json prints a list of objects: plain numbers, instants with a Z, null for what there is none of."""
     [shop] = json.loads(command("organization", "list", "--json").out)
     assert shop == {
@@ -101,23 +101,23 @@ def test_lists_are_told_to_programs(command: CommandLine) -> None:
         (1, "secret", LONG, 1, None), (2, "account", None, 1, None)
     ]  # fmt: skip
     assert keys[0]["made"].endswith("Z")
-    said = command("deliveries", "--json")
-    assert (json.loads(said.out), said.err) == ([], "0 queued, 0 sending, 0 sent, 0 failed\n")
+    result = command("deliveries", "--json")
+    assert (json.loads(result.out), result.err) == ([], "0 queued, 0 sending, 0 sent, 0 failed\n")
     letters(command.url, HOSTILE)
-    said = command("deliveries", "--json", "--retry")
-    [letter] = json.loads(said.out)
+    result = command("deliveries", "--json", "--retry")
+    [letter] = json.loads(result.out)
     assert (letter["code"], letter["state"], letter["last_error"]) == ("HELLO-15", "queued", HOSTILE)
-    assert said.err.startswith("1 queued once more.\n")
-    assert steering(said.out.replace("\n", "")) == []
+    assert result.err.startswith("1 queued once more.\n")
+    assert steering(result.out.replace("\n", "")) == []
 
 
 @pytest.mark.case("F11")
-def test_a_copy_is_told_to_programs(command: CommandLine, tmp_path: Path) -> None:
+def test_a_copy_is_reported_as_json(command: CommandLine, tmp_path: Path) -> None:
     """`copy --json` prints each table and its rows."""
-    said = command("copy", "--from", command.url, "--to", f"sqlite://{tmp_path / 'copy.db'}", "--json")
-    assert said.code == 0
-    assert {"table": "organization", "rows": 1} in json.loads(said.out)
-    assert "Every counter equals its claims." in said.err
+    result = command("copy", "--from", command.url, "--to", f"sqlite://{tmp_path / 'copy.db'}", "--json")
+    assert result.code == 0
+    assert {"table": "organization", "rows": 1} in json.loads(result.out)
+    assert "Every counter equals its claims." in result.err
 
 
 # ------------------------------------------------------------------ F13
@@ -148,35 +148,35 @@ def test_a_servers_answer_steers_no_terminal(command: CommandLine) -> None:
     ],
 )
 def test_a_refusal_steers_no_terminal(command: CommandLine, words: list[str]) -> None:
-    """What was said is told back as it is, but for what a terminal obeys."""
-    said = command(*words)
-    assert said.code in (1, 2)
-    assert steering(said.err + said.out) == []
+    """An argument is repeated as it is, with its control characters escaped."""
+    result = command(*words)
+    assert result.code in (1, 2)
+    assert steering(result.err + result.out) == []
 
 
 @pytest.mark.case("F13")
 def test_a_files_cells_steer_no_terminal(command: CommandLine, tmp_path: Path) -> None:
-    """A refused line is told with its text."""
+    """A refused line is shown with its text."""
     (tmp_path / "in.csv").write_text("text,allowed_claims\na\x1b[2J,\x9b1\na\x1b[2J,1\nA\x1b[2J,1\n", newline="")
-    said = command("import", "codes", str(tmp_path / "in.csv"), "--organization", LONG, "--promotion", "default")
-    assert said.code == 1
-    assert r"\x9b1" in said.err
-    assert steering(said.err) == []
+    result = command("import", "codes", str(tmp_path / "in.csv"), "--organization", LONG, "--promotion", "default")
+    assert result.code == 1
+    assert r"\x9b1" in result.err
+    assert steering(result.err) == []
 
 
 @pytest.mark.case("F13")
 def test_an_address_steers_no_terminal(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Nor does a setting's name or value."""
     url = f"sqlite://{tmp_path}/\x1b[31m/x"
-    said = CommandLine(capsys, url, {"TESSERA_\x1b[31m": "x"})("verify")
-    assert said.code == 1
-    assert r"\x1b[31m" in said.err
-    assert steering(said.err) == []
+    result = CommandLine(capsys, url, {"TESSERA_\x1b[31m": "x"})("verify")
+    assert result.code == 1
+    assert r"\x1b[31m" in result.err
+    assert steering(result.err) == []
 
 
 @pytest.mark.case("F13")
 def test_a_log_line_is_one_line_and_steers_nothing() -> None:
-    """What a client or a server said can't pass for another line; a traceback keeps its own lines."""
+    """A text from a client or a server can't pass for another line; a traceback keeps its own lines."""
     written = terminal.Formatter(terminal.LOGGING["formatters"]["line"]["format"])  # type: ignore[index]
     try:
         raise ValueError("bad\x1b[31m")

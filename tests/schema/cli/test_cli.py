@@ -46,12 +46,12 @@ def test_a_first_start_prints_keys_once(installation: Installation) -> None:
         assert sorted(keys) == ["ACCOUNT", "DEVICE", "PUBLIC", "SECRET"]
         assert re.search(rf"Playground: http://\S+/graphql#key={keys['SECRET']}$", printed, re.MULTILINE)
         for kind in ("SECRET", "ACCOUNT"):
-            asked = httpx.post(
+            response = httpx.post(
                 f"{address}/graphql",
                 json={"query": "{ organization { number identifier currency timeZone } promotions { totalCount } }"},
                 headers={"Authorization": f"Bearer {keys[kind]}"},
             )
-            assert asked.json()["data"] == {
+            assert response.json()["data"] == {
                 "organization": {"number": 1, "identifier": "demo", "currency": "EUR", "timeZone": "UTC"},
                 "promotions": {"totalCount": 1},
             }
@@ -96,12 +96,12 @@ def test_organizations_and_keys(established: Installation) -> None:
     with installation.serving() as (printed, address):
         assert keys_in(printed) == {}  # there is an organization already
         for key in (drawn.strip(), brought):
-            asked = httpx.post(
+            response = httpx.post(
                 f"{address}/graphql",
                 json={"query": "{ organization { number currency } }"},
                 headers={"Authorization": f"Bearer {key}"},
             )
-            assert asked.json() == {"data": {"organization": {"number": 11111, "currency": "CHF"}}}
+            assert response.json() == {"data": {"organization": {"number": 11111, "currency": "CHF"}}}
     assert "revoked" in installation.run("key", "revoke", "1")
     assert "no working key 1" in installation.run("key", "revoke", "1", code=1)
 
@@ -120,7 +120,7 @@ def test_organizations_and_keys(established: Installation) -> None:
         ("nonsense", "nonsense", 2),
     ],
 )
-def test_a_command_that_makes_no_sense(established: Installation, words: str, says: str, code: int) -> None:
+def test_an_invalid_command_is_refused(established: Installation, words: str, says: str, code: int) -> None:
     """A wrong command is a sentence that names what is wrong, and an exit code."""
     assert says in established.run(*words.split(), code=code)
 
@@ -148,13 +148,13 @@ def words(group: click.Command, *before: str) -> Iterator[list[str]]:
 def test_help_and_mistakes_wait_for_nothing() -> None:
     """What is only read about or mistyped imports neither the store nor the server, at any command."""
     every = list(words(typer.main.get_command(cli.app)))
-    asked = [[*one, "--help"] for one in every] + [[*one, "--mistake"] for one in every]
-    asked += [["nonsense"], ["key", "add", "--kind", "golden"], ["generate", "--style", "fancy", "--amount", "1"]]
+    commands = [[*one, "--help"] for one in every] + [[*one, "--mistake"] for one in every]
+    commands += [["nonsense"], ["key", "add", "--kind", "golden"], ["generate", "--style", "fancy", "--amount", "1"]]
     command = [sys.executable, "-c", SPEAK]
-    done = subprocess.run(command, input=json.dumps(asked), cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, input=json.dumps(commands), cwd=ROOT, capture_output=True, text=True, check=True)
     answers = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("[[")]
-    assert [said for said, _, _ in answers] == asked
-    assert [(said, code) for said, code, _ in answers if code != (0 if "--help" in said else 2)] == []
+    assert [words for words, _, _ in answers] == commands
+    assert [(words, code) for words, code, _ in answers if code != (0 if "--help" in words else 2)] == []
     assert {name for _, _, loaded in answers for name in loaded} & HEAVY == set()
 
 
@@ -165,8 +165,8 @@ def test_the_command_line_knows_the_words_it_takes() -> None:
     assert cli_selftest.MIN_CLAIMS == selftest.MIN_CLAIMS
 
 
-def test_a_database_that_makes_no_sense(installation: Installation) -> None:
-    """A database address of no known kind is told so."""
+def test_an_invalid_database_address_is_refused(installation: Installation) -> None:
+    """A database address of no known kind is an error in a sentence."""
     installation.environment["TESSERA_DATABASE_URL"] = "mysql://nowhere/x"
     assert "no database address" in installation.run("migrate", code=1)
 

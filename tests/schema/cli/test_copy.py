@@ -41,7 +41,7 @@ CLAIM = """mutation ($text: String!, $email: String!) { claimCode(input: { text:
 MAKE = """mutation { createPromotion(input: { name: "Frühling 🌷", codes: ["HELLO-15"], limits: { perCode: 2 } }) { __typename } }"""
 
 
-def asked(address: str, key: str, query: str, **variables: str) -> dict[str, object]:
+def ask(address: str, key: str, query: str, **variables: str) -> dict[str, object]:
     answer = httpx.post(
         f"{address}/graphql",
         json={"query": query, "variables": variables},
@@ -57,19 +57,19 @@ def test_a_shop_goes_on_where_it_was_copied_to(installation: Installation, targe
     installation.environment["TESSERA_PUBLIC_URL"] = "https://codes.example"
     with installation.serving() as (printed, address):
         key = keys_in(printed)["SECRET"]
-        asked(address, key, MAKE)
-        before = asked(address, key, CLAIM, text="hello15", email="ada@example.com")
-    said = installation.run("copy", "--from", source(installation), "--to", target)
-    assert said.endswith("rows copied, and read again to compare each.\nEvery counter equals its claims.\n")
-    assert "│ claim " in said
+        ask(address, key, MAKE)
+        before = ask(address, key, CLAIM, text="hello15", email="ada@example.com")
+    output = installation.run("copy", "--from", source(installation), "--to", target)
+    assert output.endswith("rows copied, and read again to compare each.\nEvery counter equals its claims.\n")
+    assert "│ claim " in output
     installation.environment["TESSERA_DATABASE_URL"] = target
     with installation.serving() as (printed, address):
         assert keys_in(printed) == {}
-        after = asked(address, key, CLAIM, text="hello15", email="ben@example.com")
+        after = ask(address, key, CLAIM, text="hello15", email="ben@example.com")
         url = str(before["claimCode"]["claim"]["code"]["url"])  # type: ignore[index]
         assert after["claimCode"]["claim"]["code"] == {"url": url, "claimCount": "2"}  # type: ignore[index]
         assert after["claimCode"]["claim"]["id"] != before["claimCode"]["claim"]["id"]  # type: ignore[index]
-        refused = asked(address, key, CLAIM, text="hello15", email="cy@example.com")
+        refused = ask(address, key, CLAIM, text="hello15", email="cy@example.com")
         assert refused == {"claimCode": {"__typename": "FullyClaimed"}}
         page = httpx.get(address + url.removeprefix("https://codes.example"))
         assert page.status_code == 200
@@ -160,15 +160,15 @@ def test_memory_does_not_grow_with_the_store(tmp_path: Path, postgres: Postgres)
     assert peaks[1] - peaks[0] < 20 * 2**20, peaks
 
 
-def test_a_counter_that_was_wrong_is_told_of(installation: Installation, target: str) -> None:
+def test_a_counter_that_was_wrong_is_reported(installation: Installation, target: str) -> None:
     """A store that counts wrongly is copied as it is, and the exit code says that it does."""
     installation.run("organization", "add", "--name", "N", "--identifier", "n")
     with sqlite3.connect(db.file_of(source(installation))) as connection:
         connection.execute("UPDATE promotion SET claim_count = 1")
     connection.close()
-    said = installation.run("copy", "--from", source(installation), "--to", target, code=1)
-    assert "n: promotion default: counts 1 claims, has 0" in said
-    assert "Every" not in said
+    output = installation.run("copy", "--from", source(installation), "--to", target, code=1)
+    assert "n: promotion default: counts 1 claims, has 0" in output
+    assert "Every" not in output
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_counter_that_was_wrong_is_told_of(installation: Installation, target:
         ("--from sqlite://a.db", "--to", 2),
     ],
 )
-def test_a_copy_that_makes_no_sense(installation: Installation, words: str, says: str, code: int) -> None:
+def test_an_invalid_copy_is_refused(installation: Installation, words: str, says: str, code: int) -> None:
     """A wrong command is a sentence that names what is wrong, and no file is made on the way."""
     asyncio.run(db.migrate(f"sqlite://{installation.folder / 'a.db'}"))
     installation.environment["TESSERA_DATABASE_URL"] = "sqlite://a.db"

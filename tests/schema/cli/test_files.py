@@ -38,10 +38,10 @@ def table(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def piped(installation: Installation, given: bytes, *words: str) -> tuple[int, str, str]:
+def piped(installation: Installation, stdin: bytes, *words: str) -> tuple[int, str, str]:
     """Exit code and both outputs of a command that reads a pipe."""
     process = installation.start(*words, stdin=subprocess.PIPE, text=False)
-    out, err = process.communicate(given, timeout=60)
+    out, err = process.communicate(stdin, timeout=60)
     return process.returncode, out.decode(), err.decode()
 
 
@@ -66,21 +66,21 @@ def test_what_is_imported_is_exported(installation: Installation) -> None:
     assert installation.run("verify") == "Every counter equals its claims.\n"
 
 
-def test_bad_lines_are_told_and_nothing_is_written_unless_they_may_be_left_out(installation: Installation) -> None:
+def test_bad_lines_are_shown_and_nothing_is_written_unless_they_may_be_left_out(installation: Installation) -> None:
     """Each refused line is named on standard error, and the exit code is 1, also where the others are brought."""
-    given = "\ufefftext;claims_so_far\nHello-15;0\nHELLO 15;0\nb;x\nc;0\n".encode()
+    stdin = "\ufefftext;claims_so_far\nHello-15;0\nHELLO 15;0\nb;x\nc;0\n".encode()
     no = "line 3: text: 'HELLO 15' and the text of line 2 are one code.\nline 4: claims_so_far: 'x' is no whole number.\n"
-    bring = ("import", "codes", "-", *TO_N)
-    said = "Nothing written: 2 codes could be brought; 2 lines refused.\n"
-    assert piped(installation, given, *bring) == (1, said, no)
-    assert piped(installation, given, *bring, "--dry-run", "--skip-bad") == (1, said, no)
+    command = ("import", "codes", "-", *TO_N)
+    summary = "Nothing written: 2 codes could be brought; 2 lines refused.\n"
+    assert piped(installation, stdin, *command) == (1, summary, no)
+    assert piped(installation, stdin, *command, "--dry-run", "--skip-bad") == (1, summary, no)
     assert table(installation.run("export", "codes", "--organization", "n")) == []
-    assert piped(installation, given, *bring, "--skip-bad") == (1, "2 codes brought; 2 lines refused.\n", no)
+    assert piped(installation, stdin, *command, "--skip-bad") == (1, "2 codes brought; 2 lines refused.\n", no)
     assert [row["text"] for row in table(installation.run("export", "codes", "--organization", "n"))] == [
         "Hello-15",
         "c",
     ]
-    code, said, no = piped(installation, b"text\nhello15\n", *bring)
+    code, summary, no = piped(installation, b"text\nhello15\n", *command)
     assert (code, no) == (1, "line 2: The code 'hello15' exists already.\n")
 
 
@@ -110,7 +110,7 @@ def test_a_dry_run_only_looks(installation: Installation) -> None:
         ("export codes", "--organization", 2),
     ],
 )
-def test_a_command_that_makes_no_sense(installation: Installation, words: str, says: str, code: int) -> None:
+def test_an_invalid_command_is_refused(installation: Installation, words: str, says: str, code: int) -> None:
     """A wrong command is a sentence that names what is wrong, and an exit code."""
     (installation.folder / "good.csv").write_text("text\na\n")
     (installation.folder / "bad.csv").write_text("text,colour\na,red\n")
@@ -119,10 +119,10 @@ def test_a_command_that_makes_no_sense(installation: Installation, words: str, s
 
 def test_what_is_refused_leaves_a_file_as_it_is(installation: Installation) -> None:
     """An export that is refused does not empty the file it would have written."""
-    kept = installation.folder / "kept.csv"
-    kept.write_text("what was there")
+    older = installation.folder / "kept.csv"
+    older.write_text("what was there")
     installation.run("export", "codes", "--organization", "n", "--promotion", "nowhere", "--output", "kept.csv", code=1)
-    assert kept.read_text() == "what was there"
+    assert older.read_text() == "what was there"
 
 
 def test_a_reader_that_has_read_enough(installation: Installation) -> None:
@@ -197,8 +197,8 @@ async def test_codes_and_claims_are_downloaded(
     assert (await served.get(rows[0]["url"].removeprefix("https://codes.example"))).status_code == 200
     [row] = table((await got(served, "/export/claims.csv?promotion=spring", key)).text)
     assert tuple(row) == records.CLAIM_COLUMNS
-    told: dict[str, Any] = {name: row[name] for name in ("code", "customer_email", "order_total", "discount")}
-    assert told == {"code": "A1", "customer_email": "ada@example.com", "order_total": "20.00", "discount": "3.00"}
+    cells: dict[str, Any] = {name: row[name] for name in ("code", "customer_email", "order_total", "discount")}
+    assert cells == {"code": "A1", "customer_email": "ada@example.com", "order_total": "20.00", "discount": "3.00"}
     assert table((await got(served, "/export/claims.csv?promotion=autumn", key)).text) == []
 
 

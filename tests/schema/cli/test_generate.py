@@ -46,10 +46,10 @@ def read(installation: Installation, what: Any) -> Any:
 async def claimable() -> tuple[int, int, int, int]:
     """Codes there are, those of different texts, those that can be claimed, and how many the job tells of."""
     [organization] = await Organization.all()
-    found = listing.codes(organization.id, listing.CodeFilter(status=("CLAIMABLE",)), NOW)
+    codes = listing.codes(organization.id, listing.CodeFilter(status=("CLAIMABLE",)), NOW)
     keys = await Code.all().values_list("text_key", flat=True)
     job = await Job.get_or_none()
-    return len(keys), len(set(keys)), await found.count(), job.done if job else 0
+    return len(keys), len(set(keys)), await codes.count(), job.done if job else 0
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_a_few_codes_are_made_at_once(installation: Installation, words: tuple[s
     async def texts() -> Any:
         return await Code.all().values_list("text", flat=True)
 
-    made = read(installation, texts)
-    assert len(made) == len(set(made)) == 300
-    assert [text for text in made if not re.match(shape, text)] == []
+    codes = read(installation, texts)
+    assert len(codes) == len(set(codes)) == 300
+    assert [text for text in codes if not re.match(shape, text)] == []
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_few_codes_are_made_at_once(installation: Installation, words: tuple[s
         ("generate --resume 9", "error: resume: There is no job 9.", 1),
     ],
 )
-def test_what_cannot_be_made_is_said_in_a_sentence(
+def test_an_impossible_request_is_an_error_in_a_sentence(
     installation: Installation, words: str, says: str, code: int
 ) -> None:
     """A command that makes no sense ends with 2, one that can't be done with 1."""
@@ -95,7 +95,7 @@ def test_what_cannot_be_made_is_said_in_a_sentence(
 
 @pytest.mark.case("F17")
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "warning"),
     [
         (("--pattern", "##"), "500 codes of 1,296: one in 3 guesses hits one."),
         (("--style", "numeric", "--prefix", "X-"), "500 codes of 1,000,000: one in 2,000 guesses hits one."),
@@ -103,13 +103,13 @@ def test_what_cannot_be_made_is_said_in_a_sentence(
     ],
 )
 def test_codes_that_can_be_guessed_are_made_with_a_warning(
-    installation: Installation, words: tuple[str, ...], told: str
+    installation: Installation, words: tuple[str, ...], warning: str
 ) -> None:
     """It says how guessable they are, on standard error, and nothing where they are not."""
     done = installation.start("generate", "--amount", "500", *words)
     out, err = done.communicate(timeout=60)
     assert (done.returncode, out) == (0, "500 codes made.\n")
-    assert (f"Strangers can guess these. {told}" in err) if told else ("guess" not in err)
+    assert (f"Strangers can guess these. {warning}" in err) if warning else ("guess" not in err)
 
 
 def test_several_organizations_want_to_be_named(installation: Installation) -> None:
@@ -120,15 +120,15 @@ def test_several_organizations_want_to_be_named(installation: Installation) -> N
 
 
 @pytest.mark.usefixtures("database_url")
-def test_many_codes_are_made_while_progress_is_told(installation: Installation) -> None:
+def test_many_codes_are_made_while_progress_is_shown(installation: Installation) -> None:
     """More than one call makes are a job, which the command itself works at; it tells in lines how far it is."""
     process = installation.start("generate", "--amount", str(MANY), "--style", "alphanumeric")
     out, err = process.communicate(timeout=200)
     assert (process.returncode, out) == (0, f"{MANY:,} codes made.\n")
-    told = [int(line.split()[0].replace(",", "")) for line in err.splitlines()]
-    assert len(told) >= 3
-    assert told == sorted(told)
-    assert told[-1] == MANY
+    counts = [int(line.split()[0].replace(",", "")) for line in err.splitlines()]
+    assert len(counts) >= 3
+    assert counts == sorted(counts)
+    assert counts[-1] == MANY
     assert read(installation, claimable) == (MANY, MANY, MANY, MANY)
 
 
@@ -169,8 +169,8 @@ def killable(installation: Installation) -> Iterator[tuple["subprocess.Popen[str
 
 def job(client: httpx.Client, key: str) -> dict[str, Any]:
     """The only job, as it tells of itself."""
-    asked = {"query": "{ jobs { nodes { status total done } } }"}
-    answer = client.post("/graphql", json=asked, headers={"Authorization": f"Bearer {key}"}).json()
+    query = {"query": "{ jobs { nodes { status total done } } }"}
+    answer = client.post("/graphql", json=query, headers={"Authorization": f"Bearer {key}"}).json()
     [node] = answer["data"]["jobs"]["nodes"]
     return dict(node)
 
@@ -180,21 +180,21 @@ def job(client: httpx.Client, key: str) -> dict[str, Any]:
 def test_a_job_survives_kill_9(installation: Installation) -> None:
     """A server is killed in the middle, the next one goes on: exactly as many codes, none claimable before the last."""
     key = installation.run("key", "add", "--organization", "n", "--kind", "secret").strip()
-    deed = f"mutation {{ generateCodes(input: {{ amount: {MANY} }}) {{ __typename }} }}"
-    told = []
+    mutation = f"mutation {{ generateCodes(input: {{ amount: {MANY} }}) {{ __typename }} }}"
+    counts = []
     with killable(installation) as (process, client):
-        client.post("/graphql", json={"query": deed}, headers={"Authorization": f"Bearer {key}"})
-        while not told or told[-1] < 20_000:
-            told.append(job(client, key)["done"])
+        client.post("/graphql", json={"query": mutation}, headers={"Authorization": f"Bearer {key}"})
+        while not counts or counts[-1] < 20_000:
+            counts.append(job(client, key)["done"])
             time.sleep(0.02)
         process.kill()
     made, different, can_be_claimed, done = read(installation, claimable)
-    assert told[-1] <= made == different == done < MANY
+    assert counts[-1] <= made == different == done < MANY
     assert can_be_claimed == 0
     with killable(installation) as (_, client):
         while (now := job(client, key))["status"] == JobStatus.RUNNING:
-            told.append(now["done"])
+            counts.append(now["done"])
             time.sleep(0.05)
     assert now == {"status": "DONE", "total": MANY, "done": MANY}
-    assert told == sorted(told)
+    assert counts == sorted(counts)
     assert read(installation, claimable) == (MANY, MANY, MANY, MANY)

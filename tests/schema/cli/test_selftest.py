@@ -1,4 +1,4 @@
-"""`prove`, as an operator runs it: it races, tells what came of it, and leaves nothing behind."""
+"""`prove`, as an operator runs it: it races, reports the results, and leaves nothing behind."""
 
 import asyncio
 import re
@@ -43,8 +43,8 @@ def rows(url: str) -> dict[str, int]:
 def test_every_limit_holds_and_nothing_is_left(installation: Installation, database_url: str) -> None:
     """Each race is a line with as many granted as allowed; afterwards all tables are as they were."""
     before = rows(database_url)
-    said = installation.run("prove", "--processes", "2", "--claims", "80")
-    lines = [[cell.strip() for cell in line.split("│")[1:-1]] for line in said.splitlines() if "│" in line]
+    output = installation.run("prove", "--processes", "2", "--claims", "80")
+    lines = [[cell.strip() for cell in line.split("│")[1:-1]] for line in output.splitlines() if "│" in line]
     assert {holds for *_, holds in lines} == {"yes"}
     assert [(tried, allowed, granted, refused) for _, tried, allowed, granted, refused, _ in lines[:5]] == [
         ("80", "20", "20", "60 FullyClaimed"),
@@ -54,19 +54,19 @@ def test_every_limit_holds_and_nothing_is_left(installation: Installation, datab
         ("40", "4", "4", "36 AlreadyActivated"),
     ]
     assert [allowed for _, _, allowed, _, _, _ in lines[5:]] == ["as it comes", "as it comes", "20"]
-    assert said.endswith("Every limit held, and every counter equals its claims.\n")
+    assert output.endswith("Every limit held, and every counter equals its claims.\n")
     assert rows(database_url) == before
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
 def test_what_is_interrupted_leaves_nothing(installation: Installation, database_url: str, how: signal.Signals) -> None:
-    """Ended in the middle of a race it removes what it had made, and ends its racers."""
+    """Ended in the middle of a race it removes what it had made, and ends its workers."""
     before = rows(database_url)
     process = installation.start("prove", "--processes", "2", "--claims", "2000")
     try:
         wait_for_claims(database_url)
-        racers = children(process.pid)
-        assert len(racers) == 2
+        workers = children(process.pid)
+        assert len(workers) == 2
         process.send_signal(how)
         _, err = process.communicate(timeout=60)
     finally:
@@ -74,7 +74,7 @@ def test_what_is_interrupted_leaves_nothing(installation: Installation, database
     assert process.returncode != 0
     assert "Traceback" not in err
     assert rows(database_url) == before
-    assert [pid for pid in racers if Path(f"/proc/{pid}/cmdline").exists()] == []
+    assert [pid for pid in workers if Path(f"/proc/{pid}/cmdline").exists()] == []
 
 
 def wait_for_claims(url: str) -> None:
@@ -102,7 +102,7 @@ def test_a_database_named_beside_the_setting(installation: Installation, databas
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_database_that_breaks_the_promise_is_found_out(installation: Installation, database_url: str) -> None:
+def test_a_database_that_breaks_the_promise_fails_the_selftest(installation: Installation, database_url: str) -> None:
     """Where a claim vanishes after it was answered, the proof fails, says which and cleans up all the same."""
     with sqlite3.connect(db.file_of(database_url)) as connection:
         connection.execute(
@@ -114,10 +114,10 @@ def test_a_database_that_breaks_the_promise_is_found_out(installation: Installat
         )
     connection.close()
     before = rows(database_url)
-    said = installation.run("prove", "--processes", "2", "--claims", "80", code=1)
-    assert re.search(r"^one code with 20 places: \d+ claims stand, where 20 must$", said, re.MULTILINE)
-    assert re.search(r"^one code with 20 places: code ONE: counts 20 claims, has 1\d$", said, re.MULTILINE)
-    assert "│ no " in said
+    output = installation.run("prove", "--processes", "2", "--claims", "80", code=1)
+    assert re.search(r"^one code with 20 places: \d+ claims stand, where 20 must$", output, re.MULTILINE)
+    assert re.search(r"^one code with 20 places: code ONE: counts 20 claims, has 1\d$", output, re.MULTILINE)
+    assert "│ no " in output
     assert rows(database_url) == before
 
 

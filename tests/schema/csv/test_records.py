@@ -107,7 +107,7 @@ async def test_a_claims_row() -> None:
 
 
 async def test_pieces_are_written_as_they_fill(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is written is given on a piece at a time, and the pieces make one file."""
+    """The file is written in pieces, which together make one file."""
     monkeypatch.setattr(records, "PIECE_CHARACTERS", 300)
     code = Code(id=4, text="b", allowed_claims=None, claim_count=0, created_at=NOW)
     rows = stream(*[ExportedCode(code, SPRING, "CLAIMABLE", None)] * 10)
@@ -125,7 +125,7 @@ def read(text: str | bytes) -> list[ImportRow | RejectedRow]:
 
 
 def test_every_column_is_read() -> None:
-    """Columns come in any order; instants with any offset, no limit by its word, empty cells as not said."""
+    """Columns come in any order; instants with any offset, no limit by its word, empty cells as absent."""
     rows = read(
         "claims_so_far,text,ends_at,allowed_claims,starts_at\n"
         '3,"a,b",2026-12-24T18:00:00+01:00,5,2026-01-01T00:00:00Z\n'
@@ -204,7 +204,7 @@ KNOWN = "the columns are text, allowed_claims, starts_at, ends_at, claims_so_far
         (b"text\n\xe9\n", "It is not written in UTF-8. Save it as CSV UTF-8, or as Unicode text."),
     ],
 )
-def test_a_file_that_makes_no_sense_is_refused_whole(file: str | bytes, why: str) -> None:
+def test_an_invalid_file_is_refused_as_a_whole(file: str | bytes, why: str) -> None:
     """A wrong header, a quote that never ends, another encoding: one sentence about the file."""
     with pytest.raises(InvalidInput) as refusal:
         read(file)
