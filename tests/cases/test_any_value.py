@@ -1,4 +1,4 @@
-"""Whatever is said in whatever field is taken or refused by name; it never is a fault, nor makes an answer null."""
+"""Any value in any field is accepted or refused by name; it never causes a fault, nor makes an answer null."""
 
 import json
 import logging
@@ -139,28 +139,30 @@ async def test_every_argument(
 ) -> None:
     """Each field of each argument, with each hostile value of its type."""
     await make.promotion(organization, "HELLO-15", reference="hello")
-    declared = ", ".join(f"${arg}: {found.type}" for arg, found in field.args.items())
+    declared = ", ".join(f"${arg}: {argument.type}" for arg, argument in field.args.items())
     passed = ", ".join(f"{arg}: ${arg}" for arg in field.args)
     document = f"{kind} ({declared}) {{ {name}({passed}) {{ __typename }} }}"
     if name == "usageStats":
         document = document.replace("__typename", "claims")
-    said = {arg: sample(found.type, arg) for arg, found in field.args.items()}
-    if "after" in said:
-        said["after"] = None
-    found = []
+    variables = {arg: sample(argument.type, arg) for arg, argument in field.args.items()}
+    if "after" in variables:
+        variables["after"] = None
+    failures = []
     caplog.set_level(logging.ERROR)
-    sensible = await secret.execute(document, **said)
+    sensible = await secret.execute(document, **variables)
     assert "errors" not in sensible, sensible
     if kind == "mutation" and name != "releaseClaim":
         assert sensible["data"][name]["__typename"] not in ("InvalidInput", "UnknownPromotion"), sensible
     for arg, argument in field.args.items():
-        for changed in variations(argument.type, said[arg]):
-            response = await secret.post({"query": document, "variables": {**said, arg: changed}})
+        for changed in variations(argument.type, variables[arg]):
+            response = await secret.post({"query": document, "variables": {**variables, arg: changed}})
             wrong = faults(response.status_code, response.json())
             if wrong or caplog.records:
-                found.append((json.dumps(changed)[:600], str(wrong)[:200], [str(r.exc_info) for r in caplog.records]))
+                failures.append(
+                    (json.dumps(changed)[:600], str(wrong)[:200], [str(r.exc_info) for r in caplog.records])
+                )
                 caplog.clear()
-    assert found == []
+    assert failures == []
 
 
 REST: list[tuple[KeyKind, str, str, Json]] = [
@@ -226,15 +228,17 @@ async def test_every_member_at_every_vendors_door(
         "X-Api-User-Id": str(account.number),
         "Content-Type": "application/json",
     }
-    found = []
+    failures = []
     for name in body:
         for value in ANYTHING:
-            said = json.dumps({**body, name: value})
-            response = await secret.client.request(method, path, content=said, headers=headers)
+            content = json.dumps({**body, name: value})
+            response = await secret.client.request(method, path, content=content, headers=headers)
             if response.status_code >= 500 or response.json() is None:
-                found.append((name, json.dumps(value)[:100], response.text, [str(r.exc_info) for r in caplog.records]))
+                failures.append(
+                    (name, json.dumps(value)[:100], response.text, [str(r.exc_info) for r in caplog.records])
+                )
             caplog.clear()
-    assert found == []
+    assert failures == []
 
 
 MOST = 2**62
@@ -244,14 +248,14 @@ MOST = 2**62
 async def test_no_sum_makes_an_answer_null(
     secret: GraphQLClient, public: GraphQLClient, organization: Organization
 ) -> None:
-    """Counts and sums beyond 2147483647 are told exactly, by claims as by imports."""
+    """Counts and sums beyond 2147483647 are exact, of claims as of imports."""
     limits = make.params.Limits(per_code=None, per_customer_and_code=None)
     promotion = await make.promotion(organization, "HELLO-15", reference="hello", limits=limits)
     for reference in ("R-1", "R-2"):
         order = {"reference": reference, "quantity": 2_000_000_000, "total": {"amount": "1", "currency": "EUR"}}
         assert (await public.claim(order=order))["__typename"] == "CodeClaimed"
-    asked = await secret.ask("{ usageStats { claims customers orderQuantity orderTotal } }")
-    assert asked["usageStats"] == [{"claims": "2", "customers": 1, "orderQuantity": "4000000000", "orderTotal": "2.00"}]
+    data = await secret.ask("{ usageStats { claims customers orderQuantity orderTotal } }")
+    assert data["usageStats"] == [{"claims": "2", "customers": 1, "orderQuantity": "4000000000", "orderTotal": "2.00"}]
     await Promotion.filter(id=promotion.id).update(claim_count=MOST)
     await Code.filter(promotion_id=promotion.id).update(claim_count=MOST)
     await UsageStat.all().update(claims=MOST, order_quantity=MOST, order_total=MOST)
@@ -262,13 +266,13 @@ async def test_no_sum_makes_an_answer_null(
             organization_id=organization.id, promotion_id=promotion.id, level=level, starts_at=stat.starts_at,
             currency="EUR", reason="ENDED", count=MOST,
         )  # fmt: skip
-    asked = await secret.ask(
+    data = await secret.ask(
         """{ promotion(ref: {reference: "hello"}) { claimCount
              codes { nodes { claimCount remainingClaims } } usageStats { claims orderQuantity refusals { count } } } }"""
     )
-    assert asked["promotion"]["claimCount"] == str(MOST)
-    assert asked["promotion"]["codes"]["nodes"] == [{"claimCount": str(MOST), "remainingClaims": None}]
-    assert asked["promotion"]["usageStats"][0]["refusals"] == [{"count": str(MOST)}]
+    assert data["promotion"]["claimCount"] == str(MOST)
+    assert data["promotion"]["codes"]["nodes"] == [{"claimCount": str(MOST), "remainingClaims": None}]
+    assert data["promotion"]["usageStats"][0]["refusals"] == [{"count": str(MOST)}]
 
 
 @pytest.mark.case("W1")
@@ -280,13 +284,13 @@ async def test_usage_at_the_calendars_edge(organization: Organization, zone: str
     beyond = [datetime(1, 1, 1, tzinfo=UTC), datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)]
     for size in BucketSize:
         for start in within:
-            asked = usage_report.UsageQuery(size, start, start + timedelta(minutes=59))
-            [row, *_] = await usage_report.organization_usage(organization, asked, True, make.NOW)
+            query = usage_report.UsageQuery(size, start, start + timedelta(minutes=59))
+            [row, *_] = await usage_report.organization_usage(organization, query, True, make.NOW)
             assert row.start <= start < row.end
         for start in beyond:
             async with refused(InvalidInput) as no:
-                asked = usage_report.UsageQuery(size, start, start + timedelta(minutes=59))
-                await usage_report.organization_usage(organization, asked, True, make.NOW)
+                query = usage_report.UsageQuery(size, start, start + timedelta(minutes=59))
+                await usage_report.organization_usage(organization, query, True, make.NOW)
             assert no.value.path == ("from",)
 
 
@@ -399,14 +403,14 @@ async def test_claims_go_on_beyond_the_largest_sum(secret: GraphQLClient, organi
     await UsageStat.all().update(order_total=usage.HIGH_UNIT - 1)
     assert (await secret.claim(order={**order, "reference": "R-2"}))["__typename"] == "CodeClaimed"
     expected = (usage.HIGH_UNIT - 1 + 10**15 - 1) / Decimal(100)
-    asked = await secret.ask("{ usageStats { orderTotal } }")
-    assert Decimal(asked["usageStats"][0]["orderTotal"]) == expected
+    data = await secret.ask("{ usageStats { orderTotal } }")
+    assert Decimal(data["usageStats"][0]["orderTotal"]) == expected
     released = await secret.mutate("releaseClaim", "", {"claimId": first["claim"]["id"], "reason": "test"})
     assert released["__typename"] == "ClaimReleased"
-    asked = await secret.ask("{ usageStats { orderTotal } }")
-    assert Decimal(asked["usageStats"][0]["orderTotal"]) == expected - Decimal("9999999999999.99")
+    data = await secret.ask("{ usageStats { orderTotal } }")
+    assert Decimal(data["usageStats"][0]["orderTotal"]) == expected - Decimal("9999999999999.99")
     await delete.promotion(organization, make.params.PromotionRef(id=promotion.id), dry_run=False)
-    asked = await secret.ask("{ usageStats { orderTotal } }")
-    assert Decimal(asked["usageStats"][0]["orderTotal"]) == expected - Decimal("9999999999999.99")
+    data = await secret.ask("{ usageStats { orderTotal } }")
+    assert Decimal(data["usageStats"][0]["orderTotal"]) == expected - Decimal("9999999999999.99")
     [row, *_] = await usage.all_of(organization.id)
     assert usage.deleted_share(row) == usage.total_share(row)

@@ -106,8 +106,8 @@ def test_what_is_exported_is_imported_as_it_was(
     (tmp_path / "other.db").write_bytes(migrated.read_bytes())
     there = CommandLine(command.capture, f"sqlite://{tmp_path / 'other.db'}")
     asyncio.run(prepare(there.url))
-    said = there("import", "codes", file, "--organization", "n")
-    assert (said.code, said.out, said.err) == (0, "11 codes brought.\n", "")
+    result = there("import", "codes", file, "--organization", "n")
+    assert (result.code, result.out, result.err) == (0, "11 codes brought.\n", "")
     assert moved(there("export", "codes", "--organization", "n").out) == moved(before)
     asyncio.run(check(there.url))
 
@@ -125,17 +125,17 @@ def test_a_files_promotions_are_there_already(command: CommandLine, tmp_path: Pa
     """Each line names its own; --promotion puts all of them there; a name of nothing is refused on its line."""
     file = tmp_path / "in.csv"
     file.write_text("text,promotion\na,default\nb,winter\nc,\n")
-    bring = ("import", "codes", str(file), "--organization", "n")
-    said = command(*bring)
-    assert (said.code, said.out) == (1, "Nothing written: 1 code could be brought; 2 lines refused.\n")
-    assert said.err == (
+    arguments = ("import", "codes", str(file), "--organization", "n")
+    result = command(*arguments)
+    assert (result.code, result.out) == (1, "Nothing written: 1 code could be brought; 2 lines refused.\n")
+    assert result.err == (
         "line 3: promotion: There is no promotion 'winter'.\nline 4: promotion: This row names no promotion.\n"
     )
-    assert command(*bring, "--promotion", "default").out == "3 codes brought.\n"
+    assert command(*arguments, "--promotion", "default").out == "3 codes brought.\n"
     file.write_text("text\nd\n")
-    said = command(*bring)
-    assert (said.code, said.out) == (2, "")
-    assert "--promotion" in said.err
+    result = command(*arguments)
+    assert (result.code, result.out) == (2, "")
+    assert "--promotion" in result.err
 
 
 @pytest.mark.case("F1")
@@ -168,7 +168,7 @@ def test_a_cell_of_an_export_that_is_not_clear(row: str, why: str) -> None:
 
 
 @pytest.mark.case("F1")
-def test_claims_are_told_in_one_way() -> None:
+def test_claims_stand_in_one_column() -> None:
     """claims_so_far takes places away, claim_count is counted beside them: a file has one of them."""
     with pytest.raises(InvalidInput, match="a file has one"):
         read("text,claims_so_far,claim_count\na,1,1\n")
@@ -221,9 +221,9 @@ def test_a_single_column_may_end_in_a_separator(content: str) -> None:
 )
 def test_a_separator_that_is_not_clear_is_asked_about(content: str, mark: str, used: str) -> None:
     """No code is made of what may be two cells: the line is refused, and says which word would help."""
-    [told] = texts(content)
-    assert told.startswith(f"2: Is the {mark} in ")
-    assert f"--separator {mark}" in told
+    [error] = texts(content)
+    assert error.startswith(f"2: Is the {mark} in ")
+    assert f"--separator {mark}" in error
     [plain] = texts(content, {"comma": ",", "semicolon": ";"}[used])
     assert plain in ("HELLO;5", "HELLO\t5", "HELLO,5")
     assert texts('text\n"HELLO;5"\n') == ["HELLO;5"]  # quotes are clear
@@ -252,7 +252,7 @@ def test_a_cell_below_no_name_is_refused() -> None:
         ("x" * 3_000_000, "longer than"),
     ],
 )  # fmt: skip
-def test_a_file_that_makes_no_sense_is_bounded(content: str | bytes, why: str) -> None:
+def test_an_invalid_file_is_an_error_of_bounded_length(content: str | bytes, why: str) -> None:
     """One sentence about the file, and never all of a line that does not end."""
     with pytest.raises(InvalidInput, match=why):
         read(content)
@@ -263,7 +263,7 @@ def test_no_more_of_a_line_is_read_than_its_bound() -> None:
     """A line without an end costs as much as the longest that is allowed."""
 
     class Endless(io.RawIOBase):
-        given = 0
+        bytes_read = 0
 
         def readable(self) -> bool:
             return True
@@ -279,30 +279,30 @@ def test_no_more_of_a_line_is_read_than_its_bound() -> None:
 
         def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
             buffer[:] = b"a" * len(buffer)
-            self.given += len(buffer)
+            self.bytes_read += len(buffer)
             return len(buffer)
 
     endless = Endless()
     with pytest.raises(InvalidInput, match="longer than"):
         list(records.read_codes(io.BufferedReader(endless)))
-    assert endless.given < 2 * reader.MAX_ROW_CHARACTERS
+    assert endless.bytes_read < 2 * reader.MAX_ROW_CHARACTERS
 
 
 @pytest.mark.case("F2")
 @pytest.mark.parametrize(
-    ("said", "mark"), [("comma", ","), ("Semicolon", ";"), ("tab", "\t"), ("\\t", "\t"), ("|", "|")]
+    ("name", "mark"), [("comma", ","), ("Semicolon", ";"), ("tab", "\t"), ("\\t", "\t"), ("|", "|")]
 )
-def test_a_separator_has_a_name(said: str, mark: str) -> None:
-    """A separator is said by its name, or as it is."""
-    assert reader.read_separator(said) == mark
+def test_a_separator_has_a_name(name: str, mark: str) -> None:
+    """A separator is given by its name, or as the character."""
+    assert reader.read_separator(name) == mark
 
 
 @pytest.mark.case("F2")
-@pytest.mark.parametrize("said", ["", "a", "1", ",,", '"', "\n", " ", "pipe"])
-def test_a_separator_that_is_none(command: CommandLine, tmp_path: Path, said: str) -> None:
+@pytest.mark.parametrize("separator", ["", "a", "1", ",,", '"', "\n", " ", "pipe"])
+def test_a_separator_that_is_none(command: CommandLine, tmp_path: Path, separator: str) -> None:
     """A letter, a quote or several marks separate nothing."""
     (tmp_path / "in.csv").write_text("text\na\n")
-    told = command(
+    result = command(
         "import",
         "codes",
         str(tmp_path / "in.csv"),
@@ -311,10 +311,10 @@ def test_a_separator_that_is_none(command: CommandLine, tmp_path: Path, said: st
         "--promotion",
         "default",
         "--separator",
-        said,
+        separator,
     )
-    assert (told.code, told.out) == (1, "")
-    assert "separator: A separator is one mark" in told.err
+    assert (result.code, result.out) == (1, "")
+    assert "separator: A separator is one mark" in result.err
 
 
 # ------------------------------------------------------------------ F3: many refused lines
@@ -325,15 +325,15 @@ def test_the_first_refused_lines_are_shown_and_all_are_reported(command: Command
     """A file that was imported before costs twenty lines, a count, and a report for who wants one."""
     file, report = tmp_path / "in.csv", tmp_path / "report.csv"
     file.write_text("text\n" + "".join(f"=code{number}\n" for number in range(5_000)))
-    bring = ("import", "codes", str(file), "--organization", "n", "--promotion", "default")
-    assert command(*bring).out == "5,000 codes brought.\n"
-    said = command(*bring)
-    assert (said.code, said.out) == (1, "Nothing written: 0 codes could be brought; 5,000 lines refused.\n")
-    lines = said.err.splitlines()
+    arguments = ("import", "codes", str(file), "--organization", "n", "--promotion", "default")
+    assert command(*arguments).out == "5,000 codes brought.\n"
+    result = command(*arguments)
+    assert (result.code, result.out) == (1, "Nothing written: 0 codes could be brought; 5,000 lines refused.\n")
+    lines = result.err.splitlines()
     assert lines[0] == "line 2: The code '=code0' exists already."
     assert lines[20:] == ["… and 4,980 more; --report FILE writes all of them down"]
-    said = command(*bring, "--report", str(report), "--skip-bad")
-    assert said.err.splitlines()[20:] == ["… and 4,980 more"]
+    result = command(*arguments, "--report", str(report), "--skip-bad")
+    assert result.err.splitlines()[20:] == ["… and 4,980 more"]
     rows = rows_of(report)
     assert rows[0] == ["line", "column", "reason"]
     assert len(rows) == 5_001
@@ -342,15 +342,15 @@ def test_the_first_refused_lines_are_shown_and_all_are_reported(command: Command
 
 @pytest.mark.case("F3")
 def test_a_report_that_can_not_be_written(command: CommandLine, tmp_path: Path) -> None:
-    """It is told before a code is made, and never is the imported file overwritten."""
+    """It is refused before a code is made, and the imported file is never overwritten."""
     file = tmp_path / "in.csv"
     file.write_text("text\na\n")
-    bring = ("import", "codes", str(file), "--organization", "n", "--promotion", "default", "--report")
-    assert command(*bring, str(file)).code == 2
+    arguments = ("import", "codes", str(file), "--organization", "n", "--promotion", "default", "--report")
+    assert command(*arguments, str(file)).code == 2
     assert file.read_text() == "text\na\n"
-    said = command(*bring, str(tmp_path / "no" / "report.csv"))
-    assert (said.code, said.out) == (1, "")
-    assert "can't be written: No such file or directory" in said.err
+    result = command(*arguments, str(tmp_path / "no" / "report.csv"))
+    assert (result.code, result.out) == (1, "")
+    assert "can't be written: No such file or directory" in result.err
     assert command("export", "codes", "--organization", "n").out.count("\n") == 1
 
 
@@ -384,7 +384,7 @@ def test_a_number_keeps_its_zeros(command: CommandLine, tmp_path: Path) -> None:
 
 @pytest.mark.case("F4")
 def test_a_text_that_does_not_fit_a_formula() -> None:
-    """Excel takes 255 characters in one; what is longer, or has line breaks, is only kept from being run."""
+    """Excel takes 255 characters in one; what is longer, or has line breaks, is only escaped."""
     dialect = records.Dialect(is_for_spreadsheets=True)
     assert dialect.cell("7" * 255) == f'="{"7" * 255}"'
     assert dialect.cell("=" + "7" * 255) == "'=" + "7" * 255
@@ -404,8 +404,8 @@ def test_amounts_are_numbers_where_they_are_opened() -> None:
 @pytest.mark.case("F4")
 def test_a_separator_is_for_spreadsheets(command: CommandLine) -> None:
     """The plain export has commas, always."""
-    said = command("export", "codes", "--organization", "n", "--separator", "tab")
-    assert (said.code, said.out) == (2, "")
+    result = command("export", "codes", "--organization", "n", "--separator", "tab")
+    assert (result.code, result.out) == (2, "")
 
 
 @pytest.mark.case("F4")
@@ -439,22 +439,22 @@ def test_an_export_is_whole_or_not_there(
     """What breaks off leaves the file that was there, and nothing beside it."""
     from schema.cli.export import OutputFile
 
-    kept = tmp_path / "kept.csv"
-    kept.write_text("what was there")
-    kept.chmod(0o600)
+    path = tmp_path / "kept.csv"
+    path.write_text("what was there")
+    path.chmod(0o600)
 
     def break_off() -> None:
-        with OutputFile(kept) as file:
+        with OutputFile(path) as file:
             file.write(b"half")
             raise RuntimeError("broken off")
 
     with pytest.raises(RuntimeError):
         break_off()
-    assert (kept.read_text(), [path.name for path in tmp_path.iterdir()]) == (
+    assert (path.read_text(), [path.name for path in tmp_path.iterdir()]) == (
         "what was there", ["kept.csv"]
     )  # fmt: skip
-    with OutputFile(kept) as file:
+    with OutputFile(path) as file:
         file.write(b"whole")
-    assert (kept.read_text(), kept.stat().st_mode & 0o777) == ("whole", 0o600)
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("whole", 0o600)
     with pytest.raises(ValueError, match="No space left on device"), OutputFile(Path("/dev/full")) as file:
         file.write(b"x" * 100_000)
