@@ -1,4 +1,4 @@
-"""Founds what an empty database begins with."""
+"""Fills an empty database with a demo organization."""
 
 from datetime import datetime
 
@@ -13,13 +13,18 @@ from resolvers import create
 
 @db_errors.retry_on_conflict
 async def demo(now: datetime) -> dict[KeyKind, str]:
-    """The organization `demo`, in EUR and UTC, with a key of each kind; nothing where there is one already."""
+    """Create the organization `demo`, in EUR and UTC, with a key of each kind; nothing if there is any organization.
+
+    Returns the keys' values by kind, or an empty dict.
+    """
     async with in_transaction():
         await organizations.lock_all()
         if await organizations.exists():
             return {}
-        made: Organization = await create.organization("Demo", 1, "demo", 1, "EUR", "UTC", now)
+        organization: Organization = await create.organization("Demo", 1, "demo", 1, "EUR", "UTC", now)
         return {
-            kind: await create.key(kind, made.account_id, None if kind is KeyKind.ACCOUNT else made.id, None, now)
+            kind: await create.key(
+                kind, organization.account_id, None if kind is KeyKind.ACCOUNT else organization.id, None, now
+            )
             for kind in KeyKind
         }

@@ -1,7 +1,7 @@
 """Copies a whole store into an empty one, of the other kind of database or of the same.
 
-Everything is kept: ids, numbers, hashes of keys, secrets of pages, counters. Keys, addresses of codes' pages
-and what clients hold of ids go on working.
+Ids, numbers, hashes of keys, secrets of signed links and counters stay the same. So keys, links and the ids that
+clients hold go on working.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -14,36 +14,36 @@ from db.transfer.tables import Table
 from resolvers import find, verify
 from resolvers.domain.refusals import InvalidInput
 
-Tell = Callable[[str, int], None]
-"""Hears what is going on, in a word or two, and with how many more rows."""
+OnProgress = Callable[[str, int], None]
+"""Called with the current step, in a word or two, and the number of rows done since the last call."""
 
 
 @dataclass(frozen=True)
 class CopyResult:
-    """The rows of each table, and where counters drift in the copy: there they do so in the source as well."""
+    """The number of rows by table, and the drifts of counters in the copy, which the source has too."""
 
     rows: dict[str, int]
     drifts: list[str]
 
 
-async def store(source: str, target: str, expect: Callable[[int], None], tell: Tell) -> CopyResult:
+async def store(source: str, target: str, on_total: Callable[[int], None], on_progress: OnProgress) -> CopyResult:
     """Copy the source as it is at this moment, all or nothing, and read both again to compare each row.
 
-    `expect` hears how many rows `tell` will be told of. Claims that are made in the source meanwhile are not in
-    the copy. Raises InvalidInput for a source that is no store or not of this version, and for a target that
-    has rows; ValueError for a row that the target can't keep or has kept otherwise.
+    `on_total` is called with the number of rows that `on_progress` will count. Claims that are made in the source
+    meanwhile are not in the copy. Raises InvalidInput for a source that is no store or not of this version, and for a
+    target that has rows; ValueError for a row that the target can't store or has stored otherwise.
     """
     async with transfer.reading(source) as old:
-        known = await old.migrations()
-        if not known:
+        migrations = await old.migrations()
+        if not migrations:
             raise InvalidInput("There is no store of Tessera's.", "from")
         await db.migrate(target)
         async with transfer.filling(target) as new:
-            _check_versions(known, await new.migrations())
-            counts = await _copy(old, new, expect, tell)
+            _check_versions(migrations, await new.migrations())
+            counts = await _copy(old, new, on_total, on_progress)
     with db.unhurried():
         async with db.opened(target):
-            return CopyResult(counts, await _drifts(tell))
+            return CopyResult(counts, await _drifts(on_progress))
 
 
 def _check_versions(source: set[str], target: set[str]) -> None:
@@ -53,40 +53,42 @@ def _check_versions(source: set[str], target: set[str]) -> None:
         raise InvalidInput("The source is of a later version than this program: install that one first.", "from")
 
 
-async def _copy(old: Source, new: Target, expect: Callable[[int], None], tell: Tell) -> dict[str, int]:
+async def _copy(old: Source, new: Target, on_total: Callable[[int], None], on_progress: OnProgress) -> dict[str, int]:
     every = tables.every()
     await new.hold(every)
     if any([await new.count(table) for table in every]):
         raise InvalidInput("The target is not empty. A store is copied into an empty database.", "to")
     counts = {table.name: await old.count(table) for table in every}
-    expect(2 * sum(counts.values()))
+    on_total(2 * sum(counts.values()))
     for table in every:
-        await new.fill(table, _told(old.rows(table), f"copying {table.name}", tell))
+        await new.fill(table, _with_progress(old.rows(table), f"copying {table.name}", on_progress))
         await new.finish(table, await old.last_id(table))
     for table in every:
         if await new.count(table) != counts[table.name]:
             raise ValueError(f"The table {table.name} has not as many rows as in the source. Nothing was kept.")
-        await _compare(old, new, table, tell)
+        await _compare(old, new, table, on_progress)
     return counts
 
 
-async def _told(batches: AsyncIterator[list[Row]], what: str, tell: Tell) -> AsyncIterator[list[Row]]:
-    tell(what, 0)
+async def _with_progress(
+    batches: AsyncIterator[list[Row]], step: str, on_progress: OnProgress
+) -> AsyncIterator[list[Row]]:
+    on_progress(step, 0)
     async for batch in batches:
         yield batch
-        tell(what, len(batch))
+        on_progress(step, len(batch))
 
 
-async def _compare(old: Source, new: Target, table: Table, tell: Tell) -> None:
-    kept = new.rows(table)
-    async for batch in _told(old.rows(table), f"comparing {table.name}", tell):
-        if batch != await anext(kept, None):
+async def _compare(old: Source, new: Target, table: Table, on_progress: OnProgress) -> None:
+    copied = new.rows(table)
+    async for batch in _with_progress(old.rows(table), f"comparing {table.name}", on_progress):
+        if batch != await anext(copied, None):
             raise ValueError(f"The table {table.name} has a row that is not as in the source. Nothing was kept.")
 
 
-async def _drifts(tell: Tell) -> list[str]:
+async def _drifts(on_progress: OnProgress) -> list[str]:
     drifts = []
     for organization in await find.all_organizations():
-        tell(f"recounting {organization.identifier}", 0)
+        on_progress(f"recounting {organization.identifier}", 0)
         drifts += [f"{organization.identifier}: {drift}" for drift in await verify.counters(organization)]
     return drifts

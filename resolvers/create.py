@@ -46,7 +46,7 @@ class NewPromotion:
     location_numbers: tuple[int, ...] = ()
     metadata: dict[str, Any] | None = None
     codes: tuple[str, ...] = ()
-    particulars: dict[str, Any] | None = None  # what a single vendor tells of it, under the vendor's name
+    particulars: dict[str, Any] | None = None  # values of a single vendor, under the vendor's name
 
 
 @db_errors.retry_on_conflict
@@ -58,30 +58,30 @@ async def promotion(
     Raises InvalidInput, ReferenceTaken, CodeTaken, UnknownLocation, IdempotencyMismatch.
     """
     await letter_template.prepare(new.letter)
-    values = _checked(organization, new)
+    values = _columns(organization, new)
     texts = _texts(new.codes)
     async with in_transaction():
         earlier = await idempotency.begin(organization.id, idempotency_key, ("create.promotion", new), now)
         if earlier is not None:
-            return await _again(organization.id, earlier)
+            return await _replay(organization.id, earlier)
         values["number"] = await _promotion_number(organization, new.number)
         values["reference"] = await _reference(organization.id, new.reference, values["number"])
         if await promotions.by_identifier(organization.id, values["identifier"]):
             raise InvalidInput("Another promotion has this identifier.", "identifier")
         values["search_key"] = search_key(values)
-        made = await promotions.add({**values, "created_at": now, "updated_at": now})
-        await link(organization.id, made.id, new.location_numbers)
-        await _insert(organization, made, texts, now)
-        await idempotency.finish(organization.id, idempotency_key, made.id)
-        return made
+        row = await promotions.add({**values, "created_at": now, "updated_at": now})
+        await link(organization.id, row.id, new.location_numbers)
+        await _insert(organization, row, texts, now)
+        await idempotency.finish(organization.id, idempotency_key, row.id)
+        return row
 
 
 def search_key(values: dict[str, Any]) -> str | None:
-    """What is kept of a promotion's name and reference to search it by."""
+    """The folded name and reference that a promotion is searched by."""
     return folding.beyond_ascii(f"{values['name']} {values['reference']}")
 
 
-def _checked(organization: Organization, new: NewPromotion) -> dict[str, Any]:
+def _columns(organization: Organization, new: NewPromotion) -> dict[str, Any]:
     starts_at, ends_at = validate.window(new.window, None, None, organization.time_zone)
     return {
         "organization_id": organization.id,
@@ -99,17 +99,17 @@ def _checked(organization: Organization, new: NewPromotion) -> dict[str, Any]:
     }
 
 
-def _texts(said: tuple[str, ...]) -> dict[str, str]:
+def _texts(texts: tuple[str, ...]) -> dict[str, str]:
     """The texts by their keys."""
-    if len(said) > MAX_TEXTS:
+    if len(texts) > MAX_TEXTS:
         raise InvalidInput(f"At most {MAX_TEXTS} texts, please; generate or import more.", "codes")
-    texts: dict[str, str] = {}
-    for place, text in enumerate(said):
-        text, key = validate.new_code_text(text, "codes", str(place))
-        if key in texts:
-            raise InvalidInput(f"{text!r} and {texts[key]!r} are one code.", "codes", str(place))
-        texts[key] = text
-    return texts
+    by_key: dict[str, str] = {}
+    for index, text in enumerate(texts):
+        text, key = validate.new_code_text(text, "codes", str(index))
+        if key in by_key:
+            raise InvalidInput(f"{text!r} and {by_key[key]!r} are one code.", "codes", str(index))
+        by_key[key] = text
+    return by_key
 
 
 async def _promotion_number(organization: Organization, chosen: int | None) -> int:
@@ -127,10 +127,10 @@ async def _promotion_number(organization: Organization, chosen: int | None) -> i
 
 
 async def _reference(organization_id: int, chosen: str | None, number: int) -> str:
-    checked = validate.optional_text(chosen, "reference")
-    reference = checked or f"promotion-{number}"
+    valid = validate.optional_text(chosen, "reference")
+    reference = valid or f"promotion-{number}"
     if await promotions.by_reference(organization_id, reference):
-        if checked:
+        if valid:
             raise ReferenceTaken(reference)
         return f"{reference}-{secrets.token_hex(4)}"
     return reference
@@ -141,28 +141,28 @@ async def link(organization_id: int, promotion_id: int, numbers: tuple[int, ...]
     if len(numbers) > MAX_LOCATIONS:
         raise InvalidInput(f"At most {MAX_LOCATIONS} locations, please.", "location_numbers")
     wanted = {validate.integer(number, "location_numbers", str(place)) for place, number in enumerate(numbers)}
-    found = await locations.by_numbers(organization_id, wanted)
-    for number in sorted(wanted - {location.number for location in found}):
+    rows = await locations.by_numbers(organization_id, wanted)
+    for number in sorted(wanted - {location.number for location in rows}):
         raise UnknownLocation(number)
-    await locations.link(organization_id, promotion_id, found)
+    await locations.link(organization_id, promotion_id, rows)
 
 
-async def _insert(organization: Organization, made: Promotion, texts: dict[str, str], now: datetime) -> None:
+async def _insert(organization: Organization, promotion: Promotion, texts: dict[str, str], now: datetime) -> None:
     """Make these texts, by their keys, the promotion's codes. Raises CodeTaken."""
     if not texts:
         return
     pairs = [(text, key) for key, text in texts.items()]
-    if len(await generate.insert(organization, made, pairs, generate.CodeOptions(), None, now)) == len(pairs):
+    if len(await generate.insert(organization, promotion, pairs, generate.CodeOptions(), None, now)) == len(pairs):
         return
-    known = await codes.by_texts({(organization.id, key) for key in texts})
-    raise CodeTaken(texts[min(key for (_, key), code in known.items() if code.promotion_id != made.id)])
+    rows = await codes.by_texts({(organization.id, key) for key in texts})
+    raise CodeTaken(texts[min(key for (_, key), code in rows.items() if code.promotion_id != promotion.id)])
 
 
-async def _again(organization_id: int, promotion_id: int) -> Promotion:
-    made = await promotions.by_id(organization_id, promotion_id)
-    if made is None:
+async def _replay(organization_id: int, promotion_id: int) -> Promotion:
+    row = await promotions.by_id(organization_id, promotion_id)
+    if row is None:
         raise IdempotencyMismatch("The promotion that this key was used for has been deleted.")
-    return made
+    return row
 
 
 @db_errors.retry_on_conflict
@@ -170,27 +170,27 @@ async def location(
     organization: Organization, number: int | None, name: str, is_default: bool, now: datetime
 ) -> Location:
     """Make a location, with the next number unless one is chosen. Raises InvalidInput."""
-    checked = validate.text(name, "name")
+    valid = validate.text(name, "name")
     validate.optional_integer(number, "number")
     async with in_transaction():
         await organizations.lock(organization.id)
         if number is not None and await locations.by_number(organization.id, number):
             raise InvalidInput(f"There is a location {number} already.", "number")
         drawn = number or validate.integer(await locations.highest_number(organization.id) + 1, "number")
-        return await locations.add(organization.id, drawn, checked, is_default, now)
+        return await locations.add(organization.id, drawn, valid, is_default, now)
 
 
 @db_errors.retry_on_conflict
 async def product(organization: Organization, number: int | None, title: str, now: datetime) -> Product:
     """Make a product, with the next number unless one is chosen. Raises InvalidInput."""
-    checked = validate.text(title, "title")
+    valid = validate.text(title, "title")
     validate.optional_integer(number, "number")
     async with in_transaction():
         await organizations.lock(organization.id)
         if number is not None and await products.by_number(organization.id, number):
             raise InvalidInput(f"There is a product {number} already.", "number")
         drawn = number or validate.integer(await products.highest_number(organization.id) + 1, "number")
-        return await products.add(organization.id, drawn, checked, now)
+        return await products.add(organization.id, drawn, valid, now)
 
 
 @db_errors.retry_on_conflict
@@ -201,25 +201,25 @@ async def customer(
     now: datetime,
     brought_by_id: int | None = None,
 ) -> Customer:
-    """A customer signs up; somebody who was only spoken of before may. Raises InvalidInput, EmailTaken."""
-    checked = validate.person(person)
+    """Sign up a customer; one who was only named by others before may. Raises InvalidInput, EmailTaken."""
+    valid = validate.person(person)
     async with in_transaction():
-        await organizations.lock(organization.id)  # of two who sign up at once, the second hears that it is the second
-        known = await customers.lock(organization.id, checked.email_key)
-        if known is not None and known.joined_at is not None:
+        await organizations.lock(organization.id)  # of two who sign up at once, the second is refused
+        before = await customers.lock(organization.id, valid.email_key)
+        if before is not None and before.joined_at is not None:
             raise EmailTaken
-        made = await customers.ensure(
+        row = await customers.ensure(
             organization.id,
-            checked.email,
-            checked.email_key,
-            checked.first_name,
-            checked.last_name,
-            checked.folded,
+            valid.email,
+            valid.email_key,
+            valid.first_name,
+            valid.last_name,
+            valid.folded,
             now,
             now,
         )
-        await customers.save_vendor_data(made, particulars, brought_by_id, now)
-        return made
+        await customers.save_vendor_data(row, particulars, brought_by_id, now)
+        return row
 
 
 @db_errors.retry_on_conflict
@@ -245,19 +245,19 @@ async def organization(
         owner = account_number or validate.integer(await accounts.highest_number() + 1, "account")
         account = await accounts.by_number(owner) or await accounts.add(owner, now)
         drawn = number or validate.integer(await organizations.highest_number() + 1, "number")
-        called = validate.optional_text(identifier, "identifier", max_length=64) or _identifier()
-        taken = await organizations.conflicting(drawn, called)
-        if taken is not None:
-            field = "number" if taken.number == drawn else "identifier"
-            raise InvalidInput(f"{taken.identifier!r} is organization {taken.number} already.", field)
-        made = await organizations.add(
-            account, drawn, called, checked_name, checked_zone, checked_currency, secrets.token_hex(32), now
+        chosen_identifier = validate.optional_text(identifier, "identifier", max_length=64) or _identifier()
+        clash = await organizations.conflicting(drawn, chosen_identifier)
+        if clash is not None:
+            field = "number" if clash.number == drawn else "identifier"
+            raise InvalidInput(f"{clash.identifier!r} is organization {clash.number} already.", field)
+        row = await organizations.add(
+            account, drawn, chosen_identifier, checked_name, checked_zone, checked_currency, secrets.token_hex(32), now
         )
         default = NewPromotion(name="Default", reference=DEFAULT_REFERENCE)
-        values = {**_checked(made, default), "reference": DEFAULT_REFERENCE}
-        values["number"] = await _promotion_number(made, None)
+        values = {**_columns(row, default), "reference": DEFAULT_REFERENCE}
+        values["number"] = await _promotion_number(row, None)
         await promotions.add({**values, "created_at": now, "updated_at": now})
-        return made
+        return row
 
 
 def _identifier() -> str:
@@ -267,14 +267,14 @@ def _identifier() -> str:
 
 @db_errors.retry_on_conflict
 async def key(kind: KeyKind, account_id: int, organization_id: int | None, value: str | None, now: datetime) -> str:
-    """Give out a key, or take over one that a vendor has issued; only here is it told. Raises InvalidInput."""
+    """Create a key, or import a vendor's; returns its value, of which a hash is stored. Raises InvalidInput."""
     if (kind is KeyKind.ACCOUNT) != (organization_id is None):
         raise InvalidInput("A key of the kind account belongs to an account, any other to an organization.", "kind")
-    given = value if value is not None else authenticate.new_key(kind)
-    if not given or given != given.strip() or not given.isascii() or not given.isprintable() or " " in given:
+    secret = value if value is not None else authenticate.new_key(kind)
+    if not secret or secret != secret.strip() or not secret.isascii() or not secret.isprintable() or " " in secret:
         raise InvalidInput("A key is printable ASCII without spaces.", "value")
     async with in_transaction():
-        if await keys.exists(authenticate.key_hash(given)):
+        if await keys.exists(authenticate.key_hash(secret)):
             raise InvalidInput("This key is known already.", "value")
-        await keys.add(kind, authenticate.key_hash(given), given[-4:], account_id, organization_id, now)
-    return given
+        await keys.add(kind, authenticate.key_hash(secret), secret[-4:], account_id, organization_id, now)
+    return secret

@@ -1,13 +1,13 @@
-"""Delivers letters: which are to be sent now, and what becomes of them.
+"""Delivers letters: which are to be sent now, and how each attempt ended.
 
-    QUEUED ── take ──▶ SENDING ── record ──▶ SENT
-      ▲                   │  │
-      └── put off ────────┘  └── refused, or put off too often ──▶ FAILED
+    QUEUED ── lease_due ──▶ SENDING ── record ──▶ SENT
+      ▲                        │  │
+      └── retry later ─────────┘  └── refused, or the last attempt ──▶ FAILED
 
-Between `take` and `record` a letter is its taker's alone, for LEASE and no longer: one whose taker has not come
-back by then is taken again. So each letter is sent at least once, and twice only when a process dies, or is cut
-off from the database, after the mail server has said yes and before that was recorded. The sending itself is the
-door's; nothing is awaited here but the database.
+Between `lease_due` and `record` a letter is leased by one process, for LEASE and no longer: afterwards it is due
+again. So each letter is sent at least once, and twice only when a process dies, or is cut off from the database, after
+the mail server accepted it and before that was recorded. Letters are sent by schema/outgoing/letters; nothing is
+awaited here but the database.
 """
 
 import secrets
@@ -32,19 +32,19 @@ MAX_ERROR_LENGTH = 1_000
 
 
 class OutcomeKind(Enum):
-    """What became of a letter that was taken."""
+    """How an attempt to send a leased letter ended."""
 
     SENT = "sent"
     REFUSED = "refused for good"
-    RETRY_LATER = "to be tried again later"
-    UNREACHABLE = "put off, because no letter could be handed over"
-    NOT_ATTEMPTED = "given back as it was"
+    RETRY_LATER = "to be retried later"
+    UNREACHABLE = "to be retried later: the mail server could not be reached"
+    NOT_ATTEMPTED = "not attempted"
     SUPPRESSED = "suppressed"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A letter's fate, and why."""
+    """The end of an attempt, and the error if there was one."""
 
     kind: OutcomeKind
     error: str | None = None
@@ -56,62 +56,62 @@ ABANDONED = Outcome(OutcomeKind.REFUSED, f"Each process that tried to send it di
 
 @dataclass(frozen=True)
 class LeasedLetters:
-    """Letters that are the taker's until the lease is over, each with its organization, code and promotion."""
+    """Letters that are leased until `leased_until`, each with its organization, code and promotion."""
 
     letters: list[Delivery]
-    lease: datetime
+    leased_until: datetime
 
 
 async def are_due(now: datetime) -> bool:
-    """Whether it is worth taking any; asking keeps nobody from writing."""
+    """Whether any letter is due; a read that keeps nobody from writing."""
     return await deliveries.any_due(now)
 
 
 @db_errors.retry_on_conflict
 async def lease_due(now: datetime) -> LeasedLetters:
-    """Take the letters that are due, at most MOST_IN_FLIGHT; nobody else gets them until the lease is over.
+    """Lease the letters that are due, at most MAX_IN_FLIGHT; nobody else gets them until the lease is over.
 
-    Those that their recipients don't want any more are failed here, and so are those that were taken MOST_TRIES
-    times by processes that never came back.
+    Letters to suppressed recipients are failed here, and so are letters that were leased MAX_ATTEMPTS times by
+    processes that died.
     """
     lease = now + LEASE
     async with in_transaction():
         ids = await deliveries.lease_due(now, lease, MAX_IN_FLIGHT)
-    taken = LeasedLetters(await deliveries.with_organization_and_promotion(ids), lease)
-    kept_from = await _kept_from(taken.letters)
-    if kept_from:
-        await record(taken, kept_from, now)
-    return LeasedLetters([letter for letter in taken.letters if letter.id not in kept_from], lease)
+    leased = LeasedLetters(await deliveries.with_organization_and_promotion(ids), lease)
+    outcomes = await _outcomes_without_attempt(leased.letters)
+    if outcomes:
+        await record(leased, outcomes, now)
+    return LeasedLetters([letter for letter in leased.letters if letter.id not in outcomes], lease)
 
 
-async def _kept_from(letters: list[Delivery]) -> dict[int, Outcome]:
-    """The letters that are not to be sent, though they were queued."""
+async def _outcomes_without_attempt(letters: list[Delivery]) -> dict[int, Outcome]:
+    """The outcomes, by id, of letters that are not to be sent though they were queued."""
     pairs = {(letter.organization_id, letter.recipient_key) for letter in letters}
-    unwanted = await suppressions.suppressed_pairs({pair[0] for pair in pairs}, {pair[1] for pair in pairs})
-    kept_from = {}
+    suppressed = await suppressions.suppressed_pairs({pair[0] for pair in pairs}, {pair[1] for pair in pairs})
+    outcomes = {}
     for letter in letters:
-        if (letter.organization_id, letter.recipient_key) in unwanted:
-            kept_from[letter.id] = SUPPRESSED
+        if (letter.organization_id, letter.recipient_key) in suppressed:
+            outcomes[letter.id] = SUPPRESSED
         elif letter.attempts > MAX_ATTEMPTS:
-            kept_from[letter.id] = ABANDONED
-    return kept_from
+            outcomes[letter.id] = ABANDONED
+    return outcomes
 
 
 @db_errors.retry_on_conflict
-async def record(batch: LeasedLetters, outcomes: Mapping[int, Outcome], now: datetime) -> None:
-    """Write down what became of letters; alike ones in one statement.
+async def record(leased: LeasedLetters, outcomes: Mapping[int, Outcome], now: datetime) -> None:
+    """Store the outcomes of letters by their ids; equal ones in one statement.
 
-    What somebody else has taken meanwhile, because the lease was over, is left to them.
+    A letter that another process has leased meanwhile, because the lease was over, is left to that one.
     """
-    alike: dict[tuple[Outcome, int], list[int]] = defaultdict(list)
-    for letter in batch.letters:
+    same: dict[tuple[Outcome, int], list[int]] = defaultdict(list)
+    for letter in leased.letters:
         if letter.id in outcomes:
             outcome = outcomes[letter.id]
-            alike[outcome, letter.attempts].append(letter.id)
+            same[outcome, letter.attempts].append(letter.id)
     async with in_transaction():
-        for (outcome, attempts), ids in alike.items():
+        for (outcome, attempts), ids in same.items():
             was_tried = outcome.kind not in (OutcomeKind.NOT_ATTEMPTED, OutcomeKind.SUPPRESSED)
-            await deliveries.record_attempt(ids, batch.lease, _columns(outcome, attempts, now), was_tried)
+            await deliveries.record_attempt(ids, leased.leased_until, _columns(outcome, attempts, now), was_tried)
 
 
 def _columns(outcome: Outcome, attempts: int, now: datetime) -> dict[str, object]:
@@ -126,9 +126,9 @@ def _columns(outcome: Outcome, attempts: int, now: datetime) -> dict[str, object
 
 
 def retry_delay(attempts: int) -> timedelta:
-    """How long after so many tries the next one comes: four times longer each time, a fifth more or less.
+    """The delay after so many attempts before the next: four times longer each time, a fifth more or less.
 
-    The waits between MOST_TRIES tries add up to about a day (22 h 45 min).
+    The delays between MAX_ATTEMPTS attempts add up to about a day (22 h 45 min).
     """
     thousandths = 800 + secrets.randbelow(401)
     return FIRST_RETRY_DELAY * int(4 ** (attempts - 1)) * thousandths / 1000

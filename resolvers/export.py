@@ -1,6 +1,6 @@
-"""Exports what there is: every code or claim, oldest first, few of them in memory at a time.
+"""Exports every code or claim, oldest first, in pages.
 
-What is made, changed or deleted while an export runs may be in it or not; each row is whole, and comes once.
+Rows that are inserted, changed or deleted while an export runs may be in it or not; each row is whole, and comes once.
 """
 
 from collections.abc import AsyncIterator, Iterable
@@ -19,7 +19,7 @@ from resolvers import find
 from resolvers.domain import params, rules
 
 PAGE_SIZE = 2_000
-"""Rows that a page holds, and so an export at any moment; fewer where others wait for the process."""
+"""Rows of a page, and so in memory at any moment; a server that others wait for passes a smaller `page_size`."""
 
 R = TypeVar("R", Code, Claim)
 
@@ -48,7 +48,7 @@ class ExportedClaim:
 async def codes(
     organization: Organization, ref: params.PromotionRef | None, now: datetime, page_size: int | None = None
 ) -> AsyncIterator[ExportedCode]:
-    """Every code, or those of one promotion; what is refused is refused before the first. Raises UnknownPromotion."""
+    """Every code, or those of one promotion. Raises UnknownPromotion before the first."""
     return _codes(_pages(await _of(code_rows.all_of(organization.id), organization, ref), page_size or PAGE_SIZE), now)
 
 
@@ -59,10 +59,10 @@ async def claims(
     return _claims(_pages(await _of(claim_rows.all_of(organization.id), organization, ref), page_size or PAGE_SIZE))
 
 
-async def _of(found: QuerySet[R], organization: Organization, ref: params.PromotionRef | None) -> QuerySet[R]:
+async def _of(query: QuerySet[R], organization: Organization, ref: params.PromotionRef | None) -> QuerySet[R]:
     if ref is None:
-        return found
-    return found.filter(promotion_id=(await find.promotion(organization.id, ref)).id)
+        return query
+    return query.filter(promotion_id=(await find.promotion(organization.id, ref)).id)
 
 
 async def _codes(pages: AsyncIterator[list[Code]], now: datetime) -> AsyncIterator[ExportedCode]:
@@ -82,7 +82,7 @@ async def _claims(pages: AsyncIterator[list[Claim]]) -> AsyncIterator[ExportedCl
         parents = await promotions.by_ids(_ids(page, "promotion_id"))
         claimed = await code_rows.by_ids(_ids(page, "code_id"))
         persons = await customers.by_ids(_ids(page, "customer_id"))
-        places = await locations.by_ids(_ids(page, "location_id"))
+        sites = await locations.by_ids(_ids(page, "location_id"))
         for row in page:
             promotion, code, person = (
                 parents.get(row.promotion_id),
@@ -91,12 +91,12 @@ async def _claims(pages: AsyncIterator[list[Claim]]) -> AsyncIterator[ExportedCl
             )
             if promotion is None or code is None or person is None:  # deleted meanwhile, and the claim with it
                 continue
-            yield ExportedClaim(row, code, promotion, person, places.get(row.location_id or 0))
+            yield ExportedClaim(row, code, promotion, person, sites.get(row.location_id or 0))
 
 
-async def _pages(found: QuerySet[R], page_size: int) -> AsyncIterator[list[R]]:
+async def _pages(query: QuerySet[R], page_size: int) -> AsyncIterator[list[R]]:
     after: paging.Place | None = None
-    while page := await paging.page(found, after, page_size):
+    while page := await paging.page(query, after, page_size):
         yield page
         after = paging.Place(page[-1].created_at, page[-1].id)
 

@@ -1,8 +1,8 @@
-"""Brings codes that another system has made: all of them, or none unless the bad ones may be left out.
+"""Imports codes that another system has made: all rows, or none unless bad rows may be skipped.
 
 Claims that were made there have no rows here, and no facts to count in usage. They count where places are
 counted: a code from another system is made with the places it has left (none left is FullyClaimed); one from another
-store of ours keeps its limit and its count, and remembers how many of the counted have no row. Its promotion counts
+store of ours keeps its limit and its count, and stores how many of the counted claims have no row. Its promotion counts
 both as it counts the claims of a deleted code, so that its own limit holds and `verify.counters` balances.
 """
 
@@ -28,7 +28,7 @@ from resolvers.domain.refusals import CodeTaken, InvalidInput, Refusal, UnknownP
 
 @dataclass(frozen=True)
 class ImportRow:
-    """A code as it is told on a line; `allowed_claims` absent is what the promotion says.
+    """A code as a line gives it; `allowed_claims` absent is the promotion's `per_code`.
 
     `claims_so_far` takes places off what is allowed; `claim_count` is counted beside it, as another store of ours did.
     `promotion` is a reference, for where the caller names none for all rows.
@@ -52,15 +52,15 @@ class ImportRow:
 
 @dataclass(frozen=True)
 class RejectedRow:
-    """A line that is not brought, and why."""
+    """A line that is not imported, and the refusal."""
 
     line: int
-    why: Refusal
+    refusal: Refusal
 
 
 @dataclass(frozen=True)
 class ImportSummary:
-    """How many codes are good and how many lines are not; `written` says whether the good ones are here now."""
+    """How many codes are valid and how many lines are rejected; `written` says whether the valid ones are stored."""
 
     codes: int
     rejected: int
@@ -69,15 +69,15 @@ class ImportSummary:
 
 @dataclass(frozen=True)
 class ValidRow:
-    """A row as it can be stored, but for whom it is reserved."""
+    """A row as it can be stored, but for the id of the customer it is reserved for."""
 
     line: int
     code: NewCode
-    brought_claims: int
+    earlier_claims: int
     reserved_for: MentionedCustomer | None
 
 
-Tell = Callable[[RejectedRow], None]
+OnRejected = Callable[[RejectedRow], None]
 
 
 async def codes(
@@ -86,38 +86,38 @@ async def codes(
     rows: Iterable[ImportRow | RejectedRow],
     dry_run: bool,
     skip_bad: bool,
-    tell: Tell,
+    on_rejected: OnRejected,
     now: datetime,
 ) -> ImportSummary:
-    """Make codes of rows, in one transaction; `tell` hears of each line that is refused, in order.
+    """Make codes of rows, in one transaction; `on_rejected` is called with each rejected line, in order.
 
-    All are of the promotion that `ref` names or, without it, each of the one that its row names. Nothing is written
-    by a dry run, nor when a line is refused unless `skip_bad`. The rows are gone through twice, first to check them
-    while nobody waits; what is held meanwhile are their keys. A line that its reader could not make sense of comes as
-    Refused. Raises UnknownPromotion, and CodeTaken when a text was taken in between.
+    All belong to the promotion of `ref` or, without it, each to the promotion that its row names. Nothing is written
+    by a dry run, nor when a line is rejected unless `skip_bad`. The rows are read twice, first to check them without
+    a lock; only their keys stay in memory meanwhile. A line that could not be parsed comes as a RejectedRow.
+    Raises UnknownPromotion, and CodeTaken when a text was taken in between.
     """
-    parents = Parents(organization.id, None if ref is None else await find.promotion(organization.id, ref))
-    good, refused = await _check(organization, parents, rows, tell)
-    if dry_run or not good or (refused and not skip_bad):
-        return ImportSummary(good, len(refused), written=False)
+    parents = RowPromotions(organization.id, None if ref is None else await find.promotion(organization.id, ref))
+    valid, rejected = await _check(organization, parents, rows, on_rejected)
+    if dry_run or not valid or (rejected and not skip_bad):
+        return ImportSummary(valid, len(rejected), written=False)
     async with in_transaction():
         await parents.hold()
         await organizations.lock(organization.id)
-        unrefused = (row for row in rows if row.line not in refused)
-        made, late = await _write(organization, parents, unrefused, now)
+        accepted = (row for row in rows if row.line not in rejected)
+        inserted, late = await _write(organization, parents, accepted, now)
         if late and not skip_bad:
-            raise late[0].why
-    for no in late:
-        tell(no)
-    return ImportSummary(made, len(refused) + len(late), written=True)
+            raise late[0].refusal
+    for row in late:
+        on_rejected(row)
+    return ImportSummary(inserted, len(rejected) + len(late), written=True)
 
 
-class Parents:
+class RowPromotions:
     """The promotions that rows belong to: one for all of them, or those that they name."""
 
     def __init__(self, organization_id: int, only: Promotion | None) -> None:
         self._organization_id, self._only = organization_id, only
-        self._found: dict[str, Promotion | None] = {}
+        self._by_reference: dict[str, Promotion | None] = {}
 
     async def of(self, row: ImportRow) -> Promotion:
         """A row's promotion. Raises InvalidInput."""
@@ -125,97 +125,96 @@ class Parents:
             return self._only
         if row.promotion is None:
             raise InvalidInput("This row names no promotion.", "promotion")
-        if row.promotion not in self._found:
+        if row.promotion not in self._by_reference:
             try:
                 ref = params.PromotionRef(reference=row.promotion)
-                self._found[row.promotion] = await find.promotion(self._organization_id, ref)
+                self._by_reference[row.promotion] = await find.promotion(self._organization_id, ref)
             except UnknownPromotion:
-                self._found[row.promotion] = None
-        found = self._found[row.promotion]
-        if found is None:
+                self._by_reference[row.promotion] = None
+        promotion = self._by_reference[row.promotion]
+        if promotion is None:
             raise InvalidInput(f"There is no promotion {row.promotion[:50]!r}.", "promotion")
-        return found
+        return promotion
 
     async def hold(self) -> None:
-        """Lock them all, in the order in which everybody locks several, and know them as they are now.
+        """Lock their rows, in the order in which everybody locks several, and read them again.
 
         Raises UnknownPromotion.
         """
         if self._only is not None:
-            self._only = await _held(self._only.id)
-        there = sorted((found.id, name) for name, found in self._found.items() if found is not None)
-        for id, name in there:
-            self._found[name] = await _held(id)
+            self._only = await _lock(self._only.id)
+        ids = sorted((promotion.id, name) for name, promotion in self._by_reference.items() if promotion is not None)
+        for id, name in ids:
+            self._by_reference[name] = await _lock(id)
 
 
-async def _held(promotion_id: int) -> Promotion:
-    held = await promotions.lock(promotion_id)
-    if held is None:
+async def _lock(promotion_id: int) -> Promotion:
+    promotion = await promotions.lock(promotion_id)
+    if promotion is None:
         raise UnknownPromotion
-    return held
+    return promotion
 
 
 async def _check(
-    organization: Organization, parents: Parents, rows: Iterable[ImportRow | RejectedRow], tell: Tell
+    organization: Organization, parents: RowPromotions, rows: Iterable[ImportRow | RejectedRow], on_rejected: OnRejected
 ) -> tuple[int, set[int]]:
-    """How many rows are good, and the lines of those that are not."""
+    """How many rows are valid, and the lines of those that are not."""
     lines: dict[str, int] = {}
-    refused: set[int] = set()
-    seen = 0
+    rejected: set[int] = set()
+    count = 0
     async for batch in _batches(rows, parents, None):
-        seen += len(batch)
-        taken = await rows_of_codes.existing_keys(organization.id, [one.code.text_key for one in _good(batch)])
-        for one in batch:
-            no = one if isinstance(one, RejectedRow) else _clash(one, lines, taken)
-            if no is not None:
-                refused.add(no.line)
-                tell(no)
-    return seen - len(refused), refused
+        count += len(batch)
+        taken = await rows_of_codes.existing_keys(organization.id, [row.code.text_key for row in _valid_rows(batch)])
+        for row in batch:
+            rejection = row if isinstance(row, RejectedRow) else _clash(row, lines, taken)
+            if rejection is not None:
+                rejected.add(rejection.line)
+                on_rejected(rejection)
+    return count - len(rejected), rejected
 
 
-def _clash(one: ValidRow, lines: dict[str, int], taken: set[str]) -> RejectedRow | None:
-    """Why a row's text can't be had, if it can't; `lines` are those where the texts before it stand first."""
-    first = lines.setdefault(one.code.text_key, one.line)
-    if first != one.line:
-        return RejectedRow(
-            one.line, InvalidInput(f"{one.code.text!r} and the text of line {first} are one code.", "text")
-        )
-    return RejectedRow(one.line, CodeTaken(one.code.text)) if one.code.text_key in taken else None
+def _clash(row: ValidRow, lines: dict[str, int], taken: set[str]) -> RejectedRow | None:
+    """The row as rejected if its text is taken; `lines` are the first lines of the texts before it, by key."""
+    first = lines.setdefault(row.code.text_key, row.line)
+    if first != row.line:
+        same = InvalidInput(f"{row.code.text!r} and the text of line {first} are one code.", "text")
+        return RejectedRow(row.line, same)
+    return RejectedRow(row.line, CodeTaken(row.code.text)) if row.code.text_key in taken else None
 
 
 async def _write(
-    organization: Organization, parents: Parents, rows: Iterable[ImportRow | RejectedRow], now: datetime
+    organization: Organization, parents: RowPromotions, rows: Iterable[ImportRow | RejectedRow], now: datetime
 ) -> tuple[int, list[RejectedRow]]:
-    """Insert the rows and count their claims so far; how many, and those that have become bad since the check."""
-    made = 0
-    brought_claims: Counter[int] = Counter()
+    """Insert the rows and count their earlier claims; how many, and the rows that became invalid since the check."""
+    inserted = 0
+    earlier_claims: Counter[int] = Counter()
     late: list[RejectedRow] = []
     async for batch in _batches(rows, parents, now):
-        good = _good(batch)
-        named = {one.reserved_for for one in good if one.reserved_for}
-        holders = await customers.ensure_mentioned(organization.id, named, now)
-        new = await rows_of_codes.insert_different(organization.id, [_reserved(one, holders) for one in good], now)
-        made += len(new)
-        for one in good:
-            if one.code.text_key in new:
-                brought_claims[one.code.promotion_id] += one.brought_claims
-        late += [one for one in batch if isinstance(one, RejectedRow)]
-        late += [RejectedRow(one.line, CodeTaken(one.code.text)) for one in good if one.code.text_key not in new]
-    for promotion_id, claims in sorted(brought_claims.items()):
+        valid = _valid_rows(batch)
+        reserved = {row.reserved_for for row in valid if row.reserved_for}
+        holders = await customers.ensure_mentioned(organization.id, reserved, now)
+        keys = await rows_of_codes.insert_different(organization.id, [_with_holder(row, holders) for row in valid], now)
+        inserted += len(keys)
+        for row in valid:
+            if row.code.text_key in keys:
+                earlier_claims[row.code.promotion_id] += row.earlier_claims
+        late += [row for row in batch if isinstance(row, RejectedRow)]
+        late += [RejectedRow(row.line, CodeTaken(row.code.text)) for row in valid if row.code.text_key not in keys]
+    for promotion_id, claims in sorted(earlier_claims.items()):
         await promotions.count_claim(promotion_id, claims)
         await promotions.add_deleted_claims(promotion_id, claims)
-    return made, late
+    return inserted, late
 
 
-def _reserved(one: ValidRow, holders: dict[str, int]) -> NewCode:
-    return one.code._replace(reserved_for_id=holders[one.reserved_for.email_key]) if one.reserved_for else one.code
+def _with_holder(row: ValidRow, holders: dict[str, int]) -> NewCode:
+    return row.code._replace(reserved_for_id=holders[row.reserved_for.email_key]) if row.reserved_for else row.code
 
 
-def _good(batch: list[ValidRow | RejectedRow]) -> list[ValidRow]:
-    return [one for one in batch if isinstance(one, ValidRow)]
+def _valid_rows(batch: list[ValidRow | RejectedRow]) -> list[ValidRow]:
+    return [row for row in batch if isinstance(row, ValidRow)]
 
 
-def _checked(row: ImportRow, promotion: Promotion, now: datetime | None) -> ValidRow:
+def _valid(row: ImportRow, promotion: Promotion, now: datetime | None) -> ValidRow:
     text, key = validate.new_code_text(row.text, "text")
     is_ours = row.claim_count is not None
     allowed = validate.optional_integer(
@@ -239,8 +238,8 @@ def _checked(row: ImportRow, promotion: Promotion, now: datetime | None) -> Vali
         is_enabled=row.is_enabled,
         needs_activation=row.needs_activation,
         reserved_for_id=None,
-        activated_at=_in_range(row.activated_at, "activated_at"),
-        created_at=_in_range(row.created_at, "created_at") or now,
+        activated_at=_instant(row.activated_at, "activated_at"),
+        created_at=_instant(row.created_at, "created_at") or now,
         metadata=validate.metadata(row.metadata or {}, "metadata"),
     )
     return ValidRow(row.line, code, so_far + counted, _holder(row.reserved_for))
@@ -253,23 +252,25 @@ def _holder(email: str | None) -> MentionedCustomer | None:
     return MentionedCustomer(address, key, folding.beyond_ascii(address))
 
 
-def _in_range(instant: datetime | None, column: str) -> datetime | None:
+def _instant(instant: datetime | None, column: str) -> datetime | None:
     return None if instant is None else validate.storable_instant(instant, column)
 
 
 async def _batches(
-    rows: Iterable[ImportRow | RejectedRow], parents: Parents, now: datetime | None
+    rows: Iterable[ImportRow | RejectedRow], parents: RowPromotions, now: datetime | None
 ) -> AsyncIterator[list[ValidRow | RejectedRow]]:
-    """Each row as it can be stored, or why it can't be, many at a time."""
-    coming = iter(rows)
-    while batch := list(islice(coming, rows_of_codes.BATCH_SIZE)):
-        yield [await _sensible(row, parents, now) for row in batch]
+    """Each row validated, or rejected, many at a time."""
+    remaining = iter(rows)
+    while batch := list(islice(remaining, rows_of_codes.BATCH_SIZE)):
+        yield [await _validate(row, parents, now) for row in batch]
 
 
-async def _sensible(row: ImportRow | RejectedRow, parents: Parents, now: datetime | None) -> ValidRow | RejectedRow:
+async def _validate(
+    row: ImportRow | RejectedRow, parents: RowPromotions, now: datetime | None
+) -> ValidRow | RejectedRow:
     if isinstance(row, RejectedRow):
         return row
     try:
-        return _checked(row, await parents.of(row), now)
-    except InvalidInput as why:
-        return RejectedRow(row.line, why)
+        return _valid(row, await parents.of(row), now)
+    except InvalidInput as invalid:
+        return RejectedRow(row.line, invalid)

@@ -1,14 +1,13 @@
-"""Works at jobs: makes their codes some thousands at a time, each time in a short transaction of its own.
+"""Processes generation jobs: inserts their codes some thousands at a time, each time in a short transaction.
 
-A job is leased by one worker, a name that no other process has; a heartbeat (db/leases.py) keeps the lease while
-texts are looked for, however long that takes. Each transaction begins by asking whether the lease still holds and ends
-by counting what it made, so a job that is cut off anywhere is where its row says, and whoever takes it up goes on from
-there. Its codes can't be claimed until the last of them is there (`rules.is_unfinished`), and one promotion has one
-such job at a time: others wait for it.
+A job is leased by one worker, whose name no other process has; a heartbeat (db/leases.py) renews the lease while texts
+are looked up, however long that takes. Each transaction begins by checking the lease and ends by counting what it
+inserted, so an interrupted job continues from its row, in whichever process. Its codes can't be claimed until the last
+of them is there (`rules.is_unfinished`), and a promotion has one such job at a time: others wait for it.
 
-Texts are drawn in runs and inserted in their order, because an insert into one part of an index costs a tenth of one
-all over it. A run is as likely to have these texts as any others only when all of it is inserted: so it is drawn of
-a seed that the job keeps, and a run that was cut off is gone through once more.
+Texts are drawn in runs and inserted in their order: inserts into one part of an index cost a tenth of inserts all over
+it. A run is as likely to have these texts as any others only when all of it is inserted. So it is drawn of a seed that
+the job stores, and an interrupted run is inserted once more.
 """
 
 import asyncio
@@ -33,44 +32,44 @@ from resolvers.domain.refusals import CodeSpaceTooSmall, Refusal, UnknownPromoti
 LEASE = timedelta(seconds=10)
 MAX_RUN_SIZE = 250_000
 EXCLUSIVE_TRANSACTION_TARGET, CONCURRENT_TRANSACTION_TARGET = timedelta(seconds=0.1), timedelta(seconds=0.5)
-"""What a transaction should take where claims wait for it, and where they go on beside it."""
+"""How long a transaction should take where claims wait for it (SQLite), and where they run beside it."""
 MIN_BATCH_SIZE = 1_000
 PAUSE_SECONDS = 0.005
-"""Seconds between two transactions, in which others reach SQLite: a question is often several statements."""
+"""The pause between two transactions, in which others reach SQLite: a query is often several statements."""
 
 Clock = Callable[[], datetime]
 
 
 async def process(worker: str, clock: Clock, only: int | None = None) -> None:
-    """Work at every unfinished job that nobody else is at, or at `only` this one, until each is finished."""
+    """Process every unfinished job that no other worker has leased, or `only` this one, until each is finished."""
     for job_id in await rows.available(worker, clock()) if only is None else [only]:
         with suppress(LeaseLost):
-            await _work(job_id, worker, clock)
+            await _process_job(job_id, worker, clock)
 
 
-async def _work(job_id: int, worker: str, clock: Clock) -> None:
-    """Take one job and finish it. Raises LeaseLost when it is another's."""
+async def _process_job(job_id: int, worker: str, clock: Clock) -> None:
+    """Lease one job and finish it. Raises LeaseLost when another worker has it."""
 
     async def renew() -> bool:
         return await rows.renew(job_id, worker, clock() + LEASE)
 
     try:
-        job = await _take(job_id, worker, clock())
+        job = await _lease(job_id, worker, clock())
         if job.status is JobStatus.RUNNING:
             async with leases.kept(LEASE, renew):
-                await _make_all(job, worker, clock)
-    except Refusal as no:
-        await _fail(job_id, worker, no, clock())
-    await _clear(job_id, worker, clock)
+                await _insert_missing(job, worker, clock)
+    except Refusal as refusal:
+        await _fail(job_id, worker, refusal, clock())
+    await _remove_codes(job_id, worker, clock)
 
 
 async def release_leases(worker: str) -> None:
-    """Leave whatever this worker is at to others, at once."""
+    """End this worker's leases, so that others can take up its jobs at once."""
     await rows.release_leases(worker)
 
 
 @db_errors.retry_on_conflict
-async def _take(job_id: int, worker: str, now: datetime) -> Job:
+async def _lease(job_id: int, worker: str, now: datetime) -> Job:
     """Lease a job. Raises LeaseLost, and UnknownPromotion when its promotion was deleted."""
     async with in_transaction():
         job = await rows.lease(job_id, worker, now, now + LEASE)
@@ -83,27 +82,31 @@ async def _take(job_id: int, worker: str, now: datetime) -> Job:
     raise UnknownPromotion
 
 
-async def _make_all(job: Job, worker: str, clock: Clock) -> None:
-    """Make what is missing. Raises LeaseLost, UnknownPromotion, CodeSpaceTooSmall."""
+async def _insert_missing(job: Job, worker: str, clock: Clock) -> None:
+    """Insert the missing codes: first blindly drawn runs, then texts that are looked up.
+
+    Raises LeaseLost, UnknownPromotion, CodeSpaceTooSmall.
+    """
     format = Format(Style(job.style), job.pattern, job.prefix)
-    is_cut_off = job.run_seed is not None
-    while is_cut_off or random_codes.should_draw_blindly(job.drawn, format):
-        if not is_cut_off:
+    is_interrupted = job.run_seed is not None
+    while is_interrupted or random_codes.should_draw_blindly(job.drawn, format):
+        if not is_interrupted:
             job = await _begin_run(job.id, worker, format, clock())
-        run = await asyncio.to_thread(_run, job, format)
-        job = await _make_each(job, run, format, worker, clock)
+        run = await asyncio.to_thread(_run_numbers, job, format)
+        job = await _insert_batches(job, run, format, worker, clock)
         if job.finished_at is not None:
             return
-        is_cut_off = False
+        is_interrupted = False
     while job.finished_at is None:
         missing = job.total - job.done
-        left = await random_codes.free(job.organization_id, missing, format)
-        job = await _make_each(job, left, format, worker, clock)
-        if job.finished_at is None and len(left) < missing:  # else somebody took one of these: there may be others
+        numbers = await random_codes.free(job.organization_id, missing, format)
+        job = await _insert_batches(job, numbers, format, worker, clock)
+        if job.finished_at is None and len(numbers) < missing:  # else another call took one: there may be more
             raise CodeSpaceTooSmall(format.capacity, taken=format.capacity - job.done, requested=job.total)
 
 
-def _run(job: Job, format: Format) -> list[int]:
+def _run_numbers(job: Job, format: Format) -> list[int]:
+    """The numbers of the job's current run, in the order of the index."""
     return sorted(random_codes.numbers(job.run_size, format.capacity, job.run_seed or ""))
 
 
@@ -118,11 +121,11 @@ async def _begin_run(job_id: int, worker: str, format: Format, now: datetime) ->
         return job
 
 
-async def _make_each(job: Job, numbers: list[int], format: Format, worker: str, clock: Clock) -> Job:
+async def _insert_batches(job: Job, numbers: list[int], format: Format, worker: str, clock: Clock) -> Job:
     start, size = 0, generate.MAX_TEXTS_PER_INSERT
     while start < len(numbers) and job.finished_at is None:
         began = clock()
-        job = await _make(job.id, format.texts(numbers[start : start + size]), worker, began)
+        job = await _insert_batch(job.id, format.texts(numbers[start : start + size]), worker, began)
         start += size
         target = EXCLUSIVE_TRANSACTION_TARGET if sql.is_single_writer() else CONCURRENT_TRANSACTION_TARGET
         size = _next_size(size, clock() - began, target)
@@ -130,21 +133,21 @@ async def _make_each(job: Job, numbers: list[int], format: Format, worker: str, 
     return job
 
 
-def _next_size(size: int, took: timedelta, aim: timedelta) -> int:
-    """How many texts a transaction should insert to take `aim`, after one of `size` that took so long."""
-    if took > 2 * aim:
+def _next_size(size: int, duration: timedelta, target: timedelta) -> int:
+    """How many texts a transaction should insert to take about `target`, after one of `size` that took `duration`."""
+    if duration > 2 * target:
         return max(size // 2, min(MIN_BATCH_SIZE, generate.MAX_TEXTS_PER_INSERT))
-    return min(size * 2, generate.MAX_TEXTS_PER_INSERT) if took < aim / 2 else size
+    return min(size * 2, generate.MAX_TEXTS_PER_INSERT) if duration < target / 2 else size
 
 
 @db_errors.retry_on_conflict
-async def _make(job_id: int, texts: list[Text], worker: str, now: datetime) -> Job:
-    """Insert those of the texts that are free; the last of all makes the job's codes claimable."""
+async def _insert_batch(job_id: int, texts: list[Text], worker: str, now: datetime) -> Job:
+    """Insert the texts that are free; the last code of all makes the job's codes claimable."""
     async with in_transaction():
         job = await _lock_leased(job_id, worker, now)
         if await promotions.by_id(job.organization_id, job.promotion_id) is None:
             raise UnknownPromotion
-        job.done += await codes.insert_and_count(texts[: job.total - job.done], _shared(job), now)
+        job.done += await codes.insert_and_count(texts[: job.total - job.done], _shared_columns(job), now)
         if job.done == job.total:
             await rows.mark_finished(job.promotion_id, job.id)
             job.status, job.finished_at, job.run_seed = JobStatus.DONE, now, None
@@ -152,29 +155,29 @@ async def _make(job_id: int, texts: list[Text], worker: str, now: datetime) -> J
         return job
 
 
-def _shared(job: Job) -> SharedColumns:
-    kept = {name: getattr(job, name) for name in SharedColumns._fields if name != "job_id"}
-    return SharedColumns(**kept, job_id=job.id)
+def _shared_columns(job: Job) -> SharedColumns:
+    columns = {name: getattr(job, name) for name in SharedColumns._fields if name != "job_id"}
+    return SharedColumns(**columns, job_id=job.id)
 
 
 @db_errors.retry_on_conflict
-async def _fail(job_id: int, worker: str, no: Refusal, now: datetime) -> None:
+async def _fail(job_id: int, worker: str, refusal: Refusal, now: datetime) -> None:
     async with in_transaction():
         job = await rows.lock(job_id, worker, now + LEASE)
         if job is not None:
-            job.status, job.error, job.run_seed = JobStatus.FAILED, job.error or str(no), None
+            job.status, job.error, job.run_seed = JobStatus.FAILED, job.error or str(refusal), None
             await rows.save(job, ["status", "error", "run_seed"])
 
 
-async def _clear(job_id: int, worker: str, clock: Clock) -> None:
-    """Remove what a failed job has made, and finish it."""
-    while (left := await _remove(job_id, worker, clock())) is not None and left:
+async def _remove_codes(job_id: int, worker: str, clock: Clock) -> None:
+    """Delete the codes of a failed job, and finish it."""
+    while await _remove_batch(job_id, worker, clock()):
         pass
 
 
 @db_errors.retry_on_conflict
-async def _remove(job_id: int, worker: str, now: datetime) -> bool:
-    """Remove some of what a failed job has made; whether there is more."""
+async def _remove_batch(job_id: int, worker: str, now: datetime) -> bool:
+    """Delete some codes of a failed job; returns whether there are more."""
     async with in_transaction():
         job = await rows.lock(job_id, worker, now + LEASE)
         if job is None or job.status is not JobStatus.FAILED:
@@ -189,7 +192,7 @@ async def _remove(job_id: int, worker: str, now: datetime) -> bool:
 
 
 async def _lock_leased(job_id: int, worker: str, now: datetime) -> Job:
-    """The job, if the worker still has it. Raises LeaseLost."""
+    """The job, with its row locked, if the worker still has the lease. Raises LeaseLost."""
     job = await rows.lock(job_id, worker, now + LEASE)
     if job is None:
         raise LeaseLost

@@ -12,9 +12,9 @@ from db.queries import deliveries
 
 @db_errors.retry_on_conflict
 async def letters(organizations: Sequence[Organization], now: datetime) -> int:
-    """Queue the failed letters of organizations anew, with all their tries before them; how many there were.
+    """Queue the failed letters of organizations again, with all attempts left; returns how many.
 
-    Whoever has been sent the code since then, or is about to be, is written to no second time.
+    A letter is not queued whose recipient has been sent the code since then, or is about to be.
     """
     async with in_transaction():
         return await deliveries.retry_failed(now, [organization.id for organization in organizations])

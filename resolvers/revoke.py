@@ -1,4 +1,4 @@
-"""Revokes keys: from now on they open nothing."""
+"""Revokes keys."""
 
 from datetime import datetime
 
@@ -6,5 +6,5 @@ from db.queries import keys
 
 
 async def key(key_id: int, now: datetime) -> bool:
-    """Whether there was such a key that still worked."""
+    """Revoke a key; returns whether there was one that was not revoked."""
     return await keys.revoke(key_id, now)

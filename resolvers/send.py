@@ -1,4 +1,4 @@
-"""Sends a code: queues one letter a recipient, which the sender takes from there."""
+"""Sends a code: queues one letter a recipient, which schema/outgoing/letters delivers."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from resolvers.domain.validate import ValidPerson
 
 MAX_RECIPIENTS = 10_000
 RECIPIENTS_PER_STEP = 50
-"""Recipients that are looked at in one go."""
+"""Recipients that are validated before others are served."""
 
 
 @dataclass(frozen=True)
@@ -50,32 +50,32 @@ async def code(
     A code that nobody could claim any more is sent only `even_if_not_claimable`. A dry run says who would be written
     to. Raises UnknownCode, Disabled, Ended, FullyClaimed, PromotionSpent, InvalidInput, IdempotencyMismatch.
     """
-    said = ("send.code", text, tuple(recipients), message, resend, *(["even"] if even_if_not_claimable else []))
+    args = ("send.code", text, tuple(recipients), message, resend, *(["even"] if even_if_not_claimable else []))
     people = await _different(recipients)
     note = validate.optional_text(message, "message", max_length=MAX_MESSAGE_LENGTH)
     if dry_run:
-        found = await find.code(organization.id, text)
-        _check(found, even_if_not_claimable, note, now)
-        return replace(await _write(found, people, note, resend, now), dry_run=True)
+        row = await find.code(organization.id, text)
+        _check(row, even_if_not_claimable, note, now)
+        return replace(await _write(row, people, note, resend, now), dry_run=True)
     async with in_transaction():
-        earlier = await idempotency.begin(organization.id, idempotency_key, said, now)
+        earlier = await idempotency.begin(organization.id, idempotency_key, args, now)
         if earlier is not None:
-            return await _again(earlier)
-        found = await update.hold_code(organization.id, text)
-        _check(found, even_if_not_claimable, note, now)
-        sent = await _write(found, people, note, resend, now)
+            return await _replay(earlier)
+        row = await update.hold_code(organization.id, text)
+        _check(row, even_if_not_claimable, note, now)
+        sent = await _write(row, people, note, resend, now)
         await deliveries.add(sent.deliveries)
-        await idempotency.finish(organization.id, idempotency_key, _told(found, sent))
+        await idempotency.finish(organization.id, idempotency_key, _answer(row, sent))
         return sent
 
 
-def _check(found: Code, even_if_not_claimable: bool, message: str | None, now: datetime) -> None:
+def _check(row: Code, even_if_not_claimable: bool, message: str | None, now: datetime) -> None:
     """Raises the first rule by which nobody can claim the code now or later; one that starts later is sent.
 
-    And InvalidInput for a message that the promotion's own words make too much of.
+    And InvalidInput for a message that does not fit the promotion's template.
     """
-    letter_template.check_message(found.promotion.letter_subject, found.promotion.letter_body, message)
-    for refusal in rules.final_objections(found, found.promotion, now):
+    letter_template.check_message(row.promotion.letter_subject, row.promotion.letter_body, message)
+    for refusal in rules.final_objections(row, row.promotion, now):
         if not even_if_not_claimable:
             raise refusal
 
@@ -83,7 +83,7 @@ def _check(found: Code, even_if_not_claimable: bool, message: str | None, now: d
 async def _different(recipients: Sequence[params.Person]) -> dict[str, ValidPerson]:
     """The recipients by their address's key; whoever is named twice counts once.
 
-    Looking at an address may take a tenth of a millisecond, so others are served after each few.
+    Validating an address may take a tenth of a millisecond, so others are served after each few.
     """
     if not recipients:
         raise InvalidInput("At least one recipient, please.", "recipients")
@@ -99,17 +99,17 @@ async def _different(recipients: Sequence[params.Person]) -> dict[str, ValidPers
 
 
 async def _write(
-    found: Code, people: dict[str, ValidPerson], message: str | None, resend: bool, now: datetime
+    row: Code, people: dict[str, ValidPerson], message: str | None, resend: bool, now: datetime
 ) -> SendResult:
-    """The letters that these people are to get, not stored yet."""
-    unwanted = await suppressions.suppressed_among(found.organization_id, list(people))
-    known = set() if resend else await deliveries.existing_recipients(found.id, list(people)) - unwanted
-    left_out = known | unwanted
+    """The letters to these people, not stored yet."""
+    suppressed = await suppressions.suppressed_among(row.organization_id, list(people))
+    already = set() if resend else await deliveries.existing_recipients(row.id, list(people)) - suppressed
+    left_out = already | suppressed
     letters = [
         deliveries.draft(
             {
-                "organization_id": found.organization_id,
-                "code_id": found.id,
+                "organization_id": row.organization_id,
+                "code_id": row.id,
                 "recipient": person.email,
                 "recipient_key": key,
                 "first_name": person.first_name,
@@ -121,15 +121,15 @@ async def _write(
         for key, person in people.items()
         if key not in left_out
     ]
-    return SendResult(letters, len(people), len(letters), len(known), len(unwanted))
+    return SendResult(letters, len(people), len(letters), len(already), len(suppressed))
 
 
-def _told(found: Code, sent: SendResult) -> list[object]:
-    """What `_again` needs."""
-    return [found.id, [row.id for row in sent.deliveries], sent.received, sent.suppressed]
+def _answer(row: Code, sent: SendResult) -> list[object]:
+    """The stored answer that `_replay` reads."""
+    return [row.id, [row.id for row in sent.deliveries], sent.received, sent.suppressed]
 
 
-async def _again(answer: tuple[int, list[int], int, int]) -> SendResult:
+async def _replay(answer: tuple[int, list[int], int, int]) -> SendResult:
     code_id, ids, received, suppressed = answer
     if not await codes.by_ids([code_id]):
         raise IdempotencyMismatch("The code that this key was used for has been deleted.")

@@ -12,9 +12,9 @@ from resolvers.domain import validate
 
 @db_errors.retry_on_conflict
 async def recipient(organization: Organization, email: str, now: datetime) -> str:
-    """Write no more letters to an address, those that are queued included; the address as it was understood.
+    """Send no more letters to an address, queued ones included; returns the valid address.
 
-    Said twice it is true once. Raises InvalidInput.
+    Doing it twice changes nothing. Raises InvalidInput.
     """
     written, email_key = validate.email(email, "email")
     async with in_transaction():

@@ -1,4 +1,4 @@
-"""Sweeps away what is no longer of use."""
+"""Deletes rows that have expired."""
 
 from datetime import datetime
 
@@ -7,10 +7,10 @@ from resolvers.idempotency import ANSWER_LIFETIME
 
 
 async def leftovers(now: datetime) -> None:
-    """Idempotency keys whose day is over."""
+    """Delete expired idempotency keys."""
     await idempotency_keys.delete_before(now - ANSWER_LIFETIME)
 
 
 async def counters() -> None:
-    """Counters of attempts whose windows are over, which may be one for each address of an attack."""
+    """Delete counters of attempts whose windows are over, which may be one for each address of an attack."""
     await rate_limits.delete_expired()

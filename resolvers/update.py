@@ -39,7 +39,7 @@ class PromotionChange:
     location_numbers: Maybe[tuple[int, ...] | None] = ABSENT
     letter: Maybe[params.Letter | None] = ABSENT
     metadata: Maybe[dict[str, Any] | None] = ABSENT
-    particulars: Maybe[dict[str, Any]] = ABSENT  # of the vendors that are named in it; what others told stays
+    particulars: Maybe[dict[str, Any]] = ABSENT  # of the vendors that are named in it; those of others stay
 
 
 @db_errors.retry_on_conflict
@@ -56,9 +56,9 @@ async def promotion(
     """
     await letter_template.prepare(change.letter)
     async with in_transaction():
-        found = await _hold(organization.id, ref, expected_version)
-        await _change(organization, found, change, now)
-        return found
+        row = await _hold(organization.id, ref, expected_version)
+        await _change_promotion(organization, row, change, now)
+        return row
 
 
 @db_errors.retry_on_conflict
@@ -77,67 +77,67 @@ async def promotion_with_code(
     """
     await letter_template.prepare(change.letter)
     async with in_transaction():
-        found = await _hold(organization.id, ref, expected_version)
-        its_code = await codes.single_of_promotion(found.id)
+        row = await _hold(organization.id, ref, expected_version)
+        its_code = await codes.single_of_promotion(row.id)
         if its_code is None:
             raise UnknownPromotion
-        await _change(organization, found, change, now)
+        await _change_promotion(organization, row, change, now)
         await _change_code(organization, its_code, change_of_code, now)
-        its_code.promotion = found
+        its_code.promotion = row
         return its_code
 
 
 async def _hold(organization_id: int, ref: params.PromotionRef, expected_version: int | None) -> Promotion:
-    found = await promotions.lock((await find.promotion(organization_id, ref)).id)
-    if found is None:
+    row = await promotions.lock((await find.promotion(organization_id, ref)).id)
+    if row is None:
         raise UnknownPromotion
-    if expected_version is not None and expected_version != found.version:
-        raise VersionConflict(found.version)
-    return found
+    if expected_version is not None and expected_version != row.version:
+        raise VersionConflict(row.version)
+    return row
 
 
-async def _change(organization: Organization, found: Promotion, change: PromotionChange, now: datetime) -> None:
-    columns = _changed(organization, found, change)
+async def _change_promotion(organization: Organization, row: Promotion, change: PromotionChange, now: datetime) -> None:
+    columns = _promotion_columns(organization, row, change)
     columns["search_key"] = create.search_key(columns)
-    if columns["reference"] != found.reference:
-        await _check_reference(organization.id, found, columns["reference"])
+    if columns["reference"] != row.reference:
+        await _check_reference(organization.id, row, columns["reference"])
     if not isinstance(change.location_numbers, Absent):
-        await create.link(organization.id, found.id, change.location_numbers or ())
-    found.update_from_dict({**columns, "version": found.version + 1, "updated_at": now})
-    await promotions.save(found, [*columns, "version", "updated_at"])
+        await create.link(organization.id, row.id, change.location_numbers or ())
+    row.update_from_dict({**columns, "version": row.version + 1, "updated_at": now})
+    await promotions.save(row, [*columns, "version", "updated_at"])
 
 
-def _changed(organization: Organization, found: Promotion, change: PromotionChange) -> dict[str, Any]:
-    present_discount = ValidDiscount(
-        found.discount_kind, found.discount_value, found.currency, found.minimum_order, found.maximum_discount
+def _promotion_columns(organization: Organization, row: Promotion, change: PromotionChange) -> dict[str, Any]:
+    current_discount = ValidDiscount(
+        row.discount_kind, row.discount_value, row.currency, row.minimum_order, row.maximum_discount
     )
-    present_limits = ValidLimits(**{name: getattr(found, name) for name in asdict(ValidLimits())})
-    starts_at, ends_at = validate.window(change.window, found.starts_at, found.ends_at, organization.time_zone)
-    present_particulars: Any = found.particulars
+    current_limits = ValidLimits(**{name: getattr(row, name) for name in asdict(ValidLimits())})
+    starts_at, ends_at = validate.window(change.window, row.starts_at, row.ends_at, organization.time_zone)
+    current_particulars: Any = row.particulars
     return {
-        "reference": _text(change.reference, found.reference, "reference"),
-        "name": _text(change.name, found.name, "name"),
-        "is_enabled": validate.not_null(change.is_enabled, found.is_enabled, "is_enabled"),
+        "reference": _text(change.reference, row.reference, "reference"),
+        "name": _text(change.name, row.name, "name"),
+        "is_enabled": validate.not_null(change.is_enabled, row.is_enabled, "is_enabled"),
         "position": validate.integer(
-            validate.not_null(change.position, found.position, "position"), "position", minimum=-validate.MAX_INT
+            validate.not_null(change.position, row.position, "position"), "position", minimum=-validate.MAX_INT
         ),
-        **asdict(validate.discount(change.discount, present_discount, organization.currency)),
+        **asdict(validate.discount(change.discount, current_discount, organization.currency)),
         "starts_at": starts_at,
         "ends_at": ends_at,
-        **asdict(validate.limits(change.limits, present_limits)),
-        **asdict(letter_template.letter(change.letter, ValidLetter(found.letter_subject, found.letter_body))),
-        "metadata": validate.metadata(value_or(change.metadata, found.metadata) or {}, "metadata"),
-        "particulars": {**present_particulars, **value_or(change.particulars, {})},
+        **asdict(validate.limits(change.limits, current_limits)),
+        **asdict(letter_template.letter(change.letter, ValidLetter(row.letter_subject, row.letter_body))),
+        "metadata": validate.metadata(value_or(change.metadata, row.metadata) or {}, "metadata"),
+        "particulars": {**current_particulars, **value_or(change.particulars, {})},
     }
 
 
-def _text(change: Maybe[str | None], present: str, field: str) -> str:
+def _text(change: Maybe[str | None], current: str, field: str) -> str:
     """A text that can be changed and not cleared."""
-    return present if isinstance(change, Absent) else validate.text(validate.not_null(change, present, field), field)
+    return current if isinstance(change, Absent) else validate.text(validate.not_null(change, current, field), field)
 
 
-async def _check_reference(organization_id: int, found: Promotion, reference: str) -> None:
-    if found.reference == DEFAULT_REFERENCE:
+async def _check_reference(organization_id: int, row: Promotion, reference: str) -> None:
+    if row.reference == DEFAULT_REFERENCE:
         raise InvalidInput("The organization's own promotion keeps its reference.", "reference")
     if await promotions.by_reference(organization_id, reference):
         raise ReferenceTaken(reference)
@@ -157,49 +157,49 @@ class CodeChange:
 async def code(organization: Organization, text: str, change: CodeChange, now: datetime) -> Code:
     """Change a code in place; renamed, it keeps its claims. Raises UnknownCode, CodeTaken, InvalidInput."""
     async with in_transaction():
-        found = await hold_code(organization.id, text)
-        await _change_code(organization, found, change, now)
-        return found
+        row = await hold_code(organization.id, text)
+        await _change_code(organization, row, change, now)
+        return row
 
 
-async def _change_code(organization: Organization, found: Code, change: CodeChange, now: datetime) -> None:
-    columns = await _code_columns(organization, found, change, now)
-    found.update_from_dict({**columns, "updated_at": now})
-    await codes.save(found, [*columns, "updated_at"])
+async def _change_code(organization: Organization, row: Code, change: CodeChange, now: datetime) -> None:
+    columns = await _code_columns(organization, row, change, now)
+    row.update_from_dict({**columns, "updated_at": now})
+    await codes.save(row, [*columns, "updated_at"])
 
 
 async def hold_code(organization_id: int, text: str) -> Code:
     """The code, with its promotion's row locked. Raises UnknownCode."""
-    found = await find.code(organization_id, text)
-    await promotions.lock(found.promotion_id)
-    still = await find.code(organization_id, text)
-    if still.promotion_id != found.promotion_id:  # deleted, and made again elsewhere, while we waited
+    row = await find.code(organization_id, text)
+    await promotions.lock(row.promotion_id)
+    again = await find.code(organization_id, text)
+    if again.promotion_id != row.promotion_id:  # deleted, and made again elsewhere, while we waited
         raise UnknownCode(text)
-    return still
+    return again
 
 
-async def _code_columns(organization: Organization, found: Code, change: CodeChange, now: datetime) -> dict[str, Any]:
-    starts_at, ends_at = validate.window(change.window, found.starts_at, found.ends_at, organization.time_zone)
+async def _code_columns(organization: Organization, row: Code, change: CodeChange, now: datetime) -> dict[str, Any]:
+    starts_at, ends_at = validate.window(change.window, row.starts_at, row.ends_at, organization.time_zone)
     columns: dict[str, Any] = {
-        "is_enabled": validate.not_null(change.is_enabled, found.is_enabled, "is_enabled"),
+        "is_enabled": validate.not_null(change.is_enabled, row.is_enabled, "is_enabled"),
         "starts_at": starts_at,
         "ends_at": ends_at,
-        "allowed_claims": _allowed_claims(change.allowed_claims, found.allowed_claims),
-        "metadata": validate.metadata(value_or(change.metadata, found.metadata) or {}, "metadata"),
+        "allowed_claims": _allowed_claims(change.allowed_claims, row.allowed_claims),
+        "metadata": validate.metadata(value_or(change.metadata, row.metadata) or {}, "metadata"),
     }
     if not isinstance(change.reserved_for, Absent):
         customer = await generate.reserve(organization, change.reserved_for, now)
         columns["reserved_for_id"] = customer.id if customer else None
     if not isinstance(change.new_text, Absent):
-        await organizations.lock(organization.id)  # of two that want one text, the second hears that it is taken
+        await organizations.lock(organization.id)  # of two that choose one text, the second is refused
         columns["text"], columns["text_key"] = validate.new_code_text(
-            validate.not_null(change.new_text, found.text, "new_text"), "new_text"
+            validate.not_null(change.new_text, row.text, "new_text"), "new_text"
         )
-        if columns["text_key"] != found.text_key and await codes.by_text(organization.id, columns["text_key"]):
+        if columns["text_key"] != row.text_key and await codes.by_text(organization.id, columns["text_key"]):
             raise CodeTaken(columns["text"])
     return columns
 
 
-def _allowed_claims(change: Maybe[int | None], present: int | None) -> int | None:
-    """What is said is checked; a code that was brought along used up has 0, which stays until it is said anew."""
-    return present if isinstance(change, Absent) else validate.optional_integer(change, "allowed_claims")
+def _allowed_claims(change: Maybe[int | None], current: int | None) -> int | None:
+    """A new value is validated; a code that was imported without places has 0, which stays until it is changed."""
+    return current if isinstance(change, Absent) else validate.optional_integer(change, "allowed_claims")

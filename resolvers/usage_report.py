@@ -1,4 +1,4 @@
-"""Measures what claims amount to: sums that were kept while claiming, read a bucket and currency at a time."""
+"""Reports usage: sums of claims that were stored while claiming, a row for each bucket and currency."""
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
@@ -22,7 +22,7 @@ EARLIEST, LATEST = datetime(1, 3, 1, tzinfo=UTC), datetime(9999, 10, 31, tzinfo=
 
 @dataclass(frozen=True)
 class UsageQuery:
-    """Which buckets; `start` and `end` are widened to whole ones. Absent: from the first use to now."""
+    """The size of buckets and their period; `start` and `end` are widened to whole ones. None: first use, and now."""
 
     size: BucketSize = BucketSize.TOTAL
     start: datetime | None = None
@@ -31,7 +31,7 @@ class UsageQuery:
 
 @dataclass(frozen=True)
 class UsageRow:
-    """One bucket in one currency; None for claims and refusals whose order total was not told."""
+    """One bucket in one currency; the currency is None for claims and refusals without an order total."""
 
     start: datetime
     end: datetime
@@ -46,74 +46,74 @@ class UsageRow:
 
 
 async def organization_usage(
-    organization: Organization, asked: UsageQuery, with_customers: bool, now: datetime
+    organization: Organization, query: UsageQuery, with_customers: bool, now: datetime
 ) -> list[UsageRow]:
-    """What all promotions of an organization, deleted ones included, have brought. Raises InvalidInput."""
-    return await _measure(organization, None, asked, with_customers, now)
+    """The usage of all promotions of an organization, deleted ones included. Raises InvalidInput."""
+    return await _rows(organization, None, query, with_customers, now)
 
 
 async def promotion_usage(
-    organization: Organization, promotion_id: int, asked: UsageQuery, with_customers: bool, now: datetime
+    organization: Organization, promotion_id: int, query: UsageQuery, with_customers: bool, now: datetime
 ) -> list[UsageRow]:
-    """What one promotion has brought. Raises InvalidInput."""
-    return await _measure(organization, promotion_id, asked, with_customers, now)
+    """The usage of one promotion. Raises InvalidInput."""
+    return await _rows(organization, promotion_id, query, with_customers, now)
 
 
-async def _measure(
-    organization: Organization, promotion_id: int | None, asked: UsageQuery, with_customers: bool, now: datetime
+async def _rows(
+    organization: Organization, promotion_id: int | None, query: UsageQuery, with_customers: bool, now: datetime
 ) -> list[UsageRow]:
-    start = asked.start or await usage.first_hour(organization.id, promotion_id) or now
-    end = now + timedelta(microseconds=1) if asked.end is None else asked.end  # what happens now is in it
-    if asked.end is not None and end <= start:
+    start = query.start or await usage.first_hour(organization.id, promotion_id) or now
+    end = now + timedelta(microseconds=1) if query.end is None else query.end  # what happens now is in it
+    if query.end is not None and end <= start:
         raise InvalidInput("`to` must be after `from`.", "to")
-    bounds = _bounds(asked.size, start, end, organization.time_zone)
-    level = _level(asked)
+    bounds = _bounds(query.size, start, end, organization.time_zone)
+    level = _level(query)
     first = usage_buckets.start(BucketSize(level), bounds[0], organization.time_zone)
-    whose = (organization.id, promotion_id)
-    shares = _shares(bounds, await usage.between(*whose, level, first, bounds[-1]))
-    refused = _refused(bounds, await usage.refusals_between(*whose, level, first, bounds[-1]))
+    scope = (organization.id, promotion_id)
+    shares = _shares(bounds, await usage.between(*scope, level, first, bounds[-1]))
+    refused = _refused(bounds, await usage.refusals_between(*scope, level, first, bounds[-1]))
     currencies = sorted({currency for _, currency in shares.keys() | refused.keys()}) or [""]
     if len(currencies) * (len(bounds) - 1) > MAX_ROWS:
         raise _too_many()
-    measured = []
-    for place, (begins, ends) in enumerate(pairwise(bounds)):
+    rows = []
+    for index, (begins, ends) in enumerate(pairwise(bounds)):
         for currency in currencies:
-            asks = with_customers and (place, currency) in shares
-            people = await claims.distinct_customers(*whose, currency or None, begins, ends) if asks else 0
-            share, no = shares.get((place, currency), NOTHING), refused.get((place, currency), Counter())
-            measured.append(UsageRow(begins, ends, currency or None, share, dict(no), people))
-    return measured
+            has_customers = with_customers and (index, currency) in shares
+            people = await claims.distinct_customers(*scope, currency or None, begins, ends) if has_customers else 0
+            share, refusals = shares.get((index, currency), NOTHING), refused.get((index, currency), Counter())
+            rows.append(UsageRow(begins, ends, currency or None, share, dict(refusals), people))
+    return rows
 
 
 def _shares(bounds: list[datetime], rows: list[UsageStat]) -> dict[tuple[int, str], Share]:
-    """The sums by the place of their bucket and by currency."""
+    """The sums by the index of their bucket and by currency."""
     shares: dict[tuple[int, str], Share] = defaultdict(lambda: NOTHING)
     for row in rows:
-        shares[_place(bounds, row.starts_at), row.currency] += usage.total_share(row)
+        shares[_bucket_index(bounds, row.starts_at), row.currency] += usage.total_share(row)
     return shares
 
 
 def _refused(bounds: list[datetime], rows: list[RefusalStat]) -> dict[tuple[int, str], Counter[str]]:
-    """The refusals by the place of their bucket and by currency, counted by reason."""
+    """The refusals by the index of their bucket and by currency, counted by reason."""
     refused: dict[tuple[int, str], Counter[str]] = defaultdict(Counter)
     for row in rows:
-        refused[_place(bounds, row.starts_at), row.currency][row.reason] += row.count
+        refused[_bucket_index(bounds, row.starts_at), row.currency][row.reason] += row.count
     return refused
 
 
-def _place(bounds: list[datetime], starts_at: datetime) -> int:
+def _bucket_index(bounds: list[datetime], starts_at: datetime) -> int:
     return max(0, bisect_right(bounds, starts_at) - 1)
 
 
-def _level(asked: UsageQuery) -> UsageLevel:
-    """Whose sums are read: days make up whole days and all time, hours the rest."""
-    of_days = asked.size in (BucketSize.DAY, BucketSize.WEEK, BucketSize.MONTH)
-    of_all_time = asked.size is BucketSize.TOTAL and asked.start is None and asked.end is None
+def _level(query: UsageQuery) -> UsageLevel:
+    """The level of the stored sums: days for whole days and for all time, else hours."""
+    of_days = query.size in (BucketSize.DAY, BucketSize.WEEK, BucketSize.MONTH)
+    of_all_time = query.size is BucketSize.TOTAL and query.start is None and query.end is None
     return UsageLevel.DAY if of_days or of_all_time else UsageLevel.HOUR
 
 
 def _bounds(size: BucketSize, start: datetime, end: datetime, zone: str) -> list[datetime]:
-    """Where each bucket begins, and at last where the last one ends."""
+    """The start of each bucket, and the end of the last one."""
     for instant, field in ((start, "from"), (end, "to")):
         if not EARLIEST <= instant <= LATEST:
             raise InvalidInput("This instant is out of range.", field)

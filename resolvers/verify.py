@@ -1,4 +1,4 @@
-"""Verifies that what is counted is what there is: every counter is recounted from the claims."""
+"""Verifies counters: every one is recounted from the claims."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -14,9 +14,9 @@ from resolvers.domain import code_format, usage_buckets
 
 
 async def counters(organization: Organization) -> list[str]:
-    """Where an organization's counters and claims disagree, a sentence each; empty when all is well.
+    """The drifts between an organization's counters and its claims, a sentence each; empty when all is well.
 
-    What deleted claims had contributed is taken off first. Refusals are left out: they have no rows.
+    The share of deleted claims is subtracted first. Refusals are left out: they have no rows.
     """
     async with in_transaction():
         await sql.use_snapshot()
@@ -24,16 +24,16 @@ async def counters(organization: Organization) -> list[str]:
 
 
 async def clashes(organization: Organization) -> list[str]:
-    """Codes that are one with another since keys are folded as they are now, a sentence each; no counter is wrong."""
-    told = []
+    """Codes with the same key as another since a change of folding, a sentence each; no counter is wrong."""
+    sentences = []
     for younger in await codes.list_clashing(organization.id):
         older = await codes.by_text(organization.id, code_format.match_key(younger.text))
         other = f"code {older.id} {older.text!r}" if older else "a code that is gone"
-        told.append(
+        sentences.append(
             f"code {younger.id} {younger.text!r} is one with {other} as people type them; it is found by its exact"
             " text only: rename it (updateCode, newText) or delete it"
         )
-    return told
+    return sentences
 
 
 async def _drifts(organization: Organization) -> AsyncIterator[str]:
@@ -42,12 +42,12 @@ async def _drifts(organization: Organization) -> AsyncIterator[str]:
     for row in await claims.miscounted_promotions(organization.id):
         yield f"promotion {row['name']}: counts {row['counter']} claims, has {row['claims']}"
     recounted = await _recount(organization)
-    for bucket, kept in (await _kept(organization)).items():
-        found = recounted.pop(bucket, NOTHING)
-        if kept != found:
-            yield f"{_named(bucket)}: keeps {kept}, claims amount to {found}"
-    for bucket, found in recounted.items():
-        yield f"{_named(bucket)}: keeps nothing, claims amount to {found}"
+    for bucket, stored in (await _stored_shares(organization)).items():
+        share = recounted.pop(bucket, NOTHING)
+        if stored != share:
+            yield f"{_description(bucket)}: keeps {stored}, claims amount to {share}"
+    for bucket, share in recounted.items():
+        yield f"{_description(bucket)}: keeps nothing, claims amount to {share}"
 
 
 async def _recount(organization: Organization) -> dict[Bucket, Share]:
@@ -60,8 +60,8 @@ async def _recount(organization: Organization) -> dict[Bucket, Share]:
     return shares
 
 
-async def _kept(organization: Organization) -> dict[Bucket, Share]:
-    """The kept sums without the share of what has been deleted."""
+async def _stored_shares(organization: Organization) -> dict[Bucket, Share]:
+    """The stored sums without the share of deleted claims."""
     return {
         Bucket(organization.id, row.promotion_id, row.level, row.starts_at, row.currency): usage.total_share(row)
         + -usage.deleted_share(row)
@@ -69,6 +69,6 @@ async def _kept(organization: Organization) -> dict[Bucket, Share]:
     }
 
 
-def _named(bucket: Bucket) -> str:
+def _description(bucket: Bucket) -> str:
     unit = bucket.currency or "no currency"
     return f"usage of promotion {bucket.promotion_id}, {bucket.level} from {bucket.starts_at}, {unit}"

@@ -93,7 +93,7 @@ class _GenerateBatch:
     # ------------------------------------------------------------------ idempotency keys
 
     async def _replay(self, taken: set[OrganizationKey]) -> None:
-        """KeyAnswer requests whose keys were used before; of two with one key the second is deferred."""
+        """Answer requests whose keys were used before; of two with one key the second is deferred."""
         seen: set[OrganizationKey] = set()
         again: dict[OrganizationKey, list[int]] = {}
         for index, request in enumerate(self.requests):

@@ -1,6 +1,6 @@
-"""Proves on a database that no limit can be passed on it: races for them in an organization made for that.
+"""Checks on a real database that concurrent calls exceed no limit, in an organization that is made for the test.
 
-Whoever asks lends the racers; what is raced for, and what must come of it, is here and in scenarios.py.
+The caller runs the calls, with as many processes as it has; scenarios.py has the calls and what must come of them.
 """
 
 import re
@@ -21,15 +21,15 @@ from resolvers.selftest.scenarios import Scenario
 MIN_CLAIMS = 40
 NAME = "A proof, to be removed"
 MAX_DURATION = timedelta(days=1)
-"""No proof takes longer: an older organization of one is nobody's."""
+"""No selftest takes longer: an older organization of one was left behind."""
 
 RunCalls = Callable[[Organization, str, list[Call]], Awaitable[list[Answer]]]
-"""Makes all calls, by as many processes at once as it has, and gives their answers."""
+"""Runs all calls of a scenario, named by the string, by concurrent processes; returns their answers."""
 
 
 @dataclass(frozen=True)
 class ScenarioResult:
-    """What was tried, and what came of it; `allowed` is None where chance decides. Without breaches it holds."""
+    """How a scenario ended; `allowed` is None where chance decides. Without breaches the limit holds."""
 
     name: str
     tried: int
@@ -39,34 +39,36 @@ class ScenarioResult:
     breaches: list[str]
 
 
-async def limits(claims: int, race: RunCalls, now: datetime) -> AsyncGenerator[ScenarioResult, None]:
-    """Race for every limit with about that many claims, and say of each whether it held.
+async def limits(claims: int, run_calls: RunCalls, now: datetime) -> AsyncGenerator[ScenarioResult, None]:
+    """Run every scenario with about that many claims, and yield the result of each.
 
-    However it ends, the organization it is done in is deleted with all that is in it, and nothing else is touched,
-    but for what a proof that was killed a day ago or longer has left behind.
+    However it ends, its organization is deleted with all that is in it. Nothing else is changed, except that
+    organizations are deleted which a selftest left behind that was killed a day ago or longer.
     """
     for organization in await organizations.every():
         if _is_left_behind(organization, now):
             await delete.organization(organization)
-    async with _thrown_away(now) as organization:
+    async with _temporary_organization(now) as organization:
         for prepare in scenarios.ALL:
-            trial = await prepare(organization, claims, now)
-            answers = await race(organization, trial.name, trial.calls)
+            scenario = await prepare(organization, claims, now)
+            answers = await run_calls(organization, scenario.name, scenario.calls)
             outcomes = Counter(outcome for _, outcome, _ in answers)
             granted = outcomes.pop(DONE, 0)
-            breaches = await _breaches(organization, trial, answers)
-            yield ScenarioResult(trial.name, len(trial.calls), trial.granted, granted, dict(outcomes), breaches)
+            breaches = await _breaches(organization, scenario, answers)
+            yield ScenarioResult(
+                scenario.name, len(scenario.calls), scenario.granted, granted, dict(outcomes), breaches
+            )
 
 
 @asynccontextmanager
-async def _thrown_away(now: datetime) -> AsyncIterator[Organization]:
+async def _temporary_organization(now: datetime) -> AsyncIterator[Organization]:
     identifier = f"proof-{secrets.token_hex(12)}"
     try:
         yield await create.organization(NAME, None, identifier, None, "EUR", "UTC", now)
     finally:
-        made = await organizations.by_identifier(identifier)
-        if made is not None:
-            await delete.organization(made)
+        organization = await organizations.by_identifier(identifier)
+        if organization is not None:
+            await delete.organization(organization)
 
 
 def _is_left_behind(organization: Organization, now: datetime) -> bool:
@@ -74,27 +76,27 @@ def _is_left_behind(organization: Organization, now: datetime) -> bool:
     return ours and organization.created_at < now - MAX_DURATION
 
 
-async def _breaches(organization: Organization, trial: Scenario, answers: list[Answer]) -> list[str]:
-    """Whatever is not as it must be, a sentence each."""
+async def _breaches(organization: Organization, scenario: Scenario, answers: list[Answer]) -> list[str]:
+    """Everything that is not as it must be, a sentence each."""
     breaches = []
     outcomes = Counter(outcome for _, outcome, _ in answers)
-    if len(answers) != len(trial.calls):
-        breaches.append(f"{len(trial.calls)} calls, and {len(answers)} answers")
+    if len(answers) != len(scenario.calls):
+        breaches.append(f"{len(scenario.calls)} calls, and {len(answers)} answers")
     if outcomes[FAULT]:
         first = next(value for _, outcome, value in answers if outcome == FAULT)
         breaches.append(f"{outcomes[FAULT]} calls failed, the first with {first}")
-    for odd in sorted(outcomes.keys() - {DONE, FAULT, trial.refusal}):
+    for odd in sorted(outcomes.keys() - {DONE, FAULT, scenario.refusal}):
         breaches.append(f"{outcomes[odd]} calls were refused with {odd}")
-    if trial.granted is not None and outcomes[DONE] != trial.granted:
-        breaches.append(f"{outcomes[DONE]} calls granted, where {trial.granted} are allowed")
-    breaches += await _misplaced(organization, trial, answers)
-    return breaches + await trial.more(answers) + await verify.counters(organization)
+    if scenario.granted is not None and outcomes[DONE] != scenario.granted:
+        breaches.append(f"{outcomes[DONE]} calls granted, where {scenario.granted} are allowed")
+    breaches += await _wrong_claims(organization, scenario, answers)
+    return breaches + await scenario.extra_checks(answers) + await verify.counters(organization)
 
 
-async def _misplaced(organization: Organization, trial: Scenario, answers: list[Answer]) -> list[str]:
-    of_promotion = claims.all_of(organization.id).filter(promotion_id=trial.promotion.id, released_at=None)
+async def _wrong_claims(organization: Organization, scenario: Scenario, answers: list[Answer]) -> list[str]:
+    of_promotion = claims.all_of(organization.id).filter(promotion_id=scenario.promotion.id, released_at=None)
     standing = set(await of_promotion.values_list("id", flat=True))
-    must = trial.standing(answers)
+    must = scenario.standing(answers)
     if len(standing) != must:
         return [f"{len(standing)} claims stand, where {must} must"]
     lost = set(scenarios.done(answers)) - standing if must else set()

@@ -1,6 +1,6 @@
-"""Races: makes calls as fast as they are answered, several at a time, and tells of each what came of it.
+"""Runs the calls of a selftest, several at a time, and reports the answer to each.
 
-One process races by itself; that many of them race each other is its caller's business.
+This is one process's share; the caller starts as many processes as are to compete.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from resolvers.domain.refusals import Refusal, TooManyAttempts
 from resolvers.refusal_counter import RefusalCounter
 
 Call = list[Any]
-"""A deed's name and its arguments, as JSON can carry them."""
+"""An operation's name and its arguments, as JSON."""
 
 Answer = list[Any]
-"""The deed's name, and DONE with what it came to, a refusal's name with null, or FAULT with what was raised."""
+"""The operation's name, and DONE with its result, a refusal's name with null, or FAULT with the error's repr."""
 
 DONE = "done"
 FAULT = "fault"
@@ -28,24 +28,28 @@ Operation = Callable[..., Awaitable[Any]]
 
 
 async def run(
-    organization: Organization, said: Iterable[Call], lanes: int, tell: Callable[[Answer], None], now: datetime
+    organization: Organization,
+    calls: Iterable[Call],
+    concurrency: int,
+    on_answer: Callable[[Answer], None],
+    now: datetime,
 ) -> None:
-    """Make the calls, that many at a time, each lane taking the next; `tell` hears the answers as they come."""
-    waiting = iter(said)
+    """Make the calls, `concurrency` at a time; `on_answer` is called with each answer as it comes."""
+    waiting = iter(calls)
 
-    async def lane() -> None:
-        for deed, *arguments in waiting:
-            tell([deed, *await _outcome(OPERATIONS[deed](organization, now, *arguments))])
+    async def work() -> None:
+        for operation, *arguments in waiting:
+            on_answer([operation, *await _outcome(OPERATIONS[operation](organization, now, *arguments))])
 
-    await asyncio.gather(*(lane() for _ in range(lanes)))
+    await asyncio.gather(*(work() for _ in range(concurrency)))
 
 
-async def _outcome(deed: Awaitable[Any]) -> tuple[str, Any]:
+async def _outcome(operation: Awaitable[Any]) -> tuple[str, Any]:
     try:
-        return DONE, await deed
+        return DONE, await operation
     except Refusal as refusal:
         return type(refusal).__name__, None
-    except Exception as fault:  # what a race must never be answered with; whoever judges it says so
+    except Exception as fault:  # reported as a breach by the caller
         return FAULT, repr(fault)
 
 
@@ -53,8 +57,8 @@ async def _claim_code(
     organization: Organization, now: datetime, text: str, email: str, reference: str | None = None
 ) -> int:
     order = params.Order(reference) if reference else None
-    answer = await claim.code(organization, text, params.Person(email), order, None, None, None, RefusalCounter(), now)
-    return int(answer.claim.id)
+    result = await claim.code(organization, text, params.Person(email), order, None, None, None, RefusalCounter(), now)
+    return int(result.claim.id)
 
 
 async def _release_claim(organization: Organization, now: datetime, claim_id: int) -> int:
@@ -62,8 +66,8 @@ async def _release_claim(organization: Organization, now: datetime, claim_id: in
 
 
 async def _activate_code(organization: Organization, now: datetime, text: str, email: str) -> str:
-    made = await activate.code(organization, text, None, params.Person(email), None, None, False, now)
-    return str(made.reserved_for_id)
+    code = await activate.code(organization, text, None, params.Person(email), None, None, False, now)
+    return str(code.reserved_for_id)
 
 
 async def _delete_code(organization: Organization, now: datetime, text: str) -> int:
@@ -72,12 +76,12 @@ async def _delete_code(organization: Organization, now: datetime, text: str) -> 
 
 async def _generate_codes(organization: Organization, now: datetime, pattern: str, amount: int) -> list[str]:
     format = Format(Style.PATTERN, pattern)
-    made = await generate.codes(organization, None, amount, format, generate.CodeOptions(), False, None, now)
-    return [code.text for code in made.codes]
+    result = await generate.codes(organization, None, amount, format, generate.CodeOptions(), False, None, now)
+    return [code.text for code in result.codes]
 
 
-async def _take_attempt(organization: Organization, now: datetime, most: int) -> int:
-    lease = await rate_limit.lease(organization.id, "raced for", 1, most, 3600)
+async def _take_attempt(organization: Organization, now: datetime, limit: int) -> int:
+    lease = await rate_limit.lease(organization.id, "raced for", 1, limit, 3600)
     if not lease.granted:
         raise TooManyAttempts(max(1, int(lease.left)))
     return lease.granted

@@ -1,4 +1,4 @@
-"""What is raced for in a proof, and what must come of it: a function makes ready one race."""
+"""The scenarios of the selftest: calls that compete for a limit, and what must come of them; a function each."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,20 +14,21 @@ from resolvers.selftest import driver
 from resolvers.selftest.driver import DONE, Answer, Call
 
 CONCURRENCY = 16
-"""Calls that a process has going at a time."""
+"""Calls that a process makes at a time."""
 
 Answers = list[Answer]
 
 
-async def _nothing_more(answers: Answers) -> list[str]:
+async def _no_extra_checks(answers: Answers) -> list[str]:
     return []
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One race: its calls, how many of them must be granted (None: as chance has it), and how others may be refused.
+    """Concurrent calls, how many of them must be granted (None: chance decides), and how others may be refused.
 
-    `standing` is how many claims of the promotion must stand afterwards, `more` what else is wrong, in sentences.
+    `standing` is how many claims of the promotion must stand afterwards; `extra_checks` are other breaches, in
+    sentences.
     """
 
     name: str
@@ -36,12 +37,12 @@ class Scenario:
     granted: int | None
     refusal: str
     standing: Callable[[Answers], int]
-    more: Callable[[Answers], Awaitable[list[str]]] = _nothing_more
+    extra_checks: Callable[[Answers], Awaitable[list[str]]] = _no_extra_checks
 
 
-def done(answers: Answers, deed: str = "claim_code") -> list[object]:
-    """What the granted calls of a deed came to."""
-    return [value for name, outcome, value in answers if (name, outcome) == (deed, DONE)]
+def done(answers: Answers, operation: str = "claim_code") -> list[object]:
+    """The results of the granted calls of an operation."""
+    return [value for name, outcome, value in answers if (name, outcome) == (operation, DONE)]
 
 
 def _granted(answers: Answers) -> int:
@@ -60,73 +61,75 @@ def _texts(name: str, amount: int) -> list[str]:
 
 
 async def one_code(organization: Organization, claims: int, now: datetime) -> Scenario:
-    """Everybody wants one code, which has places for a quarter of them."""
+    """All calls claim one code, which has places for a quarter of them."""
     places = claims // 4
-    made = await _promotion(organization, "one code", ["ONE"], now, per_code=places)
+    promotion = await _promotion(organization, "one code", ["ONE"], now, per_code=places)
     calls = [["claim_code", "ONE", f"one{n}@example.com"] for n in range(claims)]
-    return Scenario(f"one code with {places} places", made, calls, places, "FullyClaimed", _granted)
+    return Scenario(f"one code with {places} places", promotion, calls, places, "FullyClaimed", _granted)
 
 
 async def customers_limit(organization: Organization, claims: int, now: datetime) -> Scenario:
-    """Customers want twenty codes each, and may have five."""
+    """Customers claim twenty codes each, and may have five."""
     texts = _texts("MANY", max(20, claims // 10))
     people = claims // 20
-    made = await _promotion(organization, "customers", texts, now, per_code=None, per_customer=5)
+    promotion = await _promotion(organization, "customers", texts, now, per_code=None, per_customer=5)
     calls = [
         ["claim_code", texts[(20 * person + step) % len(texts)], f"many{person}@example.com"]
         for step in range(20)
         for person in range(people)
     ]
     name = f"{len(texts)} codes, five for each of {people} customers"
-    return Scenario(name, made, calls, 5 * people, "CustomerLimitReached", _granted)
+    return Scenario(name, promotion, calls, 5 * people, "CustomerLimitReached", _granted)
 
 
 async def promotions_limit(organization: Organization, claims: int, now: datetime) -> Scenario:
-    """A promotion has places for a quarter of those who want one of its many codes."""
+    """A promotion has places for a quarter of the claims of its many codes."""
     texts, places = _texts("SHARED", claims // 2), claims // 4
-    made = await _promotion(organization, "promotion", texts, now, per_code=None, per_promotion=places)
+    promotion = await _promotion(organization, "promotion", texts, now, per_code=None, per_promotion=places)
     calls = [["claim_code", texts[n % len(texts)], f"shared{n}@example.com"] for n in range(claims)]
     name = f"a promotion with {places} places over {len(texts)} codes"
-    return Scenario(name, made, calls, places, "PromotionSpent", _granted)
+    return Scenario(name, promotion, calls, places, "PromotionSpent", _granted)
 
 
 async def retries(organization: Organization, claims: int, now: datetime) -> Scenario:
     """Orders are sent ten times each at once, and each is one claim."""
     orders = claims // 20
-    made = await _promotion(organization, "retries", ["AGAIN"], now, per_code=None)
+    promotion = await _promotion(organization, "retries", ["AGAIN"], now, per_code=None)
     calls = [["claim_code", "AGAIN", f"again{n}@example.com", f"R-{n}"] for n in range(orders) for _ in range(10)]
 
     async def one_each(answers: Answers) -> list[str]:
-        told = len(set(done(answers)))
-        return [f"{told} claims were told of, for {orders} orders"] if told != orders else []
+        count = len(set(done(answers)))
+        return [f"{count} claims were told of, for {orders} orders"] if count != orders else []
 
-    return Scenario(f"{orders} orders, each sent ten times", made, calls, len(calls), "", lambda _: orders, one_each)
+    return Scenario(
+        f"{orders} orders, each sent ten times", promotion, calls, len(calls), "", lambda _: orders, one_each
+    )
 
 
 async def activation(organization: Organization, claims: int, now: datetime) -> Scenario:
     """Ten customers at once activate each code, and one of them has it."""
-    made = await _promotion(organization, "activation", [], now)
-    ref, format = params.PromotionRef(id=made.id), Format(Style.ALPHANUMERIC)
+    promotion = await _promotion(organization, "activation", [], now)
+    ref, format = params.PromotionRef(id=promotion.id), Format(Style.ALPHANUMERIC)
     amount, options = min(claims // 20, create.MAX_TEXTS), generate.CodeOptions(activated=False)
-    drawn = await generate.codes(organization, ref, amount, format, options, False, None, now)
-    texts = [code.text for code in drawn.codes]
+    result = await generate.codes(organization, ref, amount, format, options, False, None, now)
+    texts = [code.text for code in result.codes]
     calls = [["activate_code", text, f"act{n}-{text}@example.com"] for text in texts for n in range(10)]
 
-    async def kept(answers: Answers) -> list[str]:
-        of_promotion = codes.all_of(organization.id).filter(promotion_id=made.id)
+    async def reserved_for_holder(answers: Answers) -> list[str]:
+        of_promotion = codes.all_of(organization.id).filter(promotion_id=promotion.id)
         holders = await of_promotion.values_list("reserved_for_id", flat=True)
         if sorted(map(str, holders)) != sorted(map(str, done(answers, "activate_code"))):
             return ["a code is not with the customer who was told so"]
         return []
 
     name = f"{len(texts)} codes, each activated by ten"
-    return Scenario(name, made, calls, len(texts), "AlreadyActivated", lambda _: 0, kept)
+    return Scenario(name, promotion, calls, len(texts), "AlreadyActivated", lambda _: 0, reserved_for_holder)
 
 
 async def deletion(organization: Organization, claims: int, now: datetime) -> Scenario:
     """Ten codes are deleted while they are claimed: their claims go with them, and stay counted."""
     texts = _texts("GONE", 10)
-    made = await _promotion(organization, "deletion", texts, now, per_code=None)
+    promotion = await _promotion(organization, "deletion", texts, now, per_code=None)
     each = claims // 20
     calls: list[Call] = []
     for text in texts:
@@ -134,24 +137,26 @@ async def deletion(organization: Organization, claims: int, now: datetime) -> Sc
         calls.insert(len(calls) - each // 2, ["delete_code", text])
 
     async def counted(answers: Answers) -> list[str]:
-        after = await promotions.by_id(organization.id, made.id)
+        after = await promotions.by_id(organization.id, promotion.id)
         if after is None or after.claim_count != len(done(answers)):
             return ["the promotion does not count the claims that were granted and deleted"]
         return []
 
-    return Scenario("ten codes, deleted while they are claimed", made, calls, None, "UnknownCode", lambda _: 0, counted)
+    return Scenario(
+        "ten codes, deleted while they are claimed", promotion, calls, None, "UnknownCode", lambda _: 0, counted
+    )
 
 
 async def releasing(organization: Organization, claims: int, now: datetime) -> Scenario:
-    """Claims are released twice each, while others want the places that they give back."""
+    """Claims are released twice each, while others claim the places that are free again."""
     places = claims // 8
-    made = await _promotion(organization, "releasing", ["BACK"], now, per_code=places)
+    promotion = await _promotion(organization, "releasing", ["BACK"], now, per_code=places)
     first: Answers = []
-    takes = [["claim_code", "BACK", f"first{n}@example.com"] for n in range(places)]
-    await driver.run(organization, takes, CONCURRENCY, first.append, now)
+    first_calls = [["claim_code", "BACK", f"first{n}@example.com"] for n in range(places)]
+    await driver.run(organization, first_calls, CONCURRENCY, first.append, now)
     releases = [["release_claim", claim] for claim in done(first)[: places // 2] for _ in range(2)]
-    wants = [["claim_code", "BACK", f"back{n}@example.com"] for n in range(claims // 4)]
-    calls = [call for pair in zip_longest(wants, releases) for call in pair if call]
+    claim_calls = [["claim_code", "BACK", f"back{n}@example.com"] for n in range(claims // 4)]
+    calls = [call for pair in zip_longest(claim_calls, releases) for call in pair if call]
 
     async def not_above(answers: Answers) -> list[str]:
         over = len(done(answers)) - places // 2
@@ -161,15 +166,15 @@ async def releasing(organization: Organization, claims: int, now: datetime) -> S
         return places - places // 2 + _granted(answers)
 
     name = f"{places // 2} of {places} places, given back twice"
-    return Scenario(name, made, calls, None, "FullyClaimed", standing, not_above)
+    return Scenario(name, promotion, calls, None, "FullyClaimed", standing, not_above)
 
 
 async def attempts(organization: Organization, claims: int, now: datetime) -> Scenario:
-    """Everybody takes attempts of one counter, which has a quarter of those that are wanted."""
-    made, most = await _promotion(organization, "attempts", [], now), claims // 4
-    calls: list[Call] = [["take_attempt", most] for _ in range(claims)]
-    return Scenario(f"{most} failed attempts an hour", made, calls, most, "TooManyAttempts", lambda _: 0)
+    """All calls take an attempt of one counter, which allows a quarter of them."""
+    promotion, limit = await _promotion(organization, "attempts", [], now), claims // 4
+    calls: list[Call] = [["take_attempt", limit] for _ in range(claims)]
+    return Scenario(f"{limit} failed attempts an hour", promotion, calls, limit, "TooManyAttempts", lambda _: 0)
 
 
 ALL = (one_code, customers_limit, promotions_limit, retries, activation, deletion, releasing, attempts)
-"""Every race of a proof, in its order."""
+"""Every scenario, in the order in which they run."""

@@ -111,12 +111,12 @@ class RejectionReport:
     def __call__(self, rejected: RejectedRow) -> None:
         from schema.csv import records
 
-        column = "".join(map(str, getattr(rejected.why, "path", ())[-1:]))
+        column = "".join(map(str, getattr(rejected.refusal, "path", ())[-1:]))
         self._count += 1
         if self._count <= MAX_SHOWN_LINES:
-            self._print(f"line {rejected.line}: {column}{': ' if column else ''}{rejected.why}")
+            self._print(f"line {rejected.line}: {column}{': ' if column else ''}{rejected.refusal}")
         if self._report is not None:
-            self._writer.writerow((rejected.line, column, records.escape_formula(str(rejected.why))))
+            self._writer.writerow((rejected.line, column, records.escape_formula(str(rejected.refusal))))
 
     def sum_up(self) -> None:
         """Print the number of refused lines that were not shown."""

@@ -35,7 +35,9 @@ def read(content: str | bytes, separator: str | None = None) -> list[ImportRow |
 
 
 def texts(content: str | bytes, separator: str | None = None) -> list[str]:
-    return [row.text if isinstance(row, ImportRow) else f"{row.line}: {row.why}" for row in read(content, separator)]
+    return [
+        row.text if isinstance(row, ImportRow) else f"{row.line}: {row.refusal}" for row in read(content, separator)
+    ]
 
 
 def rows_of(file: Path) -> list[list[str]]:
@@ -164,7 +166,7 @@ def test_a_cell_of_an_export_that_is_not_clear(row: str, why: str) -> None:
     """What can't be read as meant is refused on its line."""
     [refused] = read(f"text,status,is_enabled,claim_count,metadata\n{row}\n")
     assert isinstance(refused, RejectedRow)
-    assert (refused.line, str(refused.why)) == (2, why)
+    assert (refused.line, str(refused.refusal)) == (2, why)
 
 
 @pytest.mark.case("F1")

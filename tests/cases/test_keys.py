@@ -205,7 +205,7 @@ async def test_a_code_is_one_line_at_every_door(secret: GraphQLClient, organizat
     rejected: list[RejectedRow] = []
     ref = params.PromotionRef(reference="default")
     await import_rows(organization, ref, [ImportRow(2, text)], False, True, rejected.append, make.NOW)
-    assert [type(one.why) for one in rejected] == [InvalidInput]
+    assert [type(one.refusal) for one in rejected] == [InvalidInput]
     account = await make.key(organization, KeyKind.ACCOUNT)
     headers = {"Authorization": f"Bearer {account}", "X-Api-User-Id": "1"}
     body = {"user_id": 1, "site_id": organization.number, "code": text}

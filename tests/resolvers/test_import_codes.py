@@ -31,7 +31,7 @@ async def brought(
     told: list[tuple[int, str]] = []
 
     def tell(no: RejectedRow) -> None:
-        told.append((no.line, ": ".join([*getattr(no.why, "path", ())[-1:], str(no.why)])))
+        told.append((no.line, ": ".join([*getattr(no.refusal, "path", ())[-1:], str(no.refusal)])))
 
     return await import_codes.codes(organization, ref, rows, dry_run, skip_bad, tell, NOW), told
 
@@ -228,7 +228,7 @@ async def test_a_text_that_is_taken_meanwhile(organization: Organization, skip_b
         return
     outcome = await import_codes.codes(organization, DEFAULT, rows, False, True, told.append, NOW)
     assert outcome == ImportSummary(1, 1, written=True)
-    assert [(no.line, str(no.why)) for no in told] == [(2, "The code 'HERE' exists already.")]
+    assert [(no.line, str(no.refusal)) for no in told] == [(2, "The code 'HERE' exists already.")]
     parent = await Promotion.get(organization_id=organization.id, reference="default")
     assert (parent.claim_count, parent.deleted_claim_count) == (1, 1)
     assert await verify.counters(organization) == []

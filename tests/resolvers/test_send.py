@@ -10,7 +10,7 @@ from db.models import Delivery, Organization
 from resolvers import delete, send
 from resolvers.domain import params
 from resolvers.domain.refusals import IdempotencyMismatch, InvalidInput, UnknownCode
-from resolvers.send import Sent
+from resolvers.send import SendResult
 from tests import make
 from tests.make import NOW
 from tests.resolvers.refused import everything, refused
@@ -18,14 +18,14 @@ from tests.resolvers.refused import everything, refused
 ADA, BEN = params.Person("ada@example.com", "Ada"), params.Person("ben@example.com")
 
 
-async def sent(organization: Organization, *people: params.Person, **more: Any) -> Sent:
+async def sent(organization: Organization, *people: params.Person, **more: Any) -> SendResult:
     said = {"message": None, "resend": False, "dry_run": False, "idempotency_key": None, "now": NOW, **more}
     return await send.code(
         organization, more.pop("text", "HELLO-15"), people, **{k: said[k] for k in said if k != "text"}
     )
 
 
-def told(answer: Sent) -> tuple[list[str], int, int, int]:
+def told(answer: SendResult) -> tuple[list[str], int, int, int]:
     letters = [letter.recipient for letter in answer.deliveries]
     return letters, answer.received, answer.queued, answer.already_sent
 

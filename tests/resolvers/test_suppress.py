@@ -6,7 +6,7 @@ from db.models import Delivery, Organization, Suppression
 from resolvers import find, send, signed_links, suppress
 from resolvers.domain import params
 from resolvers.domain.refusals import InvalidInput
-from resolvers.send import Sent
+from resolvers.send import SendResult
 from tests import make
 from tests.make import NOW
 from tests.resolvers.refused import everything, refused
@@ -14,12 +14,12 @@ from tests.resolvers.refused import everything, refused
 ADA, BEN = params.Person("Ada@example.com"), params.Person("ben@example.com")
 
 
-async def sent(organization: Organization, *people: params.Person, key: str | None = None, **more: bool) -> Sent:
+async def sent(organization: Organization, *people: params.Person, key: str | None = None, **more: bool) -> SendResult:
     said = {"resend": False, "dry_run": False, **more}
     return await send.code(organization, "HELLO-15", people, None, idempotency_key=key, now=NOW, **said)
 
 
-def told(answer: Sent) -> tuple[list[str], int, int, int, int]:
+def told(answer: SendResult) -> tuple[list[str], int, int, int, int]:
     recipients = [letter.recipient for letter in answer.deliveries]
     return recipients, answer.received, answer.queued, answer.already_sent, answer.suppressed
 

@@ -90,7 +90,7 @@ class Sender:
         # In a thread, and once for all letters about a code: rendering a QR code would block every request.
         await asyncio.to_thread(compose.prepare_qr_codes, {letter.code.text for letter in batch.letters})
         outcomes: dict[int, Outcome] = {}
-        await self._hand_over(iter(batch.letters), outcomes, (batch.lease - self._clock()).total_seconds())
+        await self._hand_over(iter(batch.letters), outcomes, (batch.leased_until - self._clock()).total_seconds())
         all_outcomes = {letter.id: outcomes.get(letter.id, NOT_ATTEMPTED) for letter in batch.letters}
         await self._record(batch, all_outcomes)
         closed = [str(outcome.error) for outcome in all_outcomes.values() if outcome.kind is OutcomeKind.UNREACHABLE]
@@ -141,7 +141,7 @@ class Sender:
             try:
                 return await deliver.record(batch, outcomes, self._clock())
             except Exception as error:
-                if self._clock() >= batch.lease:
+                if self._clock() >= batch.leased_until:
                     raise
                 errors.log_error(error, f"the outcomes of {len(outcomes)} letters")
                 await asyncio.sleep(1)

@@ -186,7 +186,7 @@ def test_a_cell_that_is_not_clear_is_refused_on_its_line(cells: str, why: str) -
     before, bad, after = read(f"text,allowed_claims,starts_at,ends_at,claims_so_far\nx\n{cells}\ny\n")
     assert (before, after) == (ImportRow(2, "x"), ImportRow(4, "y"))
     assert isinstance(bad, RejectedRow)
-    assert (bad.line, str(bad.why)) == (3, why)
+    assert (bad.line, str(bad.refusal)) == (3, why)
 
 
 KNOWN = "the columns are text, allowed_claims, starts_at, ends_at, claims_so_far, and those of an export."
