@@ -1,6 +1,6 @@
-"""The doors of other vendors' programs. Every module here but `kit`, which they share, is one; nothing lists them.
+"""REST APIs of other vendors, for their clients. Every module here but `kit` is a vendor, and found by being there.
 
-A vendor's module offers `router`, and may name in `BROWSER_PATHS` the paths that pages of any origin call.
+A vendor's module has a `router`, and may list in `BROWSER_PATHS` the path prefixes that pages of any origin call.
 """
 
 from importlib import import_module
@@ -9,5 +9,5 @@ from types import ModuleType
 
 
 def discover() -> list[ModuleType]:
-    """Every vendor, by name."""
+    """The modules of all vendors, by name."""
     return [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__) if module.name != "kit"]

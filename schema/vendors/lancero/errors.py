@@ -1,4 +1,4 @@
-"""Saying no in Lancero's words: statuses and sentences, most of them choices (docs/vendors/lancero.md)."""
+"""Error responses in Lancero's format: statuses and sentences, most of them choices (docs/vendors/lancero.md)."""
 
 import time
 from http import HTTPStatus
@@ -20,7 +20,7 @@ SENTENCES: dict[type[Exception], str] = {
     refusals.EmailTaken: "That lead already exists",
     UnknownRoute: "Unknown route",
 }
-"""Choices, some after the same author's later product; for the others our own words do."""
+"""Choices, some after the same author's later product; other errors have our own message."""
 
 STATUSES: dict[type[Exception], int] = {
     BadRequest: 400,
@@ -44,17 +44,17 @@ STATUSES: dict[type[Exception], int] = {
     RequestTimeout: 503,
     Unavailable: 503,
 }
-"""Choices; every other Rule is a 403. 401 is for key trouble alone: the SDK hides what it says [doc]."""
+"""Choices; every other Rule is a 403. 401 is for invalid keys only: the SDK hides its message [doc]."""
 
 
-def error_response(no: Exception) -> JsonResponse:
-    """An error's four members [doc]; `message` is always a plain string, as the SDK rejects with it."""
-    status = STATUSES.get(type(no), 403 if isinstance(no, refusals.Rule) else 500)
-    message = SENTENCES.get(type(no), str(no))
+def error_response(error: Exception) -> JsonResponse:
+    """An error object of four members [doc]; `message` is always a plain string, as the SDK rejects with it."""
+    status = STATUSES.get(type(error), 403 if isinstance(error, refusals.Rule) else 500)
+    message = SENTENCES.get(type(error), str(error))
     body = {
         "code": status,
         "error": HTTPStatus(status).phrase,
         "message": message,
         "time": time.time_ns() // 1_000_000,
     }
-    return JsonResponse(body, status, errors.retry_headers(no))
+    return JsonResponse(body, status, errors.retry_headers(error))

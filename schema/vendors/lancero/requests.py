@@ -1,6 +1,6 @@
-"""Reading what Lancero's clients send, leniently where they are known to be careless.
+"""Reads the bodies of Lancero's clients, leniently where they are known to be careless.
 
-Null stands for what was not said, except for a number: `allowedClaims: null` could be read as no limit.
+Null is the same as a missing member, except for a number: `allowedClaims: null` could be read as no limit.
 """
 
 from datetime import datetime
@@ -11,19 +11,19 @@ from resolvers.domain import instants, params, validate
 from resolvers.domain.code_format import Format, Style, read_format
 from schema.vendors.kit import BadRequest
 
-MOST_CODES = 10_000
-"""Codes that one call may ask for, as all of them are in its answer (choice)."""
+MAX_CODES = 10_000
+"""Codes of one call, as all of them are in its response (choice)."""
 
 NO_LIMIT = 2**31 - 1
 """`allowedClaims` of a code without a limit (choice)."""
 
-LONGEST_NOTES = 10_000
+MAX_NOTES_CHARS = 10_000
 
 TYPES = {style.lower(): style for style in (Style.CREATIVE, Style.ALPHANUMERIC, Style.NUMERIC)}
 
 
 def optional_text(body: dict[str, Any], field: str) -> str | None:
-    """A member that is a string, or was not said. Raises BadRequest."""
+    """An optional member that is a string. Raises BadRequest."""
     value = body.get(field)
     if value is not None and not isinstance(value, str):
         raise BadRequest(f"`{field}` must be a string")
@@ -31,7 +31,7 @@ def optional_text(body: dict[str, Any], field: str) -> str | None:
 
 
 def text(body: dict[str, Any], field: str) -> str:
-    """A member that must be said. Raises BadRequest."""
+    """A required member that is a string. Raises BadRequest."""
     value = optional_text(body, field)
     if value is None or not value.strip():
         raise BadRequest(f"`{field}` is required")
@@ -39,7 +39,7 @@ def text(body: dict[str, Any], field: str) -> str:
 
 
 def number(body: dict[str, Any], field: str, most: int) -> int:
-    """A whole number from 1 up, 1 unless said [doc, seed]; also as a string (choice)."""
+    """A whole number from 1, which is the default [doc, seed], to `most`; also as a string (choice)."""
     value = body.get(field, 1)
     if isinstance(value, str) and len(value) <= 20 and value.isascii() and value.strip().isdecimal():
         value = int(value)
@@ -51,7 +51,7 @@ def number(body: dict[str, Any], field: str, most: int) -> int:
 
 
 def instant(body: dict[str, Any], field: str) -> datetime | None:
-    """An ISO 8601 instant [seed]; without an offset it would be anybody's guess, so it has one (choice)."""
+    """An ISO 8601 instant [seed] with an offset, as it would be ambiguous without (choice)."""
     value = optional_text(body, field)
     if value is None:
         return None
@@ -68,12 +68,12 @@ def recipients(body: dict[str, Any]) -> list[params.Person]:
     listed = [emails] if isinstance(emails, str) else emails
     if not isinstance(listed, list) or not all(isinstance(email, str) for email in listed):
         raise BadRequest("`emails` must be an array of strings")
-    some = listed[: send.MAX_RECIPIENTS + 1]  # more are refused for their number, and need no look
-    return [params.Person(validate.storable(email, "emails")) for email in some]
+    recipients = listed[: send.MAX_RECIPIENTS + 1]  # more are refused by their number
+    return [params.Person(validate.storable(email, "emails")) for email in recipients]
 
 
-def format_of(body: dict[str, Any]) -> Format:
-    """The format that `type` names [seed], creative unless said. Raises BadRequest."""
+def code_format(body: dict[str, Any]) -> Format:
+    """The code format that `type` names [seed], creative by default. Raises BadRequest."""
     style = TYPES.get(optional_text(body, "type") or "creative")
     if style is None:
         raise BadRequest(f"`type` must be one of {', '.join(TYPES)}")
@@ -81,7 +81,7 @@ def format_of(body: dict[str, Any]) -> Format:
 
 
 def options(body: dict[str, Any]) -> generate.CodeOptions:
-    """What new codes have in common [seed]. Raises BadRequest, InvalidInput."""
+    """The attributes of new codes [seed]. Raises BadRequest, InvalidInput."""
     reserved_for = optional_text(body, "reservedFor")
     return generate.CodeOptions(
         window=params.Window(starts_at=instant(body, "validFrom"), ends_at=instant(body, "validUntil")),
@@ -91,9 +91,9 @@ def options(body: dict[str, Any]) -> generate.CodeOptions:
 
 
 def particulars(body: dict[str, Any]) -> dict[str, Any]:
-    """What only this door keeps of a new lead."""
+    """Lancero's own members of a new lead."""
     waitlist = body.get("waitlist")
     if not isinstance(waitlist, bool | None):
         raise BadRequest("`waitlist` must be a boolean")
-    notes = validate.optional_text(optional_text(body, "notes"), "notes", max_length=LONGEST_NOTES)
+    notes = validate.optional_text(optional_text(body, "notes"), "notes", max_length=MAX_NOTES_CHARS)
     return {"notes": notes or "", "onWaitlist": bool(waitlist)}

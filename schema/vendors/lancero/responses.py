@@ -1,4 +1,4 @@
-"""Codes and envelopes as Lancero's clients read them."""
+"""Codes and envelopes in Lancero's format."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,25 +13,25 @@ AT_ONCE = 10_000
 """Ids in one question; SQLite takes 32,766."""
 
 
-def answer(data: Any, **more: Any) -> JsonResponse:
+def success(data: Any, **more: Any) -> JsonResponse:
     """The envelope of every success, always with status 200 [doc]."""
     return JsonResponse({"success": True, "data": data, **more})
 
 
 def iso(instant: datetime) -> str:
-    """As in [seed]: 2021-11-29T17:42:07.647Z."""
+    """An instant as in [seed]: 2021-11-29T17:42:07.647Z."""
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-async def codes(found: Sequence[Code]) -> list[dict[str, Any]]:
-    """Codes [doc], with the addresses of those whom they are reserved for."""
-    ids = list({row.reserved_for_id for row in found if row.reserved_for_id is not None})
+async def codes(rows: Sequence[Code]) -> list[dict[str, Any]]:
+    """Codes as JSON [doc], with the addresses of the customers for whom they are reserved."""
+    ids = list({row.reserved_for_id for row in rows if row.reserved_for_id is not None})
     people = await find.by_ids(Customer, ids) if ids else {}
-    return [code(row, people.get(row.reserved_for_id or 0)) for row in found]
+    return [code_object(row, people.get(row.reserved_for_id or 0)) for row in rows]
 
 
-def code(row: Code, person: Customer | None) -> dict[str, Any]:
-    """An `ICode` [doc]; `reservedFor` is absent unless it is, for somebody whose address is known."""
+def code_object(row: Code, person: Customer | None) -> dict[str, Any]:
+    """An `ICode` [doc]; `reservedFor` is absent unless the code is reserved for a customer with an address."""
     reserved = {"reservedFor": {"email": person.email}} if person and person.email else {}
     return {
         "code": row.text,

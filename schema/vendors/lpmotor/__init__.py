@@ -1,4 +1,4 @@
-"""LP Motor's door: a shop's promo codes, as the curl, PHP and axios samples of its documentation speak.
+"""LP Motor's API: a shop's promo codes, for the curl, PHP and axios samples of its documentation.
 
 Marks: [doc] and [seed] are recorded facts, a choice is ours (docs/vendors/lpmotor.md has the addresses).
 """
@@ -26,46 +26,46 @@ from schema.vendors.lpmotor.errors import NotEditable, error_response
 router = kit.VendorRouter(error_response)
 
 
-# ------------------------------------------------------------------ who speaks
+# ------------------------------------------------------------------ callers
 
 
 @dataclass(frozen=True)
-class User:
-    """Who holds an account's token, and by which number they call themselves; the time."""
+class ShopUser:
+    """A caller: the holder of an account's token, the account's number, and the request's instant."""
 
     holder: Holder
     number: int
     now: datetime
 
 
-async def _user(request: Request) -> User:
-    """The user of `X-Api-User-Id`, if the token is an account's and it is theirs [doc]; 401 is a choice."""
-    found = await context.holder(request.headers)
-    number = requests.id_of(request.headers.get("x-api-user-id", ""))
-    if found.kind is not KeyKind.ACCOUNT or number is None or not await authenticate.is_of_account(found, number):
+async def _user(request: Request) -> ShopUser:
+    """The user of `X-Api-User-Id`, if the token is that account's [doc]; 401 is a choice."""
+    holder = await context.holder(request.headers)
+    number = requests.parse_id(request.headers.get("x-api-user-id", ""))
+    if holder.kind is not KeyKind.ACCOUNT or number is None or not await authenticate.is_of_account(holder, number):
         raise AccessDenied("not the token of this user")
     services: Services = request.app.state.services
-    return User(found, number, services.clock())
+    return ShopUser(holder, number, services.clock())
 
 
-async def _site(user: User, said: object) -> Organization:
-    """The site with this number, which must be said (choice), if the user has it [doc]."""
-    number = requests.id_of(str(requests.whole(said)))
+async def _site(user: ShopUser, site_id: object) -> Organization:
+    """The site with this number, which is required (choice), if it is the user's [doc]."""
+    number = requests.parse_id(str(requests.whole_number(site_id)))
     site = await authenticate.reachable_organization(user.holder, number) if number else None
     if site is None:
         raise NoOrganization
     return site
 
 
-def _speaks_for_itself(body: dict[str, Any], user: User) -> None:
+def _check_user_id(body: dict[str, Any], user: ShopUser) -> None:
     """Raises BadRequest when a body names another user than the request's header."""
-    if "user_id" in body and requests.whole(body["user_id"]) != user.number:
+    if "user_id" in body and requests.whole_number(body["user_id"]) != user.number:
         raise BadRequest("another user_id than the header's")
 
 
-async def _promo(request: Request, user: User) -> Code:
-    """The promo that the path names, as the only code of its promotion; of whichever site of the user's."""
-    number = requests.id_of(request.path_params["promo_id"])
+async def _promo(request: Request, user: ShopUser) -> Code:
+    """The promo of the path, as the only code of its promotion, of any site of the user."""
+    number = requests.parse_id(request.path_params["promo_id"])
     if number is None:
         raise UnknownPromotion
     return await find.only_code(user.holder.account_id, number)
@@ -84,49 +84,51 @@ async def all_promos(request: Request) -> Response:
     """A site's promos in a bare array [seed], by `pos`, then `id` (choice)."""
     user = await _user(request)
     site = await _site(user, request.query_params.get("site_id"))
-    pages = ([responses.one(code, user.now) for code in page] async for page in find.only_codes(site.id))
+    pages = ([responses.promo_object(code, user.now) for code in page] async for page in find.only_codes(site.id))
     return await kit.list_response(request, site.id, _streams(request), pages)
 
 
 @router.post("/v1/promo")
 async def create_promo(request: Request) -> JsonResponse:
-    """The new promo [seed]; of its fields only `code` must be said."""
+    """The new promo [seed]; of its fields only `code` is required."""
     user = await _user(request)
     body = await kit.read_json_object(request)
-    _speaks_for_itself(body, user)
-    said = requests.promo(body)
-    if "code" not in said:
+    _check_user_id(body, user)
+    fields = requests.promo_fields(body)
+    if "code" not in fields:
         raise BadRequest("no code")
     site = await _site(user, body.get("site_id"))
-    made = await create.promotion(site, promo.new(said), None, user.now)
-    return JsonResponse(responses.one(await find.only_code(user.holder.account_id, made.number), user.now))
+    promotion = await create.promotion(site, promo.new_promotion(fields), None, user.now)
+    return JsonResponse(
+        responses.promo_object(await find.only_code(user.holder.account_id, promotion.number), user.now)
+    )
 
 
 @router.get("/v1/promo/{promo_id}")
 async def find_promo(request: Request) -> JsonResponse:
     """A promo [seed]."""
     user = await _user(request)
-    return JsonResponse(responses.one(await _promo(request, user), user.now))
+    return JsonResponse(responses.promo_object(await _promo(request, user), user.now))
 
 
 @router.put("/v1/promo/{promo_id}")
 async def change_promo(request: Request) -> JsonResponse:
-    """The promo with what was said; what was not stays as it is [seed]."""
+    """The promo with the given fields changed; others stay as they are [seed]."""
     user = await _user(request)
     body = await kit.read_json_object(request)
-    _speaks_for_itself(body, user)
-    said = requests.promo(body)
+    _check_user_id(body, user)
+    fields = requests.promo_fields(body)
     while True:
-        found = await _promo(request, user)
-        promotion, changes = found.promotion, promo.change(found, said)
+        code = await _promo(request, user)
+        promotion, changes = code.promotion, promo.changes(code, fields)
         try:
             ref = params.PromotionRef(id=promotion.id)
             changed = await update.promotion_with_code(
                 promotion.organization, ref, promotion.version, *changes, user.now
             )
-        except VersionConflict:  # somebody was faster: merge with what they have made of it
+        except VersionConflict:  # a concurrent change was faster: merge with it
             continue
-        return JsonResponse(responses.one(changed, user.now))
+        return JsonResponse(responses.promo_object(changed, user.now))
 
 
 @router.delete("/v1/promo/{promo_id}")
@@ -143,11 +145,11 @@ async def delete_promo(request: Request) -> JsonResponse:
 
 @router.get("/v1/promo/{promo_id}/statistics")
 async def promo_statistics(request: Request) -> Response:
-    """A row for each use, through whichever door, in a bare array [seed], the newest first (choice)."""
-    found = await _promo(request, await _user(request))
-    organization = found.promotion.organization
-    uses = find.standing_claims(found.promotion_id)
-    pages = ([responses.use(claim, found, organization) for claim in page] async for page in uses)
+    """A row for each claim, through any API, in a bare array [seed], the newest first (choice)."""
+    code = await _promo(request, await _user(request))
+    organization = code.promotion.organization
+    claims = find.standing_claims(code.promotion_id)
+    pages = ([responses.claim_row(claim, code, organization) for claim in page] async for page in claims)
     return await kit.list_response(request, organization.id, _streams(request), pages)
 
 
@@ -155,7 +157,7 @@ async def promo_statistics(request: Request) -> Response:
 
 
 async def _unknown_route(request: Request) -> JsonResponse:
-    """Whatever else is asked below this path (choice)."""
+    """Every other method and path below the prefix (choice)."""
     raise UnknownRoute
 
 

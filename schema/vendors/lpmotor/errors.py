@@ -1,4 +1,4 @@
-"""Saying no in LP Motor's words: a title, the vendor's own number of it, and the status once more."""
+"""Error responses in LP Motor's format: a title, the vendor's error number, and the status."""
 
 from resolvers.domain import refusals
 from resolvers.domain.refusals import InvalidInput, TooManyAttempts
@@ -11,7 +11,7 @@ from schema.vendors.kit import BadRequest, JsonResponse, UnknownRoute
 
 
 class NotEditable(BadRequest):
-    """Raised for what a site keeps, whoever asks: its own promotion."""
+    """Raised for the default promotion of a site, which can't be deleted."""
 
 
 SENTENCES: dict[type[Exception], tuple[int, int, str]] = {
@@ -29,14 +29,14 @@ SENTENCES: dict[type[Exception], tuple[int, int, str]] = {
     RequestTimeout: (503, 0, "request took too long"),
     Unavailable: (503, 0, "service is unavailable"),
 }
-"""Status, error and title. Numbers other than 0 stand in the vendor's own table with that status [doc]; which of
-them is for what, and the titles without a number, are choices."""
+"""Status, error and title. Numbers other than 0 stand in the vendor's own table with that status [doc]; the
+choice among them, and the titles without a number, are choices."""
 
 UNKNOWN_ERROR = (500, 0, "unknown error")
-"""The vendor's own words for a bug [doc]."""
+"""The vendor's response to a bug [doc]."""
 
 
-def error_response(no: Exception) -> JsonResponse:
-    """An error's three members [doc], `code` equal to the status."""
-    status, error, title = SENTENCES.get(type(no), UNKNOWN_ERROR)
-    return JsonResponse({"title": title, "error": error, "code": status}, status, errors.retry_headers(no))
+def error_response(exception: Exception) -> JsonResponse:
+    """An error object of three members [doc]; `code` is the status."""
+    status, error, title = SENTENCES.get(type(exception), UNKNOWN_ERROR)
+    return JsonResponse({"title": title, "error": error, "code": status}, status, errors.retry_headers(exception))

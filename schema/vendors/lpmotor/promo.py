@@ -1,8 +1,8 @@
-"""A promo, which is a promotion with exactly one code: what its fields mean in this house, both ways.
+"""Translates between LP Motor's promo and a promotion with exactly one code, in both directions.
 
-A promotion's columns hold what counts. What counts for nobody else is sealed in `particulars`: `bonus_type`, and
-the dates and the number of limits that are switched off. Where a column says something, it is what holds: the
-promotion may have been changed through another door.
+A promotion's columns hold what has an effect. Fields that only LP Motor has are in `particulars`: `bonus_type`, and
+the dates and numbers of limits that are switched off. Where a column has a value, it wins: the promotion may have
+been changed through another API.
 """
 
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from resolvers.domain.params import ABSENT
 
 @dataclass(frozen=True)
 class Promo:
-    """What a client may say of a promo, with the defaults of a new one (choices)."""
+    """The fields of a promo, with the defaults of a new one (choices)."""
 
     code: str
     is_enabled: bool = True
@@ -34,61 +34,61 @@ class Promo:
     personal_limit_is_enabled: bool = False
 
 
-# ------------------------------------------------------------------ from the house's words
+# ------------------------------------------------------------------ from a promotion
 
 
-def told(promotion: Promotion) -> dict[str, Any]:
-    """What this door alone knows of a promotion."""
-    particulars: Any = promotion.particulars
-    told: dict[str, Any] = particulars.get("lpmotor", {})
-    return told
+def particulars(promotion: Promotion) -> dict[str, Any]:
+    """LP Motor's own fields of a promotion."""
+    by_vendor: Any = promotion.particulars
+    own: dict[str, Any] = by_vendor.get("lpmotor", {})
+    return own
 
 
-def of(found: Code) -> Promo:
-    """The promo that a code and its promotion are."""
-    promotion, known = found.promotion, told(found.promotion)
-    limits = [limit for limit in (promotion.per_promotion, found.allowed_claims) if limit is not None]
-    is_held_shut = not limits and not promotion.is_enabled and _is_used_up_by_none(known)
+def from_code(code: Code) -> Promo:
+    """The promo of a code, whose promotion is loaded."""
+    promotion, own = code.promotion, particulars(code.promotion)
+    limits = [limit for limit in (promotion.per_promotion, code.allowed_claims) if limit is not None]
+    is_closed_by_limit = not limits and not promotion.is_enabled and _has_limit_of_zero(own)
     kind = promotion.discount_kind
     return Promo(
-        code=found.text,
-        is_enabled=known["is_enabled"] if is_held_shut else promotion.is_enabled and found.is_enabled,
-        bonus_type=known.get("bonus_type", 0),
+        code=code.text,
+        is_enabled=own["is_enabled"] if is_closed_by_limit else promotion.is_enabled and code.is_enabled,
+        bonus_type=own.get("bonus_type", 0),
         bonus_amount=bonus(kind, promotion.discount_value, promotion.currency),
         bonus_amount_is_in_percentages=kind is DiscountKind.PERCENTAGE,
-        **_window_of(promotion, known),
-        quantity_limit_is_enabled=bool(limits) or is_held_shut,
-        quantity_limit=min(limits, default=known.get("quantity_limit", 0)),
+        **_window_of(promotion, own),
+        quantity_limit_is_enabled=bool(limits) or is_closed_by_limit,
+        quantity_limit=min(limits, default=own.get("quantity_limit", 0)),
         personal_limit_is_enabled=promotion.per_customer_and_code == 1,
     )
 
 
 def bonus(kind: DiscountKind, value: int, currency: str | None) -> Decimal:
-    """A discount's size in percent or in whole units of its currency; 0 for what is neither."""
+    """A discount's size in percent or in whole units of its currency; 0 for other kinds."""
     is_sized = kind in (DiscountKind.PERCENTAGE, DiscountKind.FIXED_AMOUNT)
     return money.discount_amount(kind, value, currency) if is_sized else Decimal(0)
 
 
-def _is_used_up_by_none(known: dict[str, Any]) -> bool:
-    """Whether a limit of no use at all was asked for; in this house that is a promotion switched off."""
-    return bool(known.get("quantity_limit_is_enabled")) and known.get("quantity_limit") == 0
+def _has_limit_of_zero(own: dict[str, Any]) -> bool:
+    """Whether a quantity limit of 0 was requested, for which the promotion is switched off."""
+    return bool(own.get("quantity_limit_is_enabled")) and own.get("quantity_limit") == 0
 
 
-def _window_of(promotion: Promotion, known: dict[str, Any]) -> dict[str, Any]:
+def _window_of(promotion: Promotion, own: dict[str, Any]) -> dict[str, Any]:
     if promotion.starts_at or promotion.ends_at:
         return {"time_limit_is_enabled": True, "d_on": promotion.starts_at, "d_off": promotion.ends_at}
     return {
-        "time_limit_is_enabled": known.get("time_limit_is_enabled", False),
-        **{name: datetime.fromisoformat(known[name]) for name in ("d_on", "d_off") if known.get(name)},
+        "time_limit_is_enabled": own.get("time_limit_is_enabled", False),
+        **{name: datetime.fromisoformat(own[name]) for name in ("d_on", "d_off") if own.get(name)},
     }
 
 
-# ------------------------------------------------------------------ to the house's words
+# ------------------------------------------------------------------ to a promotion
 
 
-def new(said: dict[str, Any]) -> create.NewPromotion:
-    """The promotion and code that a new promo is, of which these fields were said. Raises InvalidInput."""
-    promo = _checked(Promo(**said))
+def new_promotion(fields: dict[str, Any]) -> create.NewPromotion:
+    """The promotion and code of a new promo with these fields. Raises InvalidInput."""
+    promo = _validated(Promo(**fields))
     return create.NewPromotion(
         name=promo.code,
         is_enabled=_is_open(promo),
@@ -98,51 +98,51 @@ def new(said: dict[str, Any]) -> create.NewPromotion:
             per_promotion=_per_promotion(promo), per_code=None, per_customer_and_code=_per_customer(promo)
         ),
         codes=(promo.code,),
-        particulars={"lpmotor": _sealed(promo)},
+        particulars={"lpmotor": _to_particulars(promo)},
     )
 
 
-def change(found: Code, said: dict[str, Any]) -> tuple[update.PromotionChange, update.CodeChange]:
-    """What is to be changed so that the promo has the fields that were said, and the others as they are.
+def changes(code: Code, fields: dict[str, Any]) -> tuple[update.PromotionChange, update.CodeChange]:
+    """The changes of promotion and code that give a promo these fields, and leave the others as they are.
 
-    What would say the same in other words is left alone: a client may send back a whole promo that is more here.
-    Raises InvalidInput.
+    A field that stays the same changes nothing, even where the promotion has more than a promo can express: a client
+    may send back a whole promo. Raises InvalidInput.
     """
-    promotion, old = found.promotion, of(found)
-    now = _checked(replace(old, **said))
-    limits_uses = _per_promotion(now) != _per_promotion(old)
-    opens = _is_open(now) and not _is_open(old)
-    of_promotion = update.PromotionChange(
-        name=now.code if promotion.name == old.code != now.code else ABSENT,
-        is_enabled=_is_open(now) if _is_open(now) != _is_open(old) else ABSENT,
-        discount=_discount(now, promotion) if _discount(now) != _discount(old) else ABSENT,
-        window=_window(now) if _window(now) != _window(old) else ABSENT,
+    promotion, old = code.promotion, from_code(code)
+    new = _validated(replace(old, **fields))
+    changes_limit = _per_promotion(new) != _per_promotion(old)
+    opens = _is_open(new) and not _is_open(old)
+    promotion_change = update.PromotionChange(
+        name=new.code if promotion.name == old.code != new.code else ABSENT,
+        is_enabled=_is_open(new) if _is_open(new) != _is_open(old) else ABSENT,
+        discount=_discount(new, promotion) if _discount(new) != _discount(old) else ABSENT,
+        window=_window(new) if _window(new) != _window(old) else ABSENT,
         limits=params.Limits(
-            per_promotion=_per_promotion(now) if limits_uses else ABSENT,
-            per_customer_and_code=_per_customer(now) if _per_customer(now) != _per_customer(old) else ABSENT,
+            per_promotion=_per_promotion(new) if changes_limit else ABSENT,
+            per_customer_and_code=_per_customer(new) if _per_customer(new) != _per_customer(old) else ABSENT,
         ),
-        particulars={"lpmotor": _sealed(now)},
+        particulars={"lpmotor": _to_particulars(new)},
     )
-    of_code = update.CodeChange(
-        new_text=now.code if now.code != old.code else ABSENT,
+    code_change = update.CodeChange(
+        new_text=new.code if new.code != old.code else ABSENT,
         is_enabled=True if opens else ABSENT,
-        allowed_claims=None if limits_uses else ABSENT,
+        allowed_claims=None if changes_limit else ABSENT,
     )
-    return of_promotion, of_code
+    return promotion_change, code_change
 
 
 def _is_open(promo: Promo) -> bool:
     return promo.is_enabled and not (promo.quantity_limit_is_enabled and promo.quantity_limit == 0)
 
 
-def _checked(promo: Promo) -> Promo:
-    """A promo whose dates are in order, whether they count or not."""
+def _validated(promo: Promo) -> Promo:
+    """The promo, if its dates are in order, whether they are enabled or not. Raises InvalidInput."""
     validate.window(params.Window(promo.d_on, promo.d_off), None, None, "UTC")
     return promo
 
 
 def _discount(promo: Promo, present: Promotion | None = None) -> params.Discount:
-    """Percent of any currency's order; or units of the currency that the promotion has, or else its organization's."""
+    """A percentage in any currency; or an amount in the promotion's currency, or else its organization's."""
     if not promo.bonus_amount_is_in_percentages:
         return params.Discount(kind=DiscountKind.FIXED_AMOUNT, value=promo.bonus_amount)
     was_amount = present is not None and present.discount_kind is DiscountKind.FIXED_AMOUNT
@@ -163,14 +163,14 @@ def _per_customer(promo: Promo) -> int | None:
     return 1 if promo.personal_limit_is_enabled else None
 
 
-def _sealed(promo: Promo) -> dict[str, Any]:
-    """What the columns can't hold."""
-    sealed: dict[str, Any] = {"bonus_type": promo.bonus_type}
+def _to_particulars(promo: Promo) -> dict[str, Any]:
+    """The fields that the columns can't hold."""
+    own: dict[str, Any] = {"bonus_type": promo.bonus_type}
     if _window(promo) == params.Window(None, None):
-        sealed["time_limit_is_enabled"] = promo.time_limit_is_enabled
-        sealed |= {name: at.isoformat() for name in ("d_on", "d_off") if (at := getattr(promo, name))}
+        own["time_limit_is_enabled"] = promo.time_limit_is_enabled
+        own |= {name: at.isoformat() for name in ("d_on", "d_off") if (at := getattr(promo, name))}
     if _per_promotion(promo) is None:
-        sealed["quantity_limit_is_enabled"] = promo.quantity_limit_is_enabled
-        sealed["quantity_limit"] = promo.quantity_limit
-        sealed["is_enabled"] = promo.is_enabled
-    return sealed
+        own["quantity_limit_is_enabled"] = promo.quantity_limit_is_enabled
+        own["quantity_limit"] = promo.quantity_limit
+        own["is_enabled"] = promo.is_enabled
+    return own

@@ -1,6 +1,6 @@
-"""Reading what LP Motor's clients send: flags and numbers also as strings, as the vendor itself mixes them [doc].
+"""Reads the bodies of LP Motor's clients: flags and numbers also as strings, as the vendor itself mixes them [doc].
 
-Whatever can't be read raises BadRequest: LP Motor has one sentence for all of it.
+Every invalid value raises BadRequest, as LP Motor has one error for all of them.
 """
 
 import re
@@ -14,8 +14,8 @@ from schema.vendors.kit import BadRequest
 
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
-HIGHEST = 2**53 - 1
-"""The largest number that every client of JSON can hold."""
+MAX_SAFE_INTEGER = 2**53 - 1
+"""The largest integer that is exact in every JSON client."""
 
 _NUMBER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 _ID = re.compile(r"[0-9]{1,10}")
@@ -23,10 +23,10 @@ _ID = re.compile(r"[0-9]{1,10}")
 
 def flag(value: Any) -> bool:
     """A switch: true, 1, "1" or "true"; false, 0, "0" or "false" (choice)."""
-    found = FLAGS.get(str(value).strip().lower()) if isinstance(value, bool | int | str) else None
-    if found is None:
+    result = FLAGS.get(str(value).strip().lower()) if isinstance(value, bool | int | str) else None
+    if result is None:
         raise BadRequest("not a flag")
-    return found
+    return result
 
 
 def number(value: Any) -> Decimal:
@@ -38,20 +38,20 @@ def number(value: Any) -> Decimal:
     raise BadRequest("not a number")
 
 
-def whole(value: Any, least: int = -HIGHEST, most: int = HIGHEST) -> int:
+def whole_number(value: Any, least: int = -MAX_SAFE_INTEGER, most: int = MAX_SAFE_INTEGER) -> int:
     """A whole number within bounds."""
-    read = number(value)
-    if not read.is_finite() or not least <= read <= most or read != int(read):
+    result = number(value)
+    if not result.is_finite() or not least <= result <= most or result != int(result):
         raise BadRequest("not a whole number, or out of bounds")
-    return int(read)
+    return int(result)
 
 
 def amount(value: Any) -> Decimal:
-    """A bonus' size, not below 0 (choice); what it is bounded by above depends on its unit."""
-    read = number(value)
-    if not read.is_finite() or read < 0:
+    """A bonus' size, not below 0 (choice); its upper limit depends on its unit."""
+    result = number(value)
+    if not result.is_finite() or result < 0:
         raise BadRequest("not an amount")
-    return read
+    return result
 
 
 def instant(value: Any) -> datetime | None:
@@ -74,14 +74,14 @@ def code(value: Any) -> str:
 
 
 def limit(value: Any) -> int:
-    """How many uses there may be, from 0 up."""
-    return whole(value, 0, validate.MAX_INT)
+    """A limit of uses, from 0 up."""
+    return whole_number(value, 0, validate.MAX_INT)
 
 
 FIELDS: dict[str, Callable[[Any], Any]] = {
     "code": code,
     "is_enabled": flag,
-    "bonus_type": whole,
+    "bonus_type": whole_number,
     "bonus_amount": amount,
     "bonus_amount_is_in_percentages": flag,
     "time_limit_is_enabled": flag,
@@ -91,16 +91,16 @@ FIELDS: dict[str, Callable[[Any], Any]] = {
     "quantity_limit": limit,
     "personal_limit_is_enabled": flag,
 }
-"""What a client may say of a promo [seed]; other members are passed over."""
+"""The readers of a promo's fields [seed]; other members are ignored."""
 
 
-def promo(body: dict[str, Any]) -> dict[str, Any]:
-    """The fields that a body says."""
+def promo_fields(body: dict[str, Any]) -> dict[str, Any]:
+    """The values of the fields in a body."""
     return {name: read(body[name]) for name, read in FIELDS.items() if name in body}
 
 
-def id_of(text: str) -> int | None:
-    """A number of a path, a query or a header; None for what is none that anything could have."""
+def parse_id(text: str) -> int | None:
+    """An id from a path, a query or a header; None if it is invalid."""
     stripped = text.strip()
-    found = int(stripped) if _ID.fullmatch(stripped) else 0
-    return found if 1 <= found <= validate.MAX_INT else None
+    number = int(stripped) if _ID.fullmatch(stripped) else 0
+    return number if 1 <= number <= validate.MAX_INT else None

@@ -1,4 +1,4 @@
-"""WalletApp's door: codes made non-activated for a webshop, and activated for a named person, once.
+"""WalletApp's API: codes generated non-activated for a webshop, and activated once for a named person.
 
 Marks: [seed] and [doc] are recorded facts, a choice is ours (docs/vendors/walletapp.md).
 """
@@ -19,17 +19,17 @@ from schema.vendors import kit
 from schema.vendors.kit import JsonResponse, UnknownRoute
 from schema.vendors.walletapp import responses
 from schema.vendors.walletapp.errors import NoSuchOrganization, NotAllowed, error_response
-from schema.vendors.walletapp.requests import Fields, Named
+from schema.vendors.walletapp.requests import Fields, OrganizationRef
 
 router = kit.VendorRouter(error_response)
 
 
-# ------------------------------------------------------------------ who speaks, and of what
+# ------------------------------------------------------------------ callers and requests
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What every request here names, once it is found: the organization of the caller's key, and a promotion."""
+class CodeRequest:
+    """What every request here names: the organization of the caller's key, and a promotion; and its instant."""
 
     organization: Organization
     promotion: Promotion
@@ -38,43 +38,43 @@ class Asked:
 
     @property
     def ref(self) -> params.PromotionRef:
-        """The promotion as the verbs want it named."""
+        """The promotion as an argument of the verbs."""
         return params.PromotionRef(id=self.promotion.id)
 
-    async def location_number(self, said: int | None) -> int | None:
-        """The location as asked if it is linked, else the default [seed]; another one is no error (choice)."""
-        found: Location | None = await find.location_for(self.promotion, said)
-        return None if found is None else found.number
+    async def location_number(self, number: int | None) -> int | None:
+        """The requested location if it is linked, else the default [seed]; another one is no error (choice)."""
+        location: Location | None = await find.location_for(self.promotion, number)
+        return None if location is None else location.number
 
 
 async def _holder(request: Request) -> Holder:
-    """Whose key it is: a device's [seed], or one that may do all of that anyway (choice)."""
-    found = await context.holder(request.headers)
+    """The holder of the key: a device's [seed], or one with the same right (choice)."""
+    holder = await context.holder(request.headers)
     try:
-        context.require(found, Right.ACTIVATE)
-    except AccessDenied as no:
-        raise NotAllowed(str(no)) from None
-    return found
+        context.require(holder, Right.ACTIVATE)
+    except AccessDenied as error:
+        raise NotAllowed(str(error)) from None
+    return holder
 
 
-async def _organization(holder: Holder, named: Named) -> Organization | None:
-    """The organization that is named: mostly the key's own, which need not be looked up."""
+async def _organization(holder: Holder, ref: OrganizationRef) -> Organization | None:
+    """The organization that a request names: mostly the key's own, which needs no look-up."""
     own = holder.organization
-    if own is not None and named in (Named(own.identifier, None), Named(None, own.number)):
+    if own is not None and ref in (OrganizationRef(own.identifier, None), OrganizationRef(None, own.number)):
         return own
-    return await find.organization(named.identifier, named.number)
+    return await find.organization(ref.identifier, ref.number)
 
 
-async def _asked(request: Request, holder: Holder, named: Named, promotion: str) -> Asked:
-    """What a request speaks of; a key's organization must be named, and another one is forbidden (choice)."""
-    organization = await _organization(holder, named)
+async def _code_request(request: Request, holder: Holder, ref: OrganizationRef, reference: str) -> CodeRequest:
+    """What a request names; its organization is required, and another than the key's is forbidden (choice)."""
+    organization = await _organization(holder, ref)
     if organization is None:
         raise NoSuchOrganization("There is no such organization.")
     if await authenticate.organization_of(holder, organization.identifier) is None:
         raise NotAllowed("This token is not allowed for this organization.")
     services: Services = request.app.state.services
-    found = await find.promotion_by_name(organization.id, promotion)
-    return Asked(organization, found, services.public_url, services.clock())
+    promotion = await find.promotion_by_name(organization.id, reference)
+    return CodeRequest(organization, promotion, services.public_url, services.clock())
 
 
 # ------------------------------------------------------------------ the three endpoints
@@ -82,62 +82,77 @@ async def _asked(request: Request, holder: Holder, named: Named, promotion: str)
 
 @router.post("/webshop-promotions/webshopcode")
 async def activate_code(request: Request) -> JsonResponse:
-    """An existing code becomes that person's [seed]; the answer tells nothing else [seed]."""
+    """Activates an existing code for a person [seed]; the response has nothing else [seed]."""
     holder = await _holder(request)
     fields = Fields(await kit.read_json_object(request))
     text, person = fields.text("code"), fields.person()
     promotion = fields.text("promotion_reference", "promotion_identifier")
-    named = fields.organization("organization_identifier", "organization_id")
-    fields.checked()
-    asked = await _asked(request, holder, named, promotion)
-    place = await asked.location_number(fields.number("location_id"))
-    await activate.code(asked.organization, text, asked.ref, person, place, None, False, asked.now)
-    return responses.answer("Promotion code activated successfully")
+    ref = fields.organization("organization_identifier", "organization_id")
+    fields.raise_errors()
+    code_request = await _code_request(request, holder, ref, promotion)
+    location_number = await code_request.location_number(fields.number("location_id"))
+    await activate.code(
+        code_request.organization, text, code_request.ref, person, location_number, None, False, code_request.now
+    )
+    return responses.success("Promotion code activated successfully")
 
 
 @router.post("/webshop-promotions/requestActivatePromotionCode")
 @router.post("/webshop-promotions/Orders")
 @router.post("/webshop-promotions/orders")
 async def issue_code(request: Request) -> JsonResponse:
-    """A new code, activated for that person [seed]; `Orders` is its name in another edition of the page [doc]."""
+    """A new code, activated for a person [seed]; `Orders` is its name in another edition of the page [doc]."""
     holder = await _holder(request)
     fields = Fields(await kit.read_json_object(request))
     person, promotion = fields.person(), fields.text("promotion_identifier", "promotion_reference")
-    named = fields.organization("organization_identifier", "organization_id")
+    ref = fields.organization("organization_identifier", "organization_id")
     off_peak = fields.flag("off_peak_sale")
-    fields.checked()
-    asked = await _asked(request, holder, named, promotion)
-    place = await asked.location_number(fields.number("location_id"))
-    thing = fields.number("product_id")
-    product = None if thing is None else await find.product(asked.organization.id, thing)
-    sold = None if product is None else product.number
-    made = await issue.code(asked.organization, asked.ref, person, place, sold, off_peak, None, asked.now)
-    result = responses.issued(made, asked.promotion, product, asked.organization, asked.public_url)
-    return responses.answer("Promotion code created and activated successfully", result=result)
+    fields.raise_errors()
+    code_request = await _code_request(request, holder, ref, promotion)
+    location_number = await code_request.location_number(fields.number("location_id"))
+    product_id = fields.number("product_id")
+    product = None if product_id is None else await find.product(code_request.organization.id, product_id)
+    product_number = None if product is None else product.number
+    code = await issue.code(
+        code_request.organization,
+        code_request.ref,
+        person,
+        location_number,
+        product_number,
+        off_peak,
+        None,
+        code_request.now,
+    )
+    result = responses.issued_code(
+        code, code_request.promotion, product, code_request.organization, code_request.public_url
+    )
+    return responses.success("Promotion code created and activated successfully", result=result)
 
 
 @router.post("/webshop-promotions/createNonActivatedCodes")
 async def generate_codes(request: Request) -> Response:
-    """Codes that nobody can claim until they are activated [seed]; `codes` is how many [seed]."""
+    """New codes, which can't be claimed until they are activated [seed]; `codes` is their number [seed]."""
     holder = await _holder(request)
     fields = Fields(await kit.read_json_object(request))
     amount = fields.amount("codes")
     promotion = fields.text("promotion_reference", "promotion_identifier")
-    named = fields.organization("organization_id", "organization_identifier")
-    fields.checked()
-    asked = await _asked(request, holder, named, promotion)
+    ref = fields.organization("organization_id", "organization_identifier")
+    fields.raise_errors()
+    code_request = await _code_request(request, holder, ref, promotion)
     options = generate.CodeOptions(activated=False)
-    made = await generate.codes(asked.organization, asked.ref, amount, Format(), options, False, None, asked.now)
-    pages = (responses.texts(page) async for page in find.by_ids_in_order(Code, made.ids))
-    begun = b'{"success":true,"message":"Promotion codes created successfully","codes":'
-    return await kit.complete_response(begun, pages, b"}")
+    generated = await generate.codes(
+        code_request.organization, code_request.ref, amount, Format(), options, False, None, code_request.now
+    )
+    pages = (responses.code_texts(page) async for page in find.by_ids_in_order(Code, generated.ids))
+    head = b'{"success":true,"message":"Promotion codes created successfully","codes":'
+    return await kit.complete_response(head, pages, b"}")
 
 
 # ------------------------------------------------------------------ the rest
 
 
 async def _unknown_route(request: Request) -> JsonResponse:
-    """Whatever else is asked below this path (choice)."""
+    """Every other method and path below the prefix (choice)."""
     raise UnknownRoute
 
 

@@ -1,4 +1,4 @@
-"""Saying no in WalletApp's words: nearly all choices, told with their reasons in docs/vendors/walletapp.md."""
+"""Error responses in WalletApp's format: nearly all choices, with their reasons in docs/vendors/walletapp.md."""
 
 from resolvers.domain import refusals
 from resolvers.domain.refusals import InvalidInput, Refusal
@@ -11,15 +11,15 @@ from schema.vendors.kit import BadRequest, JsonResponse, UnknownRoute
 
 
 class NotAllowed(AccessDenied):
-    """Raised when a key works, and not for this."""
+    """Raised when a valid key does not have the right to this."""
 
 
 class NoSuchOrganization(BadRequest):
-    """Raised when there is no organization as the request names it."""
+    """Raised when a request names an unknown organization."""
 
 
-class Invalid(BadRequest):
-    """Raised when fields are missing or wrong; `errors` has the complaints of each, by the vendor's names."""
+class InvalidFields(BadRequest):
+    """Raised when fields are missing or invalid; `errors` has a list of messages for each, by the vendor's names."""
 
     def __init__(self, errors: dict[str, list[str]]) -> None:
         super().__init__(next(iter(errors.values()))[0])
@@ -39,7 +39,7 @@ SENTENCES: dict[type[Exception], str] = {
     RequestTimeout: "Service Unavailable",
     Unavailable: "Service Unavailable",
 }
-"""For other refusals our own words do."""
+"""Other errors have our own message."""
 
 STATUSES: dict[type[Exception], int] = {
     BadRequest: 400,
@@ -50,7 +50,7 @@ STATUSES: dict[type[Exception], int] = {
     refusals.UnknownPromotion: 404,
     refusals.UnknownCode: 404,
     BodyTooLarge: 413,
-    Invalid: 422,
+    InvalidFields: 422,
     refusals.TooManyAttempts: 429,
     TooManyStreams: 429,
     RequestTimeout: 503,
@@ -59,20 +59,20 @@ STATUSES: dict[type[Exception], int] = {
 """Every other Refusal is a 422, the one failure that the vendor documents [doc]; a bug is a 500."""
 
 FIELDS = {"email": "email", "first_name": "firstname", "last_name": "lastname", "amount": "codes", "text": "code"}
-"""What the verbs' fields are called here."""
+"""The vendor's names of the verbs' fields."""
 
 
-def error_response(no: Exception) -> JsonResponse:
-    """A failure: `success` and `message`, a plain string; `errors` on fields alone."""
-    status = STATUSES.get(type(no), 422 if isinstance(no, Refusal) else 500)
-    told = "Server Error" if status == 500 else SENTENCES.get(type(no), str(no))
-    body = {"success": False, "message": told}
-    errors = _errors(no)
-    return JsonResponse({**body, "errors": errors} if errors else body, status, schema_errors.retry_headers(no))
+def error_response(exception: Exception) -> JsonResponse:
+    """A failure: `success`, `message`, a plain string, and `errors` for invalid fields only."""
+    status = STATUSES.get(type(exception), 422 if isinstance(exception, Refusal) else 500)
+    message = "Server Error" if status == 500 else SENTENCES.get(type(exception), str(exception))
+    body = {"success": False, "message": message}
+    errors = _errors(exception)
+    return JsonResponse({**body, "errors": errors} if errors else body, status, schema_errors.retry_headers(exception))
 
 
-def _errors(no: Exception) -> dict[str, list[str]]:
-    if isinstance(no, Invalid):
-        return no.errors
-    field = FIELDS.get(no.path[-1]) if isinstance(no, InvalidInput) and no.path else None
-    return {field: [str(no)]} if field else {}
+def _errors(exception: Exception) -> dict[str, list[str]]:
+    if isinstance(exception, InvalidFields):
+        return exception.errors
+    field = FIELDS.get(exception.path[-1]) if isinstance(exception, InvalidInput) and exception.path else None
+    return {field: [str(exception)]} if field else {}

@@ -1,4 +1,4 @@
-"""Successes as WalletApp's clients read them: each endpoint has its own member, and its own fixed sentence."""
+"""Successful responses in WalletApp's format: each endpoint has its own member and its own fixed sentence."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,26 +10,26 @@ from schema import pages
 from schema.vendors.kit import JsonResponse
 
 
-def answer(message: str, **members: Any) -> JsonResponse:
+def success(message: str, **members: Any) -> JsonResponse:
     """A success, always with status 200; the sentences are compared letter for letter [seed]."""
     return JsonResponse({"success": True, "message": message, **members})
 
 
-def issued(
+def issued_code(
     code: Code, promotion: Promotion, product: Product | None, organization: Organization, public_url: str
 ) -> list[dict[str, Any]]:
     """The array of one object [seed]; `product_title` is absent without a valid product [seed]."""
     _, ends_at = rules.window(code, promotion)
-    shown = {
+    entry = {
         "code": code.text,
         "expiration_date": None if ends_at is None else iso(ends_at),
         "url": pages.url(public_url, organization, code.id),
     }
-    return [shown if product is None else {**shown, "product_title": product.title}]
+    return [entry if product is None else {**entry, "product_title": product.title}]
 
 
-def texts(codes: Sequence[Code]) -> list[dict[str, str]]:
-    """New codes [seed]."""
+def code_texts(codes: Sequence[Code]) -> list[dict[str, str]]:
+    """New codes as JSON [seed]."""
     return [{"code": code.text} for code in codes]
 
 

@@ -41,7 +41,7 @@ def rate_limits(request: pytest.FixtureRequest) -> RateLimits:
     return RateLimits(getattr(request, "param", 0))
 
 
-class Speaker:
+class LanceroClient:
     """Somebody with a key, who speaks as axios does."""
 
     def __init__(self, client: httpx.AsyncClient, key: str) -> None:
@@ -58,18 +58,18 @@ class Speaker:
 
 
 @pytest_asyncio.fixture
-async def secret(served: httpx.AsyncClient, organization: Organization) -> Speaker:
-    return Speaker(served, await make.key(organization))
+async def secret(served: httpx.AsyncClient, organization: Organization) -> LanceroClient:
+    return LanceroClient(served, await make.key(organization))
 
 
 @pytest_asyncio.fixture
-async def public(served: httpx.AsyncClient, organization: Organization) -> Speaker:
-    return Speaker(served, await make.key(organization, KeyKind.PUBLIC))
+async def public(served: httpx.AsyncClient, organization: Organization) -> LanceroClient:
+    return LanceroClient(served, await make.key(organization, KeyKind.PUBLIC))
 
 
 @pytest_asyncio.fixture
-async def device(served: httpx.AsyncClient, organization: Organization) -> Speaker:
-    return Speaker(served, await make.key(organization, KeyKind.DEVICE))
+async def device(served: httpx.AsyncClient, organization: Organization) -> LanceroClient:
+    return LanceroClient(served, await make.key(organization, KeyKind.DEVICE))
 
 
 def data(response: httpx.Response) -> Any:
@@ -147,7 +147,7 @@ async def referral_code(organization: Organization, email: str) -> str:
 # ------------------------------------------------------------------ the recorded client
 
 
-async def test_a_program_of_the_sdk_notices_nothing(secret: Speaker, organization: Organization) -> None:
+async def test_a_program_of_the_sdk_notices_nothing(secret: LanceroClient, organization: Organization) -> None:
     """Every call of the SDK's wire log, as recorded, is answered as its types say."""
     made = data(
         await secret(
@@ -214,7 +214,7 @@ PRETTY = (
     ids=["seed 000", "seed 001"],
 )
 async def test_the_documented_bodies_work_word_for_word(
-    secret: Speaker, organization: Organization, claim: str, generate_: str, send: str, delete: str
+    secret: LanceroClient, organization: Organization, claim: str, generate_: str, send: str, delete: str
 ) -> None:
     """The samples of both seeds are understood as they stand, trailing comma and all."""
     await make.code(organization, "fantastic-apple")
@@ -230,7 +230,7 @@ async def test_the_documented_bodies_work_word_for_word(
     assert await Code.filter(text="fantastic-apple").count() == 0
 
 
-async def test_the_documented_leads_work_word_for_word(secret: Speaker, organization: Organization) -> None:
+async def test_the_documented_leads_work_word_for_word(secret: LanceroClient, organization: Organization) -> None:
     """The samples of the leads' page, the trailing comma included."""
     body = '{\n    "firstname": "Dries",\n    "lastname": "Augustyns",\n    "email": "dries@lancero.app",\n'
     made = data(await secret("POST", "/leads/create", body + '    "waitlist": true\n}\n'))
@@ -241,7 +241,7 @@ async def test_the_documented_leads_work_word_for_word(secret: Speaker, organiza
 
 
 async def test_an_absolute_target_is_a_path(
-    served: httpx.AsyncClient, secret: Speaker, organization: Organization
+    served: httpx.AsyncClient, secret: LanceroClient, organization: Organization
 ) -> None:
     """A client behind `https_proxy` sends the whole address as its target and is served."""
     await make.code(organization, "x")
@@ -293,7 +293,7 @@ SECRET_ROUTES = [
 
 @pytest.mark.parametrize(("method", "path", "body"), SECRET_ROUTES)
 async def test_secret_routes_are_closed_to_other_keys(
-    public: Speaker, device: Speaker, organization: Organization, method: str, path: str, body: Any
+    public: LanceroClient, device: LanceroClient, organization: Organization, method: str, path: str, body: Any
 ) -> None:
     """A public or device key on a secret route is a 401 and changes nothing."""
     await make.code(organization)
@@ -305,10 +305,10 @@ async def test_secret_routes_are_closed_to_other_keys(
 
 
 async def test_each_kind_of_key_claims(
-    secret: Speaker, public: Speaker, device: Speaker, organization: Organization
+    secret: LanceroClient, public: LanceroClient, device: LanceroClient, organization: Organization
 ) -> None:
     """Claiming is open to every kind of key."""
-    account = Speaker(secret.client, await make.key(organization, KeyKind.ACCOUNT))
+    account = LanceroClient(secret.client, await make.key(organization, KeyKind.ACCOUNT))
     await make.code(organization, per_code=4)
     for place, speaker in enumerate((secret, public, device, account)):
         body = {"code": "hello 15", "email": f"{place}@example.com"}
@@ -316,7 +316,7 @@ async def test_each_kind_of_key_claims(
     assert (await find.code(organization.id, "HELLO-15")).claim_count == 4
 
 
-async def test_a_device_signs_nobody_up(device: Speaker, organization: Organization) -> None:
+async def test_a_device_signs_nobody_up(device: LanceroClient, organization: Organization) -> None:
     """What pages with a public key may do beside claiming is not for devices."""
     for path in ("/leads/create", "/projects/addvisit"):
         refused(await device("POST", path, {"email": "ada@example.com"}), 401, SECRET_ONLY.format("device"))
@@ -327,7 +327,7 @@ async def test_an_account_names_its_organization(served: httpx.AsyncClient, orga
     """An ACCOUNT key of several organizations says which it means; anything else is a 400."""
     other = await make.organization("other")
     await make.code(other, "theirs")
-    account = Speaker(served, await make.key(organization, KeyKind.ACCOUNT))
+    account = LanceroClient(served, await make.key(organization, KeyKind.ACCOUNT))
     answer = await account("GET", "/codes/theirs", **{"X-Organization": "other"})
     assert data(answer) == code_object("theirs")
     sentence = "Name one of your organizations: `X-Organization: IDENTIFIER`."
@@ -335,7 +335,7 @@ async def test_an_account_names_its_organization(served: httpx.AsyncClient, orga
     refused(await account("GET", "/codes/theirs", **{"X-Organization": "nobody's"}), 400, sentence)
 
 
-async def test_no_key_reaches_another_organization(secret: Speaker, organization: Organization) -> None:
+async def test_no_key_reaches_another_organization(secret: LanceroClient, organization: Organization) -> None:
     """Codes, leads, tokens and referral codes of another organization are unknown ones."""
     other = await make.organization("other", account=2)
     await make.code(other, "theirs", per_code=2)
@@ -366,7 +366,7 @@ async def test_no_key_reaches_another_organization(secret: Speaker, organization
 # ------------------------------------------------------------------ codes
 
 
-async def test_both_spellings_find_a_code(secret: Speaker, organization: Organization) -> None:
+async def test_both_spellings_find_a_code(secret: LanceroClient, organization: Organization) -> None:
     """The docs' path and the SDK's give the same code, typed in whatever way."""
     await make.code(organization, "HELLO-15", per_code=None)
     shown = code_object("HELLO-15", allowedClaims=NO_LIMIT)
@@ -377,7 +377,7 @@ async def test_both_spellings_find_a_code(secret: Speaker, organization: Organiz
     refused(await secret("GET", "/codes/" + "x" * 30_000), 404, "That code was not found")
 
 
-async def test_a_code_with_a_slash_is_found(secret: Speaker, organization: Organization) -> None:
+async def test_a_code_with_a_slash_is_found(secret: LanceroClient, organization: Organization) -> None:
     """The SDK escapes nothing, so a slash in its path belongs to the code."""
     await make.code(organization, "half/price")
     assert data(await secret("GET", "/codes/code/half/price")) == code_object("half/price")
@@ -394,7 +394,7 @@ async def test_a_code_with_a_slash_is_found(secret: Speaker, organization: Organ
     ],
 )
 async def test_types_have_their_shapes(
-    secret: Speaker, organization: Organization, type_: str | None, shape: str
+    secret: LanceroClient, organization: Organization, type_: str | None, shape: str
 ) -> None:
     """Each type of code looks as documented, is a string, and is stored."""
     body = {"amount": 50} if type_ is None else {"amount": 50, "type": type_}
@@ -406,7 +406,7 @@ async def test_types_have_their_shapes(
     assert set(texts) == set(await Code.all().values_list("text", flat=True))
 
 
-async def test_numbers_may_be_strings_and_amount_is_one(secret: Speaker, organization: Organization) -> None:
+async def test_numbers_may_be_strings_and_amount_is_one(secret: LanceroClient, organization: Organization) -> None:
     """Numbers are taken as strings too, a missing amount is 1, unknown fields are ignored."""
     made = data(await secret("POST", "/codes/generate", {"amount": "3", "allowedClaims": " 7 ", "colour": "red"}))
     assert [code["allowedClaims"] for code in made] == [7, 7, 7]
@@ -417,7 +417,7 @@ async def test_numbers_may_be_strings_and_amount_is_one(secret: Speaker, organiz
     assert most["allowedClaims"] == NO_LIMIT
 
 
-async def test_dates_are_told_in_utc_to_the_millisecond(secret: Speaker, organization: Organization) -> None:
+async def test_dates_are_told_in_utc_to_the_millisecond(secret: LanceroClient, organization: Organization) -> None:
     """A date of any offset comes back as the same instant with a Z."""
     body = {"validFrom": "2026-01-01T00:00:00+02:00", "validUntil": "2026-12-24T10:00:00.5-05:00"}
     [made] = data(await secret("POST", "/codes/generate", body))
@@ -426,7 +426,7 @@ async def test_dates_are_told_in_utc_to_the_millisecond(secret: Speaker, organiz
     assert data(await secret("GET", f"/codes/{made['code']}")) == made
 
 
-async def test_all_of_many_codes_are_answered(secret: Speaker, organization: Organization) -> None:
+async def test_all_of_many_codes_are_answered(secret: LanceroClient, organization: Organization) -> None:
     """A call's answer carries every code it made, and none of another call in the same instant."""
     await generate.codes(organization, None, 5, Format(), generate.CodeOptions(), False, None, make.NOW)
     earlier = set(await Code.all().values_list("text", flat=True))
@@ -437,7 +437,7 @@ async def test_all_of_many_codes_are_answered(secret: Speaker, organization: Org
     assert all(code["reservedFor"] == {"email": "ada@example.com"} for code in made)
 
 
-async def test_ten_thousand_codes_a_call_is_the_ceiling(secret: Speaker, organization: Organization) -> None:
+async def test_ten_thousand_codes_a_call_is_the_ceiling(secret: LanceroClient, organization: Organization) -> None:
     """10,000 codes are made and answered; one more is a 400 and makes none."""
     refused(
         await secret("POST", "/codes/generate", {"amount": 10_001}),
@@ -458,7 +458,7 @@ def test_a_full_space_is_a_conflict() -> None:
 
 
 async def test_a_bug_is_told_in_one_sentence(
-    secret: Speaker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    secret: LanceroClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever breaks, the client gets a plain string with a number for the log, and none of our insides."""
 
@@ -473,7 +473,7 @@ async def test_a_bug_is_told_in_one_sentence(
     refused(answer, 500, f"Something went wrong here. The log knows more of it as {number}.")
 
 
-async def test_sending_counts_people(secret: Speaker, organization: Organization) -> None:
+async def test_sending_counts_people(secret: LanceroClient, organization: Organization) -> None:
     """Received are the different people, notified those who have not had the code before."""
     await make.code(organization)
     body = {"code": "hello-15", "emails": ["ada@example.com", "ADA@example.com ", "eve@example.com"]}
@@ -488,7 +488,7 @@ async def test_sending_counts_people(secret: Speaker, organization: Organization
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
-async def test_deleting_a_code_takes_its_claims(secret: Speaker, organization: Organization, method: str) -> None:
+async def test_deleting_a_code_takes_its_claims(secret: LanceroClient, organization: Organization, method: str) -> None:
     """Either method deletes for good: the code and its claims are gone, and it can't be deleted again."""
     await make.code(organization)
     token = data(await secret("POST", "/codes/claim", {"code": "hello-15", "email": "ada@example.com"}))
@@ -502,7 +502,7 @@ async def test_deleting_a_code_takes_its_claims(secret: Speaker, organization: O
 # ------------------------------------------------------------------ claims
 
 
-async def test_a_token_is_good_once(secret: Speaker, organization: Organization) -> None:
+async def test_a_token_is_good_once(secret: LanceroClient, organization: Organization) -> None:
     """The first exchange gets lead and code, the second finds no token."""
     await make.code(organization)
     token = data(await secret("POST", "/codes/claim", {"code": "hello-15", "email": "ada@example.com"}))
@@ -514,7 +514,7 @@ async def test_a_token_is_good_once(secret: Speaker, organization: Organization)
 
 @pytest.mark.parametrize(("seconds", "status"), [(59.9, 200), (60, 404), (61, 404)])
 async def test_a_token_is_good_for_a_minute(
-    secret: Speaker, organization: Organization, clock: Clock, seconds: float, status: int
+    secret: LanceroClient, organization: Organization, clock: Clock, seconds: float, status: int
 ) -> None:
     """A token works just short of 60 seconds after the claim and not from then on."""
     await make.code(organization)
@@ -523,7 +523,7 @@ async def test_a_token_is_good_for_a_minute(
     assert (await secret("POST", "/claims/exchange", token)).status_code == status
 
 
-async def test_a_deleted_lead_has_no_token(secret: Speaker, organization: Organization) -> None:
+async def test_a_deleted_lead_has_no_token(secret: LanceroClient, organization: Organization) -> None:
     """Who claimed and was deleted is not handed out as a lead without an address."""
     await make.code(organization)
     token = data(await secret("POST", "/codes/claim", {"code": "hello-15", "email": "ada@example.com"}))
@@ -549,8 +549,8 @@ OVER = update.CodeChange(window=Window(ends_at=EARLIER))
     ],
 )
 async def test_a_rule_is_a_403_for_a_secret_key(
-    secret: Speaker,
-    public: Speaker,
+    secret: LanceroClient,
+    public: LanceroClient,
     organization: Organization,
     change: update.CodeChange,
     status: int,
@@ -566,7 +566,7 @@ async def test_a_rule_is_a_403_for_a_secret_key(
     assert await everything() == before
 
 
-async def test_a_code_not_activated_yet_is_a_403(secret: Speaker, public: Speaker, organization: Organization) -> None:
+async def test_a_code_not_activated_yet_is_a_403(secret: LanceroClient, public: LanceroClient, organization: Organization) -> None:
     """A code that was made non-activated can't be claimed."""
     options = generate.CodeOptions(activated=False)
     made = await generate.codes(organization, None, 1, Format(), options, False, None, make.NOW)
@@ -575,7 +575,7 @@ async def test_a_code_not_activated_yet_is_a_403(secret: Speaker, public: Speake
     refused(await public("POST", "/codes/claim", body), 404, "That code cannot be claimed")
 
 
-async def test_an_order_too_small_is_a_403(secret: Speaker, public: Speaker, organization: Organization) -> None:
+async def test_an_order_too_small_is_a_403(secret: LanceroClient, public: LanceroClient, organization: Organization) -> None:
     """A promotion with a minimum can't be claimed here, where no order is told."""
     least = params.Discount(minimum_order=make.order(total="10.00").total)
     await make.promotion(organization, "hello-15", discount=least)
@@ -598,7 +598,7 @@ async def test_an_order_too_small_is_a_403(secret: Speaker, public: Speaker, org
     ],
 )
 async def test_a_limit_is_a_409_for_a_secret_key(
-    secret: Speaker, public: Speaker, organization: Organization, limits: Limits, email: str, message: str
+    secret: LanceroClient, public: LanceroClient, organization: Organization, limits: Limits, email: str, message: str
 ) -> None:
     """A secret key hears which limit is reached, a public one does not; neither leaves a trace."""
     await make.promotion(organization, "hello-15", limits=limits)
@@ -611,7 +611,7 @@ async def test_a_limit_is_a_409_for_a_secret_key(
 
 
 async def test_an_unknown_code_looks_like_any_other_no(
-    secret: Speaker, public: Speaker, organization: Organization
+    secret: LanceroClient, public: LanceroClient, organization: Organization
 ) -> None:
     """A secret key hears that there is no such code, a public one what it hears of every rule."""
     body = {"code": "nope", "email": "ada@example.com"}
@@ -621,7 +621,7 @@ async def test_an_unknown_code_looks_like_any_other_no(
 
 
 @pytest.mark.parametrize("rate_limits", [2], indirect=True)
-async def test_guessing_is_slowed_down(secret: Speaker, public: Speaker, organization: Organization) -> None:
+async def test_guessing_is_slowed_down(secret: LanceroClient, public: LanceroClient, organization: Organization) -> None:
     """After too many failed claims a public key is a 429 with a Retry-After; a secret key is not counted."""
     await make.code(organization)
     guess = {"code": "nope", "email": "ada@example.com"}
@@ -637,7 +637,7 @@ async def test_guessing_is_slowed_down(secret: Speaker, public: Speaker, organiz
     data(await secret("POST", "/codes/claim", {**guess, "code": "hello-15"}))
 
 
-async def test_refusals_are_tallied(public: Speaker, organization: Organization, services: Services) -> None:
+async def test_refusals_are_tallied(public: LanceroClient, organization: Organization, services: Services) -> None:
     """A refused claim is counted with the process's refusals."""
     assert services.refusal_counter._counts == RefusalCounter()._counts
     await public("POST", "/codes/claim", {"code": "nope", "email": "ada@example.com"})
@@ -647,7 +647,7 @@ async def test_refusals_are_tallied(public: Speaker, organization: Organization,
 # ------------------------------------------------------------------ leads
 
 
-async def test_the_life_of_a_lead(secret: Speaker, organization: Organization, clock: Clock) -> None:
+async def test_the_life_of_a_lead(secret: LanceroClient, organization: Organization, clock: Clock) -> None:
     """A lead is made, found, listed, claims, is deleted with all that was told of it, and may come again."""
     body = {
         "email": "Ada+x@example.com",
@@ -680,7 +680,7 @@ async def test_the_life_of_a_lead(secret: Speaker, organization: Organization, c
     assert again == lead_object("Ada+x@example.com", again["referralCode"], createdAt=LATER, updatedAt=LATER)
 
 
-async def test_who_is_only_spoken_of_is_no_lead(secret: Speaker, organization: Organization) -> None:
+async def test_who_is_only_spoken_of_is_no_lead(secret: LanceroClient, organization: Organization) -> None:
     """A reservation makes no lead; the first claim or sign-up does."""
     body = {"reservedFor": "ada@example.com"}
     [code] = data(await secret("POST", "/codes/generate", body))
@@ -692,7 +692,7 @@ async def test_who_is_only_spoken_of_is_no_lead(secret: Speaker, organization: O
     assert data(await secret("GET", f"/codes/{code['code']}"))["reservedFor"] == {"email": "ada@example.com"}
 
 
-async def test_a_code_of_a_deleted_lead_names_nobody(secret: Speaker, organization: Organization) -> None:
+async def test_a_code_of_a_deleted_lead_names_nobody(secret: LanceroClient, organization: Organization) -> None:
     """The member `reservedFor` is absent once nobody knows the address."""
     [code] = data(await secret("POST", "/codes/generate", {"reservedFor": "ada@example.com"}))
     data(await secret("POST", "/leads/create", {"email": "ada@example.com"}))
@@ -700,7 +700,7 @@ async def test_a_code_of_a_deleted_lead_names_nobody(secret: Speaker, organizati
     assert data(await secret("GET", f"/codes/{code['code']}")) == code_object(code["code"])
 
 
-async def test_a_released_claim_is_none(secret: Speaker, organization: Organization) -> None:
+async def test_a_released_claim_is_none(secret: LanceroClient, organization: Organization) -> None:
     """`hasClaimedCode` tells of standing claims."""
     await make.code(organization)
     claimed = await make.claimed(organization)
@@ -709,7 +709,7 @@ async def test_a_released_claim_is_none(secret: Speaker, organization: Organizat
     assert [lead["hasClaimedCode"] for lead in data(await secret("GET", "/leads"))] == [False]
 
 
-async def test_leads_tell_who_brought_them(secret: Speaker, organization: Organization, clock: Clock) -> None:
+async def test_leads_tell_who_brought_them(secret: LanceroClient, organization: Organization, clock: Clock) -> None:
     """`referralCode` at sign-up is another lead's, and both leads tell of it until one is gone."""
     await make.code(organization)
     await make.claimed(organization)  # Ada came by claiming, and has a code all the same
@@ -735,7 +735,7 @@ async def test_leads_tell_who_brought_them(secret: Speaker, organization: Organi
     assert data(await secret("GET", "/leads")) == [eve]
 
 
-async def test_a_referral_code_of_nobody_turns_nobody_away(secret: Speaker, organization: Organization) -> None:
+async def test_a_referral_code_of_nobody_turns_nobody_away(secret: LanceroClient, organization: Organization) -> None:
     """Who signs up with a made-up referral code is a lead like any other."""
     for place, code in enumerate(("", "nope", "aaaaaaaa", "ééééé", "a" * 100_000, "=" * 8)):
         body = {"email": f"{place}@example.com", "referralCode": code}
@@ -753,7 +753,7 @@ async def test_referral_codes_differ_and_stay(organization: Organization) -> Non
 
 
 async def test_a_page_signs_people_up_and_learns_nothing(
-    secret: Speaker, public: Speaker, organization: Organization
+    secret: LanceroClient, public: LanceroClient, organization: Organization
 ) -> None:
     """With a public key a lead is made as asked, and neither a name known before nor a referrer is told."""
     code = data(await secret("POST", "/leads/create", {"email": "eve@example.com"}))["referralCode"]
@@ -771,7 +771,7 @@ async def test_a_page_signs_people_up_and_learns_nothing(
     refused(await public("POST", "/leads/create", body), 409, "That lead already exists")
 
 
-async def test_leads_were_called_customers(public: Speaker, secret: Speaker, organization: Organization) -> None:
+async def test_leads_were_called_customers(public: LanceroClient, secret: LanceroClient, organization: Organization) -> None:
     """The older paths answer as the newer ones do, and repeat the lead as `customer` for their clients."""
     answer = await public("POST", "/customers/create", {"email": "ada@example.com", "waitlist": True})
     code = await referral_code(organization, "ada@example.com")
@@ -790,7 +790,7 @@ async def test_leads_were_called_customers(public: Speaker, secret: Speaker, org
 # ------------------------------------------------------------------ the rest
 
 
-async def test_a_visit_is_taken_and_forgotten(public: Speaker, organization: Organization) -> None:
+async def test_a_visit_is_taken_and_forgotten(public: LanceroClient, organization: Organization) -> None:
     """The analytics script is thanked, whatever it says, and nothing is stored."""
     before = await everything()
     for body in ({"referredSite": "x", "ip": "127.0.0.1", "country": "NL"}, "{", None):
@@ -813,14 +813,14 @@ async def test_a_visit_is_taken_and_forgotten(public: Speaker, organization: Org
         ("PATCH", "/customers/x/y"),
     ],
 )
-async def test_an_unknown_route_says_so(secret: Speaker, organization: Organization, method: str, path: str) -> None:
+async def test_an_unknown_route_says_so(secret: LanceroClient, organization: Organization, method: str, path: str) -> None:
     """What Lancero does not have is a 404 in its words, key or no key."""
     refused(await secret(method, path), 404, "Unknown route")
     refused(await secret.client.request(method, path), 404, "Unknown route")
 
 
 async def test_any_page_may_call_with_or_without_credentials(
-    public: Speaker, secret: Speaker, organization: Organization
+    public: LanceroClient, secret: LanceroClient, organization: Organization
 ) -> None:
     """A preflight needs no key; answers and refusals carry the page's exact origin and allow credentials."""
     origin = "https://shop.example"
@@ -906,7 +906,7 @@ def _named(value: Any) -> str:
 
 @pytest.mark.parametrize("route", TO_READ, ids=_named)
 async def test_what_makes_no_sense_is_a_400(
-    secret: Speaker, organization: Organization, route: tuple[str, str]
+    secret: LanceroClient, organization: Organization, route: tuple[str, str]
 ) -> None:
     """Bad input is a 400 with a sentence, and changes nothing."""
     await make.code(organization)
@@ -919,7 +919,7 @@ async def test_what_makes_no_sense_is_a_400(
 
 @pytest.mark.parametrize("route", [CLAIM, SIGN_UP], ids=_named)
 async def test_a_public_key_hears_of_its_mistakes(
-    public: Speaker, organization: Organization, route: tuple[str, str]
+    public: LanceroClient, organization: Organization, route: tuple[str, str]
 ) -> None:
     """Input that makes no sense is a 400 for a public key as well, and above 100 kB a 413."""
     before = await everything()
@@ -929,7 +929,7 @@ async def test_a_public_key_hears_of_its_mistakes(
         assert await everything() == before, _named(body)
 
 
-async def test_long_texts_are_looked_up_and_not_found(secret: Speaker, organization: Organization) -> None:
+async def test_long_texts_are_looked_up_and_not_found(secret: LanceroClient, organization: Organization) -> None:
     """A megabyte where a code, token or address is looked up is nobody's."""
     answers = {
         (DELETE, "code"): "That code was not found",

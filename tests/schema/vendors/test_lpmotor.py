@@ -41,7 +41,7 @@ async def site(store: str) -> Organization:
     return await create.organization("Site", SITE, "site", USER, "RUB", "Europe/Moscow", make.NOW)
 
 
-class Speaker:
+class LPMotorClient:
     """A user with a token, who sends the samples' headers with every method, and a body only when there is one."""
 
     def __init__(self, client: httpx.AsyncClient, token: str, user_id: str = str(USER)) -> None:
@@ -67,8 +67,8 @@ async def token(site: Organization) -> str:
 
 
 @pytest_asyncio.fixture
-async def user(served: httpx.AsyncClient, token: str) -> Speaker:
-    return Speaker(served, token)
+async def user(served: httpx.AsyncClient, token: str) -> LPMotorClient:
+    return LPMotorClient(served, token)
 
 
 def data(response: httpx.Response) -> Any:
@@ -116,16 +116,16 @@ def promo_object(id: int, code: str, **more: Any) -> dict[str, Any]:
     }
 
 
-async def made(user: Speaker, code: str = "mypromocode", site_id: Any = SITE, **more: Any) -> dict[str, Any]:
+async def made(user: LPMotorClient, code: str = "mypromocode", site_id: Any = SITE, **more: Any) -> dict[str, Any]:
     """A promo that was made here."""
     return dict(data(await user("POST", "/v1/promo", {"site_id": site_id, "code": code, **more})))
 
 
-async def listed(user: Speaker, site_id: int = SITE) -> list[dict[str, Any]]:
+async def listed(user: LPMotorClient, site_id: int = SITE) -> list[dict[str, Any]]:
     return list(data(await user("GET", f"/v1/promo?site_id={site_id}")))
 
 
-async def used(user: Speaker, id: int) -> list[dict[str, Any]]:
+async def used(user: LPMotorClient, id: int) -> list[dict[str, Any]]:
     return list(data(await user("GET", f"/v1/promo/{id}/statistics")))
 
 
@@ -195,7 +195,7 @@ async def test_the_samples_work_as_they_were_meant(served: httpx.AsyncClient, to
     assert data(await curl(served, LIST, token)) == []
 
 
-async def test_the_broken_samples_arrive_without_a_body(user: Speaker, served: httpx.AsyncClient, token: str) -> None:
+async def test_the_broken_samples_arrive_without_a_body(user: LPMotorClient, served: httpx.AsyncClient, token: str) -> None:
     """Pasted as it stands, the page's POST has no body and is a 400; its PUT says nothing and changes nothing."""
     shown = await made(user)
     before = await everything()
@@ -206,7 +206,7 @@ async def test_the_broken_samples_arrive_without_a_body(user: Speaker, served: h
     refused(await user("POST", "/v1/promo", "{}"), *BAD)
 
 
-async def test_axios_and_plain_callers_are_served(user: Speaker) -> None:
+async def test_axios_and_plain_callers_are_served(user: LPMotorClient) -> None:
     """An extra header, or no Content-Type at all, makes no difference."""
     shown = await made(user)
     asked = {"Cache-Control": "no-cache, no-store, must-revalidate"}
@@ -250,7 +250,7 @@ TYPES: dict[str, type] = {
 }
 
 
-async def test_every_field_is_kept_and_told_everywhere(user: Speaker, site: Organization) -> None:
+async def test_every_field_is_kept_and_told_everywhere(user: LPMotorClient, site: Organization) -> None:
     """All fields of the page come back as they were said, with the documented types, in every reply."""
     shown = await made(user, **WHOLE)
     assert {name: type(value) for name, value in shown.items()} == TYPES
@@ -260,7 +260,7 @@ async def test_every_field_is_kept_and_told_everywhere(user: Speaker, site: Orga
     assert await listed(user) == [shown]
 
 
-async def test_a_promo_is_a_promotion_with_one_code(user: Speaker, site: Organization) -> None:
+async def test_a_promo_is_a_promotion_with_one_code(user: LPMotorClient, site: Organization) -> None:
     """The promotion holds discount, window and limits, and its code allows any number of claims."""
     shown = await made(user, **WHOLE)
     code = await find.only_code(site.account_id, shown["id"])
@@ -278,7 +278,7 @@ async def test_a_promo_is_a_promotion_with_one_code(user: Speaker, site: Organiz
 
 
 @pytest.mark.parametrize(("yes", "no_"), [(True, False), (1, 0), ("1", "0"), ("true", "false"), (" TRUE ", "False")])
-async def test_flags_may_be_numbers_and_strings(user: Speaker, yes: Any, no_: Any) -> None:
+async def test_flags_may_be_numbers_and_strings(user: LPMotorClient, yes: Any, no_: Any) -> None:
     """Each flag is read as true or false in every spelling of the vendor's, and told as a boolean."""
     said = dict.fromkeys(("is_enabled", "bonus_amount_is_in_percentages", "personal_limit_is_enabled"), yes)
     shown = await made(user, **said, time_limit_is_enabled=no_, quantity_limit_is_enabled=no_)
@@ -292,7 +292,7 @@ async def test_flags_may_be_numbers_and_strings(user: Speaker, yes: Any, no_: An
     assert off == promo_object(shown["id"], "mypromocode", is_enabled=False, is_valid=False)
 
 
-async def test_numbers_may_be_strings(user: Speaker, site: Organization) -> None:
+async def test_numbers_may_be_strings(user: LPMotorClient, site: Organization) -> None:
     """Numbers, `site_id` and `user_id` among them, are taken as strings, and told as numbers."""
     said = {"bonus_type": "-2", "bonus_amount": "100.50", "quantity_limit": " 5 ", "user_id": "123", "site_id": "11111"}
     shown = await made(user, **said)
@@ -302,13 +302,13 @@ async def test_numbers_may_be_strings(user: Speaker, site: Organization) -> None
     assert (whole["bonus_amount"], type(whole["bonus_amount"]), whole["quantity_limit"]) == (100, int, 6)
 
 
-async def test_members_that_nobody_knows_are_passed_over(user: Speaker) -> None:
+async def test_members_that_nobody_knows_are_passed_over(user: LPMotorClient) -> None:
     """What is counted or drawn here can't be said, and neither can what LP Motor has not."""
     shown = await made(user, pos=9, promo_used_count=4, is_valid=False, id=77, colour="red")
     assert shown == promo_object(shown["id"], "mypromocode")
 
 
-async def test_a_code_is_kept_as_typed(user: Speaker) -> None:
+async def test_a_code_is_kept_as_typed(user: LPMotorClient) -> None:
     """Spaces around a code go; case, dashes and letters of any script stay."""
     assert (await made(user, "  Скидка–15 "))["code"] == "Скидка–15"
     refused(await user("POST", "/v1/promo", {"site_id": SITE, "code": "скидка 15"}), *TAKEN)
@@ -318,7 +318,7 @@ async def test_a_code_is_kept_as_typed(user: Speaker) -> None:
 
 
 @pytest.mark.parametrize("name", WHOLE)
-async def test_a_change_merges(user: Speaker, name: str) -> None:
+async def test_a_change_merges(user: LPMotorClient, name: str) -> None:
     """PUT changes the one field it says, and all others keep their values."""
     shown = await made(user)
     both = {"bonus_amount_is_in_percentages": True} if name == "bonus_amount" else {}
@@ -330,7 +330,7 @@ async def test_a_change_merges(user: Speaker, name: str) -> None:
     assert data(await user("GET", f"/v1/promo/{shown['id']}")) == expected
 
 
-async def test_limits_that_are_off_keep_their_numbers(user: Speaker, site: Organization) -> None:
+async def test_limits_that_are_off_keep_their_numbers(user: LPMotorClient, site: Organization) -> None:
     """Dates and quantity outlive their switches: off they limit nothing, on again they are the same."""
     shown = await made(user, d_on=FIRST, d_off=SECOND, quantity_limit=3)
     assert shown == promo_object(shown["id"], "mypromocode", d_on=FIRST, d_off=SECOND, quantity_limit=3)
@@ -352,7 +352,7 @@ async def test_limits_that_are_off_keep_their_numbers(user: Speaker, site: Organ
     }
 
 
-async def test_a_limit_of_no_use_allows_none(user: Speaker, site: Organization) -> None:
+async def test_a_limit_of_no_use_allows_none(user: LPMotorClient, site: Organization) -> None:
     """With the quantity limited to 0 nobody can claim, and `is_enabled` stays what it was."""
     shown = await made(user, quantity_limit_is_enabled=True)
     assert shown == promo_object(shown["id"], "mypromocode", quantity_limit_is_enabled=True, is_valid=False)
@@ -371,7 +371,7 @@ async def test_a_limit_of_no_use_allows_none(user: Speaker, site: Organization) 
     assert free == promo_object(shown["id"], "mypromocode", promo_used_count=1)
 
 
-async def test_a_renamed_promo_keeps_its_claims(user: Speaker, site: Organization) -> None:
+async def test_a_renamed_promo_keeps_its_claims(user: LPMotorClient, site: Organization) -> None:
     """A change of `code` renames the code in place: its uses stay, and the old text is free again."""
     shown = await made(user, "old", bonus_amount=50)
     await make.claimed(site, "old")
@@ -386,7 +386,7 @@ async def test_a_renamed_promo_keeps_its_claims(user: Speaker, site: Organizatio
     assert data(await user("PUT", f"/v1/promo/{other['id']}", {"code": "O-L-D"}))["code"] == "O-L-D"
 
 
-async def test_of_two_that_want_one_text_one_gets_it(user: Speaker) -> None:
+async def test_of_two_that_want_one_text_one_gets_it(user: LPMotorClient) -> None:
     """Promos that are renamed to the same text at once hear a 409, all but one."""
     ids = [(await made(user, f"code{number}"))["id"] for number in range(5)]
     answers = await asyncio.gather(*(user("PUT", f"/v1/promo/{id}", {"code": "same"}) for id in ids))
@@ -397,7 +397,7 @@ async def test_of_two_that_want_one_text_one_gets_it(user: Speaker) -> None:
     assert await Code.filter(text_key="same").count() == 1
 
 
-async def test_changes_at_once_all_hold(user: Speaker) -> None:
+async def test_changes_at_once_all_hold(user: LPMotorClient) -> None:
     """Of changes that arrive together none undoes another."""
     shown = await made(user)
     path = f"/v1/promo/{shown['id']}"
@@ -406,7 +406,7 @@ async def test_changes_at_once_all_hold(user: Speaker) -> None:
     assert data(await user("GET", path)) == {**shown, **fields}
 
 
-async def test_a_percentage_counts_in_every_currency(user: Speaker, site: Organization) -> None:
+async def test_a_percentage_counts_in_every_currency(user: LPMotorClient, site: Organization) -> None:
     """An amount binds a promo to the site's currency; changed to percent, it is bound to none."""
     shown = await made(user, bonus_amount=50)
     assert (await Promotion.get(number=shown["id"])).currency == "RUB"
@@ -417,7 +417,7 @@ async def test_a_percentage_counts_in_every_currency(user: Speaker, site: Organi
     assert claimed.claim.discount == 400
 
 
-async def test_a_deleted_promo_is_gone_with_its_uses(user: Speaker, site: Organization) -> None:
+async def test_a_deleted_promo_is_gone_with_its_uses(user: LPMotorClient, site: Organization) -> None:
     """After DELETE the promo, its code and its rows are gone, the sums stay, and the counters balance."""
     shown = await made(user)
     await make.claimed(site, "mypromocode")
@@ -435,7 +435,7 @@ async def test_a_deleted_promo_is_gone_with_its_uses(user: Speaker, site: Organi
 # ------------------------------------------------------------------ lists and sites
 
 
-async def test_a_list_is_in_order(user: Speaker, site: Organization) -> None:
+async def test_a_list_is_in_order(user: LPMotorClient, site: Organization) -> None:
     """A site's promos are listed by `pos`, then by `id`."""
     for text, position, number in (("a", 0, None), ("b", 2, 50), ("c", 0, 40), ("d", -1, 60)):
         await make.promotion(site, text, position=position, number=number)
@@ -448,7 +448,7 @@ async def test_a_list_is_in_order(user: Speaker, site: Organization) -> None:
     ]
 
 
-async def test_only_promotions_with_one_code_are_promos(user: Speaker, site: Organization) -> None:
+async def test_only_promotions_with_one_code_are_promos(user: LPMotorClient, site: Organization) -> None:
     """A promotion without codes, or with several, is neither listed nor found."""
     empty, several = await make.promotion(site), await make.promotion(site, "a", "b")
     one = await made(user)
@@ -464,14 +464,14 @@ async def test_only_promotions_with_one_code_are_promos(user: Speaker, site: Org
     assert await Code.all().count() == 4
 
 
-async def test_many_promos_are_all_listed(user: Speaker, site: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_promos_are_all_listed(user: LPMotorClient, site: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list is whole however many questions it takes."""
     monkeypatch.setattr("db.queries.codes.BATCH_SIZE", 3)
     made_here = [await made(user, f"code{number}") for number in range(10)]
     assert await listed(user) == made_here
 
 
-async def test_two_sites_may_use_one_text(user: Speaker, site: Organization) -> None:
+async def test_two_sites_may_use_one_text(user: LPMotorClient, site: Organization) -> None:
     """The same code on two sites of an account is two promos, with ids that are one sequence."""
     await create.organization("Other", 22222, "other", USER, "EUR", "UTC", make.NOW)
     here, there = await made(user, "same"), await made(user, "same", 22222)
@@ -483,11 +483,11 @@ async def test_two_sites_may_use_one_text(user: Speaker, site: Organization) -> 
 
 
 async def test_another_accounts_sites_and_promos_are_out_of_reach(
-    user: Speaker, served: httpx.AsyncClient, site: Organization
+    user: LPMotorClient, served: httpx.AsyncClient, site: Organization
 ) -> None:
     """A foreign site is a 403, one that nobody has is too, and a foreign promo is one that is not there."""
     theirs = await create.organization("Theirs", 33333, "theirs", 456, "RUB", "UTC", make.NOW)
-    stranger = Speaker(served, await make.key(theirs, KeyKind.ACCOUNT), "456")
+    stranger = LPMotorClient(served, await make.key(theirs, KeyKind.ACCOUNT), "456")
     own = await make.promotion(theirs, "theirs", number=900)
     before = await everything()
     for number in (33333, 44444, 2**31, 0, -1, 10**15):
@@ -504,7 +504,7 @@ async def test_another_accounts_sites_and_promos_are_out_of_reach(
     assert data(await stranger("GET", "/v1/promo/900"))["code"] == "theirs"
 
 
-async def test_the_sites_own_promotion_can_not_be_deleted(user: Speaker, site: Organization) -> None:
+async def test_the_sites_own_promotion_can_not_be_deleted(user: LPMotorClient, site: Organization) -> None:
     """The promotion that each site is made with is a promo while it has one code, and its deletion is a 403."""
     await generate.codes(site, None, 1, Format(), generate.CodeOptions(), False, None, make.NOW)
     [shown] = await listed(user)
@@ -552,7 +552,7 @@ ROW_TYPES: dict[str, type] = {
 
 
 async def test_uses_through_every_door_are_rows(
-    user: Speaker, served: httpx.AsyncClient, site: Organization, clock: Clock
+    user: LPMotorClient, served: httpx.AsyncClient, site: Organization, clock: Clock
 ) -> None:
     """A promo made here is claimed through Lancero's door and through GraphQL, and both are rows, newest first."""
     shown = await made(user, bonus_type=4, bonus_amount=15, bonus_amount_is_in_percentages=True)
@@ -583,7 +583,7 @@ async def test_uses_through_every_door_are_rows(
     assert data(await user("GET", f"/v1/promo/{shown['id']}")) == {**shown, "promo_used_count": 2}
 
 
-async def test_a_row_tells_the_bonus_of_its_time(user: Speaker, site: Organization, clock: Clock) -> None:
+async def test_a_row_tells_the_bonus_of_its_time(user: LPMotorClient, site: Organization, clock: Clock) -> None:
     """What a promo took off when it was used stays in its row, with an order and without one."""
     shown = await made(user, bonus_amount=50)
     path = f"/v1/promo/{shown['id']}"
@@ -609,7 +609,7 @@ async def test_a_row_tells_the_bonus_of_its_time(user: Speaker, site: Organizati
     ]
 
 
-async def test_a_released_use_is_none(user: Speaker, site: Organization) -> None:
+async def test_a_released_use_is_none(user: LPMotorClient, site: Organization) -> None:
     """A released claim is no row and no use, and its place is free again."""
     shown = await made(user, quantity_limit_is_enabled=1, quantity_limit=1)
     claimed = await make.claimed(site, "mypromocode")
@@ -619,7 +619,7 @@ async def test_a_released_use_is_none(user: Speaker, site: Organization) -> None
     assert data(await user("GET", f"/v1/promo/{shown['id']}")) == shown
 
 
-async def test_the_quantity_limit_is_kept(user: Speaker, site: Organization, served: httpx.AsyncClient) -> None:
+async def test_the_quantity_limit_is_kept(user: LPMotorClient, site: Organization, served: httpx.AsyncClient) -> None:
     """A promo is used as often as `quantity_limit` says, however many ask at once."""
     shown = await made(user, quantity_limit_is_enabled=True, quantity_limit=3)
     secret = GraphQL(served, await make.key(site, KeyKind.SECRET))
@@ -632,7 +632,7 @@ async def test_the_quantity_limit_is_kept(user: Speaker, site: Organization, ser
 
 
 async def test_the_personal_limit_is_once_a_customer(
-    user: Speaker, site: Organization, served: httpx.AsyncClient
+    user: LPMotorClient, site: Organization, served: httpx.AsyncClient
 ) -> None:
     """Limited, a promo is used once by each customer; else every claim is another use."""
     shown = await made(user, personal_limit_is_enabled=True)
@@ -645,7 +645,7 @@ async def test_the_personal_limit_is_once_a_customer(
     assert len(await used(user, shown["id"])) == 4
 
 
-async def test_is_valid_tells_whether_it_can_be_used_now(user: Speaker, clock: Clock) -> None:
+async def test_is_valid_tells_whether_it_can_be_used_now(user: LPMotorClient, clock: Clock) -> None:
     """A promo is valid while it is enabled and its window, if that counts, is open: to the instant it ends."""
     shown = await made(user, d_on="2026-11-22T12:00:01Z", d_off="2026-11-22T14:00:02+02:00", time_limit_is_enabled=True)
     path = f"/v1/promo/{shown['id']}"
@@ -662,7 +662,7 @@ async def test_is_valid_tells_whether_it_can_be_used_now(user: Speaker, clock: C
 # ------------------------------------------------------------------ promotions made elsewhere
 
 
-async def test_a_promotion_made_elsewhere_is_told_in_these_words(user: Speaker, site: Organization) -> None:
+async def test_a_promotion_made_elsewhere_is_told_in_these_words(user: LPMotorClient, site: Organization) -> None:
     """A promotion of GraphQL's with one code is a promo; what LP Motor has no word for is 0 and false."""
     limits = Limits(per_promotion=5, per_customer_and_code=2)
     free = params.Discount(kind=DiscountKind.FREE_SHIPPING)
@@ -673,7 +673,7 @@ async def test_a_promotion_made_elsewhere_is_told_in_these_words(user: Speaker, 
     )
 
 
-async def test_a_whole_promo_sent_back_changes_nothing(user: Speaker, site: Organization) -> None:
+async def test_a_whole_promo_sent_back_changes_nothing(user: LPMotorClient, site: Organization) -> None:
     """A client that puts what it got leaves alone what its words can't say."""
     capped = Discount(kind=DiscountKind.PERCENTAGE, value=Decimal(15), maximum_discount=Money(Decimal(100), "RUB"))
     free = params.Discount(kind=DiscountKind.FREE_SHIPPING)
@@ -693,7 +693,7 @@ async def test_a_whole_promo_sent_back_changes_nothing(user: Speaker, site: Orga
     assert (await Promotion.get(number=71)).maximum_discount == 10_000
 
 
-async def test_limits_of_a_code_of_its_own_are_lifted_by_saying_others(user: Speaker, site: Organization) -> None:
+async def test_limits_of_a_code_of_its_own_are_lifted_by_saying_others(user: LPMotorClient, site: Organization) -> None:
     """A quantity said here counts for the promotion, and the code's own limit goes."""
     await make.promotion(site, "elsewhere", number=70)
     shown = data(await user("GET", "/v1/promo/70"))
@@ -703,7 +703,7 @@ async def test_limits_of_a_code_of_its_own_are_lifted_by_saying_others(user: Spe
     assert (code.allowed_claims, code.promotion.per_promotion) == (None, 9)
 
 
-async def test_a_switched_off_code_is_switched_on_here(user: Speaker, site: Organization) -> None:
+async def test_a_switched_off_code_is_switched_on_here(user: LPMotorClient, site: Organization) -> None:
     """`is_enabled` is true when promotion and code are, and saying so switches on both."""
     shown = await made(user)
     await update.code(site, "mypromocode", update.CodeChange(is_enabled=False), make.NOW)
@@ -712,7 +712,7 @@ async def test_a_switched_off_code_is_switched_on_here(user: Speaker, site: Orga
     assert data(await user("PUT", f"/v1/promo/{shown['id']}", {"is_enabled": True})) == shown
 
 
-async def test_what_another_door_has_changed_is_what_holds(user: Speaker, site: Organization) -> None:
+async def test_what_another_door_has_changed_is_what_holds(user: LPMotorClient, site: Organization) -> None:
     """A limit or window set in GraphQL is told here, whatever was sealed before; other vendors' words stay."""
     shown = await made(user, quantity_limit=3, d_on=FIRST, d_off=SECOND)
     ref = params.PromotionRef(reference=f"promotion-{shown['id']}")
@@ -739,7 +739,7 @@ async def test_only_an_accounts_key_opens_this_door(
     served: httpx.AsyncClient, site: Organization, kind: KeyKind
 ) -> None:
     """A key of one organization is a 401, on every path."""
-    speaker = Speaker(served, await make.key(site, kind))
+    speaker = LPMotorClient(served, await make.key(site, kind))
     before = await everything()
     for method, path, body in ROUTES:
         refused(await speaker(method, path, body), *NOBODY)
@@ -757,7 +757,7 @@ ROUTES: list[tuple[str, str, Any]] = [
 
 
 async def test_both_headers_are_needed_and_belong_together(
-    user: Speaker, served: httpx.AsyncClient, site: Organization
+    user: LPMotorClient, served: httpx.AsyncClient, site: Organization
 ) -> None:
     """A header that is missing, wrong or another account's is a 401 on every path, before anything else."""
     theirs = await create.organization("Theirs", 33333, "theirs", 456, "RUB", "UTC", make.NOW)
@@ -778,14 +778,14 @@ async def test_both_headers_are_needed_and_belong_together(
     assert await listed(user) == []
 
 
-async def test_a_revoked_token_opens_nothing(user: Speaker) -> None:
+async def test_a_revoked_token_opens_nothing(user: LPMotorClient) -> None:
     """A token that was regenerated is dead."""
     await ApiKey.all().update(revoked_at=make.NOW)
     refused(await user("GET", "/v1/promo?site_id=11111"), *NOBODY)
 
 
 @pytest.mark.parametrize("id", ["0", "999", "-1", "1.5", "abc", "²", "1e3", "%20", "%00", "2147483648", "9" * 400])
-async def test_an_id_of_nothing_is_a_404(user: Speaker, id: str) -> None:
+async def test_an_id_of_nothing_is_a_404(user: LPMotorClient, id: str) -> None:
     """An id that no promo has, or could have, is not there by any method."""
     for method, path in (("GET", ""), ("PUT", ""), ("DELETE", ""), ("GET", "/statistics")):
         refused(await user(method, f"/v1/promo/{id}{path}", {"code": "x"} if method == "PUT" else None), *NOT_THERE)
@@ -805,7 +805,7 @@ async def test_an_id_of_nothing_is_a_404(user: Speaker, id: str) -> None:
         ("OPTIONS", "/v1/promo"),
     ],
 )
-async def test_an_unknown_route_says_so(user: Speaker, method: str, path: str) -> None:
+async def test_an_unknown_route_says_so(user: LPMotorClient, method: str, path: str) -> None:
     """What LP Motor does not have is a 404 with an error's body, key or no key, and no page of other origins is let in."""
     answer = await user(method, path, Origin="https://shop.example")
     refused(answer, *NO_PAGE)
@@ -814,7 +814,7 @@ async def test_an_unknown_route_says_so(user: Speaker, method: str, path: str) -
 
 
 @pytest.mark.parametrize("query", ["", "?site_id=", "?site_id=%20", "?site_id=abc", "?site_id=1.5", "?site=11111"])
-async def test_a_list_is_of_a_site(user: Speaker, query: str) -> None:
+async def test_a_list_is_of_a_site(user: LPMotorClient, query: str) -> None:
     """Without a site's number a list makes no sense."""
     refused(await user("GET", f"/v1/promo{query}"), *BAD)
 
@@ -838,7 +838,7 @@ def test_the_rest_of_the_failure_table(no_: Exception, status: int, error: int, 
     assert answer.headers.get("retry-after") == ("7" if status == 429 else None)
 
 
-async def test_a_bug_is_an_unknown_error(user: Speaker, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bug_is_an_unknown_error(user: LPMotorClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever breaks here is told in the vendor's own words."""
 
     async def broken(organization_id: int) -> AsyncIterator[list[Code]]:
@@ -849,7 +849,7 @@ async def test_a_bug_is_an_unknown_error(user: Speaker, monkeypatch: pytest.Monk
     refused(await user("GET", "/v1/promo?site_id=11111"), 500, 0, "unknown error")
 
 
-async def test_a_body_that_is_too_large_says_so(user: Speaker, services: Services) -> None:
+async def test_a_body_that_is_too_large_says_so(user: LPMotorClient, services: Services) -> None:
     """A body above 4 MB is a 413 in the vendor's shape."""
     refused(await user("POST", "/v1/promo", "x" * (4 * 2**20 + 1)), 413, 0, "request is too large")
 
@@ -887,7 +887,7 @@ def _field(body: Any) -> str:
 
 
 @pytest.mark.parametrize("field", sorted({_field(body) for body in BAD_FIELDS}))
-async def test_what_makes_no_sense_is_a_400(user: Speaker, field: str) -> None:
+async def test_what_makes_no_sense_is_a_400(user: LPMotorClient, field: str) -> None:
     """Bad input is a 400, on create as on change, and changes nothing; so these bodies share a store."""
     shown = await made(user)
     before = await everything()
@@ -902,7 +902,7 @@ async def test_what_makes_no_sense_is_a_400(user: Speaker, field: str) -> None:
         assert await everything() == before, _named(body)
 
 
-async def test_a_promo_needs_site_and_code_of_its_user(user: Speaker) -> None:
+async def test_a_promo_needs_site_and_code_of_its_user(user: LPMotorClient) -> None:
     """Without a site and a code there is no promo, and none for another user than the header's."""
     before = await everything()
     for body in (
@@ -915,7 +915,7 @@ async def test_a_promo_needs_site_and_code_of_its_user(user: Speaker) -> None:
         assert await everything() == before, _named(body)
 
 
-async def test_a_change_is_checked_against_what_stays(user: Speaker) -> None:
+async def test_a_change_is_checked_against_what_stays(user: LPMotorClient) -> None:
     """A field that makes no sense beside those that keep their values is a 400."""
     shown = await made(user, bonus_amount=500, d_on=FIRST)
     for body in ({"bonus_amount_is_in_percentages": True}, {"d_off": FIRST}):

@@ -65,7 +65,7 @@ MAKE_SAMPLE = """{
 # ------------------------------------------------------------------ the client
 
 
-class Speaker:
+class WalletAppClient:
     """Somebody with a key, who speaks as the documented curl does."""
 
     def __init__(self, client: httpx.AsyncClient, key: str) -> None:
@@ -93,8 +93,8 @@ async def promotion(organization: Organization) -> Promotion:
 
 
 @pytest_asyncio.fixture
-async def device(served: httpx.AsyncClient, organization: Organization, promotion: Promotion) -> Speaker:
-    return Speaker(served, await make.key(organization, KeyKind.DEVICE))
+async def device(served: httpx.AsyncClient, organization: Organization, promotion: Promotion) -> WalletAppClient:
+    return WalletAppClient(served, await make.key(organization, KeyKind.DEVICE))
 
 
 def success(response: httpx.Response) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def body_for(path: str, **more: Any) -> dict[str, Any]:
     return {**of_all, **own, **more}
 
 
-async def made(device: Speaker, amount: int = 1) -> list[str]:
+async def made(device: WalletAppClient, amount: int = 1) -> list[str]:
     """The texts of new codes that are not activated."""
     return [row["code"] for row in success(await device(MAKE, body_for(MAKE, codes=str(amount))))["codes"]]
 
@@ -146,7 +146,7 @@ async def everything() -> list[list[dict[str, Any]]]:
 
 
 async def test_the_documented_bodies_work_word_for_word(
-    device: Speaker, organization: Organization, promotion: Promotion
+    device: WalletAppClient, organization: Organization, promotion: Promotion
 ) -> None:
     """The three samples are taken as they stand, and answered with the documented members and sentences."""
     await create.location(organization, 1, "Dam 1", True, NOW)
@@ -184,14 +184,14 @@ async def test_the_documented_bodies_work_word_for_word(
 
 
 @pytest.mark.parametrize("path", ISSUING)
-async def test_orders_is_another_name(device: Speaker, path: str) -> None:
+async def test_orders_is_another_name(device: WalletAppClient, path: str) -> None:
     """The only endpoint of another edition of the page answers as the one of this edition does."""
     body = success(await device(path, body_for(path)))
     assert body["message"] == "Promotion code created and activated successfully"
     assert [list(row) for row in body["result"]] == [["code", "expiration_date", "url"]]
 
 
-async def test_the_url_is_the_codes_page(device: Speaker) -> None:
+async def test_the_url_is_the_codes_page(device: WalletAppClient) -> None:
     """The address in the answer opens, and shows that code."""
     [row] = success(await device(ISSUE, body_for(ISSUE)))["result"]
     host = "https://codes.example"
@@ -201,7 +201,7 @@ async def test_the_url_is_the_codes_page(device: Speaker) -> None:
     assert row["code"] in page.text
 
 
-async def test_either_name_of_a_promotion_is_taken_everywhere(device: Speaker, organization: Organization) -> None:
+async def test_either_name_of_a_promotion_is_taken_everywhere(device: WalletAppClient, organization: Organization) -> None:
     """Both members are read on all endpoints; each may hold the reference or the identifier, and a reference wins."""
     for path in (MAKE, ISSUE):
         for field in ("promotion_reference", "promotion_identifier"):
@@ -215,7 +215,7 @@ async def test_either_name_of_a_promotion_is_taken_everywhere(device: Speaker, o
     assert (await find.code(organization.id, row["code"])).promotion_id == other.id
 
 
-async def test_an_organization_is_named_by_identifier_or_number(device: Speaker) -> None:
+async def test_an_organization_is_named_by_identifier_or_number(device: WalletAppClient) -> None:
     """`organization_id` may be a number, its digits or the identifier, and either member is read everywhere."""
     ways: list[dict[str, Any]] = [
         {"organization_id": 5377},
@@ -228,7 +228,7 @@ async def test_an_organization_is_named_by_identifier_or_number(device: Speaker)
             success(await device(path, {**body_for(path), "organization_identifier": "", **way}))
 
 
-async def test_names_may_have_underscores(device: Speaker) -> None:
+async def test_names_may_have_underscores(device: WalletAppClient) -> None:
     """`first_name` and `last_name`, as the promotions' pages call them, are the same as without."""
     body = {
         **body_for(ISSUE),
@@ -247,13 +247,13 @@ async def test_names_may_have_underscores(device: Speaker) -> None:
     ("said", "kept"),
     [(said, True) for said in ("1", "true", "True", 1, True)] + [(said, False) for said in ("0", "false", 0, False)],
 )
-async def test_a_boolean_comes_in_many_clothes(device: Speaker, said: Any, kept: bool) -> None:
+async def test_a_boolean_comes_in_many_clothes(device: WalletAppClient, said: Any, kept: bool) -> None:
     """`off_peak_sale` is kept with the code, however it was written."""
     [row] = success(await device(ISSUE, body_for(ISSUE, off_peak_sale=said)))["result"]
     assert (await Code.get(text=row["code"])).off_peak is kept
 
 
-async def test_a_products_title_is_told_only_of_a_product(device: Speaker, organization: Organization) -> None:
+async def test_a_products_title_is_told_only_of_a_product(device: WalletAppClient, organization: Organization) -> None:
     """`product_title` is there for a product of the organization, and absent, without an error, for all else."""
     await create.product(organization, 7, "Day ticket", NOW)
     await create.product(await make.organization("other"), 8, "Theirs", NOW)
@@ -266,7 +266,7 @@ async def test_a_products_title_is_told_only_of_a_product(device: Speaker, organ
         assert (await Code.get(text=row["code"])).activated_product_id is None
 
 
-async def test_a_location_is_never_an_error(device: Speaker, organization: Organization) -> None:
+async def test_a_location_is_never_an_error(device: WalletAppClient, organization: Organization) -> None:
     """A location that is linked is kept; absent, null, unknown or unlinked ones stand for the default one."""
     for number, is_default in ((1, False), (2, True), (3, False)):
         await create.location(organization, number, f"Dam {number}", is_default, NOW)
@@ -292,7 +292,7 @@ async def test_a_location_is_never_an_error(device: Speaker, organization: Organ
             assert await kept(path, promotion_reference=linked.reference, location_id=other) == 2
 
 
-async def test_without_a_default_location_there_is_none(device: Speaker) -> None:
+async def test_without_a_default_location_there_is_none(device: WalletAppClient) -> None:
     """An organization without locations activates codes at none."""
     [row] = success(await device(ISSUE, body_for(ISSUE, location_id="1")))["result"]
     assert (await Code.get(text=row["code"])).activated_location_id is None
@@ -309,7 +309,7 @@ async def test_without_a_default_location_there_is_none(device: Speaker) -> None
     ],
 )
 async def test_the_expiration_is_the_codes_end(
-    device: Speaker, organization: Organization, days: int | None, ends: Any, told: str | None
+    device: WalletAppClient, organization: Organization, days: int | None, ends: Any, told: str | None
 ) -> None:
     """91 days unless the promotion says otherwise, never after its window, null for no end."""
     limits, window = params.Limits(code_lifetime_days=days), params.Window(ends_at=ends)
@@ -319,19 +319,19 @@ async def test_the_expiration_is_the_codes_end(
 
 
 @pytest.mark.parametrize("amount", ["1", 1, " 2 ", "0000000003"])
-async def test_codes_says_how_many(device: Speaker, amount: Any) -> None:
+async def test_codes_says_how_many(device: WalletAppClient, amount: Any) -> None:
     """The number of codes is a number or its digits."""
     body = success(await device(MAKE, body_for(MAKE, codes=amount)))
     assert len(body["codes"]) == int(amount) == await Code.all().count()
 
 
-async def test_ten_thousand_codes_come_at_once(device: Speaker) -> None:
+async def test_ten_thousand_codes_come_at_once(device: WalletAppClient) -> None:
     """The ceiling can be reached, and all of the codes are in the answer."""
-    texts = await made(device, requests.MOST_CODES)
+    texts = await made(device, requests.MAX_CODES)
     assert len(set(texts)) == 10_000 == await Code.filter(needs_activation=True).count()
 
 
-async def test_unknown_members_are_ignored(device: Speaker) -> None:
+async def test_unknown_members_are_ignored(device: WalletAppClient) -> None:
     """What this door does not know is passed over."""
     success(await device(ISSUE, body_for(ISSUE, channel={"kickback": 3}, customer_identifier=None)))
 
@@ -339,7 +339,7 @@ async def test_unknown_members_are_ignored(device: Speaker) -> None:
 # ------------------------------------------------------------------ whose a code is
 
 
-async def claimed_through(path: str, speaker: Speaker, text: str, email: str) -> str:
+async def claimed_through(path: str, speaker: WalletAppClient, text: str, email: str) -> str:
     """How a claim ends through GraphQL or Lancero's door: CLAIMED, or the refusal's words."""
     if path == "/graphql":
         query = """mutation ($input: ClaimCodeInput!) { claimCode(input: $input) {
@@ -359,7 +359,7 @@ async def claimed_through(path: str, speaker: Speaker, text: str, email: str) ->
     ],
 )
 async def test_a_code_is_its_persons_alone_and_not_before(
-    device: Speaker, path: str, not_activated: str, for_another: str, clock: Clock
+    device: WalletAppClient, path: str, not_activated: str, for_another: str, clock: Clock
 ) -> None:
     """Nobody claims a code before its activation; then that person does, at every door, until its life is over."""
     [text] = await made(device)
@@ -376,7 +376,7 @@ async def test_a_code_is_its_persons_alone_and_not_before(
     assert await claimed_through(path, device, late, "ada@example.com") in ("ENDED", "This code is no longer valid.")
 
 
-async def test_a_code_is_activated_once_however_many_ask(device: Speaker) -> None:
+async def test_a_code_is_activated_once_however_many_ask(device: WalletAppClient) -> None:
     """Of fifty requests at once for one code, each for another person, one succeeds; the code is that person's."""
     [text] = await made(device)
     people = [f"{place}@example.com" for place in range(50)]
@@ -391,7 +391,7 @@ async def test_a_code_is_activated_once_however_many_ask(device: Speaker) -> Non
     assert await Customer.all().count() == 1
 
 
-async def test_fifty_issued_at_once_are_fifty_codes(device: Speaker) -> None:
+async def test_fifty_issued_at_once_are_fifty_codes(device: WalletAppClient) -> None:
     """Nobody's code is given to another."""
     bodies = [body_for(ISSUE, email=f"{place}@example.com") for place in range(50)]
     answers = await asyncio.gather(*(device(ISSUE, body) for body in bodies))
@@ -403,29 +403,29 @@ async def test_fifty_issued_at_once_are_fifty_codes(device: Speaker) -> None:
 
 
 @pytest.mark.parametrize("kind", [KeyKind.DEVICE, KeyKind.SECRET, KeyKind.ACCOUNT])
-async def test_who_may(device: Speaker, organization: Organization, kind: KeyKind) -> None:
+async def test_who_may(device: WalletAppClient, organization: Organization, kind: KeyKind) -> None:
     """A device's key, the organization's secret one and its account's do all three."""
     await make.organization("other", account=1)  # so that an account must say which it means, and does
-    speaker = Speaker(device.client, await make.key(organization, kind))
+    speaker = WalletAppClient(device.client, await make.key(organization, kind))
     [text] = await made(speaker)
     assert success(await speaker(ACTIVATE, body_for(ACTIVATE, code=text))) == ACTIVATED
     success(await speaker(ISSUE, body_for(ISSUE)))
 
 
 @pytest.mark.parametrize("path", [ACTIVATE, *ISSUING, MAKE])
-async def test_a_key_is_wanted(device: Speaker, organization: Organization, path: str) -> None:
+async def test_a_key_is_wanted(device: WalletAppClient, organization: Organization, path: str) -> None:
     """No key and one that does not work are a 401; a public one, which is for other things, a 403."""
     before = await everything()
     for headers in ({}, {"Authorization": "Bearer dk_" + "0" * 48}, {"Authorization": "Basic eDp5"}):
         refused(await device.client.post(path, json=body_for(path), headers=headers), 401, "Unauthenticated.")
-    public = Speaker(device.client, await make.key(organization, KeyKind.PUBLIC))
+    public = WalletAppClient(device.client, await make.key(organization, KeyKind.PUBLIC))
     sentence = "A PUBLIC key may not activate, issue and make non-activated codes."
     refused(await public(path, body_for(path)), 403, sentence)
     assert await everything() == before
 
 
 @pytest.mark.parametrize("path", [ACTIVATE, ISSUE, MAKE])
-async def test_the_organization_must_be_the_keys(device: Speaker, organization: Organization, path: str) -> None:
+async def test_the_organization_must_be_the_keys(device: WalletAppClient, organization: Organization, path: str) -> None:
     """Another's organization is a 403 and nobody's a 404, whatever is there under the same names."""
     other = await make.organization("other", account=2)
     await make.promotion(other, "x", reference="day-ticket")
@@ -435,7 +435,7 @@ async def test_the_organization_must_be_the_keys(device: Speaker, organization: 
     body = {**body_for(path), "organization_id": None}
     refused(await device(path, {**body, "organization_identifier": "other"}), 403, sentence)
     refused(
-        await Speaker(device.client, theirs)(path, {**body, "organization_identifier": ORGANIZATION}), 403, sentence
+        await WalletAppClient(device.client, theirs)(path, {**body, "organization_identifier": ORGANIZATION}), 403, sentence
     )
     for identifier in ("nobody", "5377", "x" * 65):
         refused(await device(path, {**body, "organization_identifier": identifier}), 404, "Organization not found")
@@ -461,14 +461,14 @@ def required(field: str) -> str:
 
 @pytest.mark.parametrize("path", REQUIRED)
 @pytest.mark.parametrize("body", ["", "{}", "{\n}", '{"code":null,"codes":"","firstname":"  ","off_peak_sale":null,}'])
-async def test_all_that_is_missing_is_told_at_once(device: Speaker, path: str, body: str) -> None:
+async def test_all_that_is_missing_is_told_at_once(device: WalletAppClient, path: str, body: str) -> None:
     """An empty body misses every required field; `message` is the first complaint."""
     errors = {field: required(field) for field in REQUIRED[path]}
     refused(await device(path, body), 422, next(iter(errors.values())), **errors)
 
 
 @pytest.mark.parametrize(("path", "field"), [(path, field) for path, fields in REQUIRED.items() for field in fields])
-async def test_each_required_field_is(device: Speaker, path: str, field: str) -> None:
+async def test_each_required_field_is(device: WalletAppClient, path: str, field: str) -> None:
     """A field that is not there, null or blank is named, alone."""
     before = await everything()
     ids = {"promotion_reference": IDENTIFIER, "promotion_identifier": IDENTIFIER}
@@ -502,7 +502,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("path", "field", "value", "complaint"), WRONG)
-async def test_what_is_wrong_is_named(device: Speaker, path: str, field: str, value: Any, complaint: str) -> None:
+async def test_what_is_wrong_is_named(device: WalletAppClient, path: str, field: str, value: Any, complaint: str) -> None:
     """A field that makes no sense is a 422 with the complaint about it, and nothing is changed."""
     before = await everything()
     refused(await device(path, body_for(path, **{field: value})), 422, complaint, **{field: complaint})
@@ -510,14 +510,14 @@ async def test_what_is_wrong_is_named(device: Speaker, path: str, field: str, va
 
 
 @pytest.mark.parametrize("body", ["{", "[]", "null", '"x"', "x", b"\xff", "{,,}", "[" * 100_000])
-async def test_what_is_no_object_is_a_400(device: Speaker, body: Any) -> None:
+async def test_what_is_no_object_is_a_400(device: WalletAppClient, body: Any) -> None:
     """A body that is no JSON object is not guessed at."""
     is_json = body in ("[]", "null", '"x"')
     told = "The body is not a JSON object." if is_json else "The body is not valid JSON."
     refused(await device(ISSUE, body), 400, told)
 
 
-async def test_a_body_may_be_too_large(device: Speaker) -> None:
+async def test_a_body_may_be_too_large(device: WalletAppClient) -> None:
     """More than 4 MB is a 413."""
     refused(await device(ISSUE, body_for(ISSUE, more="x" * 2**22)), 413, "The body is larger than 4 MB.")
 
@@ -526,7 +526,7 @@ async def test_a_body_may_be_too_large(device: Speaker) -> None:
 
 
 @pytest.mark.parametrize("path", [ACTIVATE, ISSUE, MAKE])
-async def test_an_unknown_promotion_is_a_404(device: Speaker, organization: Organization, path: str) -> None:
+async def test_an_unknown_promotion_is_a_404(device: WalletAppClient, organization: Organization, path: str) -> None:
     """A promotion that is not the organization's is not found."""
     await make.promotion(await make.organization("other", account=1), reference="theirs")
     before = await everything()
@@ -535,7 +535,7 @@ async def test_an_unknown_promotion_is_a_404(device: Speaker, organization: Orga
     assert await everything() == before
 
 
-async def test_a_code_that_is_not_there_is_a_404(device: Speaker, organization: Organization) -> None:
+async def test_a_code_that_is_not_there_is_a_404(device: WalletAppClient, organization: Organization) -> None:
     """A text that is no code, another promotion's or another organization's is not found."""
     options = generate.CodeOptions(activated=False)
     elsewhere = await generate.codes(organization, None, 1, Format(), options, False, None, NOW)
@@ -547,7 +547,7 @@ async def test_a_code_that_is_not_there_is_a_404(device: Speaker, organization: 
     assert await everything() == before
 
 
-async def test_a_second_activation_is_a_422(device: Speaker, organization: Organization, promotion: Promotion) -> None:
+async def test_a_second_activation_is_a_422(device: WalletAppClient, organization: Organization, promotion: Promotion) -> None:
     """A code is activated once, by whoever it was; one that needs none is activated from the beginning."""
     [text] = await made(device)
     await generate.codes(
@@ -563,7 +563,7 @@ async def test_a_second_activation_is_a_422(device: Speaker, organization: Organ
     assert await everything() == before
 
 
-async def test_a_code_reserved_for_another_is_a_422(device: Speaker, organization: Organization) -> None:
+async def test_a_code_reserved_for_another_is_a_422(device: WalletAppClient, organization: Organization) -> None:
     """A code that waits for somebody is not given to somebody else."""
     options = generate.CodeOptions(reserved_for=params.Person("ben@example.com"), activated=False)
     ref = params.PromotionRef(reference="day-ticket")
@@ -586,7 +586,7 @@ OFF = "This promotion or promotion code is switched off"
     ],
 )
 async def test_a_promotion_that_is_over_or_off_is_a_422(
-    device: Speaker, organization: Organization, change: update.PromotionChange, told: str
+    device: WalletAppClient, organization: Organization, change: update.PromotionChange, told: str
 ) -> None:
     """Neither is a code of it activated, nor a new one made for somebody."""
     [text] = await made(device)
@@ -605,7 +605,7 @@ async def test_a_promotion_that_is_over_or_off_is_a_422(
     ],
 )
 async def test_a_code_that_is_over_or_off_is_a_422(
-    device: Speaker, organization: Organization, change: update.CodeChange, told: str
+    device: WalletAppClient, organization: Organization, change: update.CodeChange, told: str
 ) -> None:
     """A code's own end and switch count as well."""
     [text] = await made(device)
@@ -615,7 +615,7 @@ async def test_a_code_that_is_over_or_off_is_a_422(
     assert await everything() == before
 
 
-async def test_a_spent_promotion_gives_out_no_code(device: Speaker, organization: Organization) -> None:
+async def test_a_spent_promotion_gives_out_no_code(device: WalletAppClient, organization: Organization) -> None:
     """Once all its claims are made a promotion issues no more."""
     await make.promotion(organization, "ONE", reference="few", limits=params.Limits(per_promotion=1))
     await make.claimed(organization, "ONE")
@@ -623,20 +623,20 @@ async def test_a_spent_promotion_gives_out_no_code(device: Speaker, organization
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])
-async def test_other_methods_are_a_404(device: Speaker, method: str) -> None:
+async def test_other_methods_are_a_404(device: WalletAppClient, method: str) -> None:
     """The endpoints are there for POST alone, and also this is said in JSON."""
     for path in (ACTIVATE, ISSUE, MAKE):
         refused(await device(path, "", method), 404, "Not found")
 
 
 @pytest.mark.parametrize("path", ["", "/", "/nope", "/webshopCode", "/ORDERS", "/webshopcode/", "/webshopcode/x", "//"])
-async def test_other_paths_are_a_404(device: Speaker, path: str) -> None:
+async def test_other_paths_are_a_404(device: WalletAppClient, path: str) -> None:
     """Below the vendor's path everything is answered in its shape, key or none."""
     refused(await device(f"{WEBSHOP}{path}", {}), 404, "Not found")
     refused(await device.client.post(f"{WEBSHOP}{path}"), 404, "Not found")
 
 
-async def test_a_bug_is_a_500_that_tells_nothing(device: Speaker, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bug_is_a_500_that_tells_nothing(device: WalletAppClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault is `Server Error`; the log knows more."""
 
     async def broken(*said: Any) -> None:
