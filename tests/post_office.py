@@ -1,4 +1,4 @@
-"""A real mail server in this process, which tells what it was given and says what it is told to say."""
+"""A real SMTP server in this process, which records letters and gives configured replies."""
 
 import asyncio
 import ssl
@@ -15,7 +15,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 @dataclass(frozen=True)
 class ReceivedLetter:
-    """A letter as the server got it."""
+    """A letter as the server received it."""
 
     sender: str
     recipient: str
@@ -24,9 +24,9 @@ class ReceivedLetter:
 
     @property
     def message(self) -> EmailMessage:
-        read = message_from_bytes(self.content, policy=policy.default)
-        assert isinstance(read, EmailMessage)
-        return read
+        message = message_from_bytes(self.content, policy=policy.default)
+        assert isinstance(message, EmailMessage)
+        return message
 
     @property
     def id(self) -> str:
@@ -34,7 +34,7 @@ class ReceivedLetter:
 
 
 class PostOffice:
-    """What a server keeps, and how it answers: `answers` to a recipient one after the other, then 250."""
+    """A server's letters and its replies: `answers` to a recipient one after the other, then 250."""
 
     def __init__(self) -> None:
         self.letters: list[ReceivedLetter] = []
@@ -77,7 +77,7 @@ class PostOffice:
                 await asyncio.sleep(0.01)
 
 
-class _Counted(SMTP):
+class _CountingSMTP(SMTP):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.event_handler.connections += 1
         super().connection_made(transport)
@@ -85,19 +85,19 @@ class _Counted(SMTP):
 
 @asynccontextmanager
 async def opened(office: PostOffice | None = None, **more: Any) -> AsyncIterator[PostOffice]:
-    """A server that listens while the block lasts, on a port of its own or again on the office's."""
+    """A server that listens while the block lasts, on a new port or again on the office's."""
     office = office or PostOffice()
     listener: ssl.SSLContext | None = more.pop("listener_context", None)
     loop = asyncio.get_running_loop()
     open_now: list[asyncio.BaseTransport] = []
 
-    def made() -> SMTP:
-        protocol = _Counted(office, loop=loop, hostname="post.example", **more)
-        connected = protocol.connection_made
-        protocol.connection_made = lambda transport: (open_now.append(transport), connected(transport))[1]  # type: ignore[method-assign]
+    def protocol_factory() -> SMTP:
+        protocol = _CountingSMTP(office, loop=loop, hostname="post.example", **more)
+        connection_made = protocol.connection_made
+        protocol.connection_made = lambda transport: (open_now.append(transport), connection_made(transport))[1]  # type: ignore[method-assign]
         return protocol
 
-    server = await loop.create_server(made, "127.0.0.1", office.port, ssl=listener)
+    server = await loop.create_server(protocol_factory, "127.0.0.1", office.port, ssl=listener)
     office.port = server.sockets[0].getsockname()[1]
     try:
         yield office

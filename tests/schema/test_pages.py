@@ -124,17 +124,21 @@ STATES = [
 ]
 
 
-@pytest.mark.parametrize(("said", "state", "validity"), [row[1:] for row in STATES], ids=[row[0] for row in STATES])
-async def test_every_state_is_told_kindly(
-    served: httpx.AsyncClient, organization: Organization, said: dict[str, Any], state: list[str], validity: list[str]
+@pytest.mark.parametrize(("options", "state", "validity"), [row[1:] for row in STATES], ids=[row[0] for row in STATES])
+async def test_every_state_has_its_sentence(
+    served: httpx.AsyncClient,
+    organization: Organization,
+    options: dict[str, Any],
+    state: list[str],
+    validity: list[str],
 ) -> None:
     """How the code stands is told in a heading and a sentence, with days and times of the organization's zone."""
-    await make.promotion(organization, "HELLO-15", **said)
+    await make.promotion(organization, "HELLO-15", **options)
     lines = await seen(served, await at(organization))
     assert lines[lines.index("HELLO-15") + 1 :] == state + validity
 
 
-async def test_a_used_up_code_says_so(served: httpx.AsyncClient, organization: Organization) -> None:
+async def test_a_used_up_code_is_shown_as_such(served: httpx.AsyncClient, organization: Organization) -> None:
     """A code that was claimed as often as it may be is used up, and so is one whose promotion is spent."""
     await make.code(organization)
     await make.claimed(organization)
@@ -171,7 +175,7 @@ async def test_the_earlier_end_and_the_later_start_count(served: httpx.AsyncClie
     assert "Valid until the end of Saturday 5 December 2026." in lines
 
 
-async def test_linked_locations_are_told(served: httpx.AsyncClient, organization: Organization) -> None:
+async def test_linked_locations_are_shown(served: httpx.AsyncClient, organization: Organization) -> None:
     """A promotion that holds at some locations only says at which."""
     for number, name in ((1, "Dam 1"), (2, "Spui <2>"), (3, "Elsewhere")):
         await create.location(organization, number, name, False, NOW)
@@ -188,7 +192,7 @@ def eur(amount: str) -> Money:
 
 
 @pytest.mark.parametrize(
-    ("discount", "told"),
+    ("discount", "sentence"),
     [
         (off(DiscountKind.PERCENTAGE, "15"), "15 % off"),
         (off(DiscountKind.PERCENTAGE, "12.5"), "12.5 % off"),
@@ -205,13 +209,13 @@ def eur(amount: str) -> Money:
         (off(DiscountKind.NONE, None), None),
     ],
 )
-async def test_what_it_gives_is_told_in_words(
-    served: httpx.AsyncClient, organization: Organization, discount: params.Discount, told: str | None
+async def test_discounts_have_a_sentence(
+    served: httpx.AsyncClient, organization: Organization, discount: params.Discount, sentence: str | None
 ) -> None:
     """The discount, from which order on, and at most how much."""
     await make.promotion(organization, "HELLO-15", discount=discount)
     lines = await seen(served, await at(organization))
-    assert lines[2 : lines.index("Your code")] == ([told] if told else [])
+    assert lines[2 : lines.index("Your code")] == ([sentence] if sentence else [])
 
 
 @pytest.mark.parametrize(
@@ -284,22 +288,22 @@ SORRY = ["Nothing here", "There is no code at this address. Is it complete, as i
 async def test_nonsense_leads_to_a_page_of_ours(
     served: httpx.AsyncClient, organization: Organization, path: str
 ) -> None:
-    """What is no address at all is a 404 in the same clothes."""
+    """What is no address at all is a 404 with the same page."""
     assert await seen(served, f"/c/{path}", 404) == SORRY
 
 
-async def test_a_foreign_or_broken_seal_leads_nowhere(served: httpx.AsyncClient, organization: Organization) -> None:
+async def test_a_foreign_or_broken_token_is_a_404(served: httpx.AsyncClient, organization: Organization) -> None:
     """No letter of an address can be another one, and no seal opens another row."""
     await make.code(organization)
-    found = await find.code(organization.id, "HELLO-15")
-    good = signed_links.code_token(organization, found.id)
+    code = await find.code(organization.id, "HELLO-15")
+    good = signed_links.code_token(organization, code.id)
     other = await make.organization("other", account=2)
     await make.code(other, "THEIRS")
     theirs = signed_links.code_token(other, (await find.code(other.id, "THEIRS")).id)
     wrong = {good[:place] + ("A" if good[place] != "A" else "B") + good[place + 1 :] for place in range(len(good))}
-    wrong |= {good[:21] + theirs[21:], theirs[:21] + good[21:], signed_links.code_token(other, found.id + 1000)}
+    wrong |= {good[:21] + theirs[21:], theirs[:21] + good[21:], signed_links.code_token(other, code.id + 1000)}
     wrong |= {
-        signed_links.code_token(replace_id(organization, 999), found.id),
+        signed_links.code_token(replace_id(organization, 999), code.id),
         good + "=",
         good + "A",
         good[:-1],
@@ -324,12 +328,12 @@ async def test_a_deleted_codes_page_is_gone(served: httpx.AsyncClient, organizat
     assert await seen(served, path, 404) == SORRY
 
 
-async def test_a_bug_is_said_in_the_same_clothes(
+async def test_a_bug_is_an_error_page(
     served: httpx.AsyncClient, organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fault shows its number and nothing else."""
 
-    async def broken(said: str) -> None:
+    async def broken(token: str) -> None:
         raise RuntimeError("a secret")
 
     monkeypatch.setattr(find, "code_by_token", broken)
@@ -379,9 +383,9 @@ async def test_it_fits_a_phone(
     await make.promotion(organization, text, name=text * 2)
     page = await phone.new_page()
     complaints: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text))
-    page.on("request", lambda request: asked.append(request.url))
+    requests: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("request", lambda request: requests.append(request.url))
     path = await at(organization, text)
     await page.goto(f"{served.base_url}{path}")
     assert await page.evaluate("document.documentElement.scrollWidth") == 390
@@ -397,4 +401,4 @@ async def test_it_fits_a_phone(
     assert await page.get_by_role("img", name="The code as a QR code").is_visible()
     assert await page.locator("html").get_attribute("lang") == "en"
     assert complaints == []
-    assert asked == [f"{served.base_url}{path}"]
+    assert requests == [f"{served.base_url}{path}"]

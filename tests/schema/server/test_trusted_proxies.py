@@ -79,8 +79,8 @@ def test_a_setting_that_names_no_address_is_refused(setting: str) -> None:
 
 
 @pytest.mark.case("A8")
-@pytest.mark.parametrize(("proxies", "told"), [("", "127.0.0.1"), ("127.0.0.0/8", "198.51.100.1")])
-async def test_every_door_hears_of_the_client(proxies: str, told: str) -> None:
+@pytest.mark.parametrize(("proxies", "expected"), [("", "127.0.0.1"), ("127.0.0.0/8", "198.51.100.1")])
+async def test_every_route_gets_the_client_address(proxies: str, expected: str) -> None:
     """A door's request has the client's address, also through a real server with uvicorn's own header handling off."""
 
     async def address(request: Request) -> Response:
@@ -90,4 +90,4 @@ async def test_every_door_hears_of_the_client(proxies: str, told: str) -> None:
     app.install_routes([Route("/address", address)], (), TrustedProxies.parse(proxies))
     async with serving(app) as where, httpx.AsyncClient(base_url=where, verify=False) as http:  # noqa: S501
         response = await http.get("/address", headers={"X-Forwarded-For": "203.0.113.1, 198.51.100.1"})
-    assert response.text == told
+    assert response.text == expected

@@ -49,12 +49,12 @@ class LanceroClient:
         self.headers = {**AXIOS, "Authorization": f"Bearer {key}"}
 
     async def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
-        said = {**self.headers, **headers}
+        all_headers = {**self.headers, **headers}
         if body is None:
-            return await self.client.request(method, path, headers=said)
+            return await self.client.request(method, path, headers=all_headers)
         content = body if isinstance(body, str | bytes) else json.dumps(body)
-        said["Content-Type"] = "application/json"
-        return await self.client.request(method, path, headers=said, content=content)
+        all_headers["Content-Type"] = "application/json"
+        return await self.client.request(method, path, headers=all_headers, content=content)
 
 
 @pytest_asyncio.fixture
@@ -101,12 +101,12 @@ def refused(response: httpx.Response, status: int, message: str | None = None) -
     assert body["message"]
     assert response.status_code == status, response.text
     assert response.reason_phrase == PHRASES[status]
-    said = body["message"] if message is None else message
-    assert body == {"code": status, "error": PHRASES[status], "message": said, "time": body["time"]}
+    expected = body["message"] if message is None else message
+    assert body == {"code": status, "error": PHRASES[status], "message": expected, "time": body["time"]}
     assert response.headers["content-type"] == "application/json"
 
 
-async def everything() -> list[list[dict[str, Any]]]:
+async def all_rows() -> list[list[dict[str, Any]]]:
     """All rows that this door could write."""
     return [await model.all().order_by("id").values() for model in (Code, Customer, Claim, Delivery)]
 
@@ -149,7 +149,7 @@ async def referral_code(organization: Organization, email: str) -> str:
 
 async def test_a_program_of_the_sdk_notices_nothing(secret: LanceroClient, organization: Organization) -> None:
     """Every call of the SDK's wire log, as recorded, is answered as its types say."""
-    made = data(
+    codes = data(
         await secret(
             "POST",
             "/codes/generate",
@@ -161,8 +161,8 @@ async def test_a_program_of_the_sdk_notices_nothing(secret: LanceroClient, organ
             },
         )
     )
-    assert len(made) == 2
-    for shown in made:
+    assert len(codes) == 2
+    for shown in codes:
         assert re.fullmatch(r"[a-z]+-[a-z]+", shown["code"])
         assert shown == code_object(
             shown["code"],
@@ -170,14 +170,14 @@ async def test_a_program_of_the_sdk_notices_nothing(secret: LanceroClient, organ
             validFrom="2021-11-29T17:42:07.647Z",
             reservedFor={"email": "hello@lancero.app"},
         )
-    text = made[0]["code"]
-    assert data(await secret("GET", f"/codes/code/{text}")) == made[0]
+    text = codes[0]["code"]
+    assert data(await secret("GET", f"/codes/code/{text}")) == codes[0]
 
     token = data(await secret("POST", "/codes/claim", {"code": text, "email": "hello@lancero.app"}))
     assert list(token) == ["token"]
     assert re.fullmatch(r"[0-9a-f]{24}", token["token"])
     lead = lead_object("hello@lancero.app", await referral_code(organization, "hello@lancero.app"), hasClaimedCode=True)
-    claimed = {**made[0], "claims": 1}
+    claimed = {**codes[0], "claims": 1}
     exchanged = data(await secret("POST", "/claims/exchange", token))
     assert exchanged == {"lead": lead, "customer": lead, "code": claimed}
 
@@ -233,11 +233,11 @@ async def test_the_documented_bodies_work_word_for_word(
 async def test_the_documented_leads_work_word_for_word(secret: LanceroClient, organization: Organization) -> None:
     """The samples of the leads' page, the trailing comma included."""
     body = '{\n    "firstname": "Dries",\n    "lastname": "Augustyns",\n    "email": "dries@lancero.app",\n'
-    made = data(await secret("POST", "/leads/create", body + '    "waitlist": true\n}\n'))
+    lead = data(await secret("POST", "/leads/create", body + '    "waitlist": true\n}\n'))
     code = await referral_code(organization, "dries@lancero.app")
     named = {"firstname": "Dries", "lastname": "Augustyns", "onWaitlist": True}
-    assert made == lead_object("dries@lancero.app", code, **named)
-    assert data(await secret("POST", "/leads/delete", '{\n    "email": "dries@lancero.app",\n}\n')) == made
+    assert lead == lead_object("dries@lancero.app", code, **named)
+    assert data(await secret("POST", "/leads/delete", '{\n    "email": "dries@lancero.app",\n}\n')) == lead
 
 
 async def test_an_absolute_target_is_a_path(
@@ -264,7 +264,7 @@ async def test_an_absolute_target_is_a_path(
 # ------------------------------------------------------------------ keys
 
 
-async def test_a_request_without_a_key_is_told_so(served: httpx.AsyncClient, organization: Organization) -> None:
+async def test_a_request_without_a_key_is_a_401(served: httpx.AsyncClient, organization: Organization) -> None:
     """A missing header, and one that carries no key of ours, are each a 401 with their own sentence."""
     for method, path in (("GET", "/codes/x"), ("GET", "/leads"), ("POST", "/codes/claim")):
         refused(await served.request(method, path), 401, "No authorization header passed")
@@ -298,10 +298,10 @@ async def test_secret_routes_are_closed_to_other_keys(
     """A public or device key on a secret route is a 401 and changes nothing."""
     await make.code(organization)
     await create.customer(organization, params.Person("ada@example.com"), {}, make.NOW)
-    before = await everything()
+    before = await all_rows()
     refused(await public(method, path, body), 401, SECRET_ONLY.format("public"))
     refused(await device(method, path, body), 401, SECRET_ONLY.format("device"))
-    assert await everything() == before
+    assert await all_rows() == before
 
 
 async def test_each_kind_of_key_claims(
@@ -310,9 +310,9 @@ async def test_each_kind_of_key_claims(
     """Claiming is open to every kind of key."""
     account = LanceroClient(secret.client, await make.key(organization, KeyKind.ACCOUNT))
     await make.code(organization, per_code=4)
-    for place, speaker in enumerate((secret, public, device, account)):
+    for place, client in enumerate((secret, public, device, account)):
         body = {"code": "hello 15", "email": f"{place}@example.com"}
-        assert list(data(await speaker("POST", "/codes/claim", body))) == ["token"]
+        assert list(data(await client("POST", "/codes/claim", body))) == ["token"]
     assert (await find.code(organization.id, "HELLO-15")).claim_count == 4
 
 
@@ -341,7 +341,7 @@ async def test_no_key_reaches_another_organization(secret: LanceroClient, organi
     await make.code(other, "theirs", per_code=2)
     claimed = await make.claimed(other, "theirs", "eve@example.com")
     theirs = leads.referral_code(other, claimed.claim.customer_id)
-    before = await everything()
+    before = await all_rows()
     refused(await secret("GET", "/codes/theirs"), 404, "That code was not found")
     refused(await secret("GET", "/codes/code/theirs"), 404, "That code was not found")
     body = {"code": "theirs", "email": "ada@example.com", "emails": ["ada@example.com"]}
@@ -358,7 +358,7 @@ async def test_no_key_reaches_another_organization(secret: LanceroClient, organi
     refused(await secret("POST", "/claims/exchange", token), 404, "That token was not found")
     assert data(await secret("GET", "/leads")) == []
     refused(await secret("GET", "/codes/theirs", **{"X-Organization": "other"}), 400)
-    assert await everything() == before
+    assert await all_rows() == before
     signed_up = {"email": "ada@example.com", "referralCode": theirs}
     assert "referredBy" not in data(await secret("POST", "/leads/create", signed_up))
 
@@ -398,9 +398,9 @@ async def test_types_have_their_shapes(
 ) -> None:
     """Each type of code looks as documented, is a string, and is stored."""
     body = {"amount": 50} if type_ is None else {"amount": 50, "type": type_}
-    made = data(await secret("POST", "/codes/generate", body))
-    texts = [code["code"] for code in made]
-    assert made == [code_object(text) for text in texts]
+    codes = data(await secret("POST", "/codes/generate", body))
+    texts = [code["code"] for code in codes]
+    assert codes == [code_object(text) for text in texts]
     assert all(re.fullmatch(shape, text) for text in texts)
     assert len(set(texts)) == 50
     assert set(texts) == set(await Code.all().values_list("text", flat=True))
@@ -408,8 +408,8 @@ async def test_types_have_their_shapes(
 
 async def test_numbers_may_be_strings_and_amount_is_one(secret: LanceroClient, organization: Organization) -> None:
     """Numbers are taken as strings too, a missing amount is 1, unknown fields are ignored."""
-    made = data(await secret("POST", "/codes/generate", {"amount": "3", "allowedClaims": " 7 ", "colour": "red"}))
-    assert [code["allowedClaims"] for code in made] == [7, 7, 7]
+    codes = data(await secret("POST", "/codes/generate", {"amount": "3", "allowedClaims": " 7 ", "colour": "red"}))
+    assert [code["allowedClaims"] for code in codes] == [7, 7, 7]
     assert len(data(await secret("POST", "/codes/generate", {}))) == 1
     assert len(data(await secret("POST", "/codes/generate"))) == 1
     assert len(data(await secret("POST", "/codes/generate", {"amount": 2.0, "validUntil": None}))) == 2
@@ -417,24 +417,24 @@ async def test_numbers_may_be_strings_and_amount_is_one(secret: LanceroClient, o
     assert most["allowedClaims"] == NO_LIMIT
 
 
-async def test_dates_are_told_in_utc_to_the_millisecond(secret: LanceroClient, organization: Organization) -> None:
+async def test_dates_are_in_utc_to_the_millisecond(secret: LanceroClient, organization: Organization) -> None:
     """A date of any offset comes back as the same instant with a Z."""
     body = {"validFrom": "2026-01-01T00:00:00+02:00", "validUntil": "2026-12-24T10:00:00.5-05:00"}
-    [made] = data(await secret("POST", "/codes/generate", body))
+    [code] = data(await secret("POST", "/codes/generate", body))
     window = {"validFrom": "2025-12-31T22:00:00.000Z", "validUntil": "2026-12-24T15:00:00.500Z"}
-    assert made == code_object(made["code"], **window)
-    assert data(await secret("GET", f"/codes/{made['code']}")) == made
+    assert code == code_object(code["code"], **window)
+    assert data(await secret("GET", f"/codes/{code['code']}")) == code
 
 
 async def test_all_of_many_codes_are_answered(secret: LanceroClient, organization: Organization) -> None:
     """A call's answer carries every code it made, and none of another call in the same instant."""
     await generate.codes(organization, None, 5, Format(), generate.CodeOptions(), False, None, make.NOW)
     earlier = set(await Code.all().values_list("text", flat=True))
-    made = data(await secret("POST", "/codes/generate", {"amount": 2_500, "reservedFor": "ada@example.com"}))
-    texts = {code["code"] for code in made}
-    assert len(made) == len(texts) == 2_500
+    codes = data(await secret("POST", "/codes/generate", {"amount": 2_500, "reservedFor": "ada@example.com"}))
+    texts = {code["code"] for code in codes}
+    assert len(codes) == len(texts) == 2_500
     assert texts == set(await Code.all().values_list("text", flat=True)) - earlier
-    assert all(code["reservedFor"] == {"email": "ada@example.com"} for code in made)
+    assert all(code["reservedFor"] == {"email": "ada@example.com"} for code in codes)
 
 
 async def test_ten_thousand_codes_a_call_is_the_ceiling(secret: LanceroClient, organization: Organization) -> None:
@@ -457,7 +457,7 @@ def test_a_full_space_is_a_conflict() -> None:
     assert json.loads(answer.body)["message"] == sentence
 
 
-async def test_a_bug_is_told_in_one_sentence(
+async def test_a_bug_is_a_500_with_one_sentence(
     secret: LanceroClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever breaks, the client gets a plain string with a number for the log, and none of our insides."""
@@ -492,8 +492,8 @@ async def test_deleting_a_code_takes_its_claims(secret: LanceroClient, organizat
     """Either method deletes for good: the code and its claims are gone, and it can't be deleted again."""
     await make.code(organization)
     token = data(await secret("POST", "/codes/claim", {"code": "hello-15", "email": "ada@example.com"}))
-    gone = data(await secret(method, "/codes/delete", {"code": "HELLO 15"}))
-    assert gone == code_object("HELLO-15", claims=1)
+    deleted = data(await secret(method, "/codes/delete", {"code": "HELLO 15"}))
+    assert deleted == code_object("HELLO-15", claims=1)
     assert await Claim.all().count() == 0
     refused(await secret(method, "/codes/delete", {"code": "hello-15"}), 404, "That code was not found")
     refused(await secret("POST", "/claims/exchange", token), 404, "That token was not found")
@@ -559,23 +559,27 @@ async def test_a_rule_is_a_403_for_a_secret_key(
     """A secret key hears which rule of the code says no, a public one does not; neither leaves a trace."""
     await make.code(organization)
     await update.code(organization, "hello-15", change, make.NOW)
-    before = await everything()
+    before = await all_rows()
     body = {"code": "hello-15", "email": "ada@example.com"}
     refused(await secret("POST", "/codes/claim", body), status, message)
     refused(await public("POST", "/codes/claim", body), 404, "That code cannot be claimed")
-    assert await everything() == before
+    assert await all_rows() == before
 
 
-async def test_a_code_not_activated_yet_is_a_403(secret: LanceroClient, public: LanceroClient, organization: Organization) -> None:
+async def test_a_code_not_activated_yet_is_a_403(
+    secret: LanceroClient, public: LanceroClient, organization: Organization
+) -> None:
     """A code that was made non-activated can't be claimed."""
     options = generate.CodeOptions(activated=False)
-    made = await generate.codes(organization, None, 1, Format(), options, False, None, make.NOW)
-    body = {"code": made.codes[0].text, "email": "ada@example.com"}
+    generated = await generate.codes(organization, None, 1, Format(), options, False, None, make.NOW)
+    body = {"code": generated.codes[0].text, "email": "ada@example.com"}
     refused(await secret("POST", "/codes/claim", body), 403, "This code has not been activated yet.")
     refused(await public("POST", "/codes/claim", body), 404, "That code cannot be claimed")
 
 
-async def test_an_order_too_small_is_a_403(secret: LanceroClient, public: LanceroClient, organization: Organization) -> None:
+async def test_an_order_too_small_is_a_403(
+    secret: LanceroClient, public: LanceroClient, organization: Organization
+) -> None:
     """A promotion with a minimum can't be claimed here, where no order is told."""
     least = params.Discount(minimum_order=make.order(total="10.00").total)
     await make.promotion(organization, "hello-15", discount=least)
@@ -603,14 +607,14 @@ async def test_a_limit_is_a_409_for_a_secret_key(
     """A secret key hears which limit is reached, a public one does not; neither leaves a trace."""
     await make.promotion(organization, "hello-15", limits=limits)
     data(await secret("POST", "/codes/claim", {"code": "hello-15", "email": "ada@example.com"}))
-    before = await everything()
+    before = await all_rows()
     body = {"code": "hello-15", "email": email}
     refused(await secret("POST", "/codes/claim", body), 409, message)
     refused(await public("POST", "/codes/claim", body), 404, "That code cannot be claimed")
-    assert await everything() == before
+    assert await all_rows() == before
 
 
-async def test_an_unknown_code_looks_like_any_other_no(
+async def test_an_unknown_code_looks_like_any_other_refusal(
     secret: LanceroClient, public: LanceroClient, organization: Organization
 ) -> None:
     """A secret key hears that there is no such code, a public one what it hears of every rule."""
@@ -621,7 +625,9 @@ async def test_an_unknown_code_looks_like_any_other_no(
 
 
 @pytest.mark.parametrize("rate_limits", [2], indirect=True)
-async def test_guessing_is_slowed_down(secret: LanceroClient, public: LanceroClient, organization: Organization) -> None:
+async def test_guessing_is_slowed_down(
+    secret: LanceroClient, public: LanceroClient, organization: Organization
+) -> None:
     """After too many failed claims a public key is a 429 with a Retry-After; a secret key is not counted."""
     await make.code(organization)
     guess = {"code": "nope", "email": "ada@example.com"}
@@ -637,7 +643,7 @@ async def test_guessing_is_slowed_down(secret: LanceroClient, public: LanceroCli
     data(await secret("POST", "/codes/claim", {**guess, "code": "hello-15"}))
 
 
-async def test_refusals_are_tallied(public: LanceroClient, organization: Organization, services: Services) -> None:
+async def test_refusals_are_counted(public: LanceroClient, organization: Organization, services: Services) -> None:
     """A refused claim is counted with the process's refusals."""
     assert services.refusal_counter._counts == RefusalCounter()._counts
     await public("POST", "/codes/claim", {"code": "nope", "email": "ada@example.com"})
@@ -659,8 +665,8 @@ async def test_the_life_of_a_lead(secret: LanceroClient, organization: Organizat
     lead = data(await secret("POST", "/leads/create", body))
     code = lead["referralCode"]
     assert re.fullmatch(r"[a-z2-7]{8}", code)
-    told = {"firstname": "Ada", "lastname": "Lovelace", "notes": "VIP", "onWaitlist": True}
-    assert lead == lead_object("Ada+x@example.com", code, **told)
+    fields = {"firstname": "Ada", "lastname": "Lovelace", "notes": "VIP", "onWaitlist": True}
+    assert lead == lead_object("Ada+x@example.com", code, **fields)
     refused(await secret("POST", "/leads/create", {"email": "ada+X@example.com"}), 409, "That lead already exists")
 
     clock.go_on(seconds=61)
@@ -680,7 +686,9 @@ async def test_the_life_of_a_lead(secret: LanceroClient, organization: Organizat
     assert again == lead_object("Ada+x@example.com", again["referralCode"], createdAt=LATER, updatedAt=LATER)
 
 
-async def test_who_is_only_spoken_of_is_no_lead(secret: LanceroClient, organization: Organization) -> None:
+async def test_a_customer_who_only_claims_or_refers_is_no_lead(
+    secret: LanceroClient, organization: Organization
+) -> None:
     """A reservation makes no lead; the first claim or sign-up does."""
     body = {"reservedFor": "ada@example.com"}
     [code] = data(await secret("POST", "/codes/generate", body))
@@ -709,17 +717,17 @@ async def test_a_released_claim_is_none(secret: LanceroClient, organization: Org
     assert [lead["hasClaimedCode"] for lead in data(await secret("GET", "/leads"))] == [False]
 
 
-async def test_leads_tell_who_brought_them(secret: LanceroClient, organization: Organization, clock: Clock) -> None:
+async def test_leads_have_their_referrer(secret: LanceroClient, organization: Organization, clock: Clock) -> None:
     """`referralCode` at sign-up is another lead's, and both leads tell of it until one is gone."""
     await make.code(organization)
     await make.claimed(organization)  # Ada came by claiming, and has a code all the same
     code = await referral_code(organization, "ada@example.com")
-    said = {"email": "eve@example.com", "notes": f'"referredBy":{7}}}', "referralCode": f" {code.upper()} "}
-    eve = data(await secret("POST", "/leads/create", said))
+    input = {"email": "eve@example.com", "notes": f'"referredBy":{7}}}', "referralCode": f" {code.upper()} "}
+    eve = data(await secret("POST", "/leads/create", input))
     assert eve == lead_object(
         "eve@example.com",
         await referral_code(organization, "eve@example.com"),
-        notes=said["notes"],
+        notes=input["notes"],
         referredBy={"email": "ada@example.com", "referralCode": code},
     )
     ada = lead_object("ada@example.com", code, hasClaimedCode=True, referredLeads=[{"email": "eve@example.com"}])
@@ -761,29 +769,31 @@ async def test_a_page_signs_people_up_and_learns_nothing(
     options = generate.CodeOptions(reserved_for=spoken_of)
     await generate.codes(organization, None, 1, Format(), options, False, None, make.NOW)
     body = {"email": "ada@example.com", "lastname": "King", "referralCode": code, "waitlist": True}
-    heard = data(await public("POST", "/leads/create", body))
+    response = data(await public("POST", "/leads/create", body))
     own = await referral_code(organization, "ada@example.com")
-    assert heard == lead_object("ada@example.com", own, lastname="King", onWaitlist=True)
-    known = {"firstname": "Ada", "lastname": "Lovelace", "onWaitlist": True}
+    assert response == lead_object("ada@example.com", own, lastname="King", onWaitlist=True)
+    names = {"firstname": "Ada", "lastname": "Lovelace", "onWaitlist": True}
     assert data(await secret("GET", "/leads/email/ada@example.com")) == lead_object(
-        "ada@example.com", own, **known, referredBy={"email": "eve@example.com", "referralCode": code}
+        "ada@example.com", own, **names, referredBy={"email": "eve@example.com", "referralCode": code}
     )
     refused(await public("POST", "/leads/create", body), 409, "That lead already exists")
 
 
-async def test_leads_were_called_customers(public: LanceroClient, secret: LanceroClient, organization: Organization) -> None:
+async def test_leads_were_called_customers(
+    public: LanceroClient, secret: LanceroClient, organization: Organization
+) -> None:
     """The older paths answer as the newer ones do, and repeat the lead as `customer` for their clients."""
     answer = await public("POST", "/customers/create", {"email": "ada@example.com", "waitlist": True})
     code = await referral_code(organization, "ada@example.com")
     lead = lead_object("ada@example.com", code, onWaitlist=True)
     assert answer.status_code == 200
     assert answer.json() == {"success": True, "data": lead, "customer": lead}
-    found = await secret("GET", "/customers/email/ada@example.com")
-    assert found.json() == {"success": True, "data": lead, "customer": lead}
+    response = await secret("GET", "/customers/email/ada@example.com")
+    assert response.json() == {"success": True, "data": lead, "customer": lead}
     every = await secret("GET", "/customers")
     assert every.json() == {"success": True, "data": [lead], "customer": [lead]}
-    gone = await secret("DELETE", "/customers/delete", {"email": "ada@example.com"})
-    assert gone.json() == {"success": True, "data": lead, "customer": lead}
+    deleted = await secret("DELETE", "/customers/delete", {"email": "ada@example.com"})
+    assert deleted.json() == {"success": True, "data": lead, "customer": lead}
     assert await Customer.all().count() == 0
 
 
@@ -792,12 +802,12 @@ async def test_leads_were_called_customers(public: LanceroClient, secret: Lancer
 
 async def test_a_visit_is_taken_and_forgotten(public: LanceroClient, organization: Organization) -> None:
     """The analytics script is thanked, whatever it says, and nothing is stored."""
-    before = await everything()
+    before = await all_rows()
     for body in ({"referredSite": "x", "ip": "127.0.0.1", "country": "NL"}, "{", None):
         answer = await public("POST", "/projects/addvisit", body)
         assert answer.status_code == 200
         assert answer.json() == {"success": True}
-    assert await everything() == before
+    assert await all_rows() == before
 
 
 @pytest.mark.parametrize(
@@ -813,7 +823,9 @@ async def test_a_visit_is_taken_and_forgotten(public: LanceroClient, organizatio
         ("PATCH", "/customers/x/y"),
     ],
 )
-async def test_an_unknown_route_says_so(secret: LanceroClient, organization: Organization, method: str, path: str) -> None:
+async def test_an_unknown_route_is_a_404(
+    secret: LanceroClient, organization: Organization, method: str, path: str
+) -> None:
     """What Lancero does not have is a 404 in its words, key or no key."""
     refused(await secret(method, path), 404, "Unknown route")
     refused(await secret.client.request(method, path), 404, "Unknown route")
@@ -824,21 +836,21 @@ async def test_any_page_may_call_with_or_without_credentials(
 ) -> None:
     """A preflight needs no key; answers and refusals carry the page's exact origin and allow credentials."""
     origin = "https://shop.example"
-    asked = {
+    headers = {
         "Origin": origin,
         "Access-Control-Request-Method": "DELETE",
         "Access-Control-Request-Headers": "authorization,content-type",
     }
     for path in ("/codes/claim", "/claims/exchange", "/leads/delete", "/customers/create", "/projects/addvisit"):
-        preflight = await public.client.request("OPTIONS", path, headers=asked)
+        preflight = await public.client.request("OPTIONS", path, headers=headers)
         assert preflight.status_code == 200
         assert preflight.headers["access-control-allow-origin"] == origin
         assert preflight.headers["access-control-allow-credentials"] == "true"
         assert {"GET", "POST", "DELETE", "OPTIONS"} == set(
             preflight.headers["access-control-allow-methods"].split(", ")
         )
-    for speaker in (public, secret):
-        answer = await speaker("POST", "/codes/claim", {"code": "nope", "email": "ada@example.com"}, Origin=origin)
+    for client in (public, secret):
+        answer = await client("POST", "/codes/claim", {"code": "nope", "email": "ada@example.com"}, Origin=origin)
         assert answer.status_code == 404
         assert answer.headers["access-control-allow-origin"] == origin
         assert answer.headers["access-control-allow-credentials"] == "true"
@@ -911,22 +923,22 @@ async def test_what_makes_no_sense_is_a_400(
     """Bad input is a 400 with a sentence, and changes nothing."""
     await make.code(organization)
     await create.customer(organization, params.Person(ADA), {}, make.NOW)
-    before = await everything()
+    before = await all_rows()
     for body in bad_bodies(route):
         refused(await secret(*route, body), 400)
-        assert await everything() == before, _named(body)
+        assert await all_rows() == before, _named(body)
 
 
 @pytest.mark.parametrize("route", [CLAIM, SIGN_UP], ids=_named)
-async def test_a_public_key_hears_of_its_mistakes(
+async def test_a_public_key_gets_error_messages(
     public: LanceroClient, organization: Organization, route: tuple[str, str]
 ) -> None:
     """Input that makes no sense is a 400 for a public key as well, and above 100 kB a 413."""
-    before = await everything()
+    before = await all_rows()
     for body in bad_bodies(route):
         is_large = len(body if isinstance(body, str | bytes) else json.dumps(body)) > 100_000
         refused(await public(*route, body), 413 if is_large else 400)
-        assert await everything() == before, _named(body)
+        assert await all_rows() == before, _named(body)
 
 
 async def test_long_texts_are_looked_up_and_not_found(secret: LanceroClient, organization: Organization) -> None:

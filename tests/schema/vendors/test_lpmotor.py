@@ -90,7 +90,7 @@ KEPT, NOBODY = (403, 8, "user can't access to edit this site"), (401, 0, "Unauth
 NO_PAGE = (404, 0, "can't find page")
 
 
-async def everything() -> list[list[dict[str, Any]]]:
+async def all_rows() -> list[list[dict[str, Any]]]:
     """All rows that this door could write."""
     return [await model.all().order_by("id").values() for model in (Promotion, Code, Claim, UsageStat)]
 
@@ -116,7 +116,9 @@ def promo_object(id: int, code: str, **more: Any) -> dict[str, Any]:
     }
 
 
-async def made(user: LPMotorClient, code: str = "mypromocode", site_id: Any = SITE, **more: Any) -> dict[str, Any]:
+async def create_promo(
+    user: LPMotorClient, code: str = "mypromocode", site_id: Any = SITE, **more: Any
+) -> dict[str, Any]:
     """A promo that was made here."""
     return dict(data(await user("POST", "/v1/promo", {"site_id": site_id, "code": code, **more})))
 
@@ -171,10 +173,10 @@ async def curl(client: httpx.AsyncClient, sample: str, token: str, id: int = 1) 
     lines += [f"{name}: {value}" for name, value in headers.items()]
     lines += [] if body is None else [f"Content-Length: {len(body)}"]
     writer.write("\r\n".join([*lines, "", body or ""]).encode())
-    head, _, said = (await reader.read()).partition(b"\r\n\r\n")
+    head, _, content = (await reader.read()).partition(b"\r\n\r\n")
     writer.close()
     await writer.wait_closed()
-    return httpx.Response(int(head.split()[1]), content=said, headers={"content-type": "application/json"})
+    return httpx.Response(int(head.split()[1]), content=content, headers={"content-type": "application/json"})
 
 
 async def test_the_samples_work_as_they_were_meant(served: httpx.AsyncClient, token: str, site: Organization) -> None:
@@ -195,12 +197,14 @@ async def test_the_samples_work_as_they_were_meant(served: httpx.AsyncClient, to
     assert data(await curl(served, LIST, token)) == []
 
 
-async def test_the_broken_samples_arrive_without_a_body(user: LPMotorClient, served: httpx.AsyncClient, token: str) -> None:
+async def test_the_broken_samples_arrive_without_a_body(
+    user: LPMotorClient, served: httpx.AsyncClient, token: str
+) -> None:
     """Pasted as it stands, the page's POST has no body and is a 400; its PUT says nothing and changes nothing."""
-    shown = await made(user)
-    before = await everything()
+    shown = await create_promo(user)
+    before = await all_rows()
     refused(await curl(served, CREATE, token), *BAD)
-    assert await everything() == before
+    assert await all_rows() == before
     assert data(await curl(served, CHANGE, token, shown["id"])) == shown
     refused(await user("POST", "/v1/promo", ""), *BAD)
     refused(await user("POST", "/v1/promo", "{}"), *BAD)
@@ -208,9 +212,9 @@ async def test_the_broken_samples_arrive_without_a_body(user: LPMotorClient, ser
 
 async def test_axios_and_plain_callers_are_served(user: LPMotorClient) -> None:
     """An extra header, or no Content-Type at all, makes no difference."""
-    shown = await made(user)
-    asked = {"Cache-Control": "no-cache, no-store, must-revalidate"}
-    assert data(await user("GET", f"/v1/promo/{shown['id']}", **asked)) == shown
+    shown = await create_promo(user)
+    headers = {"Cache-Control": "no-cache, no-store, must-revalidate"}
+    assert data(await user("GET", f"/v1/promo/{shown['id']}", **headers)) == shown
     del user.headers["Content-Type"]
     assert await listed(user) == [shown]
     assert data(await user("PUT", f"/v1/promo/{shown['id']}", {"code": "b"}))["code"] == "b"
@@ -250,9 +254,9 @@ TYPES: dict[str, type] = {
 }
 
 
-async def test_every_field_is_kept_and_told_everywhere(user: LPMotorClient, site: Organization) -> None:
+async def test_every_field_is_stored_and_in_every_response(user: LPMotorClient, site: Organization) -> None:
     """All fields of the page come back as they were said, with the documented types, in every reply."""
-    shown = await made(user, **WHOLE)
+    shown = await create_promo(user, **WHOLE)
     assert {name: type(value) for name, value in shown.items()} == TYPES
     assert shown == promo_object(shown["id"], **WHOLE)
     assert data(await user("GET", f"/v1/promo/{shown['id']}")) == shown
@@ -262,7 +266,7 @@ async def test_every_field_is_kept_and_told_everywhere(user: LPMotorClient, site
 
 async def test_a_promo_is_a_promotion_with_one_code(user: LPMotorClient, site: Organization) -> None:
     """The promotion holds discount, window and limits, and its code allows any number of claims."""
-    shown = await made(user, **WHOLE)
+    shown = await create_promo(user, **WHOLE)
     code = await find.only_code(site.account_id, shown["id"])
     promotion = code.promotion
     assert (promotion.discount_kind, promotion.discount_value) == (DiscountKind.PERCENTAGE, 125_000)
@@ -271,31 +275,37 @@ async def test_a_promo_is_a_promotion_with_one_code(user: LPMotorClient, site: O
     assert promotion.starts_at is not None
     assert promotion.starts_at.isoformat() == "2026-11-22T11:36:22.614000+00:00"
     assert promotion.particulars == {"lpmotor": {"bonus_type": 3}}
-    bare = await find.only_code(site.account_id, (await made(user, "b", bonus_amount="4.50"))["id"])
+    bare = await find.only_code(site.account_id, (await create_promo(user, "b", bonus_amount="4.50"))["id"])
     held = bare.promotion
     assert (held.discount_kind, held.discount_value, held.currency) == (DiscountKind.FIXED_AMOUNT, 450, "RUB")
     assert (held.per_promotion, held.per_customer_and_code, bare.allowed_claims) == (None, None, None)
 
 
-@pytest.mark.parametrize(("yes", "no_"), [(True, False), (1, 0), ("1", "0"), ("true", "false"), (" TRUE ", "False")])
-async def test_flags_may_be_numbers_and_strings(user: LPMotorClient, yes: Any, no_: Any) -> None:
+@pytest.mark.parametrize(("yes", "no"), [(True, False), (1, 0), ("1", "0"), ("true", "false"), (" TRUE ", "False")])
+async def test_flags_may_be_numbers_and_strings(user: LPMotorClient, yes: Any, no: Any) -> None:
     """Each flag is read as true or false in every spelling of the vendor's, and told as a boolean."""
-    said = dict.fromkeys(("is_enabled", "bonus_amount_is_in_percentages", "personal_limit_is_enabled"), yes)
-    shown = await made(user, **said, time_limit_is_enabled=no_, quantity_limit_is_enabled=no_)
+    flags = dict.fromkeys(("is_enabled", "bonus_amount_is_in_percentages", "personal_limit_is_enabled"), yes)
+    shown = await create_promo(user, **flags, time_limit_is_enabled=no, quantity_limit_is_enabled=no)
     assert shown == promo_object(
         shown["id"],
         "mypromocode",
         bonus_amount_is_in_percentages=True,
         personal_limit_is_enabled=True,
     )
-    off = data(await user("PUT", f"/v1/promo/{shown['id']}", dict.fromkeys(said, no_)))
+    off = data(await user("PUT", f"/v1/promo/{shown['id']}", dict.fromkeys(flags, no)))
     assert off == promo_object(shown["id"], "mypromocode", is_enabled=False, is_valid=False)
 
 
 async def test_numbers_may_be_strings(user: LPMotorClient, site: Organization) -> None:
     """Numbers, `site_id` and `user_id` among them, are taken as strings, and told as numbers."""
-    said = {"bonus_type": "-2", "bonus_amount": "100.50", "quantity_limit": " 5 ", "user_id": "123", "site_id": "11111"}
-    shown = await made(user, **said)
+    numbers = {
+        "bonus_type": "-2",
+        "bonus_amount": "100.50",
+        "quantity_limit": " 5 ",
+        "user_id": "123",
+        "site_id": "11111",
+    }
+    shown = await create_promo(user, **numbers)
     assert shown == promo_object(shown["id"], "mypromocode", bonus_type=-2, bonus_amount=100.5, quantity_limit=5)
     assert type(shown["bonus_amount"]) is float
     whole = data(await user("PUT", f"/v1/promo/{shown['id']}", {"bonus_amount": 100.0, "quantity_limit": 6.0}))
@@ -304,13 +314,13 @@ async def test_numbers_may_be_strings(user: LPMotorClient, site: Organization) -
 
 async def test_members_that_nobody_knows_are_passed_over(user: LPMotorClient) -> None:
     """What is counted or drawn here can't be said, and neither can what LP Motor has not."""
-    shown = await made(user, pos=9, promo_used_count=4, is_valid=False, id=77, colour="red")
+    shown = await create_promo(user, pos=9, promo_used_count=4, is_valid=False, id=77, colour="red")
     assert shown == promo_object(shown["id"], "mypromocode")
 
 
 async def test_a_code_is_kept_as_typed(user: LPMotorClient) -> None:
     """Spaces around a code go; case, dashes and letters of any script stay."""
-    assert (await made(user, "  Скидка–15 "))["code"] == "Скидка–15"
+    assert (await create_promo(user, "  Скидка–15 "))["code"] == "Скидка–15"
     refused(await user("POST", "/v1/promo", {"site_id": SITE, "code": "скидка 15"}), *TAKEN)
 
 
@@ -320,7 +330,7 @@ async def test_a_code_is_kept_as_typed(user: LPMotorClient) -> None:
 @pytest.mark.parametrize("name", WHOLE)
 async def test_a_change_merges(user: LPMotorClient, name: str) -> None:
     """PUT changes the one field it says, and all others keep their values."""
-    shown = await made(user)
+    shown = await create_promo(user)
     both = {"bonus_amount_is_in_percentages": True} if name == "bonus_amount" else {}
     changed = data(await user("PUT", f"/v1/promo/{shown['id']}", {name: WHOLE[name], **both}))
     expected = {**shown, name: WHOLE[name], **both}
@@ -332,7 +342,7 @@ async def test_a_change_merges(user: LPMotorClient, name: str) -> None:
 
 async def test_limits_that_are_off_keep_their_numbers(user: LPMotorClient, site: Organization) -> None:
     """Dates and quantity outlive their switches: off they limit nothing, on again they are the same."""
-    shown = await made(user, d_on=FIRST, d_off=SECOND, quantity_limit=3)
+    shown = await create_promo(user, d_on=FIRST, d_off=SECOND, quantity_limit=3)
     assert shown == promo_object(shown["id"], "mypromocode", d_on=FIRST, d_off=SECOND, quantity_limit=3)
     path = f"/v1/promo/{shown['id']}"
     on = {"time_limit_is_enabled": True, "quantity_limit_is_enabled": True}
@@ -354,7 +364,7 @@ async def test_limits_that_are_off_keep_their_numbers(user: LPMotorClient, site:
 
 async def test_a_limit_of_no_use_allows_none(user: LPMotorClient, site: Organization) -> None:
     """With the quantity limited to 0 nobody can claim, and `is_enabled` stays what it was."""
-    shown = await made(user, quantity_limit_is_enabled=True)
+    shown = await create_promo(user, quantity_limit_is_enabled=True)
     assert shown == promo_object(shown["id"], "mypromocode", quantity_limit_is_enabled=True, is_valid=False)
     with pytest.raises(Exception, match="switched off"):
         await make.claimed(site, "mypromocode")
@@ -373,14 +383,14 @@ async def test_a_limit_of_no_use_allows_none(user: LPMotorClient, site: Organiza
 
 async def test_a_renamed_promo_keeps_its_claims(user: LPMotorClient, site: Organization) -> None:
     """A change of `code` renames the code in place: its uses stay, and the old text is free again."""
-    shown = await made(user, "old", bonus_amount=50)
+    shown = await create_promo(user, "old", bonus_amount=50)
     await make.claimed(site, "old")
     renamed = data(await user("PUT", f"/v1/promo/{shown['id']}", {"code": "new"}))
     assert renamed == {**shown, "code": "new", "promo_used_count": 1}
     assert [row["promo"] for row in await used(user, shown["id"])] == [{"code": "new"}]
     assert await Code.all().count() == 1
     assert [promotion.name for promotion in await Promotion.filter(number=shown["id"])] == ["new"]
-    other = await made(user, "old")
+    other = await create_promo(user, "old")
     refused(await user("PUT", f"/v1/promo/{other['id']}", {"code": "NEW", "bonus_amount": 7}), *TAKEN)
     assert data(await user("GET", f"/v1/promo/{other['id']}")) == other
     assert data(await user("PUT", f"/v1/promo/{other['id']}", {"code": "O-L-D"}))["code"] == "O-L-D"
@@ -388,7 +398,7 @@ async def test_a_renamed_promo_keeps_its_claims(user: LPMotorClient, site: Organ
 
 async def test_of_two_that_want_one_text_one_gets_it(user: LPMotorClient) -> None:
     """Promos that are renamed to the same text at once hear a 409, all but one."""
-    ids = [(await made(user, f"code{number}"))["id"] for number in range(5)]
+    ids = [(await create_promo(user, f"code{number}"))["id"] for number in range(5)]
     answers = await asyncio.gather(*(user("PUT", f"/v1/promo/{id}", {"code": "same"}) for id in ids))
     taken = [answer for answer in answers if answer.status_code != 200]
     assert len(taken) == 4
@@ -399,7 +409,7 @@ async def test_of_two_that_want_one_text_one_gets_it(user: LPMotorClient) -> Non
 
 async def test_changes_at_once_all_hold(user: LPMotorClient) -> None:
     """Of changes that arrive together none undoes another."""
-    shown = await made(user)
+    shown = await create_promo(user)
     path = f"/v1/promo/{shown['id']}"
     fields = {name: value for name, value in WHOLE.items() if not name.startswith("d_")}
     await asyncio.gather(*(user("PUT", path, {name: value}) for name, value in fields.items()))
@@ -408,10 +418,10 @@ async def test_changes_at_once_all_hold(user: LPMotorClient) -> None:
 
 async def test_a_percentage_counts_in_every_currency(user: LPMotorClient, site: Organization) -> None:
     """An amount binds a promo to the site's currency; changed to percent, it is bound to none."""
-    shown = await made(user, bonus_amount=50)
+    shown = await create_promo(user, bonus_amount=50)
     assert (await Promotion.get(number=shown["id"])).currency == "RUB"
-    said = {"bonus_amount": 10, "bonus_amount_is_in_percentages": True}
-    assert data(await user("PUT", f"/v1/promo/{shown['id']}", said)) == {**shown, **said}
+    changes = {"bonus_amount": 10, "bonus_amount_is_in_percentages": True}
+    assert data(await user("PUT", f"/v1/promo/{shown['id']}", changes)) == {**shown, **changes}
     assert (await Promotion.get(number=shown["id"])).currency is None
     claimed = await make.claimed(site, "mypromocode", order=make.order("1", "40.00", "EUR"))
     assert claimed.claim.discount == 400
@@ -419,7 +429,7 @@ async def test_a_percentage_counts_in_every_currency(user: LPMotorClient, site: 
 
 async def test_a_deleted_promo_is_gone_with_its_uses(user: LPMotorClient, site: Organization) -> None:
     """After DELETE the promo, its code and its rows are gone, the sums stay, and the counters balance."""
-    shown = await made(user)
+    shown = await create_promo(user)
     await make.claimed(site, "mypromocode")
     assert data(await user("DELETE", f"/v1/promo/{shown['id']}")) == {}
     for method, path in (("GET", ""), ("GET", "/statistics"), ("PUT", ""), ("DELETE", "")):
@@ -427,7 +437,7 @@ async def test_a_deleted_promo_is_gone_with_its_uses(user: LPMotorClient, site: 
     assert (await Code.all().count(), await Claim.all().count()) == (0, 0)
     assert [stat.claims for stat in await UsageStat.filter(level="DAY")] == [1]
     assert await verify.counters(site) == []
-    again = await made(user)
+    again = await create_promo(user)
     assert again == promo_object(again["id"], "mypromocode")
     assert again["id"] != shown["id"]
 
@@ -451,7 +461,7 @@ async def test_a_list_is_in_order(user: LPMotorClient, site: Organization) -> No
 async def test_only_promotions_with_one_code_are_promos(user: LPMotorClient, site: Organization) -> None:
     """A promotion without codes, or with several, is neither listed nor found."""
     empty, several = await make.promotion(site), await make.promotion(site, "a", "b")
-    one = await made(user)
+    one = await create_promo(user)
     assert await listed(user) == [one]
     for promotion in (empty, several):
         for method, path in (("GET", ""), ("GET", "/statistics"), ("DELETE", "")):
@@ -464,17 +474,19 @@ async def test_only_promotions_with_one_code_are_promos(user: LPMotorClient, sit
     assert await Code.all().count() == 4
 
 
-async def test_many_promos_are_all_listed(user: LPMotorClient, site: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_promos_are_all_listed(
+    user: LPMotorClient, site: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A list is whole however many questions it takes."""
     monkeypatch.setattr("db.queries.codes.BATCH_SIZE", 3)
-    made_here = [await made(user, f"code{number}") for number in range(10)]
-    assert await listed(user) == made_here
+    created = [await create_promo(user, f"code{number}") for number in range(10)]
+    assert await listed(user) == created
 
 
 async def test_two_sites_may_use_one_text(user: LPMotorClient, site: Organization) -> None:
     """The same code on two sites of an account is two promos, with ids that are one sequence."""
     await create.organization("Other", 22222, "other", USER, "EUR", "UTC", make.NOW)
-    here, there = await made(user, "same"), await made(user, "same", 22222)
+    here, there = await create_promo(user, "same"), await create_promo(user, "same", 22222)
     assert here["id"] != there["id"]
     assert (await listed(user), await listed(user, 22222)) == ([here], [there])
     data(await user("PUT", f"/v1/promo/{there['id']}", {"bonus_amount": 5}))
@@ -489,14 +501,14 @@ async def test_another_accounts_sites_and_promos_are_out_of_reach(
     theirs = await create.organization("Theirs", 33333, "theirs", 456, "RUB", "UTC", make.NOW)
     stranger = LPMotorClient(served, await make.key(theirs, KeyKind.ACCOUNT), "456")
     own = await make.promotion(theirs, "theirs", number=900)
-    before = await everything()
+    before = await all_rows()
     for number in (33333, 44444, 2**31, 0, -1, 10**15):
         refused(await user("GET", f"/v1/promo?site_id={number}"), *FOREIGN)
         refused(await user("POST", "/v1/promo", {"site_id": number, "code": "x"}), *FOREIGN)
     for method, path in (("GET", ""), ("GET", "/statistics"), ("DELETE", "")):
         refused(await user(method, f"/v1/promo/{own.number}{path}"), *NOT_THERE)
     refused(await user("PUT", f"/v1/promo/{own.number}", {"code": "mine"}), *NOT_THERE)
-    assert await everything() == before
+    assert await all_rows() == before
     shown = data(await stranger("GET", "/v1/promo/900"))
     assert (shown["id"], shown["code"]) == (900, "theirs")
     await make.promotion(site, "ours", number=900)
@@ -508,9 +520,9 @@ async def test_the_sites_own_promotion_can_not_be_deleted(user: LPMotorClient, s
     """The promotion that each site is made with is a promo while it has one code, and its deletion is a 403."""
     await generate.codes(site, None, 1, Format(), generate.CodeOptions(), False, None, make.NOW)
     [shown] = await listed(user)
-    before = await everything()
+    before = await all_rows()
     refused(await user("DELETE", f"/v1/promo/{shown['id']}"), *KEPT)
-    assert await everything() == before
+    assert await all_rows() == before
     assert data(await user("PUT", f"/v1/promo/{shown['id']}", {"bonus_amount": 5}))["bonus_amount"] == 5
 
 
@@ -551,11 +563,11 @@ ROW_TYPES: dict[str, type] = {
 }
 
 
-async def test_uses_through_every_door_are_rows(
+async def test_claims_through_every_api_are_rows(
     user: LPMotorClient, served: httpx.AsyncClient, site: Organization, clock: Clock
 ) -> None:
     """A promo made here is claimed through Lancero's door and through GraphQL, and both are rows, newest first."""
-    shown = await made(user, bonus_type=4, bonus_amount=15, bonus_amount_is_in_percentages=True)
+    shown = await create_promo(user, bonus_type=4, bonus_amount=15, bonus_amount_is_in_percentages=True)
     public = await make.key(site, KeyKind.PUBLIC)
     body = {"code": "my promo code", "email": "ada@example.com"}
     answer = await served.post("/codes/claim", json=body, headers={"Authorization": f"Bearer {public}"})
@@ -583,9 +595,9 @@ async def test_uses_through_every_door_are_rows(
     assert data(await user("GET", f"/v1/promo/{shown['id']}")) == {**shown, "promo_used_count": 2}
 
 
-async def test_a_row_tells_the_bonus_of_its_time(user: LPMotorClient, site: Organization, clock: Clock) -> None:
+async def test_a_row_has_the_bonus_of_its_time(user: LPMotorClient, site: Organization, clock: Clock) -> None:
     """What a promo took off when it was used stays in its row, with an order and without one."""
-    shown = await made(user, bonus_amount=50)
+    shown = await create_promo(user, bonus_amount=50)
     path = f"/v1/promo/{shown['id']}"
     bare = await make.claimed(site, "mypromocode")
     claimed = await make.claimed(site, "mypromocode", "ben@example.com", make.order("1", "30.00", "RUB"))
@@ -611,7 +623,7 @@ async def test_a_row_tells_the_bonus_of_its_time(user: LPMotorClient, site: Orga
 
 async def test_a_released_use_is_none(user: LPMotorClient, site: Organization) -> None:
     """A released claim is no row and no use, and its place is free again."""
-    shown = await made(user, quantity_limit_is_enabled=1, quantity_limit=1)
+    shown = await create_promo(user, quantity_limit_is_enabled=1, quantity_limit=1)
     claimed = await make.claimed(site, "mypromocode")
     assert data(await user("GET", f"/v1/promo/{shown['id']}")) == {**shown, "promo_used_count": 1, "is_valid": False}
     await release.claim(site, claimed.claim.id, "by mistake", make.NOW)
@@ -621,7 +633,7 @@ async def test_a_released_use_is_none(user: LPMotorClient, site: Organization) -
 
 async def test_the_quantity_limit_is_kept(user: LPMotorClient, site: Organization, served: httpx.AsyncClient) -> None:
     """A promo is used as often as `quantity_limit` says, however many ask at once."""
-    shown = await made(user, quantity_limit_is_enabled=True, quantity_limit=3)
+    shown = await create_promo(user, quantity_limit_is_enabled=True, quantity_limit=3)
     secret = GraphQL(served, await make.key(site, KeyKind.SECRET))
     answers = await asyncio.gather(*(secret.claim("mypromocode", f"{place}@example.com") for place in range(8)))
     assert sorted(answer["__typename"] for answer in answers) == ["CodeClaimed"] * 3 + ["PromotionSpent"] * 5
@@ -635,7 +647,7 @@ async def test_the_personal_limit_is_once_a_customer(
     user: LPMotorClient, site: Organization, served: httpx.AsyncClient
 ) -> None:
     """Limited, a promo is used once by each customer; else every claim is another use."""
-    shown = await made(user, personal_limit_is_enabled=True)
+    shown = await create_promo(user, personal_limit_is_enabled=True)
     secret = GraphQL(served, await make.key(site, KeyKind.SECRET))
     answers = [await secret.claim("mypromocode", email) for email in ("ada@example.com", "ADA@example.com", "b@c.de")]
     assert [answer["__typename"] for answer in answers] == ["CodeClaimed", "AlreadyClaimed", "CodeClaimed"]
@@ -645,9 +657,11 @@ async def test_the_personal_limit_is_once_a_customer(
     assert len(await used(user, shown["id"])) == 4
 
 
-async def test_is_valid_tells_whether_it_can_be_used_now(user: LPMotorClient, clock: Clock) -> None:
+async def test_is_valid_is_whether_it_can_be_used_now(user: LPMotorClient, clock: Clock) -> None:
     """A promo is valid while it is enabled and its window, if that counts, is open: to the instant it ends."""
-    shown = await made(user, d_on="2026-11-22T12:00:01Z", d_off="2026-11-22T14:00:02+02:00", time_limit_is_enabled=True)
+    shown = await create_promo(
+        user, d_on="2026-11-22T12:00:01Z", d_off="2026-11-22T14:00:02+02:00", time_limit_is_enabled=True
+    )
     path = f"/v1/promo/{shown['id']}"
     assert (shown["d_on"], shown["d_off"]) == ("2026-11-22T12:00:01.000Z", "2026-11-22T12:00:02.000Z")
     valid = []
@@ -662,7 +676,7 @@ async def test_is_valid_tells_whether_it_can_be_used_now(user: LPMotorClient, cl
 # ------------------------------------------------------------------ promotions made elsewhere
 
 
-async def test_a_promotion_made_elsewhere_is_told_in_these_words(user: LPMotorClient, site: Organization) -> None:
+async def test_a_promotion_made_elsewhere_is_a_promo(user: LPMotorClient, site: Organization) -> None:
     """A promotion of GraphQL's with one code is a promo; what LP Motor has no word for is 0 and false."""
     limits = Limits(per_promotion=5, per_customer_and_code=2)
     free = params.Discount(kind=DiscountKind.FREE_SHIPPING)
@@ -680,13 +694,13 @@ async def test_a_whole_promo_sent_back_changes_nothing(user: LPMotorClient, site
     for number, discount in ((70, free), (71, capped)):
         limits = Limits(per_customer_and_code=2, per_customer=3)
         await make.promotion(site, f"code{number}", number=number, discount=discount, limits=limits)
-        before = await everything()
+        before = await all_rows()
         shown = data(await user("GET", f"/v1/promo/{number}"))
         assert data(await user("PUT", f"/v1/promo/{number}", shown)) == shown
-        after = await everything()
+        after = await all_rows()
         for was, row_ in zip(before[0], after[0], strict=True):
-            told = {name: row_[name] for name in ("version", "particulars", "updated_at")}
-            assert row_ == {**was, **told}
+            changed = {name: row_[name] for name in ("version", "particulars", "updated_at")}
+            assert row_ == {**was, **changed}
         assert after[1:] == before[1:]
     cheaper = data(await user("PUT", "/v1/promo/71", {"bonus_amount": 10}))
     assert cheaper["bonus_amount"] == 10
@@ -705,23 +719,23 @@ async def test_limits_of_a_code_of_its_own_are_lifted_by_saying_others(user: LPM
 
 async def test_a_switched_off_code_is_switched_on_here(user: LPMotorClient, site: Organization) -> None:
     """`is_enabled` is true when promotion and code are, and saying so switches on both."""
-    shown = await made(user)
+    shown = await create_promo(user)
     await update.code(site, "mypromocode", update.CodeChange(is_enabled=False), make.NOW)
     off = {**shown, "is_enabled": False, "is_valid": False}
     assert await listed(user) == [off]
     assert data(await user("PUT", f"/v1/promo/{shown['id']}", {"is_enabled": True})) == shown
 
 
-async def test_what_another_door_has_changed_is_what_holds(user: LPMotorClient, site: Organization) -> None:
+async def test_changes_through_another_api_win(user: LPMotorClient, site: Organization) -> None:
     """A limit or window set in GraphQL is told here, whatever was sealed before; other vendors' words stay."""
-    shown = await made(user, quantity_limit=3, d_on=FIRST, d_off=SECOND)
+    shown = await create_promo(user, quantity_limit=3, d_on=FIRST, d_off=SECOND)
     ref = params.PromotionRef(reference=f"promotion-{shown['id']}")
     change = update.PromotionChange(
         limits=Limits(per_promotion=8), window=Window(make.NOW), particulars={"walletapp": {"a": 1}}
     )
     await update.promotion(site, ref, None, change, make.NOW)
-    said = {"time_limit_is_enabled": True, "d_on": NOW, "d_off": None}
-    limited = {**shown, **said, "quantity_limit_is_enabled": True, "quantity_limit": 8}
+    changes = {"time_limit_is_enabled": True, "d_on": NOW, "d_off": None}
+    limited = {**shown, **changes, "quantity_limit_is_enabled": True, "quantity_limit": 8}
     assert data(await user("GET", f"/v1/promo/{shown['id']}")) == limited
     renamed = data(await user("PUT", f"/v1/promo/{shown['id']}", {"bonus_type": 6}))
     assert renamed == {**limited, "bonus_type": 6}
@@ -735,15 +749,13 @@ async def test_what_another_door_has_changed_is_what_holds(user: LPMotorClient, 
 
 
 @pytest.mark.parametrize("kind", [KeyKind.SECRET, KeyKind.PUBLIC, KeyKind.DEVICE])
-async def test_only_an_accounts_key_opens_this_door(
-    served: httpx.AsyncClient, site: Organization, kind: KeyKind
-) -> None:
+async def test_only_an_accounts_key_has_access(served: httpx.AsyncClient, site: Organization, kind: KeyKind) -> None:
     """A key of one organization is a 401, on every path."""
-    speaker = LPMotorClient(served, await make.key(site, kind))
-    before = await everything()
+    client = LPMotorClient(served, await make.key(site, kind))
+    before = await all_rows()
     for method, path, body in ROUTES:
-        refused(await speaker(method, path, body), *NOBODY)
-    assert await everything() == before
+        refused(await client(method, path, body), *NOBODY)
+    assert await all_rows() == before
 
 
 ROUTES: list[tuple[str, str, Any]] = [
@@ -762,10 +774,10 @@ async def test_both_headers_are_needed_and_belong_together(
     """A header that is missing, wrong or another account's is a 401 on every path, before anything else."""
     theirs = await create.organization("Theirs", 33333, "theirs", 456, "RUB", "UTC", make.NOW)
     other = await make.key(theirs, KeyKind.ACCOUNT)
-    token, before = user.headers["Authorization"], await everything()
+    token, before = user.headers["Authorization"], await all_rows()
     wrong = [
-        *({"X-Api-User-Id": said} for said in ("456", "789", "", "abc", "12 3", "1e2", "-123", "9" * 30, "0")),
-        *({"Authorization": said} for said in ("Bearer nope", "Bearer", "Basic eDp5", token.removeprefix("Bearer "))),
+        *({"X-Api-User-Id": value} for value in ("456", "789", "", "abc", "12 3", "1e2", "-123", "9" * 30, "0")),
+        *({"Authorization": value} for value in ("Bearer nope", "Bearer", "Basic eDp5", token.removeprefix("Bearer "))),
         {"Authorization": f"Bearer {other}"},
     ]
     for method, path, body in ROUTES:
@@ -774,7 +786,7 @@ async def test_both_headers_are_needed_and_belong_together(
         for missing in ("X-Api-User-Id", "Authorization"):
             bare = {name: value for name, value in user.headers.items() if name != missing}
             refused(await served.request(method, path, headers=bare, content=json.dumps(body or "")), *NOBODY)
-    assert await everything() == before
+    assert await all_rows() == before
     assert await listed(user) == []
 
 
@@ -805,7 +817,7 @@ async def test_an_id_of_nothing_is_a_404(user: LPMotorClient, id: str) -> None:
         ("OPTIONS", "/v1/promo"),
     ],
 )
-async def test_an_unknown_route_says_so(user: LPMotorClient, method: str, path: str) -> None:
+async def test_an_unknown_route_is_a_404(user: LPMotorClient, method: str, path: str) -> None:
     """What LP Motor does not have is a 404 with an error's body, key or no key, and no page of other origins is let in."""
     answer = await user(method, path, Origin="https://shop.example")
     refused(answer, *NO_PAGE)
@@ -820,7 +832,7 @@ async def test_a_list_is_of_a_site(user: LPMotorClient, query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("no_", "status", "error", "title"),
+    ("exception", "status", "error", "title"),
     [
         (TooManyAttempts(7), 429, 0, "too many requests"),
         (BodyTooLarge(), 413, 0, "request is too large"),
@@ -828,9 +840,9 @@ async def test_a_list_is_of_a_site(user: LPMotorClient, query: str) -> None:
         (InternalError("abc"), 500, 0, "unknown error"),
     ],
 )
-def test_the_rest_of_the_failure_table(no_: Exception, status: int, error: int, title: str) -> None:
+def test_the_rest_of_the_failure_table(exception: Exception, status: int, error: int, title: str) -> None:
     """What a test can't make happen has its words all the same."""
-    answer = errors.error_response(no_)
+    answer = errors.error_response(exception)
     assert (answer.status_code, json.loads(bytes(answer.body))) == (
         status,
         {"title": title, "error": error, "code": status},
@@ -849,7 +861,7 @@ async def test_a_bug_is_an_unknown_error(user: LPMotorClient, monkeypatch: pytes
     refused(await user("GET", "/v1/promo?site_id=11111"), 500, 0, "unknown error")
 
 
-async def test_a_body_that_is_too_large_says_so(user: LPMotorClient, services: Services) -> None:
+async def test_a_body_that_is_too_large_is_a_413(user: LPMotorClient, services: Services) -> None:
     """A body above 4 MB is a 413 in the vendor's shape."""
     refused(await user("POST", "/v1/promo", "x" * (4 * 2**20 + 1)), 413, 0, "request is too large")
 
@@ -889,8 +901,8 @@ def _field(body: Any) -> str:
 @pytest.mark.parametrize("field", sorted({_field(body) for body in BAD_FIELDS}))
 async def test_what_makes_no_sense_is_a_400(user: LPMotorClient, field: str) -> None:
     """Bad input is a 400, on create as on change, and changes nothing; so these bodies share a store."""
-    shown = await made(user)
-    before = await everything()
+    shown = await create_promo(user)
+    before = await all_rows()
     for body in BAD_FIELDS:
         if _field(body) != field:
             continue
@@ -899,12 +911,12 @@ async def test_what_makes_no_sense_is_a_400(user: LPMotorClient, field: str) -> 
             whole = body.replace("{", '{"site_id": 11111, "code": "another", ', 1)
         refused(await user("POST", "/v1/promo", whole), *BAD)
         refused(await user("PUT", f"/v1/promo/{shown['id']}", body), *BAD)
-        assert await everything() == before, _named(body)
+        assert await all_rows() == before, _named(body)
 
 
 async def test_a_promo_needs_site_and_code_of_its_user(user: LPMotorClient) -> None:
     """Without a site and a code there is no promo, and none for another user than the header's."""
-    before = await everything()
+    before = await all_rows()
     for body in (
         {"code": "x"},
         {"site_id": SITE},
@@ -912,12 +924,12 @@ async def test_a_promo_needs_site_and_code_of_its_user(user: LPMotorClient) -> N
         *({"site_id": SITE, "code": "x", "user_id": value} for value in (*NOT_NUMBERS, 124, "124", 1.5)),
     ):
         refused(await user("POST", "/v1/promo", body), *BAD)
-        assert await everything() == before, _named(body)
+        assert await all_rows() == before, _named(body)
 
 
 async def test_a_change_is_checked_against_what_stays(user: LPMotorClient) -> None:
     """A field that makes no sense beside those that keep their values is a 400."""
-    shown = await made(user, bonus_amount=500, d_on=FIRST)
+    shown = await create_promo(user, bonus_amount=500, d_on=FIRST)
     for body in ({"bonus_amount_is_in_percentages": True}, {"d_off": FIRST}):
         refused(await user("PUT", f"/v1/promo/{shown['id']}", body), *BAD)
     assert data(await user("GET", f"/v1/promo/{shown['id']}")) == shown
@@ -925,6 +937,6 @@ async def test_a_change_is_checked_against_what_stays(user: LPMotorClient) -> No
 
 def test_a_new_promo_has_the_defaults() -> None:
     """What is not said of a new promo is as the page of this vendor tells."""
-    said = promo.Promo("x")
+    defaults = promo.Promo("x")
     shown = promo_object(0, "x")
-    assert {name: shown[name] for name in vars(said)} == vars(said)
+    assert {name: shown[name] for name in vars(defaults)} == vars(defaults)

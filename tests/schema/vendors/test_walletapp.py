@@ -109,10 +109,10 @@ def success(response: httpx.Response) -> dict[str, Any]:
 def refused(response: httpx.Response, status: int, message: str, **errors: str) -> None:
     """A failure has `success` and `message`, and `errors` exactly where fields are complained of."""
     assert response.headers["content-type"] == "application/json"
-    told: dict[str, Any] = {"success": False, "message": message}
+    expected: dict[str, Any] = {"success": False, "message": message}
     if errors:
-        told["errors"] = {field: [complaint] for field, complaint in errors.items()}
-    assert (response.status_code, response.json()) == (status, told)
+        expected["errors"] = {field: [complaint] for field, complaint in errors.items()}
+    assert (response.status_code, response.json()) == (status, expected)
 
 
 def filled(sample: str, **values: str) -> str:
@@ -132,12 +132,12 @@ def body_for(path: str, **more: Any) -> dict[str, Any]:
     return {**of_all, **own, **more}
 
 
-async def made(device: WalletAppClient, amount: int = 1) -> list[str]:
+async def generate_codes(device: WalletAppClient, amount: int = 1) -> list[str]:
     """The texts of new codes that are not activated."""
     return [row["code"] for row in success(await device(MAKE, body_for(MAKE, codes=str(amount))))["codes"]]
 
 
-async def everything() -> list[list[dict[str, Any]]]:
+async def all_rows() -> list[list[dict[str, Any]]]:
     """All rows that this door could write."""
     return [await model.all().order_by("id").values() for model in (Code, Customer, Claim)]
 
@@ -201,13 +201,17 @@ async def test_the_url_is_the_codes_page(device: WalletAppClient) -> None:
     assert row["code"] in page.text
 
 
-async def test_either_name_of_a_promotion_is_taken_everywhere(device: WalletAppClient, organization: Organization) -> None:
+async def test_either_name_of_a_promotion_is_taken_everywhere(
+    device: WalletAppClient, organization: Organization
+) -> None:
     """Both members are read on all endpoints; each may hold the reference or the identifier, and a reference wins."""
     for path in (MAKE, ISSUE):
         for field in ("promotion_reference", "promotion_identifier"):
             for name in ("day-ticket", IDENTIFIER):
                 success(await device(path, {**body_for(path), "promotion_reference": None, field: name}))
-    for field, text in zip(("promotion_reference", "promotion_identifier"), await made(device, 2), strict=True):
+    for field, text in zip(
+        ("promotion_reference", "promotion_identifier"), await generate_codes(device, 2), strict=True
+    ):
         body = {**body_for(ACTIVATE, code=text), "promotion_reference": None, field: IDENTIFIER}
         assert success(await device(ACTIVATE, body)) == ACTIVATED
     other = await make.promotion(organization, reference=IDENTIFIER)
@@ -244,16 +248,17 @@ async def test_names_may_have_underscores(device: WalletAppClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
-    [(said, True) for said in ("1", "true", "True", 1, True)] + [(said, False) for said in ("0", "false", 0, False)],
+    ("value", "stored"),
+    [(value, True) for value in ("1", "true", "True", 1, True)]
+    + [(value, False) for value in ("0", "false", 0, False)],
 )
-async def test_a_boolean_comes_in_many_clothes(device: WalletAppClient, said: Any, kept: bool) -> None:
+async def test_a_boolean_may_be_a_string_or_number(device: WalletAppClient, value: Any, stored: bool) -> None:
     """`off_peak_sale` is kept with the code, however it was written."""
-    [row] = success(await device(ISSUE, body_for(ISSUE, off_peak_sale=said)))["result"]
-    assert (await Code.get(text=row["code"])).off_peak is kept
+    [row] = success(await device(ISSUE, body_for(ISSUE, off_peak_sale=value)))["result"]
+    assert (await Code.get(text=row["code"])).off_peak is stored
 
 
-async def test_a_products_title_is_told_only_of_a_product(device: WalletAppClient, organization: Organization) -> None:
+async def test_only_a_valid_product_has_a_title(device: WalletAppClient, organization: Organization) -> None:
     """`product_title` is there for a product of the organization, and absent, without an error, for all else."""
     await create.product(organization, 7, "Day ticket", NOW)
     await create.product(await make.organization("other"), 8, "Theirs", NOW)
@@ -272,24 +277,24 @@ async def test_a_location_is_never_an_error(device: WalletAppClient, organizatio
         await create.location(organization, number, f"Dam {number}", is_default, NOW)
     linked = await make.promotion(organization, reference="linked", location_numbers=(1,))
 
-    async def kept(path: str, **said: Any) -> int:
+    async def linked_location(path: str, **members: Any) -> int:
         if path == ISSUE:
-            [row] = success(await device(ISSUE, body_for(ISSUE, **said)))["result"]
+            [row] = success(await device(ISSUE, body_for(ISSUE, **members)))["result"]
             text = row["code"]
         else:
-            body = body_for(MAKE, promotion_reference=said["promotion_reference"])
+            body = body_for(MAKE, promotion_reference=members["promotion_reference"])
             [text] = [row["code"] for row in success(await device(MAKE, body))["codes"]]
-            success(await device(ACTIVATE, body_for(ACTIVATE, code=text, **said)))
+            success(await device(ACTIVATE, body_for(ACTIVATE, code=text, **members)))
         row = await Code.get(text=text).select_related("activated_location")
         return int(row.activated_location.number)
 
     for path in (ISSUE, ACTIVATE):
         for valid in (1, "1"):
-            assert await kept(path, promotion_reference=linked.reference, location_id=valid) == 1
-        assert await kept(path, promotion_reference="day-ticket", location_id=3) == 3  # holds everywhere
-        assert await kept(path, promotion_reference=linked.reference) == 2
+            assert await linked_location(path, promotion_reference=linked.reference, location_id=valid) == 1
+        assert await linked_location(path, promotion_reference="day-ticket", location_id=3) == 3  # holds everywhere
+        assert await linked_location(path, promotion_reference=linked.reference) == 2
         for other in (None, "", 3, "3", 99, 0, -1, "x", [1], 2**70, "<location_id>"):
-            assert await kept(path, promotion_reference=linked.reference, location_id=other) == 2
+            assert await linked_location(path, promotion_reference=linked.reference, location_id=other) == 2
 
 
 async def test_without_a_default_location_there_is_none(device: WalletAppClient) -> None:
@@ -299,7 +304,7 @@ async def test_without_a_default_location_there_is_none(device: WalletAppClient)
 
 
 @pytest.mark.parametrize(
-    ("days", "ends", "told"),
+    ("days", "ends", "expiration"),
     [
         (91, None, "2027-02-21T23:00:00.000Z"),
         (1, None, "2026-11-23T23:00:00.000Z"),
@@ -309,17 +314,17 @@ async def test_without_a_default_location_there_is_none(device: WalletAppClient)
     ],
 )
 async def test_the_expiration_is_the_codes_end(
-    device: WalletAppClient, organization: Organization, days: int | None, ends: Any, told: str | None
+    device: WalletAppClient, organization: Organization, days: int | None, ends: Any, expiration: str | None
 ) -> None:
     """91 days unless the promotion says otherwise, never after its window, null for no end."""
     limits, window = params.Limits(code_lifetime_days=days), params.Window(ends_at=ends)
     await make.promotion(organization, reference="short", limits=limits, window=window)
     [row] = success(await device(ISSUE, body_for(ISSUE, promotion_reference="short")))["result"]
-    assert row["expiration_date"] == told
+    assert row["expiration_date"] == expiration
 
 
 @pytest.mark.parametrize("amount", ["1", 1, " 2 ", "0000000003"])
-async def test_codes_says_how_many(device: WalletAppClient, amount: Any) -> None:
+async def test_codes_is_the_number_of_codes(device: WalletAppClient, amount: Any) -> None:
     """The number of codes is a number or its digits."""
     body = success(await device(MAKE, body_for(MAKE, codes=amount)))
     assert len(body["codes"]) == int(amount) == await Code.all().count()
@@ -327,7 +332,7 @@ async def test_codes_says_how_many(device: WalletAppClient, amount: Any) -> None
 
 async def test_ten_thousand_codes_come_at_once(device: WalletAppClient) -> None:
     """The ceiling can be reached, and all of the codes are in the answer."""
-    texts = await made(device, requests.MAX_CODES)
+    texts = await generate_codes(device, requests.MAX_CODES)
     assert len(set(texts)) == 10_000 == await Code.filter(needs_activation=True).count()
 
 
@@ -339,15 +344,15 @@ async def test_unknown_members_are_ignored(device: WalletAppClient) -> None:
 # ------------------------------------------------------------------ whose a code is
 
 
-async def claimed_through(path: str, speaker: WalletAppClient, text: str, email: str) -> str:
-    """How a claim ends through GraphQL or Lancero's door: CLAIMED, or the refusal's words."""
+async def claimed_through(path: str, client: WalletAppClient, text: str, email: str) -> str:
+    """The outcome of a claim through GraphQL or Lancero's API: CLAIMED, or the refusal's message."""
     if path == "/graphql":
         query = """mutation ($input: ClaimCodeInput!) { claimCode(input: $input) {
             __typename ... on Refusal { reason } } }"""
-        said = {"query": query, "variables": {"input": {"text": text, "customer": {"email": email}}}}
-        outcome = (await speaker(path, said)).json()["data"]["claimCode"]
+        body = {"query": query, "variables": {"input": {"text": text, "customer": {"email": email}}}}
+        outcome = (await client(path, body)).json()["data"]["claimCode"]
         return str(outcome.get("reason", "CLAIMED"))
-    answer = (await speaker(path, {"code": text, "email": email})).json()
+    answer = (await client(path, {"code": text, "email": email})).json()
     return "CLAIMED" if answer.get("success") else str(answer["message"])
 
 
@@ -362,7 +367,7 @@ async def test_a_code_is_its_persons_alone_and_not_before(
     device: WalletAppClient, path: str, not_activated: str, for_another: str, clock: Clock
 ) -> None:
     """Nobody claims a code before its activation; then that person does, at every door, until its life is over."""
-    [text] = await made(device)
+    [text] = await generate_codes(device)
     assert await claimed_through(path, device, text, "ada@example.com") == not_activated
     assert success(await device(ACTIVATE, body_for(ACTIVATE, code=text.upper().replace("-", " ")))) == ACTIVATED
     [row] = success(await device(ISSUE, body_for(ISSUE)))["result"]
@@ -370,7 +375,7 @@ async def test_a_code_is_its_persons_alone_and_not_before(
         assert await claimed_through(path, device, one, "ben@example.com") == for_another
         assert await claimed_through(path, device, one, "ADA@example.com") == "CLAIMED"
     assert await Claim.all().count() == 2
-    [late] = await made(device)
+    [late] = await generate_codes(device)
     success(await device(ACTIVATE, body_for(ACTIVATE, code=late)))
     clock.go_on(days=91, hours=11)
     assert await claimed_through(path, device, late, "ada@example.com") in ("ENDED", "This code is no longer valid.")
@@ -378,7 +383,7 @@ async def test_a_code_is_its_persons_alone_and_not_before(
 
 async def test_a_code_is_activated_once_however_many_ask(device: WalletAppClient) -> None:
     """Of fifty requests at once for one code, each for another person, one succeeds; the code is that person's."""
-    [text] = await made(device)
+    [text] = await generate_codes(device)
     people = [f"{place}@example.com" for place in range(50)]
     answers = await asyncio.gather(*(device(ACTIVATE, body_for(ACTIVATE, code=text, email=email)) for email in people))
     [winner] = [email for email, answer in zip(people, answers, strict=True) if answer.status_code == 200]
@@ -403,39 +408,43 @@ async def test_fifty_issued_at_once_are_fifty_codes(device: WalletAppClient) -> 
 
 
 @pytest.mark.parametrize("kind", [KeyKind.DEVICE, KeyKind.SECRET, KeyKind.ACCOUNT])
-async def test_who_may(device: WalletAppClient, organization: Organization, kind: KeyKind) -> None:
+async def test_keys_that_may_activate(device: WalletAppClient, organization: Organization, kind: KeyKind) -> None:
     """A device's key, the organization's secret one and its account's do all three."""
     await make.organization("other", account=1)  # so that an account must say which it means, and does
-    speaker = WalletAppClient(device.client, await make.key(organization, kind))
-    [text] = await made(speaker)
-    assert success(await speaker(ACTIVATE, body_for(ACTIVATE, code=text))) == ACTIVATED
-    success(await speaker(ISSUE, body_for(ISSUE)))
+    client = WalletAppClient(device.client, await make.key(organization, kind))
+    [text] = await generate_codes(client)
+    assert success(await client(ACTIVATE, body_for(ACTIVATE, code=text))) == ACTIVATED
+    success(await client(ISSUE, body_for(ISSUE)))
 
 
 @pytest.mark.parametrize("path", [ACTIVATE, *ISSUING, MAKE])
 async def test_a_key_is_wanted(device: WalletAppClient, organization: Organization, path: str) -> None:
     """No key and one that does not work are a 401; a public one, which is for other things, a 403."""
-    before = await everything()
+    before = await all_rows()
     for headers in ({}, {"Authorization": "Bearer dk_" + "0" * 48}, {"Authorization": "Basic eDp5"}):
         refused(await device.client.post(path, json=body_for(path), headers=headers), 401, "Unauthenticated.")
     public = WalletAppClient(device.client, await make.key(organization, KeyKind.PUBLIC))
     sentence = "A PUBLIC key may not activate, issue and make non-activated codes."
     refused(await public(path, body_for(path)), 403, sentence)
-    assert await everything() == before
+    assert await all_rows() == before
 
 
 @pytest.mark.parametrize("path", [ACTIVATE, ISSUE, MAKE])
-async def test_the_organization_must_be_the_keys(device: WalletAppClient, organization: Organization, path: str) -> None:
+async def test_the_organization_must_be_the_keys(
+    device: WalletAppClient, organization: Organization, path: str
+) -> None:
     """Another's organization is a 403 and nobody's a 404, whatever is there under the same names."""
     other = await make.organization("other", account=2)
     await make.promotion(other, "x", reference="day-ticket")
     theirs = await make.key(other, KeyKind.ACCOUNT)
-    before = await everything()
+    before = await all_rows()
     sentence = "This token is not allowed for this organization."
     body = {**body_for(path), "organization_id": None}
     refused(await device(path, {**body, "organization_identifier": "other"}), 403, sentence)
     refused(
-        await WalletAppClient(device.client, theirs)(path, {**body, "organization_identifier": ORGANIZATION}), 403, sentence
+        await WalletAppClient(device.client, theirs)(path, {**body, "organization_identifier": ORGANIZATION}),
+        403,
+        sentence,
     )
     for identifier in ("nobody", "5377", "x" * 65):
         refused(await device(path, {**body, "organization_identifier": identifier}), 404, "Organization not found")
@@ -443,7 +452,7 @@ async def test_the_organization_must_be_the_keys(device: WalletAppClient, organi
     refused(await device(path, {**body, "organization_id": other.number}), 403, sentence)
     for number in (4, "4", 0, -1, 2**31, 2**70, "9" * 20, "9" * 30):
         refused(await device(path, {**body, "organization_id": number}), 404, "Organization not found")
-    assert await everything() == before
+    assert await all_rows() == before
 
 
 # ------------------------------------------------------------------ what is missing or wrong
@@ -461,7 +470,7 @@ def required(field: str) -> str:
 
 @pytest.mark.parametrize("path", REQUIRED)
 @pytest.mark.parametrize("body", ["", "{}", "{\n}", '{"code":null,"codes":"","firstname":"  ","off_peak_sale":null,}'])
-async def test_all_that_is_missing_is_told_at_once(device: WalletAppClient, path: str, body: str) -> None:
+async def test_all_missing_fields_are_reported_at_once(device: WalletAppClient, path: str, body: str) -> None:
     """An empty body misses every required field; `message` is the first complaint."""
     errors = {field: required(field) for field in REQUIRED[path]}
     refused(await device(path, body), 422, next(iter(errors.values())), **errors)
@@ -470,14 +479,14 @@ async def test_all_that_is_missing_is_told_at_once(device: WalletAppClient, path
 @pytest.mark.parametrize(("path", "field"), [(path, field) for path, fields in REQUIRED.items() for field in fields])
 async def test_each_required_field_is(device: WalletAppClient, path: str, field: str) -> None:
     """A field that is not there, null or blank is named, alone."""
-    before = await everything()
+    before = await all_rows()
     ids = {"promotion_reference": IDENTIFIER, "promotion_identifier": IDENTIFIER}
     ids |= {"organization_identifier": ORGANIZATION, "organization_id": "5377"}
     whole = {name: value for name, value in {**body_for(path), **ids}.items() if name in REQUIRED[path]}
     for nothing in ({}, {field: None}, {field: " "}):
         body = {**{name: value for name, value in whole.items() if name != field}, **nothing}
         refused(await device(path, body), 422, required(field), **{field: required(field)})
-    assert await everything() == before
+    assert await all_rows() == before
 
 
 EMAIL = "The email field must be a valid email address."
@@ -502,19 +511,21 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("path", "field", "value", "complaint"), WRONG)
-async def test_what_is_wrong_is_named(device: WalletAppClient, path: str, field: str, value: Any, complaint: str) -> None:
+async def test_what_is_wrong_is_named(
+    device: WalletAppClient, path: str, field: str, value: Any, complaint: str
+) -> None:
     """A field that makes no sense is a 422 with the complaint about it, and nothing is changed."""
-    before = await everything()
+    before = await all_rows()
     refused(await device(path, body_for(path, **{field: value})), 422, complaint, **{field: complaint})
-    assert await everything() == before
+    assert await all_rows() == before
 
 
 @pytest.mark.parametrize("body", ["{", "[]", "null", '"x"', "x", b"\xff", "{,,}", "[" * 100_000])
 async def test_what_is_no_object_is_a_400(device: WalletAppClient, body: Any) -> None:
     """A body that is no JSON object is not guessed at."""
     is_json = body in ("[]", "null", '"x"')
-    told = "The body is not a JSON object." if is_json else "The body is not valid JSON."
-    refused(await device(ISSUE, body), 400, told)
+    message = "The body is not a JSON object." if is_json else "The body is not valid JSON."
+    refused(await device(ISSUE, body), 400, message)
 
 
 async def test_a_body_may_be_too_large(device: WalletAppClient) -> None:
@@ -529,10 +540,10 @@ async def test_a_body_may_be_too_large(device: WalletAppClient) -> None:
 async def test_an_unknown_promotion_is_a_404(device: WalletAppClient, organization: Organization, path: str) -> None:
     """A promotion that is not the organization's is not found."""
     await make.promotion(await make.organization("other", account=1), reference="theirs")
-    before = await everything()
+    before = await all_rows()
     for name in ("nope", "theirs", "x" * 65, "x" * 201, "x" * 5000):
         refused(await device(path, body_for(path, promotion_reference=name)), 404, "Promotion not found")
-    assert await everything() == before
+    assert await all_rows() == before
 
 
 async def test_a_code_that_is_not_there_is_a_404(device: WalletAppClient, organization: Organization) -> None:
@@ -541,36 +552,38 @@ async def test_a_code_that_is_not_there_is_a_404(device: WalletAppClient, organi
     elsewhere = await generate.codes(organization, None, 1, Format(), options, False, None, NOW)
     other = await make.organization("other")
     theirs = await generate.codes(other, None, 1, Format(), options, False, None, NOW)
-    before = await everything()
+    before = await all_rows()
     for text in ("nope", "---", "x" * 5000, elsewhere.codes[0].text, theirs.codes[0].text):
         refused(await device(ACTIVATE, body_for(ACTIVATE, code=text)), 404, "Promotion code not found")
-    assert await everything() == before
+    assert await all_rows() == before
 
 
-async def test_a_second_activation_is_a_422(device: WalletAppClient, organization: Organization, promotion: Promotion) -> None:
+async def test_a_second_activation_is_a_422(
+    device: WalletAppClient, organization: Organization, promotion: Promotion
+) -> None:
     """A code is activated once, by whoever it was; one that needs none is activated from the beginning."""
-    [text] = await made(device)
+    [text] = await generate_codes(device)
     await generate.codes(
         organization, params.PromotionRef(id=promotion.id), 1, Format(), generate.CodeOptions(), False, None, NOW
     )
     plain = await Code.get(needs_activation=False)
     success(await device(ACTIVATE, body_for(ACTIVATE, code=text)))
-    before = await everything()
+    before = await all_rows()
     for again in (text, plain.text):
         for email in ("ada@example.com", "ben@example.com"):
             body = body_for(ACTIVATE, code=again, email=email)
             refused(await device(ACTIVATE, body), 422, "Promotion code already activated")
-    assert await everything() == before
+    assert await all_rows() == before
 
 
 async def test_a_code_reserved_for_another_is_a_422(device: WalletAppClient, organization: Organization) -> None:
     """A code that waits for somebody is not given to somebody else."""
     options = generate.CodeOptions(reserved_for=params.Person("ben@example.com"), activated=False)
     ref = params.PromotionRef(reference="day-ticket")
-    made = await generate.codes(organization, ref, 1, Format(), options, False, None, NOW)
-    told = "This code is reserved for somebody else."
-    refused(await device(ACTIVATE, body_for(ACTIVATE, code=made.codes[0].text)), 422, told, email=told)
-    body = body_for(ACTIVATE, code=made.codes[0].text, email="BEN@example.com")
+    generated = await generate.codes(organization, ref, 1, Format(), options, False, None, NOW)
+    message = "This code is reserved for somebody else."
+    refused(await device(ACTIVATE, body_for(ACTIVATE, code=generated.codes[0].text)), 422, message, email=message)
+    body = body_for(ACTIVATE, code=generated.codes[0].text, email="BEN@example.com")
     assert success(await device(ACTIVATE, body)) == ACTIVATED
 
 
@@ -579,40 +592,40 @@ OFF = "This promotion or promotion code is switched off"
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (update.PromotionChange(window=params.Window(ends_at=NOW)), OVER),
         (update.PromotionChange(is_enabled=False), OFF),
     ],
 )
 async def test_a_promotion_that_is_over_or_off_is_a_422(
-    device: WalletAppClient, organization: Organization, change: update.PromotionChange, told: str
+    device: WalletAppClient, organization: Organization, change: update.PromotionChange, message: str
 ) -> None:
     """Neither is a code of it activated, nor a new one made for somebody."""
-    [text] = await made(device)
+    [text] = await generate_codes(device)
     await update.promotion(organization, params.PromotionRef(reference="day-ticket"), None, change, NOW)
-    before = await everything()
-    refused(await device(ACTIVATE, body_for(ACTIVATE, code=text)), 422, told)
-    refused(await device(ISSUE, body_for(ISSUE)), 422, told)
-    assert await everything() == before
+    before = await all_rows()
+    refused(await device(ACTIVATE, body_for(ACTIVATE, code=text)), 422, message)
+    refused(await device(ISSUE, body_for(ISSUE)), 422, message)
+    assert await all_rows() == before
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (update.CodeChange(window=params.Window(ends_at=NOW)), OVER),
         (update.CodeChange(is_enabled=False), OFF),
     ],
 )
 async def test_a_code_that_is_over_or_off_is_a_422(
-    device: WalletAppClient, organization: Organization, change: update.CodeChange, told: str
+    device: WalletAppClient, organization: Organization, change: update.CodeChange, message: str
 ) -> None:
     """A code's own end and switch count as well."""
-    [text] = await made(device)
+    [text] = await generate_codes(device)
     await update.code(organization, text, change, NOW)
-    before = await everything()
-    refused(await device(ACTIVATE, body_for(ACTIVATE, code=text)), 422, told)
-    assert await everything() == before
+    before = await all_rows()
+    refused(await device(ACTIVATE, body_for(ACTIVATE, code=text)), 422, message)
+    assert await all_rows() == before
 
 
 async def test_a_spent_promotion_gives_out_no_code(device: WalletAppClient, organization: Organization) -> None:
@@ -636,26 +649,26 @@ async def test_other_paths_are_a_404(device: WalletAppClient, path: str) -> None
     refused(await device.client.post(f"{WEBSHOP}{path}"), 404, "Not found")
 
 
-async def test_a_bug_is_a_500_that_tells_nothing(device: WalletAppClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bug_is_a_500_without_details(device: WalletAppClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault is `Server Error`; the log knows more."""
 
-    async def broken(*said: Any) -> None:
+    async def broken(*args: Any) -> None:
         raise RuntimeError("a secret")
 
     monkeypatch.setattr(issue, "code", broken)
     refused(await device(ISSUE, body_for(ISSUE)), 500, "Server Error")
 
 
-def to_graphql_refusal(refusal: Exception) -> tuple[int, dict[str, Any], str | None]:
+def response_of(refusal: Exception) -> tuple[int, dict[str, Any], str | None]:
     answer = walletapp_errors.error_response(refusal)
     return answer.status_code, json.loads(bytes(answer.body)), answer.headers.get("retry-after")
 
 
-def test_what_no_request_here_can_bring_about() -> None:
+def test_errors_that_no_request_here_can_cause() -> None:
     """The words for too many attempts, for what took too long, and for a refusal of which nothing was said."""
-    too_many = to_graphql_refusal(refusals.TooManyAttempts(7))
+    too_many = response_of(refusals.TooManyAttempts(7))
     assert too_many == (429, {"success": False, "message": "Too Many Attempts."}, "7")
-    assert to_graphql_refusal(RequestTimeout()) == (503, {"success": False, "message": "Service Unavailable"}, None)
-    status, body, _ = to_graphql_refusal(refusals.CodeSpaceTooSmall(1, 1, 1))
+    assert response_of(RequestTimeout()) == (503, {"success": False, "message": "Service Unavailable"}, None)
+    status, body, _ = response_of(refusals.CodeSpaceTooSmall(1, 1, 1))
     assert (status, list(body)) == (422, ["success", "message"])
     assert re.fullmatch(r"This format has 1 texts.*", body["message"])

@@ -32,9 +32,9 @@ async def composed(organization: Organization, person: params.Person = ADA, **mo
 
 
 def read(letter: Message) -> EmailMessage:
-    found = message_from_bytes(letter.content, policy=policy.default)
-    assert isinstance(found, EmailMessage)
-    return found
+    message = message_from_bytes(letter.content, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
 
 
 def text(letter: Message) -> str:
@@ -63,23 +63,23 @@ def database_url(migrated: Any, tmp_path: Any) -> str:
     return f"sqlite://{shutil.copy(migrated, tmp_path / 'tessera.db')}"
 
 
-async def test_a_letter_tells_all_there_is_to_tell(organization: Organization) -> None:
+async def test_a_letter_has_all_headers_and_parts(organization: Organization) -> None:
     """Code, its QR, what it gives, until when, its page, and how to get no more: in text and in HTML."""
     until = params.Window(ends_at=make.NOW + timedelta(days=1))
     await make.promotion(organization, "HELLO-15", window=until)
     code = await find.code(organization.id, "HELLO-15")
     letter = await composed(organization, message="With\n\nlove & <3")
-    told = read(letter)
-    assert (told["From"], told["To"], told["Subject"]) == (
+    message = read(letter)
+    assert (message["From"], message["To"], message["Subject"]) == (
         "demo <codes@shop.example>",
         "Ada <ada@example.com>",
         "Your code from demo",
     )
-    assert told["Date"].datetime == make.NOW
-    assert re.fullmatch(r"<\d+\.[0-9a-f]{24}@shop\.example>", str(told["Message-ID"]))
-    page, leave = pages.url("https://codes.example", organization, code.id), told["List-Unsubscribe"].strip("<>")
+    assert message["Date"].datetime == make.NOW
+    assert re.fullmatch(r"<\d+\.[0-9a-f]{24}@shop\.example>", str(message["Message-ID"]))
+    page, leave = pages.url("https://codes.example", organization, code.id), message["List-Unsubscribe"].strip("<>")
     assert leave == pages.unsubscribe_url("https://codes.example", organization, "ada@example.com")
-    assert told["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     for written in (text(letter), html(letter)):
         for part in ("Ada", "HELLO-15", "15 % off", "until Monday 23 November 2026, 13:00", page, leave):
             assert part in written
@@ -150,14 +150,14 @@ async def test_no_name_breaks_out_of_its_header(organization: Organization, name
     await organization.save()
     plain = read(await composed(organization, params.Person("ada@example.com")))
     letter = await composed(organization, params.Person("ada@example.com", name[:150], name[:40]))
-    told = read(letter)
-    assert told.keys() == plain.keys()
-    assert [address.addr_spec for address in told["To"].addresses] == ["ada@example.com"]
-    assert [address.addr_spec for address in told["From"].addresses] == ["codes@shop.example"]
+    message = read(letter)
+    assert message.keys() == plain.keys()
+    assert [address.addr_spec for address in message["To"].addresses] == ["ada@example.com"]
+    assert [address.addr_spec for address in message["From"].addresses] == ["codes@shop.example"]
     called = headers.one_line(f"{name[:150]} {name[:40]}")
     assert called_in(letter, "To") == called
     assert called_in(letter, "From") == headers.one_line(name[:150])
-    assert told["Subject"] == headers.one_line(f"{headers.one_line(name[:150])}: {name[:150]}")
+    assert message["Subject"] == headers.one_line(f"{headers.one_line(name[:150])}: {name[:150]}")
     assert max(len(line) for line in letter.content.split(b"\r\n")) <= 998
 
 
@@ -202,7 +202,7 @@ async def test_lines_that_look_like_something_else(organization: Organization) -
 
 
 @pytest.mark.parametrize(
-    ("said", "sender"),
+    ("text", "sender"),
     [
         ("codes@shop.example", FromAddress("", "codes@shop.example")),
         ("Shop <codes@shop.example>", FromAddress("Shop", "codes@shop.example")),
@@ -210,13 +210,13 @@ async def test_lines_that_look_like_something_else(organization: Organization) -
         ("tessera@localhost", FromAddress("", "tessera@localhost")),
     ],
 )
-def test_who_letters_are_from(said: str, sender: FromAddress) -> None:
+def test_from_addresses(text: str, sender: FromAddress) -> None:
     """`TESSERA_MAIL_FROM` is an address, with a name or without."""
-    assert compose.read_from_address(said) == sender
+    assert compose.read_from_address(text) == sender
 
 
-@pytest.mark.parametrize("said", ["Shop", "Shop <>", "a@b@c", "codes@shop.example\r\nBcc: x@y.z", "@shop.example"])
-def test_who_letters_can_not_be_from(said: str) -> None:
+@pytest.mark.parametrize("text", ["Shop", "Shop <>", "a@b@c", "codes@shop.example\r\nBcc: x@y.z", "@shop.example"])
+def test_invalid_from_addresses(text: str) -> None:
     """Anything else is refused with a sentence."""
     with pytest.raises(ValueError, match=r"codes@shop\.example"):
-        compose.read_from_address(said)
+        compose.read_from_address(text)

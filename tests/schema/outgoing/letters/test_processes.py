@@ -51,9 +51,9 @@ def _started(process: "subprocess.Popen[str]") -> tuple[str, dict[str, str]]:
     while "Playground:" not in printed:
         printed += process.stdout.readline()
     for line in process.stderr:
-        if found := re.search(r"running on (http://\S+)", line):
-            wait_until_listening(found[1])
-            return found[1], keys_in(printed)
+        if match := re.search(r"running on (http://\S+)", line):
+            wait_until_listening(match[1])
+            return match[1], keys_in(printed)
     raise AssertionError(printed)
 
 
@@ -162,13 +162,13 @@ def test_settings_that_make_no_sense(tmp_path: Path, name: str, value: str, says
     """A setting that letters could not be sent with ends the start with a sentence, and tells no password."""
     installation = Installation(tmp_path)
     installation.environment[name] = value
-    told = installation.run("serve", code=1)
-    assert told.startswith(f"error: {name}: ")
-    assert says in told
-    assert "s3cret" not in told
+    output = installation.run("serve", code=1)
+    assert output.startswith(f"error: {name}: ")
+    assert says in output
+    assert "s3cret" not in output
 
 
-def test_the_command_line_tells_of_letters(installation: Installation) -> None:
+def test_the_command_line_shows_letters(installation: Installation) -> None:
     """`deliveries` shows what became of letters, `--failed` those that failed, `--retry` queues them once more."""
     installation.with_store().run("organization", "add", "--name", "N", "--identifier", "n")
 

@@ -87,7 +87,7 @@ async def test_what_is_not_now_is_later(organization: Organization, office: Post
     assert office.recipients == ["ben@example.com", "ada@example.com"]
 
 
-async def test_a_no_for_good_is_heard_once(organization: Organization, office: PostOffice, clock: Clock) -> None:
+async def test_a_permanent_refusal_is_not_retried(organization: Organization, office: PostOffice, clock: Clock) -> None:
     """A 5xx for one recipient fails that letter at once, and no other."""
     await make.code(organization)
     await queued(organization, *CROWD[:5])
@@ -229,13 +229,13 @@ async def test_a_server_that_never_answers(
     await queued(organization, *CROWD[:3])
     office.seconds_a_letter = 60
     await sender_of(connections(office, 1), clock).send_batch()
-    told = await states()
-    assert [(state, attempts) for _, state, attempts, _ in told] == [
+    outcomes = await states()
+    assert [(state, attempts) for _, state, attempts, _ in outcomes] == [
         (DeliveryStatus.QUEUED, 1),
         (DeliveryStatus.QUEUED, 0),
         (DeliveryStatus.QUEUED, 0),
     ]
-    assert "broken off" in str(told[0][3])
+    assert "broken off" in str(outcomes[0][3])
 
 
 async def test_a_lease_that_is_nearly_over(
@@ -265,10 +265,10 @@ async def test_the_database_may_be_away(
     await queued(organization, "ada@example.com")
     record, failures = deliver.record, [OSError("the database is away")]
 
-    async def unsteady(*said: Any) -> None:
+    async def unsteady(*args: Any) -> None:
         if failures:
             raise failures.pop()
-        await record(*said)
+        await record(*args)
 
     monkeypatch.setattr(deliver, "record", unsteady)
     await sender_of(connections(office), clock).send_batch()

@@ -35,7 +35,7 @@ def certificate(authority: trustme.CA) -> ssl.SSLContext:
 
 
 @pytest.fixture
-def known(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
+def trusted(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
     """The operator has told this machine whom to believe, as `SSL_CERT_FILE` does."""
     smtp._tls_context.cache_clear()
     with authority.cert_pem.tempfile() as file:
@@ -98,14 +98,14 @@ async def test_starttls_is_taken_where_it_is_offered(certificate: ssl.SSLContext
         await connection(office, "?starttls=never").send(letter())
     async with post_office.opened() as plain:
         await connection(plain).send(letter())
-    assert [told.was_encrypted for told in office.letters + plain.letters] == [True, False, False]
+    assert [letter.was_encrypted for letter in office.letters + plain.letters] == [True, False, False]
 
 
-async def test_required_encryption_is_proved(certificate: ssl.SSLContext, known: None) -> None:
+async def test_required_encryption_is_proved(certificate: ssl.SSLContext, trusted: None) -> None:
     """With `require` the server shows a certificate that is believed, and the letter is encrypted."""
     async with post_office.opened(tls_context=certificate) as office:
         await connection(office, "?starttls=require").send(letter())
-    assert [told.was_encrypted for told in office.letters] == [True]
+    assert [letter.was_encrypted for letter in office.letters] == [True]
 
 
 async def test_required_encryption_that_is_not_there(office: PostOffice, certificate: ssl.SSLContext) -> None:
@@ -118,7 +118,7 @@ async def test_required_encryption_that_is_not_there(office: PostOffice, certifi
     assert office.letters + stranger.letters == []
 
 
-async def test_encrypted_from_the_first_byte(certificate: ssl.SSLContext, known: None) -> None:
+async def test_encrypted_from_the_first_byte(certificate: ssl.SSLContext, trusted: None) -> None:
     """`smtps://` speaks to a server that waits for nothing else."""
     async with post_office.opened(listener_context=certificate) as office:
         await connection(office, scheme="smtps").send(letter())
@@ -166,7 +166,7 @@ async def test_a_server_that_has_had_enough(office: PostOffice) -> None:
     await one.send(letter())
     office.answers["ada@example.com"] = ["421 Too many letters"]
     await one.send(letter(2))
-    assert ([told.id for told in office.letters], office.connections) == (["<1@x>", "<2@x>"], 2)
+    assert ([letter.id for letter in office.letters], office.connections) == (["<1@x>", "<2@x>"], 2)
     office.answers["ben@example.com"] = ["421 Closing", "421 Closing"]
     with pytest.raises(TemporaryFailure, match="421 Closing"):
         await one.send(letter(3, "ben@example.com"))
@@ -184,7 +184,7 @@ async def test_a_connection_that_was_cut(office: PostOffice) -> None:
     async with post_office.opened(moved):
         await two.send(letter(2))
         await two.disconnect()
-    assert [told.id for told in moved.letters] == ["<1@x>", "<2@x>"]
+    assert [letter.id for letter in moved.letters] == ["<1@x>", "<2@x>"]
 
 
 async def test_a_connection_is_left_before_the_server_tires(
