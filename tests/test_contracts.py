@@ -66,18 +66,7 @@ OF_LIBRARIES = {"settle_in_background"}
 ALL = [*files("schema", "resolvers", "db", "tests", "benchmarks"), ROOT / "main.py"]
 
 NOT_YET = (
-    "schema/app.py",
-    "schema/content_negotiation.py",
-    "schema/errors.py",
     "schema/graphql/engine/execute.py",
-    "schema/limits.py",
-    "schema/vendors/lancero/__init__.py",
-    "schema/vendors/lancero/leads.py",
-    "schema/vendors/lpmotor/__init__.py",
-    "schema/vendors/lpmotor/promo.py",
-    "schema/vendors/walletapp/__init__.py",
-    "schema/vendors/walletapp/errors.py",
-    "schema/vendors/walletapp/requests.py",
     "resolvers/copy.py",
     "resolvers/create.py",
     "resolvers/deliver.py",
@@ -117,16 +106,6 @@ NOT_YET = (
     "tests/resolvers/test_update.py",
     "tests/resolvers/test_usage_report.py",
     "tests/resolvers/test_verify.py",
-    "tests/schema/outgoing/letters/test_compose.py",
-    "tests/schema/outgoing/letters/test_processes.py",
-    "tests/schema/outgoing/letters/test_sender.py",
-    "tests/schema/outgoing/letters/test_smtp.py",
-    "tests/schema/server/test_trusted_proxies.py",
-    "tests/schema/test_app.py",
-    "tests/schema/test_pages.py",
-    "tests/schema/vendors/test_lancero.py",
-    "tests/schema/vendors/test_lpmotor.py",
-    "tests/schema/vendors/test_walletapp.py",
 )
 """Files that still have one."""
 
@@ -198,7 +177,7 @@ SHOWN_IN_GRAPHQL = (
 INNER = {"Meta"}
 """Classes that a library wants inside of others, under this name."""
 
-TWICE_YET: set[str] = {"Store", "Speaker"}
+TWICE_YET: set[str] = {"Store"}
 """Names that two things still share."""
 
 

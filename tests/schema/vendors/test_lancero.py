@@ -917,7 +917,7 @@ def _named(value: Any) -> str:
 
 
 @pytest.mark.parametrize("route", TO_READ, ids=_named)
-async def test_what_makes_no_sense_is_a_400(
+async def test_invalid_values_are_a_400(
     secret: LanceroClient, organization: Organization, route: tuple[str, str]
 ) -> None:
     """Bad input is a 400 with a sentence, and changes nothing."""

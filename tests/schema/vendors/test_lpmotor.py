@@ -899,7 +899,7 @@ def _field(body: Any) -> str:
 
 
 @pytest.mark.parametrize("field", sorted({_field(body) for body in BAD_FIELDS}))
-async def test_what_makes_no_sense_is_a_400(user: LPMotorClient, field: str) -> None:
+async def test_invalid_values_are_a_400(user: LPMotorClient, field: str) -> None:
     """Bad input is a 400, on create as on change, and changes nothing; so these bodies share a store."""
     shown = await create_promo(user)
     before = await all_rows()

@@ -158,7 +158,7 @@ async def test_a_newcomer_finds_the_letter_in_a_file(installation: Installation)
         ("TESSERA_MAIL_FROM", "Shop", "codes@shop.example"),
     ],
 )
-def test_settings_that_make_no_sense(tmp_path: Path, name: str, value: str, says: str) -> None:
+def test_invalid_settings_are_refused(tmp_path: Path, name: str, value: str, says: str) -> None:
     """A setting that letters could not be sent with ends the start with a sentence, and tells no password."""
     installation = Installation(tmp_path)
     installation.environment[name] = value

@@ -82,7 +82,7 @@ def test_an_address_of_a_server(url: str, server: MailServer) -> None:
         "smtp://mail.example/inbox", "smtp://mail.example#x",
     ],
 )  # fmt: skip
-def test_an_address_that_makes_no_sense(url: str) -> None:
+def test_invalid_addresses_are_refused(url: str) -> None:
     """Anything else is refused with a sentence, before a letter is lost to it."""
     with pytest.raises(ValueError, match=r"smtp|starttls|mail server"):
         smtp.read_url(url)
