@@ -15,7 +15,7 @@ run: install
 quick lint test test-all: export PYTHONDONTWRITEBYTECODE =
 
 # Marks of tests, which tests/parts.py tells of and sets. Of repeated tests `make test-all` runs a share, which a seed draws.
-NOT_QUICK = postgres or processes or browser or slow
+NOT_QUICK = postgres or processes or browser or long or slow
 NOT_GATE = repeated or browser or slow
 SHARE ?= 100
 PYTEST = $(BIN)/python -m pytest -n logical --dist loadgroup $(if $(SEED),--seed $(SEED))

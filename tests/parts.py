@@ -4,6 +4,7 @@
 - `repeated`: a test of a door on PostgreSQL which also runs on SQLite. Doors know no SQL, so `make test` leaves it to `make test-all`;
   `both_databases` keeps it where the behaviour of a database is tested behind a door.
 - `processes`: starts processes, as the command line, a proxy or node; `browser`: opens a page in Chromium.
+- `long`: seconds in one process, which `make quick` leaves out.
 - `slow`: minutes of kills, or hundreds of thousands of rows.
 
 A test that starts a process and is not marked fails, so none is forgotten.

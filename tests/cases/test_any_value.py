@@ -127,6 +127,7 @@ ROOTS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.case("W1")
 @pytest.mark.parametrize(("kind", "name", "field"), ROOTS, ids=[name for _, name, _ in ROOTS])
 async def test_every_argument(
@@ -209,6 +210,7 @@ ANYTHING = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.case("W1")
 @pytest.mark.parametrize(("key", "method", "path", "body"), REST, ids=[path for _, _, path, _ in REST])
 async def test_every_member_at_every_vendors_door(

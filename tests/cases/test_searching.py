@@ -138,6 +138,7 @@ async def test_a_name_that_is_filled_in_is_found(organization: Organization) -> 
     assert (row.email_folded, row.first_name_folded, row.last_name_folded) == (None, "åda", "løvelace")
 
 
+@pytest.mark.long
 async def test_an_older_stores_rows_are_found(bare_url: str) -> None:
     """The migration folds what was there."""
     at = "2026-01-01 00:00:00+00:00"

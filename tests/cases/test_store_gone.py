@@ -104,6 +104,7 @@ def without_its_journal(file: Path) -> Callable[[], None]:
     return lambda: back(journal.with_name("elsewhere-wal"), journal)
 
 
+@pytest.mark.long
 @pytest.mark.case("F7")
 @pytest.mark.parametrize("go", [moved_away, replaced, emptied, unmounted, without_its_journal])
 async def test_a_file_that_is_gone_is_503_at_every_door_until_it_is_back(

@@ -119,6 +119,7 @@ ADDRESSES: list[tuple[Callable[[Path], str], str]] = [
 # ------------------------------------------------------------------ making a store
 
 
+@pytest.mark.long
 @pytest.mark.case("F5")
 def test_only_migrate_and_serve_make_tables(command: CommandLine, tmp_path: Path) -> None:
     """Any other command says that there is no store, and nothing is there afterwards: no file, no table."""
@@ -181,6 +182,7 @@ def test_reading_changes_no_byte_of_a_file(
     assert content(tmp_path) == before
 
 
+@pytest.mark.long
 @pytest.mark.case("F5")
 @pytest.mark.case("F11")
 def test_a_plan_changes_nothing(command: CommandLine, tmp_path: Path) -> None:
@@ -197,6 +199,7 @@ def test_a_plan_changes_nothing(command: CommandLine, tmp_path: Path) -> None:
     assert "There is nothing to apply." in command("migrate", "--plan").out
 
 
+@pytest.mark.long
 @pytest.mark.case("F6")
 def test_a_new_store_needs_the_option_create(command: CommandLine, tmp_path: Path) -> None:
     """Elsewhere than in the default place `serve` makes none unless --create says so, and then says it loudly."""
@@ -214,6 +217,7 @@ def test_a_new_store_needs_the_option_create(command: CommandLine, tmp_path: Pat
     assert (command("serve", "--port", "0").code, len(command.served)) == (0, 3)
 
 
+@pytest.mark.long
 @pytest.mark.case("F6")
 def test_a_store_may_be_made_in_the_default_place(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A newcomer, or TESSERA_CREATE=yes, answers no question."""
@@ -266,6 +270,7 @@ def test_folders_are_never_made(capsys: pytest.CaptureFixture[str], tmp_path: Pa
 # ------------------------------------------------------------------ addresses that are none
 
 
+@pytest.mark.long
 @pytest.mark.case("F9")
 @pytest.mark.parametrize(("address", "says"), ADDRESSES, ids=[says for _, says in ADDRESSES])
 def test_an_invalid_address_is_an_error_in_a_sentence(

@@ -17,6 +17,8 @@ from resolvers import authenticate, bootstrap, find, verify
 from tests import make, stores
 from tests.make import NOW
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 
 TABLES = {

@@ -233,6 +233,7 @@ async def test_texts_are_made_uniformly(organization: Organization, taken: int, 
     assert chi_square < (45 if taken == 0 else 31)
 
 
+@pytest.mark.long
 @pytest.mark.case("A13")
 @pytest.mark.parametrize("pattern", ["X-9999", "X-99999"])
 async def test_what_is_found_free_is_free(organization: Organization, pattern: str) -> None:

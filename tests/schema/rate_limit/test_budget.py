@@ -272,6 +272,7 @@ async def test_owners_see_how_many_codes_are_at_risk(secret: GraphQLClient, text
     assert (await secret.ask("{ organization { codesAtRisk } }"))["organization"]["codesAtRisk"] == 1_500
 
 
+@pytest.mark.long
 @pytest.mark.case("A8")
 @pytest.mark.parametrize("attacks", [False, True])
 async def test_an_hour_of_guessing(attacks: bool) -> None:
