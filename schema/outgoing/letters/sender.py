@@ -66,14 +66,14 @@ class Sender:
         while not self._stopping.is_set():
             self._queued.clear()
             try:
-                taken, is_usable = await self.send_batch()
+                letter_count, is_usable = await self.send_batch()
             except Exception as error:
                 errors.log_error(error, "the sender")
-                taken, is_usable = 0, False
+                letter_count, is_usable = 0, False
             backoff = 0 if is_usable else min(max(2 * backoff, 1), MAX_BACKOFF_SECONDS)
             if backoff:
                 await _wait(self._stopping, backoff)
-            elif not taken:
+            elif not letter_count:
                 await self._disconnect()
                 await _wait(self._queued, POLL_SECONDS)
         await self._disconnect()

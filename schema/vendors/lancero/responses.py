@@ -9,9 +9,6 @@ from resolvers import find
 from schema.vendors.kit import JsonResponse
 from schema.vendors.lancero.requests import NO_LIMIT
 
-AT_ONCE = 10_000
-"""Ids in one question; SQLite takes 32,766."""
-
 
 def success(data: Any, **more: Any) -> JsonResponse:
     """The envelope of every success, always with status 200 [doc]."""

@@ -109,23 +109,13 @@ async def issue_code(request: Request) -> JsonResponse:
     off_peak = fields.flag("off_peak_sale")
     fields.raise_errors()
     code_request = await _code_request(request, holder, ref, promotion)
+    organization, promotion_ref, now = code_request.organization, code_request.ref, code_request.now
     location_number = await code_request.location_number(fields.number("location_id"))
     product_id = fields.number("product_id")
-    product = None if product_id is None else await find.product(code_request.organization.id, product_id)
+    product = None if product_id is None else await find.product(organization.id, product_id)
     product_number = None if product is None else product.number
-    code = await issue.code(
-        code_request.organization,
-        code_request.ref,
-        person,
-        location_number,
-        product_number,
-        off_peak,
-        None,
-        code_request.now,
-    )
-    result = responses.issued_code(
-        code, code_request.promotion, product, code_request.organization, code_request.public_url
-    )
+    code = await issue.code(organization, promotion_ref, person, location_number, product_number, off_peak, None, now)
+    result = responses.issued_code(code, code_request.promotion, product, organization, code_request.public_url)
     return responses.success("Promotion code created and activated successfully", result=result)
 
 

@@ -61,8 +61,8 @@ async def send(address: str, key: str, number: int) -> None:
     """A code for that many people."""
     async with httpx.AsyncClient(base_url=address, timeout=30) as client:
         graphql = GraphQLClient(client, key)
-        made = {"name": "Spring", "codes": ["HELLO-15"]}
-        assert (await graphql.mutate("createPromotion", "", made))["__typename"] == "PromotionChanged"
+        input = {"name": "Spring", "codes": ["HELLO-15"]}
+        assert (await graphql.mutate("createPromotion", "", input))["__typename"] == "PromotionChanged"
         people = [{"email": f"c{n}@example.com", "firstName": "Ada"} for n in range(number)]
         answer = await graphql.mutate(
             "sendCode", "... on CodeSent { queued }", {"text": "HELLO-15", "recipients": people}

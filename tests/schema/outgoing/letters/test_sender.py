@@ -185,7 +185,7 @@ async def test_what_was_taken_by_the_dead_is_taken_again(
 
 
 @asynccontextmanager
-async def at_work(sender: Sender) -> AsyncIterator[None]:
+async def running(sender: Sender) -> AsyncIterator[None]:
     async with asyncio.timeout(40), sender.running():
         yield
 
@@ -197,7 +197,7 @@ async def test_it_wakes_when_a_letter_is_queued(organization: Organization, offi
     sender = Sender(
         connections(office), compose.FromAddress("", "codes@shop.example"), "https://codes.example", clock, queued_here
     )
-    async with at_work(sender):
+    async with running(sender):
         await asyncio.sleep(0.1)
         await queued(organization, "ada@example.com")
         queued_here.set()
@@ -211,7 +211,7 @@ async def test_it_stops_between_letters(organization: Organization, office: Post
     await make.code(organization)
     await queued(organization, *CROWD)
     office.seconds_a_letter = 0.3
-    async with at_work(sender_of(connections(office, 2), clock)):
+    async with running(sender_of(connections(office, 2), clock)):
         await office.received(2)
     sent = await Delivery.filter(status=DeliveryStatus.SENT).values_list("recipient", flat=True)
     assert sorted(office.recipients) == sorted(str(name) for name in sent)
@@ -290,7 +290,7 @@ async def test_it_goes_on_after_a_fault(
         return await take(now)
 
     monkeypatch.setattr(deliver, "lease_due", unsteady)
-    async with at_work(sender_of(connections(office), clock)):
+    async with running(sender_of(connections(office), clock)):
         await office.received(1)
 
 
