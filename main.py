@@ -148,7 +148,7 @@ async def run_unhurried(work: Awaitable[None]) -> None:
     """Await work whose statements may take longer than a request's: MAX_STATEMENT_SECONDS."""
     import db
 
-    with db.unhurried(MAX_STATEMENT_SECONDS):
+    with db.time_limit(MAX_STATEMENT_SECONDS):
         await work
 
 

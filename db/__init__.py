@@ -1,6 +1,6 @@
-"""What it is done to: the tables, and where they are.
+"""The database: its tables, queries and migrations; here its addresses, configuration and opening.
 
-`config(url)` is all that anybody outside this room needs to open a database.
+`opened(url)` opens a database, and `config(url)` is Tortoise's configuration for it.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -31,14 +31,14 @@ READING_PRAGMAS = {
     **{name: value for name, value in SQLITE_PRAGMAS.items() if name != "journal_mode"},
     "query_only": "ON",
 }
-"""For who only looks: a file is left as it is, its journal too."""
+"""For reading only: neither the file nor its journal is changed."""
 
 
 def config(url: str, is_read_only: bool = False) -> dict[str, Any]:
     """Tortoise's configuration for a database address.
 
     `sqlite://relative/path.db`, `sqlite:///absolute/path.db`, or `postgres://user:password@host:port/name` with
-    all that db/clients/postgres.py tells of. Raises ValueError for any other.
+    the options in db/clients/postgres.py. Raises ValueError for any other.
     """
     return {
         "connections": {"default": _connection(url, is_read_only)},
@@ -76,36 +76,37 @@ def file_of(url: str) -> Path:
     return Path(unquote(path))
 
 
-async def migrate(url: str, tell: Callable[[str], None] = lambda name: None) -> None:
+async def migrate(url: str, report: Callable[[str], None] = lambda name: None) -> None:
     """Bring the database's tables up to date; makes an SQLite file that is not there, but no folder.
 
-    However many processes start at the same moment, one does it and the others wait. `tell` hears the name of each
-    migration that begins. Raises store_version.Unusable for what can't be, or become, a store of this version.
+    However many processes start at the same moment, one migrates and the others wait. `report` is called with the name
+    of each migration that begins. Raises store_version.UnusableStore for what can't be, or become, a store of this
+    version.
     """
-    await store_version.not_newer(url)
+    await store_version.require_not_newer(url)
     async with _migrating(url):
-        await store_version.not_newer(url)  # who was first may have been of a later version
+        await store_version.require_not_newer(url)  # another process that was first may be of a later version
         try:
-            with unhurried():
-                await apply_migrations(config=config(url), progress=_telling(tell))
+            with time_limit():
+                await apply_migrations(config=config(url), progress=_progress_report(report))
         finally:
             await Tortoise.close_connections()
 
 
-def unhurried(seconds: float | None = None) -> AbstractContextManager[None]:
-    """Within the block a statement or transaction may take so many seconds on PostgreSQL; None is as long as it takes.
+def time_limit(seconds: float | None = None) -> AbstractContextManager[None]:
+    """Within the block a statement or transaction may take so many seconds on PostgreSQL; None is without a limit.
 
     Elsewhere it is given up after `pool.STATEMENT_SECONDS`, as a server that hangs would never answer.
     """
     return pool.time_limit(seconds)
 
 
-def _telling(tell: Callable[[str], None]) -> Callable[[str, str, str], None]:
-    def told(event: str, app: str, name: str) -> None:
+def _progress_report(report: Callable[[str], None]) -> Callable[[str, str, str], None]:
+    def on_progress(event: str, app: str, name: str) -> None:
         if event == "apply_start":
-            tell(name)
+            report(name)
 
-    return told
+    return on_progress
 
 
 def _migrating(url: str) -> AbstractAsyncContextManager[object]:
@@ -114,26 +115,26 @@ def _migrating(url: str) -> AbstractAsyncContextManager[object]:
 
 @asynccontextmanager
 async def opened(url: str, is_read_only: bool = False) -> AsyncIterator[None]:
-    """The database, for as long as the block lasts, for every task of this process.
+    """`async with` around the use of a database, by all tasks of this process.
 
     It is connected before the block begins: Tortoise leaves a connection locked and without its pragmas when the
-    first request, which would connect it, is cut off meanwhile.
+    first request, which would connect it, is cancelled meanwhile.
     """
     await Tortoise.init(config=config(url, is_read_only), _enable_global_fallback=True)
-    from db.queries import codes  # which imports this room
+    from db.queries import codes  # which imports this package
 
     codes.reset_clashing()
     try:
         await get_connection("default").execute_query("SELECT 1")
-        with suppress(OperationalError):  # of a store that has no such table yet; then it is asked when it is needed
+        with suppress(OperationalError):  # of a store without the table yet; then it is read when it is needed
             await codes.clashing_texts()
         yield
     finally:
         await Tortoise.close_connections()
-        EXECUTOR_CACHE.clear()  # else a database of the other kind, opened next, would be told this one's statements
+        EXECUTOR_CACHE.clear()  # else a database of the other kind, opened next, would get this one's statements
 
 
-from db import store_version  # noqa: E402 (it asks this module where a store is)
+from db import store_version  # noqa: E402 (it imports this package)
 
 # For `tortoise makemigrations`, which compares the models with db/migrations and opens no database.
 CONFIG = config("sqlite://:memory:")

@@ -7,7 +7,7 @@ from tortoise import fields
 
 
 class JsonText(fields.TextField):
-    """JSON kept as text, so that both databases give back exactly what they were given."""
+    """JSON stored as text, so that both databases return exactly what was written."""
 
     def to_db_value(self, value: Any, instance: Any) -> str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""Pages that stand still while rows are added: keyset paging over (created_at, id), oldest first unless said."""
+"""Keyset paging over (created_at, id): pages don't shift while rows are added. Oldest first by default."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from db import sql
 M = TypeVar("M", bound=Model)
 
 MAX_PARENTS = 100
-"""Parents whose pages are asked for together; SQLite takes 500 questions in a statement, and a parent has up to two."""
+"""Parents whose pages are read in one statement: SQLite takes 500 SELECTs in a UNION, and a parent has up to two."""
 MAX_ROWS = 1_000
-"""Rows that those pages may come to: what a statement brings becomes objects in one go."""
+"""Rows that those pages may have: a statement's rows become objects all at once."""
 
 
 class Place(NamedTuple):
@@ -27,20 +27,20 @@ class Place(NamedTuple):
 
 
 def _parts(queryset: QuerySet[M], after: Place | None, size: int, newest_first: bool = False) -> list[QuerySet[M]]:
-    """The rows after that place as questions that each enter an index where their rows begin.
+    """The rows after that place, as query sets that each enter an index where their rows begin.
 
-    Two of them, because a million codes may share one instant.
+    There are two of them, because a million codes may share one instant.
     """
-    down, further = ("-", "lt") if newest_first else ("", "gt")
-    ordered = queryset.order_by(f"{down}created_at", f"{down}id").limit(size)
+    sign, comparison = ("-", "lt") if newest_first else ("", "gt")
+    ordered = queryset.order_by(f"{sign}created_at", f"{sign}id").limit(size)
     if after is None:
         return [ordered]
-    same_instant = ordered.filter(created_at=after.created_at, **{f"id__{further}": after.id})
-    return [same_instant, ordered.filter(**{f"created_at__{further}": after.created_at})]
+    same_instant = ordered.filter(created_at=after.created_at, **{f"id__{comparison}": after.id})
+    return [same_instant, ordered.filter(**{f"created_at__{comparison}": after.created_at})]
 
 
 async def page(queryset: QuerySet[M], after: Place | None, size: int, newest_first: bool = False) -> list[M]:
-    """The `size` rows after that place; ask for one more than you show, to know whether there are more."""
+    """The first `size` rows after that place; with one more than is shown, it is known whether there are more."""
     rows: list[M] = []
     for part in _parts(queryset, after, size, newest_first):
         if len(rows) < size:
@@ -51,35 +51,35 @@ async def page(queryset: QuerySet[M], after: Place | None, size: int, newest_fir
 async def pages(
     queryset: QuerySet[M], parent: str, parent_ids: Sequence[int], after: Place | None, size: int
 ) -> dict[int, list[M]]:
-    """The same page below each of several parents, up to AT_ONCE of them in a statement."""
+    """The same page for each of several parents, up to MAX_PARENTS of them in a statement; by the parent's id."""
     if len(parent_ids) == 1:
         return {parent_ids[0]: await page(queryset.filter(**{parent: parent_ids[0]}), after, size)}
-    found: dict[int, list[Any]] = defaultdict(list)
-    at_once = min(MAX_PARENTS, max(1, MAX_ROWS // size))
-    for start in range(0, len(parent_ids), at_once):
+    rows: dict[int, list[Any]] = defaultdict(list)
+    step = min(MAX_PARENTS, max(1, MAX_ROWS // size))
+    for start in range(0, len(parent_ids), step):
         parts = [
             part
-            for parent_id in parent_ids[start : start + at_once]
+            for parent_id in parent_ids[start : start + step]
             for part in _parts(queryset.filter(**{parent: parent_id}), after, size)
         ]
-        for record in sql.models_from_rows(queryset.model, await sql.execute(*_union(parts))):
-            found[getattr(record, parent)].append(record)
-    return {number: sorted(rows, key=lambda row: (row.created_at, row.id))[:size] for number, rows in found.items()}
+        for row in sql.models_from_rows(queryset.model, await sql.execute(*_union(parts))):
+            rows[getattr(row, parent)].append(row)
+    return {id: sorted(page, key=lambda row: (row.created_at, row.id))[:size] for id, page in rows.items()}
 
 
 def _union(parts: Sequence[QuerySet[Any]]) -> tuple[str, list[Any]]:
-    """One statement that asks each of the questions, and its values."""
+    """One statement with the rows of all query sets, and its values."""
     texts: list[str] = []
     values: list[Any] = []
     for at, part in enumerate(parts):
         part._make_query()
-        text, said = part.query.get_parameterized_sql()
+        text, parameters = part.query.get_parameterized_sql()
         texts.append(f"SELECT * FROM ({sql.shift_placeholders(text, len(values))}) AS part{at}")  # noqa: S608 (Tortoise's own)
-        values += said
+        values += parameters
     return " UNION ALL ".join(texts), values
 
 
 async def counts(queryset: QuerySet[M], parent: str, parent_ids: Sequence[int]) -> dict[int, int]:
-    """How many rows there are below each of several parents."""
+    """How many rows there are for each of several parents, by its id; a parent without any is left out."""
     counted = queryset.filter(**{f"{parent}__in": parent_ids}).annotate(number=Count("id")).group_by(parent)
     return dict(await counted.values_list(parent, "number"))

@@ -1,29 +1,29 @@
-"""Files that are for their owner alone: a store holds customers' addresses, and keys' hashes."""
+"""File modes: a database file has customers' addresses and keys' hashes, and is for its owner alone."""
 
 import logging
 import os
 import stat
 from pathlib import Path
 
-OTHERS = stat.S_IRWXG | stat.S_IRWXO
+OTHERS_ACCESS = stat.S_IRWXG | stat.S_IRWXO
 
 log = logging.getLogger("tessera")
 
 
-def keep(*files: Path) -> None:
-    """Take from everybody else what they may do with these files, as far as they are there and ours.
+def restrict_to_owner(*files: Path) -> None:
+    """Remove the rights of group and others from those of these files that exist and belong to this user.
 
-    Somebody else's file is left as it is, with a warning.
+    Another user's file is left as it is, with a warning.
     """
     for file in files:
         try:
-            now = file.stat()
+            status = file.stat()
         except OSError:
             continue
-        if not now.st_mode & OTHERS:
+        if not status.st_mode & OTHERS_ACCESS:
             continue
-        if now.st_uid == os.geteuid():
-            file.chmod(stat.S_IMODE(now.st_mode) & ~OTHERS)
+        if status.st_uid == os.geteuid():
+            file.chmod(stat.S_IMODE(status.st_mode) & ~OTHERS_ACCESS)
         else:
             log.warning(
                 "%s may be read by others here, and is not ours to change: its owner can, by chmod go= FILE", file

@@ -1,6 +1,6 @@
-"""What stands at a database's address, found out without changing anything there: is it a store, and of which version?
+"""Inspects a database's address without changing anything: is there a store, and of which schema version?
 
-Whoever only reads asks this first, and so does whoever migrates: nothing is made by looking.
+Commands that only read call this first, and so does migrating.
 """
 
 import re
@@ -16,14 +16,14 @@ import db
 from db import transfer
 
 MIGRATIONS = tuple(sorted(path.stem for path in (Path(__file__).parent / "migrations").glob("[0-9]*.py")))
-"""The names of all that this program knows, in their order."""
+"""The names of all migrations that this program has, in their order."""
 
 MAGIC = b"SQLite format 3\0"
-"""What an SQLite file begins with."""
+"""The first bytes of an SQLite file."""
 
 
 class Version(Enum):
-    """How a store stands to this program."""
+    """A store's schema compared with this program's."""
 
     MISSING = "there is nothing"
     EMPTY = "there are no tables of Tessera's"
@@ -34,7 +34,7 @@ class Version(Enum):
 
 @dataclass(frozen=True)
 class StoreVersion:
-    """What was found: where (a password is left out), the version, and the names of migrations that differ."""
+    """An inspected store: its address without a password, its version, and the names of the migrations that differ."""
 
     where: str
     version: Version
@@ -42,24 +42,24 @@ class StoreVersion:
     unknown: tuple[str, ...] = ()
 
 
-class Unusable(ValueError):
-    """Raised when there is no store at an address that could be used; its text says what, where and what to do."""
+class UnusableStore(ValueError):
+    """Raised when there is no usable store at an address; its text has the reason, the place and what to do."""
 
 
-async def find(url: str) -> StoreVersion:
-    """Look at a store. Raises Unusable for what is none and can't become one, and what a database fails with."""
-    where = name(url)
+async def inspect(url: str) -> StoreVersion:
+    """Inspect a store. Raises UnusableStore where none can be, or the database can't be reached."""
+    where = display_name(url)
     try:
-        if db.is_sqlite(url) and not _is_file(db.file_of(url)):
+        if db.is_sqlite(url) and not _file_exists(db.file_of(url)):
             return StoreVersion(where, Version.MISSING, MIGRATIONS)
-        async with transfer.reading(url) as store:
+        async with transfer.open_source(url) as store:
             applied = await store.migrations()
     except (OSError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise Unusable(f"the database {where} can't be reached: {reason(error)}") from error
-    except (ValueError, TypeError) as error:  # what the driver makes nothing of
-        if isinstance(error, Unusable):
+        raise UnusableStore(f"the database {where} can't be reached: {error_text(error)}") from error
+    except (ValueError, TypeError) as error:  # an address that the driver does not understand
+        if isinstance(error, UnusableStore):
             raise
-        raise Unusable(f"the database's address {where} makes no sense: {reason(error)}") from error
+        raise UnusableStore(f"the database's address {where} makes no sense: {error_text(error)}") from error
     pending = tuple(name for name in MIGRATIONS if name not in applied)
     unknown = tuple(sorted(applied.difference(MIGRATIONS)))
     if unknown:
@@ -68,75 +68,76 @@ async def find(url: str) -> StoreVersion:
     return StoreVersion(where, version, pending)
 
 
-async def usable(url: str) -> StoreVersion:
-    """A store of this program's version. Raises Unusable for any other."""
-    found = await find(url)
-    if found.version is not Version.CURRENT:
-        raise Unusable(_unusable(found))
-    return found
+async def require_current(url: str) -> StoreVersion:
+    """A store of this program's version. Raises UnusableStore for any other."""
+    store = await inspect(url)
+    if store.version is not Version.CURRENT:
+        raise UnusableStore(_message(store))
+    return store
 
 
-async def not_newer(url: str) -> StoreVersion:
-    """What may be migrated: nothing, or a store that is not of a later version than this program. Raises Unusable."""
-    found = await find(url)
-    if found.version is Version.NEWER:
-        raise Unusable(_unusable(found))
-    return found
+async def require_not_newer(url: str) -> StoreVersion:
+    """A store that may be migrated: none yet, or of no later version than this program's. Raises UnusableStore."""
+    store = await inspect(url)
+    if store.version is Version.NEWER:
+        raise UnusableStore(_message(store))
+    return store
 
 
-def _unusable(found: StoreVersion) -> str:
-    if found.version is Version.MISSING:
-        return f"there is no store at {found.where}. Is TESSERA_DATABASE_URL right? `migrate` makes a new one"
-    if found.version is Version.EMPTY:
-        return f"the database {found.where} has no tables of Tessera's. Is the address right? `migrate` makes them"
-    if found.version is Version.NEWER:
+def _message(store: StoreVersion) -> str:
+    if store.version is Version.MISSING:
+        return f"there is no store at {store.where}. Is TESSERA_DATABASE_URL right? `migrate` makes a new one"
+    if store.version is Version.EMPTY:
+        return f"the database {store.where} has no tables of Tessera's. Is the address right? `migrate` makes them"
+    if store.version is Version.NEWER:
         return (
-            f"the store {found.where} is of a later version than this program, which does not know its migration"
-            f" {found.unknown[-1]}. Install that version"
+            f"the store {store.where} is of a later version than this program, which does not know its migration"
+            f" {store.unknown[-1]}. Install that version"
         )
-    return f"the store {found.where} is of an earlier version. Run `migrate` first, which applies {_all(found.pending)}"
+    pending = _name_range(store.pending)
+    return f"the store {store.where} is of an earlier version. Run `migrate` first, which applies {pending}"
 
 
-def _all(names: tuple[str, ...]) -> str:
+def _name_range(names: tuple[str, ...]) -> str:
     return ", ".join(names) if len(names) < 4 else f"{names[0]} to {names[-1]}"
 
 
-def _is_file(path: Path) -> bool:
-    """Whether there is such a file. Raises Unusable where none can be: folders are not made."""
+def _file_exists(path: Path) -> bool:
+    """Whether the file exists. Raises UnusableStore where it can't be a store, or its folder is missing."""
     if str(path) == ":memory:":
-        raise Unusable("a store in memory would be gone with its connection: use sqlite://FILE")
+        raise UnusableStore("a store in memory would be gone with its connection: use sqlite://FILE")
     if path.is_dir():
-        raise Unusable(f"{path} is a folder: a store is a file, such as sqlite://{path}/tessera.db")
+        raise UnusableStore(f"{path} is a folder: a store is a file, such as sqlite://{path}/tessera.db")
     if path.exists():
         if not path.is_file():
-            raise Unusable(f"{path} is no file that a store could be in")
+            raise UnusableStore(f"{path} is no file that a store could be in")
         with path.open("rb") as file:
             if file.read(len(MAGIC)) not in (MAGIC, b""):
-                raise Unusable(f"{path} is no SQLite database. It is left as it is; is the address right?")
+                raise UnusableStore(f"{path} is no SQLite database. It is left as it is; is the address right?")
         return True
     if not path.parent.is_dir():
-        raise Unusable(
+        raise UnusableStore(
             f"there is no folder {path.parent.absolute()}, and none is made. Is the address right, and everything"
             " mounted?"
         )
     return False
 
 
-def name(url: str) -> str:
-    """An address as it may be shown: without its password. Raises ValueError for what is none."""
+def display_name(url: str) -> str:
+    """An address without its password. Raises ValueError for what is no address."""
     if db.is_sqlite(url):
         return str(db.file_of(url).absolute())
     shown = re.sub(r"(://[^:/?#@]*):.*@", r"\1@", url, count=1)
     return re.sub(r"([?&]password=)[^&]*", r"\1…", shown)
 
 
-def reason(error: BaseException) -> str:
-    """What a database fails with, in words, also where the error itself has none."""
+def error_text(error: BaseException) -> str:
+    """The text of a database's error, also where the error itself has none."""
     if isinstance(error, TimeoutError):
         return "it did not answer in time"
     return str(error) or type(error).__name__
 
 
-def is_databases(fault: BaseException) -> bool:
-    """Whether it is the database that fails, and not this program."""
+def is_database_error(fault: BaseException) -> bool:
+    """Whether an error was raised by the database or its driver."""
     return isinstance(fault, (BaseORMException, asyncpg.PostgresError, sqlite3.Error))

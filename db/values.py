@@ -1,4 +1,4 @@
-"""Value types that rules and tables share: usage shares and buckets, names as they are searched for."""
+"""Value types that rules and queries share: usage shares and buckets, folded names."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from db.enums import UsageLevel
 
 @dataclass(frozen=True)
 class Share:
-    """What one claim, or many, put into a bucket; amounts in minor units."""
+    """The sums of one claim, or many, in a bucket; amounts in minor units."""
 
     claims: int
     order_total: int
@@ -28,12 +28,12 @@ class Share:
         return Share(-self.claims, -self.order_total, -self.order_quantity, -self.discount_total)
 
 
-NOTHING = Share(0, 0, 0, 0)
+EMPTY_SHARE = Share(0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """Whose sums: a promotion's, in one currency ('' for none), in the hour or day that starts then."""
+    """The key of sums: a promotion, the hour or day that starts then, and a currency ('' for none)."""
 
     organization_id: int
     promotion_id: int
@@ -42,8 +42,8 @@ class Bucket:
     currency: str
 
 
-class Folded(NamedTuple):
-    """Address and names as they are searched for; None where they are ASCII, or not told."""
+class FoldedNames(NamedTuple):
+    """A customer's address and names, case-folded for searching; None where they are ASCII, or missing."""
 
     email: str | None = None
     first_name: str | None = None

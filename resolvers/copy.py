@@ -33,15 +33,15 @@ async def store(source: str, target: str, on_total: Callable[[int], None], on_pr
     meanwhile are not in the copy. Raises InvalidInput for a source that is no store or not of this version, and for a
     target that has rows; ValueError for a row that the target can't store or has stored otherwise.
     """
-    async with transfer.reading(source) as old:
+    async with transfer.open_source(source) as old:
         migrations = await old.migrations()
         if not migrations:
             raise InvalidInput("There is no store of Tessera's.", "from")
         await db.migrate(target)
-        async with transfer.filling(target) as new:
+        async with transfer.open_target(target) as new:
             _check_versions(migrations, await new.migrations())
             counts = await _copy(old, new, on_total, on_progress)
-    with db.unhurried():
+    with db.time_limit():
         async with db.opened(target):
             return CopyResult(counts, await _drifts(on_progress))
 
@@ -54,8 +54,8 @@ def _check_versions(source: set[str], target: set[str]) -> None:
 
 
 async def _copy(old: Source, new: Target, on_total: Callable[[int], None], on_progress: OnProgress) -> dict[str, int]:
-    every = tables.every()
-    await new.hold(every)
+    every = tables.all_tables()
+    await new.lock(every)
     if any([await new.count(table) for table in every]):
         raise InvalidInput("The target is not empty. A store is copied into an empty database.", "to")
     counts = {table.name: await old.count(table) for table in every}

@@ -13,7 +13,7 @@ from tortoise.transactions import in_transaction
 from db import errors as db_errors
 from db.models import DEFAULT_REFERENCE, Code, Customer, Organization
 from db.queries import accounts, claims, codes, customers, organizations, promotions, usage
-from db.values import NOTHING, Bucket, Share
+from db.values import EMPTY_SHARE, Bucket, Share
 from resolvers import find, update
 from resolvers.domain import params, usage_buckets, validate
 from resolvers.domain.refusals import InvalidInput, UnknownCustomer, UnknownPromotion
@@ -96,7 +96,7 @@ async def organization(organization: Organization) -> None:
 
 async def _keep_share(organization: Organization, code: Code) -> None:
     """Store in counter and buckets the share of a code's standing claims."""
-    shares: dict[Bucket, Share] = defaultdict(lambda: NOTHING)
+    shares: dict[Bucket, Share] = defaultdict(lambda: EMPTY_SHARE)
     sums = await claims.sums_of_code(code.id)
     for row in sums:
         share = Share(row.claims, row.order_total, row.order_quantity, row.discount_total)

@@ -56,7 +56,7 @@ async def _process_job(job_id: int, worker: str, clock: Clock) -> None:
     try:
         job = await _lease(job_id, worker, clock())
         if job.status is JobStatus.RUNNING:
-            async with leases.kept(LEASE, renew):
+            async with leases.heartbeat(LEASE, renew):
                 await _insert_missing(job, worker, clock)
     except Refusal as refusal:
         await _fail(job_id, worker, refusal, clock())

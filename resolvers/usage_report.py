@@ -10,7 +10,7 @@ from itertools import pairwise
 from db.enums import UsageLevel
 from db.models import Organization, RefusalStat, UsageStat
 from db.queries import claims, usage
-from db.values import NOTHING, Share
+from db.values import EMPTY_SHARE, Share
 from resolvers.domain import money, usage_buckets
 from resolvers.domain.refusals import InvalidInput
 from resolvers.domain.usage_buckets import BucketSize
@@ -80,14 +80,14 @@ async def _rows(
         for currency in currencies:
             has_customers = with_customers and (index, currency) in shares
             people = await claims.distinct_customers(*scope, currency or None, begins, ends) if has_customers else 0
-            share, refusals = shares.get((index, currency), NOTHING), refused.get((index, currency), Counter())
+            share, refusals = shares.get((index, currency), EMPTY_SHARE), refused.get((index, currency), Counter())
             rows.append(UsageRow(begins, ends, currency or None, share, dict(refusals), people))
     return rows
 
 
 def _shares(bounds: list[datetime], rows: list[UsageStat]) -> dict[tuple[int, str], Share]:
     """The sums by the index of their bucket and by currency."""
-    shares: dict[tuple[int, str], Share] = defaultdict(lambda: NOTHING)
+    shares: dict[tuple[int, str], Share] = defaultdict(lambda: EMPTY_SHARE)
     for row in rows:
         shares[_bucket_index(bounds, row.starts_at), row.currency] += usage.total_share(row)
     return shares

@@ -8,7 +8,7 @@ from tortoise.transactions import in_transaction
 from db import sql
 from db.models import Organization
 from db.queries import claims, codes, usage
-from db.values import NOTHING, Bucket, Share
+from db.values import EMPTY_SHARE, Bucket, Share
 from resolvers.claim import state
 from resolvers.domain import code_format, usage_buckets
 
@@ -43,7 +43,7 @@ async def _drifts(organization: Organization) -> AsyncIterator[str]:
         yield f"promotion {row['name']}: counts {row['counter']} claims, has {row['claims']}"
     recounted = await _recount(organization)
     for bucket, stored in (await _stored_shares(organization)).items():
-        share = recounted.pop(bucket, NOTHING)
+        share = recounted.pop(bucket, EMPTY_SHARE)
         if stored != share:
             yield f"{_description(bucket)}: keeps {stored}, claims amount to {share}"
     for bucket, share in recounted.items():
@@ -51,7 +51,7 @@ async def _drifts(organization: Organization) -> AsyncIterator[str]:
 
 
 async def _recount(organization: Organization) -> dict[Bucket, Share]:
-    shares: dict[Bucket, Share] = defaultdict(lambda: NOTHING)
+    shares: dict[Bucket, Share] = defaultdict(lambda: EMPTY_SHARE)
     async for claim in claims.iterate(claims.all_of(organization.id).filter(released_at=None)):
         for bucket in usage_buckets.hour_and_day(
             organization.id, claim.promotion_id, claim.currency, claim.created_at, organization.time_zone

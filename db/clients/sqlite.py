@@ -49,10 +49,10 @@ async def migrating(path: Path) -> AsyncIterator[None]:
     files are for their owner alone: SQLite gives -wal and -shm the mode of the database.
     """
     files = [Path(f"{path}{end}") for end in ("", "-wal", "-shm", ".migrating")]
-    private.keep(*files)
+    private.restrict_to_owner(*files)
     async with AsyncFileLock(files[-1], mode=0o600):
         yield
-        private.keep(*files)
+        private.restrict_to_owner(*files)
 
 
 class ImmediateTransaction(SqliteTransactionWrapper):

@@ -9,7 +9,7 @@ from tortoise.queryset import QuerySet
 
 from db import paging, sql, statements
 from db.models import Claim, Code, Customer, Job
-from db.values import Folded
+from db.values import FoldedNames
 
 _EMAILS = statements.ValuesTable(organization_id="bigint", email_key="text")
 _MENTIONED = statements.ValuesTable(email="text", email_key="text", email_folded="text")
@@ -78,7 +78,7 @@ async def ensure(
     email_key: str,
     first_name: str | None,
     last_name: str | None,
-    folded: Folded,
+    folded: FoldedNames,
     joined_at: datetime | None,
     now: datetime,
 ) -> Customer:
@@ -146,7 +146,7 @@ class ActingCustomer(NamedTuple):
     last_name_folded: str | None
     now: datetime
 
-    def with_names(self, first_name: str | None, last_name: str | None, folded: Folded) -> "ActingCustomer":
+    def with_names(self, first_name: str | None, last_name: str | None, folded: FoldedNames) -> "ActingCustomer":
         """The same customer, with missing names filled in from another request of theirs."""
         acting = self
         if acting.first_name is None and first_name is not None:

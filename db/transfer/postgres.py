@@ -1,4 +1,4 @@
-"""A store in PostgreSQL, which takes rows fastest with COPY."""
+"""Bulk transfer from and to PostgreSQL; rows are written with COPY."""
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
@@ -9,29 +9,30 @@ import asyncpg
 
 from db.clients import pool
 from db.clients.postgres import credentials
-from db.transfer.tables import BATCH, Table
+from db.transfer.tables import BATCH_ROWS, Table
 
 LOCK_SECONDS = 30
 
 
 @asynccontextmanager
-async def reading(url: str) -> AsyncIterator["Store"]:
-    """The database as it is now."""
-    async with _connected(url) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-        yield Store(connection)
+async def open_source(url: str) -> AsyncIterator["PostgresStore"]:
+    """A snapshot of the database."""
+    async with _connect(url) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        yield PostgresStore(connection)
 
 
 @asynccontextmanager
-async def filling(url: str) -> AsyncIterator["Store"]:
-    """The database, in one transaction."""
-    async with _connected(url) as connection:
+async def open_target(url: str) -> AsyncIterator["PostgresStore"]:
+    """The database, in one transaction that the block fills."""
+    async with _connect(url) as connection:
         transaction = connection.transaction()
         await transaction.start()
         try:
             await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-            yield Store(connection)
+            yield PostgresStore(connection)
         except BaseException:
-            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # the fault is the news
+            # The first error is the one to report.
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await transaction.rollback()
             raise
         with pool.CommitNotices(connection, is_commit=True):
@@ -39,8 +40,8 @@ async def filling(url: str) -> AsyncIterator["Store"]:
 
 
 @asynccontextmanager
-async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection that keeps no statements, for a pooler might not keep them either."""
+async def _connect(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection without prepared statements, which a pooler might not keep."""
     connection = await pool.connect(credentials(url)["dsn"], statement_cache_size=0)
     try:
         yield connection
@@ -48,14 +49,14 @@ async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
         await connection.close()
 
 
-class Store:
+class PostgresStore:
     """One transaction on a database; it ends with its connection."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self.connection = connection
 
     async def migrations(self) -> set[str]:
-        """The names of those that it has been through; none where there are no tables."""
+        """The names of the applied migrations; none where there are no tables."""
         if await self.connection.fetchval("SELECT to_regclass('tortoise_migrations') IS NULL"):
             return set()
         return {row["name"] for row in await self.connection.fetch("SELECT name FROM tortoise_migrations")}
@@ -66,18 +67,18 @@ class Store:
 
     async def rows(self, table: Table) -> AsyncIterator[list[Any]]:
         """All rows by their ids."""
-        asked = f'SELECT {table.listed} FROM "{table.name}" ORDER BY "id"'  # noqa: S608 (our own names)
-        cursor = await self.connection.cursor(asked)
-        while batch := await cursor.fetch(BATCH):
+        text = f'SELECT {table.column_list} FROM "{table.name}" ORDER BY "id"'  # noqa: S608 (our own names)
+        cursor = await self.connection.cursor(text)
+        while batch := await cursor.fetch(BATCH_ROWS):
             yield [tuple(row) for row in batch]
 
     async def last_id(self, table: Table) -> int:
-        """The highest id that was given out so far."""
-        asked = f"SELECT coalesce(pg_sequence_last_value({_sequence(table)}::regclass), 0)"
-        return int(await self.connection.fetchval(asked))
+        """The highest id assigned so far."""
+        text = f"SELECT coalesce(pg_sequence_last_value({_sequence(table)}::regclass), 0)"
+        return int(await self.connection.fetchval(text))
 
-    async def hold(self, tables: Sequence[Table]) -> None:
-        """Nobody else writes to these tables until the transaction ends. Raises ValueError while somebody does."""
+    async def lock(self, tables: Sequence[Table]) -> None:
+        """Lock these tables against other writers until the transaction ends. Raises ValueError while one is busy."""
         names = ", ".join(f'"{table.name}"' for table in tables)
         try:
             await self.connection.execute(f"LOCK TABLE {names} IN EXCLUSIVE MODE")
@@ -85,7 +86,7 @@ class Store:
             raise ValueError("Somebody is writing to the target; stop them first.") from error
 
     async def fill(self, table: Table, batches: AsyncIterator[list[Any]]) -> None:
-        """Write these rows."""
+        """Insert rows."""
         rows = (row async for batch in batches for row in batch)
         try:
             await self.connection.copy_records_to_table(table.name, records=rows, columns=list(table.columns))
@@ -93,7 +94,7 @@ class Store:
             raise ValueError(f"The table {table.name} can't keep a row: {error}") from error
 
     async def finish(self, table: Table, last_id: int) -> None:
-        """The table's next row gets an id above this one, and who plans questions knows what is in it."""
+        """Set the table's next id above this one, and analyze the table for the query planner."""
         if last_id:
             await self.connection.execute(f"SELECT setval({_sequence(table)}, {last_id})")
         await self.connection.execute(f'ANALYZE "{table.name}"')

@@ -1,4 +1,4 @@
-"""A store in an SQLite file, where a truth value is a number and an instant is a text."""
+"""Bulk transfer from and to an SQLite file, where a bool is stored as a number and an instant as text."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -10,51 +10,51 @@ from typing import Any
 import aiosqlite
 
 from db import BUSY_SECONDS
-from db.transfer.tables import BATCH, Table
+from db.transfer.tables import BATCH_ROWS, Table
 
 
 @asynccontextmanager
-async def reading(path: Path) -> AsyncIterator["Store"]:
-    """The file as it is now. Raises ValueError when there is none."""
-    async with _connected(path) as connection:
+async def open_source(path: Path) -> AsyncIterator["SqliteStore"]:
+    """A snapshot of the file. Raises ValueError when there is none."""
+    async with _connect(path) as connection:
         await connection.execute("PRAGMA query_only = ON")
         await connection.execute("BEGIN")
-        yield Store(connection)
+        yield SqliteStore(connection)
 
 
 @asynccontextmanager
-async def filling(path: Path) -> AsyncIterator["Store"]:
-    """The file, with everybody else's writing kept out from now on."""
-    async with _connected(path) as connection:
+async def open_target(path: Path) -> AsyncIterator["SqliteStore"]:
+    """The file, in one transaction that the block fills; it locks out other writers from its beginning."""
+    async with _connect(path) as connection:
         await connection.execute("PRAGMA synchronous = FULL")
         await connection.execute("PRAGMA foreign_keys = ON")
         await connection.execute("BEGIN IMMEDIATE")
-        yield Store(connection)
+        yield SqliteStore(connection)
         await connection.commit()
 
 
-def _connected(path: Path) -> aiosqlite.Connection:
-    """A connection to a file that is there: none is made."""
+def _connect(path: Path) -> aiosqlite.Connection:
+    """A connection to an existing file."""
     if not path.is_file():
         raise ValueError(f"There is no file {path}.")
     return aiosqlite.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=BUSY_SECONDS)
 
 
-class Store:
+class SqliteStore:
     """One transaction on a file; it ends with its connection."""
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self.connection = connection
 
     async def migrations(self) -> set[str]:
-        """The names of those that it has been through; none where there are no tables."""
+        """The names of the applied migrations; none where there are no tables."""
         try:
-            found = await self.connection.execute_fetchall("SELECT name FROM tortoise_migrations")
+            rows = await self.connection.execute_fetchall("SELECT name FROM tortoise_migrations")
         except sqlite3.DatabaseError as error:  # no such table, or no database at all
             if error.sqlite_errorcode in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_NOTADB):
                 return set()
             raise
-        return {name for (name,) in found}
+        return {name for (name,) in rows}
 
     async def count(self, table: Table) -> int:
         """How many rows there are."""
@@ -63,26 +63,26 @@ class Store:
     async def rows(self, table: Table) -> AsyncIterator[list[Any]]:
         """All rows by their ids."""
         read = _reader(table)
-        asked = f'SELECT {table.listed} FROM "{table.name}" ORDER BY "id"'  # noqa: S608 (our own names)
-        async with self.connection.execute(asked) as cursor:
-            while batch := await cursor.fetchmany(BATCH):
+        text = f'SELECT {table.column_list} FROM "{table.name}" ORDER BY "id"'  # noqa: S608 (our own names)
+        async with self.connection.execute(text) as cursor:
+            while batch := await cursor.fetchmany(BATCH_ROWS):
                 yield [read(row) for row in batch]
 
     async def last_id(self, table: Table) -> int:
-        """The highest id that was given out so far."""
+        """The highest id assigned so far."""
         return await self._number("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?", table.name)
 
-    async def hold(self, tables: Sequence[Table]) -> None:
-        """The transaction is alone with the file as it is."""
+    async def lock(self, tables: Sequence[Table]) -> None:
+        """Nothing: the transaction has locked the file already."""
 
     async def fill(self, table: Table, batches: AsyncIterator[list[Any]]) -> None:
-        """Write these rows."""
+        """Insert rows."""
         write = _writer(table)
-        marks = ", ".join("?" for _ in table.columns)
-        said = f'INSERT INTO "{table.name}" ({table.listed}) VALUES ({marks})'  # noqa: S608 (our own names)
+        placeholders = ", ".join("?" for _ in table.columns)
+        text = f'INSERT INTO "{table.name}" ({table.column_list}) VALUES ({placeholders})'  # noqa: S608 (our own names)
         async for batch in batches:
             try:
-                await self.connection.executemany(said, [write(row) for row in batch])
+                await self.connection.executemany(text, [write(row) for row in batch])
             except (sqlite3.IntegrityError, sqlite3.DataError, OverflowError) as error:
                 raise ValueError(f"The table {table.name} can't keep a row: {error}") from error
 
@@ -91,38 +91,40 @@ class Store:
         await self.connection.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table.name,))
         await self.connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table.name, last_id))
 
-    async def _number(self, asked: str, *values: str) -> int:
-        [(number,)] = await self.connection.execute_fetchall(asked, values)
+    async def _number(self, text: str, *values: str) -> int:
+        [(number,)] = await self.connection.execute_fetchall(text, values)
         return int(number)
 
 
-def _instant(text: str) -> datetime:
-    read = datetime.fromisoformat(text)
-    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+def _parse_instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
-def _text(instant: datetime) -> str:
-    """As Tortoise writes it, for such texts are compared with each other."""
+def _instant_text(instant: datetime) -> str:
+    """An instant's text as Tortoise writes it: such texts are compared with each other."""
     return instant.isoformat(" ")
 
 
 def _reader(table: Table) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
-    return _changing(table, {datetime: _instant, bool: bool})
+    return _converter(table, {datetime: _parse_instant, bool: bool})
 
 
 def _writer(table: Table) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
-    return _changing(table, {datetime: _text})
+    return _converter(table, {datetime: _instant_text})
 
 
-def _changing(table: Table, changes: dict[type, Callable[[Any], Any]]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
-    """What changes a row's values of these kinds, and leaves null alone."""
-    places = [(place, changes[kind]) for place, kind in enumerate(table.columns.values()) if kind in changes]
+def _converter(
+    table: Table, conversions: dict[type, Callable[[Any], Any]]
+) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """A function that converts a row's values of these types; null stays."""
+    places = [(place, conversions[kind]) for place, kind in enumerate(table.columns.values()) if kind in conversions]
 
-    def changed(row: Sequence[Any]) -> tuple[Any, ...]:
+    def convert_row(row: Sequence[Any]) -> tuple[Any, ...]:
         values = list(row)
-        for place, change in places:
+        for place, convert in places:
             if values[place] is not None:
-                values[place] = change(values[place])
+                values[place] = convert(values[place])
         return tuple(values)
 
-    return changed
+    return convert_row

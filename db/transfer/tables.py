@@ -1,4 +1,4 @@
-"""The tables as the models tell of them, so that a new one is copied without anybody naming it."""
+"""The tables of a store, derived from the models, so that a new one is copied too."""
 
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -7,39 +7,39 @@ from tortoise.models import Model
 
 from db import models
 
-BATCH = 5_000
+BATCH_ROWS = 5_000
 """Rows of a table that are in memory at a time."""
 
-PASSING: set[type[Model]] = {models.RateLimit}
-"""What is gone in a minute: no store is copied with it."""
+NOT_COPIED: set[type[Model]] = {models.RateLimit}
+"""Tables whose rows live for a minute, and are not copied."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table's name, and its columns with what is in them: str, int, bool or datetime."""
+    """A table's name, and its columns with their types: str, int, bool or datetime."""
 
     name: str
     columns: dict[str, type]
 
     @property
-    def listed(self) -> str:
-        """The columns' names as a statement lists them."""
+    def column_list(self) -> str:
+        """The columns' names as in a statement: quoted, with commas."""
         return ", ".join(f'"{column}"' for column in self.columns)
 
 
-def every() -> list[Table]:
-    """All of them, each behind those that it refers to. Tortoise has been told of the models before."""
+def all_tables() -> list[Table]:
+    """All tables, each after those that it refers to. Tortoise must be initialized."""
     order: TopologicalSorter[type[Model]] = TopologicalSorter()
     for kind in vars(models).values():
-        if isinstance(kind, type) and issubclass(kind, Model) and kind not in (Model, *PASSING):
+        if isinstance(kind, type) and issubclass(kind, Model) and kind not in (Model, *NOT_COPIED):
             referred = (kind._meta.fields_map[field].related_model for field in sorted(kind._meta.fk_fields))  # type: ignore[attr-defined]
             order.add(kind, *(other for other in referred if other is not kind))
     return [_table(kind) for kind in order.static_order()]
 
 
 def _table(kind: type[Model]) -> Table:
-    known = kind._meta
+    meta = kind._meta
     return Table(
-        known.db_table,
-        {column: known.fields_map[field].field_type for field, column in known.fields_db_projection.items()},
+        meta.db_table,
+        {column: meta.fields_map[field].field_type for field, column in meta.fields_db_projection.items()},
     )

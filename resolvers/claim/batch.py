@@ -13,7 +13,7 @@ from db.models import Claim, Customer, Promotion
 from db.queries import claims, codes, customers, idempotency_keys, locations, promotions, usage
 from db.queries.customers import ActingCustomer, KnownCustomer
 from db.queries.idempotency_keys import KeyAnswer
-from db.values import NOTHING, Bucket, Share
+from db.values import EMPTY_SHARE, Bucket, Share
 from resolvers import idempotency
 from resolvers.claim.state import Claimed, ClaimRequest, ClaimState, Key, StoredAnswer, usage_share
 from resolvers.domain import usage_buckets
@@ -198,7 +198,7 @@ def _usage_by_bucket(state: ClaimState) -> dict[Bucket, Share]:
     for _, claim in state.granted:
         second = claim.created_at.replace(microsecond=0)
         alike[claim.organization_id, claim.promotion_id, claim.currency, second].append(claim)
-    shares: dict[Bucket, Share] = defaultdict(lambda: NOTHING)
+    shares: dict[Bucket, Share] = defaultdict(lambda: EMPTY_SHARE)
     for group in alike.values():
         claim, share = group[0], usage_share(*group)
         zone = zones[claim.organization_id]

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from email_validator import EmailNotValidError, validate_email
 
 from db.enums import DiscountKind
-from db.values import Folded
+from db.values import FoldedNames
 from resolvers.domain import code_format, folding, money, params, usage_buckets
 from resolvers.domain.money import Money
 from resolvers.domain.params import value_or
@@ -125,7 +125,7 @@ class ValidPerson(NamedTuple):
     email_key: str
     first_name: str | None
     last_name: str | None
-    folded: Folded = Folded()
+    folded: FoldedNames = FoldedNames()
 
 
 def person(value: params.Person, *path: str) -> ValidPerson:
@@ -134,7 +134,7 @@ def person(value: params.Person, *path: str) -> ValidPerson:
     first_name = optional_text(value.first_name, *path, "first_name")
     last_name = optional_text(value.last_name, *path, "last_name")
     return ValidPerson(
-        address, key, first_name, last_name, Folded(*map(folding.beyond_ascii, (address, first_name, last_name)))
+        address, key, first_name, last_name, FoldedNames(*map(folding.beyond_ascii, (address, first_name, last_name)))
     )
 
 

@@ -55,9 +55,9 @@ def _sentence(fault: Exception) -> str:
         where = f"{'.'.join(fault.path)}: " if getattr(fault, "path", ()) else ""  # type: ignore[union-attr]
         return f"{where}{fault}"
     if db_errors.is_unavailable(fault):
-        return f"the database can't be reached: {store_version.reason(fault)}"
-    if store_version.is_databases(fault):
-        return f"the database says no: {store_version.reason(fault)}"
+        return f"the database can't be reached: {store_version.error_text(fault)}"
+    if store_version.is_database_error(fault):
+        return f"the database says no: {store_version.error_text(fault)}"
     raise fault
 
 

@@ -40,7 +40,7 @@ async def _copy(source: str, target: str) -> CopyResult:
     from resolvers import copy
 
     for url in (source, target):
-        await db.store_version.not_newer(url)  # a wrong address is refused before anything is done
+        await db.store_version.require_not_newer(url)  # a wrong address is refused before anything is done
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:

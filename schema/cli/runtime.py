@@ -45,15 +45,15 @@ def with_database(
 ) -> T:
     """The result of a coroutine that is called with the time and an open database of this version.
 
-    Nothing is created or migrated. With `is_read_only`, an SQLite file keeps every byte. Raises Unusable.
+    Nothing is created or migrated. With `is_read_only`, an SQLite file keeps every byte. Raises UnusableStore.
     """
     import db  # here, as its import takes longer than printing help or a usage error
 
     runtime: Runtime = context.obj
 
     async def run() -> T:
-        await db.store_version.usable(runtime.database_url)
-        with db.unhurried():  # a person watches, who can end it
+        await db.store_version.require_current(runtime.database_url)
+        with db.time_limit():  # a person watches, who can end it
             async with db.opened(runtime.database_url, is_read_only):
                 return await work(runtime.clock())
 

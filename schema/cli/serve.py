@@ -62,15 +62,15 @@ def _reachable(host: str) -> str:
 
 
 def _prepare_store(runtime: Runtime, create: bool) -> None:
-    """Migrate the store, or create it with `create` or in the default place. Raises Unusable."""
+    """Migrate the store, or create it with `create` or in the default place. Raises UnusableStore."""
     import db
-    from db.store_version import Unusable, Version
+    from db.store_version import UnusableStore, Version
 
-    store = asyncio.run(db.store_version.not_newer(runtime.database_url))
+    store = asyncio.run(db.store_version.require_not_newer(runtime.database_url))
     is_new = store.version in (Version.MISSING, Version.EMPTY)
     if is_new and not (create or runtime.may_create):
         what = "no store at" if store.version is Version.MISSING else "no table of Tessera's in the database"
-        raise Unusable(
+        raise UnusableStore(
             f"there is {what} {store.where}, and none is made unless you say so. If a new store is what you want:"
             " `serve --create`. Else look at TESSERA_DATABASE_URL, and whether all is mounted"
         )
@@ -102,7 +102,7 @@ def migrate(
 
     runtime: Runtime = context.obj
     runtime.refuse_misspelt_settings()
-    store = asyncio.run(db.store_version.not_newer(runtime.database_url))
+    store = asyncio.run(db.store_version.require_not_newer(runtime.database_url))
     if not plan:
         _migrate(runtime.database_url)
     if as_json:

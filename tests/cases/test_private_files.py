@@ -83,7 +83,7 @@ def test_a_file_of_another_owner_is_reported(
     """A file that is not ours to change stays as it is, with a word on how its owner can."""
     (tmp_path / "theirs.db").touch()
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
-    private.keep(tmp_path / "theirs.db", tmp_path / "none.db")
+    private.restrict_to_owner(tmp_path / "theirs.db", tmp_path / "none.db")
     assert modes(tmp_path) == {"theirs.db": 0o666}
     [record] = caplog.records
     assert "chmod go=" in record.getMessage()

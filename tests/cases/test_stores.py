@@ -13,7 +13,7 @@ import pytest
 import db
 import main
 from db import store_version
-from db.store_version import Unusable
+from db.store_version import UnusableStore
 from schema.cli.runtime import read_public_url
 from schema.server import sockets
 from tests import stores
@@ -148,7 +148,7 @@ def test_an_older_store_is_left_as_it_is(command: CommandLine, tmp_path: Path) -
         assert "is of an earlier version. Run `migrate` first" in result.err
         assert LAST in result.err
     assert content(tmp_path) == before
-    assert asyncio.run(store_version.find(command.url)).pending == (LAST,)
+    assert asyncio.run(store_version.inspect(command.url)).pending == (LAST,)
 
 
 @pytest.mark.case("F5")
@@ -322,9 +322,9 @@ def test_what_postgresql_says_no_to_is_a_sentence(capsys: pytest.CaptureFixture[
 @pytest.mark.case("F9")
 async def test_a_silent_server_is_an_error_in_a_sentence() -> None:
     """The error of a time that is up has no words of its own."""
-    assert store_version.reason(TimeoutError()) == "it did not answer in time"
-    with pytest.raises(Unusable):
-        await store_version.usable("sqlite://:memory:")
+    assert store_version.error_text(TimeoutError()) == "it did not answer in time"
+    with pytest.raises(UnusableStore):
+        await store_version.require_current("sqlite://:memory:")
 
 
 @pytest.mark.case("F9")

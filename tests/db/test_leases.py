@@ -15,7 +15,7 @@ LONG, SHORT = timedelta(seconds=30), timedelta(seconds=0.05)
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A heart that beats a thousand times in a lease's length."""
-    monkeypatch.setattr(leases, "BEATS", 1_000)
+    monkeypatch.setattr(leases, "RENEWALS_PER_LEASE", 1_000)
 
 
 def answering(*answers: bool | Exception) -> tuple[Callable[[], Awaitable[bool]], asyncio.Event]:
@@ -37,7 +37,7 @@ def answering(*answers: bool | Exception) -> tuple[Callable[[], Awaitable[bool]]
 async def test_a_lease_is_renewed_while_the_work_goes_on() -> None:
     """Renewals go on beside the work, those that fail included, and end with it."""
     renew, last = answering(True, OSError("away"), True, True)
-    async with leases.kept(LONG, renew):
+    async with leases.heartbeat(LONG, renew):
         await last.wait()
     assert {task.get_coro().__name__ for task in asyncio.all_tasks()}.isdisjoint({"_beat"})  # type: ignore[union-attr]
 
@@ -46,7 +46,7 @@ async def test_a_lease_that_is_anothers_ends_the_work() -> None:
     """The work is cut off where it stands, and does no more."""
     renew, _ = answering(True, False)
     with pytest.raises(LeaseLost):
-        async with leases.kept(LONG, renew):
+        async with leases.heartbeat(LONG, renew):
             await asyncio.Event().wait()
 
 
@@ -57,7 +57,7 @@ async def test_a_lease_that_nobody_can_renew_is_over() -> None:
         raise OSError("away")
 
     with pytest.raises(LeaseLost):
-        async with leases.kept(SHORT, renew):
+        async with leases.heartbeat(SHORT, renew):
             await asyncio.Event().wait()
 
 
@@ -66,5 +66,5 @@ async def test_what_the_work_raises_is_raised(fault: type[Exception]) -> None:
     """A fault of the work is its own, a time-out too."""
     renew, _ = answering(True)
     with pytest.raises(fault, match="its own"):
-        async with leases.kept(LONG, renew):
+        async with leases.heartbeat(LONG, renew):
             raise fault("its own")

@@ -14,7 +14,7 @@ from resolvers.domain.refusals import Refusal
 TABLES = sorted(
     name.lower()
     for name, value in vars(models).items()
-    if isinstance(value, type) and issubclass(value, Model) and value not in (Model, *tables.PASSING)
+    if isinstance(value, type) and issubclass(value, Model) and value not in (Model, *tables.NOT_COPIED)
 )
 
 R = TypeVar("R", bound=Refusal)

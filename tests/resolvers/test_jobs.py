@@ -341,7 +341,7 @@ async def test_transactions_are_longer_where_claims_do_not_wait(
 @pytest.fixture
 def beats(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> list[str]:
     """Who has renewed a lease, with most of one gone by before each time: the heart beats fast, the clock goes on."""
-    monkeypatch.setattr(leases, "BEATS", 500)
+    monkeypatch.setattr(leases, "RENEWALS_PER_LEASE", 500)
     renew, renewed = job_rows.renew, list[str]()
 
     async def told(job_id: int, worker: str, until: datetime) -> bool:
