@@ -57,8 +57,8 @@ async def spring(organization: Organization) -> Organization:
     """An organization with a promotion that has a code, and another that sleeps."""
     await make.promotion(organization, "HELLO-15", reference="spring")
     options = CodeOptions(activated=False)
-    made = await generate.codes(organization, SPRING, 1, HUNDRED, options, False, None, NOW)
-    await Code.filter(id=made.codes[0].id).update(text="ASLEEP", text_key="asleep")
+    result = await generate.codes(organization, SPRING, 1, HUNDRED, options, False, None, NOW)
+    await Code.filter(id=result.codes[0].id).update(text="ASLEEP", text_key="asleep")
     return organization
 
 
@@ -99,16 +99,16 @@ async def at_once(*verbs: Awaitable[Any]) -> Counter[str]:
 async def test_who_asks_at_once_shares_a_transaction(spring: Organization, caplog: pytest.LogCaptureFixture) -> None:
     """Fifty codes for fifty callers are a statement or two, and each gets one of their own."""
     with caplog.at_level(logging.DEBUG, logger="tortoise.db_client"):
-        made = await asyncio.gather(*(issued(spring, f"c{number}@example.com") for number in range(50)))
+        codes = await asyncio.gather(*(issued(spring, f"c{number}@example.com") for number in range(50)))
     written = [record for record in caplog.records if "INSERT INTO code" in record.getMessage()]
     assert len(written) <= 3  # the first is a round by itself
-    assert len({code.id for code in made}) == len({code.text_key for code in made}) == 50
-    for number, code in enumerate(made):
-        kept = await Code.get(id=code.id).select_related("reserved_for")
-        assert kept.reserved_for is not None
-        assert (kept.reserved_for.email, kept.text, kept.activated_at) == (f"c{number}@example.com", code.text, NOW)
+    assert len({code.id for code in codes}) == len({code.text_key for code in codes}) == 50
+    for number, code in enumerate(codes):
+        row = await Code.get(id=code.id).select_related("reserved_for")
+        assert row.reserved_for is not None
+        assert (row.reserved_for.email, row.text, row.activated_at) == (f"c{number}@example.com", code.text, NOW)
         assert {name: value for name, value in vars(code).items() if name in Code._meta.db_fields} == {
-            name: value for name, value in vars(kept).items() if name in Code._meta.db_fields
+            name: value for name, value in vars(row).items() if name in Code._meta.db_fields
         }
 
 
@@ -116,9 +116,9 @@ async def test_who_asks_at_once_shares_a_transaction(spring: Organization, caplo
 async def test_a_small_space_is_filled_by_many_and_no_further(organization: Organization, amount: int) -> None:
     """Whoever finds no text hears so, whole, and every text is somebody's."""
     await make.promotion(organization, *(f"X-0{digit}" for digit in range(10)), reference="spring")
-    asked = 100 // amount + 5
-    outcomes = await at_once(*(generated(amount, HUNDRED)(organization) for _ in range(asked)))
-    assert outcomes == {"done": 90 // amount, "CodeSpaceTooSmall": asked - 90 // amount}
+    calls = 100 // amount + 5
+    outcomes = await at_once(*(generated(amount, HUNDRED)(organization) for _ in range(calls)))
+    assert outcomes == {"done": 90 // amount, "CodeSpaceTooSmall": calls - 90 // amount}
     assert await Code.all().count() == 10 + 90 // amount * amount
 
 
@@ -145,9 +145,9 @@ async def test_of_two_calls_with_one_key_one_is_done(spring: Organization) -> No
     codes = await asyncio.gather(*(issued(spring, key="K") for _ in range(5)))
     assert len({code.id for code in codes}) == 1
     generate_some = [generate.codes(spring, None, 3, HUNDRED, CodeOptions(), False, "G", NOW) for _ in range(4)]
-    made = await asyncio.gather(*generate_some)
-    assert len({tuple(code.id for code in one.codes) for one in made}) == 1
-    assert sorted(one.replayed for one in made) == [False, True, True, True]
+    results = await asyncio.gather(*generate_some)
+    assert len({tuple(code.id for code in one.codes) for one in results}) == 1
+    assert sorted(one.replayed for one in results) == [False, True, True, True]
     async with refused(IdempotencyMismatch):
         await issued(spring, "ben@example.com", "K")
 
@@ -163,14 +163,14 @@ async def test_who_is_out_of_luck_is_looked_for_outside(
     def unlucky(amount: int, format: Format) -> list[int]:
         return [11] if amount == 1 else drawn(amount, format)
 
-    async def found(*args: Any) -> list[int]:
+    async def recorded_candidates(*args: Any) -> list[int]:
         looked.append(await Code.all().count())
         return await candidates(*args)
 
     monkeypatch.setattr(random_codes, "draw", unlucky)
-    monkeypatch.setattr(random_codes, "candidates", found)
-    made = await generated(1, HUNDRED)(organization)
-    assert made.codes[0].text != "X-11"
+    monkeypatch.setattr(random_codes, "candidates", recorded_candidates)
+    result = await generated(1, HUNDRED)(organization)
+    assert result.codes[0].text != "X-11"
     assert (looked, await Code.all().count()) == ([1], 2)
 
 
@@ -193,8 +193,8 @@ async def test_what_is_refused_changes_nothing(organization: Organization) -> No
 
 async def test_a_call_that_is_repeated_in_a_full_space_is_replayed(organization: Organization) -> None:
     """What filled the space is what its key answers; only a new call hears that there is no room."""
-    made = await generate.codes(organization, None, 100, HUNDRED, CodeOptions(), False, "K", NOW)
+    result = await generate.codes(organization, None, 100, HUNDRED, CodeOptions(), False, "K", NOW)
     again = await generate.codes(organization, None, 100, HUNDRED, CodeOptions(), False, "K", NOW)
-    assert (again.replayed, [code.id for code in again.codes]) == (True, [code.id for code in made.codes])
+    assert (again.replayed, [code.id for code in again.codes]) == (True, [code.id for code in result.codes])
     async with refused(CodeSpaceTooSmall):
         await generate.codes(organization, None, 100, HUNDRED, CodeOptions(), False, "L", NOW)

@@ -8,12 +8,12 @@ from tests.make import NOW
 
 async def test_an_empty_database_gets_an_organization_and_a_key_of_each_kind(store: str) -> None:
     """`demo` is number 1 of account 1, counts in EUR and UTC, and its keys work."""
-    made = await bootstrap.demo(NOW)
-    assert sorted(made) == sorted(KeyKind)
+    keys = await bootstrap.demo(NOW)
+    assert sorted(keys) == sorted(KeyKind)
     (demo,) = await Organization.all().select_related("account")
     assert (demo.identifier, demo.number, demo.account.number) == ("demo", 1, 1)
     assert (demo.currency, demo.time_zone) == ("EUR", "UTC")
-    for kind, value in made.items():
+    for kind, value in keys.items():
         holder = await authenticate.key(value)
         assert holder is not None
         assert holder.kind is kind

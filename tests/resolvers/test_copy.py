@@ -69,18 +69,18 @@ def some(field: Any, number: int) -> Any:
 
 async def fill(kind: type[Model], number: int, nulls: bool) -> None:
     """A row with a value in every column, or in none that may be without; it refers to rows of the same number."""
-    told: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, field in kind._meta.fields_map.items():
         if name == "id" or name in kind._meta.fk_fields or name in kind._meta.backward_fk_fields:
             continue
         referring = name.removesuffix("_id") in kind._meta.fk_fields
         if field.null and nulls:
-            told[name] = None
+            values[name] = None
         else:
-            told[name] = number if referring else some(field, number)
-    if "time_zone" in told:
-        told["time_zone"] = "Europe/Amsterdam"  # which recounting asks for
-    await kind.create(id=number, **told)
+            values[name] = number if referring else some(field, number)
+    if "time_zone" in values:
+        values["time_zone"] = "Europe/Amsterdam"  # which recounting asks for
+    await kind.create(id=number, **values)
 
 
 async def fill_all() -> None:
@@ -252,7 +252,7 @@ async def test_what_is_claimed_meanwhile_is_not_copied(database_url: str, bare_u
 
 def change(url: str) -> None:
     """Take a claim away, from another process."""
-    said = f"""
+    script = f"""
 import asyncio, db
 from db.models import Claim
 async def main():
@@ -260,7 +260,7 @@ async def main():
         await (await Claim.all().order_by("id").first()).delete()
 asyncio.run(main())
 """
-    subprocess.run([sys.executable, "-c", said], check=True, cwd=Path(db.__file__).parents[1], timeout=60)
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(db.__file__).parents[1], timeout=60)
 
 
 @pytest.mark.usefixtures("quick_tables")
@@ -268,7 +268,7 @@ asyncio.run(main())
 async def test_a_source_of_another_version_is_refused(database_url: str, bare_url: str) -> None:
     """A source that is behind, or ahead, of the program is told so, and left as it is."""
     await busy(database_url)
-    for statement, told in (
+    for statement, message in (
         (
             "INSERT INTO tortoise_migrations (app, name, applied_at) SELECT app, '9999_later', applied_at FROM tortoise_migrations LIMIT 1",
             "later",
@@ -277,7 +277,7 @@ async def test_a_source_of_another_version_is_refused(database_url: str, bare_ur
     ):
         async with db.opened(database_url):
             await get_connection("default").execute_query(statement)
-        with pytest.raises(InvalidInput, match=told):
+        with pytest.raises(InvalidInput, match=message):
             await copied(database_url, bare_url)
     assert sum(len(rows) for rows in (await everything(bare_url)).values()) == 0
 

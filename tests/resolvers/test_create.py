@@ -27,25 +27,25 @@ from tests.resolvers.refused import everything, refused
 NEW = NewPromotion("Spring sale")
 
 
-async def made(organization: Organization, new: NewPromotion = NEW, key: str | None = None) -> Promotion:
+async def created(organization: Organization, new: NewPromotion = NEW, key: str | None = None) -> Promotion:
     return await create.promotion(organization, new, key, NOW)
 
 
 async def test_a_promotion_takes_the_documented_defaults(organization: Organization) -> None:
     """Only a name is needed; the rest is drawn, or what the schema says."""
-    kept = await Promotion.get(id=(await made(organization)).id)
-    assert (kept.number, kept.reference, len(kept.identifier)) == (2, "promotion-2", 36)
-    assert (kept.is_enabled, kept.position, kept.metadata, kept.version) == (True, 0, {}, 1)
-    assert (kept.discount_kind, kept.discount_value, kept.currency) == (DiscountKind.NONE, 0, None)
-    assert (kept.per_promotion, kept.per_code, kept.per_customer, kept.per_customer_and_code) == (None, 1, None, 1)
-    assert (kept.code_lifetime_days, kept.starts_at, kept.ends_at, kept.claim_count) == (91, None, None, 0)
+    row = await Promotion.get(id=(await created(organization)).id)
+    assert (row.number, row.reference, len(row.identifier)) == (2, "promotion-2", 36)
+    assert (row.is_enabled, row.position, row.metadata, row.version) == (True, 0, {}, 1)
+    assert (row.discount_kind, row.discount_value, row.currency) == (DiscountKind.NONE, 0, None)
+    assert (row.per_promotion, row.per_code, row.per_customer, row.per_customer_and_code) == (None, 1, None, 1)
+    assert (row.code_lifetime_days, row.starts_at, row.ends_at, row.claim_count) == (91, None, None, 0)
 
 
 async def test_a_promotions_codes_are_made_with_it(organization: Organization) -> None:
     """Texts that are given are codes as issued, each with the promotion's limit."""
-    promotion = await made(organization, replace(NEW, codes=(" HELLO-15 ", "bye"), limits=params.Limits(per_code=4)))
-    kept = await Code.filter(promotion_id=promotion.id).order_by("id")
-    assert [(code.text, code.text_key, code.allowed_claims) for code in kept] == [
+    promotion = await created(organization, replace(NEW, codes=(" HELLO-15 ", "bye"), limits=params.Limits(per_code=4)))
+    codes = await Code.filter(promotion_id=promotion.id).order_by("id")
+    assert [(code.text, code.text_key, code.allowed_claims) for code in codes] == [
         ("HELLO-15", "hello15", 4),
         ("bye", "bye", 4),
     ]
@@ -55,10 +55,10 @@ async def test_a_taken_text_makes_no_promotion(organization: Organization) -> No
     """A text that is a code already, however it is spelled, refuses the whole."""
     await make.promotion(organization, "HELLO-15")
     async with refused(CodeTaken) as no:
-        await made(organization, replace(NEW, codes=("NEW", "hello–15")))
+        await created(organization, replace(NEW, codes=("NEW", "hello–15")))
     assert no.value.text == "hello–15"
     async with refused(InvalidInput) as twice:
-        await made(organization, replace(NEW, codes=("NEW", "OTHER", "n e w")))
+        await created(organization, replace(NEW, codes=("NEW", "OTHER", "n e w")))
     assert twice.value.path == ("codes", "2")
 
 
@@ -83,56 +83,56 @@ async def test_a_promotion_that_makes_no_sense_is_not_made(
 ) -> None:
     """InvalidInput leads to the field, and neither the promotion nor its codes are there."""
     async with refused(InvalidInput) as no:
-        await made(organization, new)
+        await created(organization, new)
     assert no.value.path[: len(path)] == path
 
 
 async def test_a_reference_and_an_identifier_are_one_promotions(organization: Organization) -> None:
     """What is taken is refused, and free in another organization."""
     new = replace(NEW, reference="spring", identifier="id-1")
-    await made(organization, new)
+    await created(organization, new)
     async with refused(ReferenceTaken) as no:
-        await made(organization, replace(NEW, reference=" spring "))
+        await created(organization, replace(NEW, reference=" spring "))
     assert no.value.reference == "spring"
     async with refused(InvalidInput) as identifier:
-        await made(organization, replace(NEW, identifier="id-1"))
+        await created(organization, replace(NEW, identifier="id-1"))
     assert identifier.value.path == ("identifier",)
     other = await make.organization("other", account=2)
-    assert (await made(other, new)).reference == "spring"
+    assert (await created(other, new)).reference == "spring"
 
 
 async def test_numbers_are_unambiguous_over_an_account(organization: Organization) -> None:
     """A chosen number is refused where any site of the account has it, and the drawn ones go round it."""
     sister = await make.organization("sister")
     assert (await find.promotion(sister.id, None)).number == 2
-    await made(organization, replace(NEW, number=4))
+    await created(organization, replace(NEW, number=4))
     async with refused(InvalidInput) as no:
-        await made(sister, replace(NEW, number=4))
+        await created(sister, replace(NEW, number=4))
     assert no.value.path == ("number",)
-    assert [(await made(sister)).number, (await made(organization)).number] == [3, 5]
+    assert [(await created(sister)).number, (await created(organization)).number] == [3, 5]
     stranger = await make.organization("stranger", account=2)
-    assert (await made(stranger, replace(NEW, number=4))).number == 4
+    assert (await created(stranger, replace(NEW, number=4))).number == 4
 
 
 async def test_a_drawn_reference_goes_round_a_chosen_one(organization: Organization) -> None:
     """A reference that somebody chose like the next drawn one is no reason to refuse."""
-    await made(organization, replace(NEW, reference="promotion-3"))
-    drawn = (await made(organization)).reference
+    await created(organization, replace(NEW, reference="promotion-3"))
+    drawn = (await created(organization)).reference
     assert drawn.startswith("promotion-3-")
 
 
 async def test_a_key_gives_back_the_same_promotion(organization: Organization) -> None:
     """A retry makes no second promotion; other words with the key, or a deleted promotion, are a mismatch."""
     new = replace(NEW, codes=("A1",))
-    first = await made(organization, new, "K")
+    first = await created(organization, new, "K")
     before = await everything()
-    assert (await made(organization, new, "K")).id == first.id
+    assert (await created(organization, new, "K")).id == first.id
     assert await everything() == before
     async with refused(IdempotencyMismatch):
-        await made(organization, replace(new, position=1), "K")
+        await created(organization, replace(new, position=1), "K")
     await delete.promotion(organization, params.PromotionRef(id=first.id), dry_run=False)
     async with refused(IdempotencyMismatch):
-        await made(organization, new, "K")
+        await created(organization, new, "K")
 
 
 async def test_locations_are_linked_by_number(organization: Organization) -> None:
@@ -140,11 +140,11 @@ async def test_locations_are_linked_by_number(organization: Organization) -> Non
     other = await make.organization("other", account=2)
     await create.location(other, 5, "Theirs", False, NOW)
     ours = await create.location(organization, None, "Ours", False, NOW)
-    promotion = await made(organization, replace(NEW, location_numbers=(1, 1)))
+    promotion = await created(organization, replace(NEW, location_numbers=(1, 1)))
     linked = await find.locations_of_promotions([promotion.id])
     assert [place.id for place in linked[promotion.id]] == [ours.id]
     async with refused(UnknownLocation):
-        await made(organization, replace(NEW, location_numbers=(1, 5)))
+        await created(organization, replace(NEW, location_numbers=(1, 5)))
 
 
 async def test_the_default_location_is_one(organization: Organization) -> None:
@@ -175,8 +175,8 @@ async def test_a_customer_signs_up_once(organization: Organization) -> None:
     first = await create.customer(organization, params.Person("Ada@Example.com", "Ada"), {"a": 1}, NOW)
     async with refused(EmailTaken):
         await create.customer(organization, params.Person("ada@example.com", "Other"), {"a": 2}, NOW)
-    kept = await Customer.get(id=first.id)
-    assert (kept.email, kept.first_name, kept.joined_at, kept.particulars) == ("Ada@example.com", "Ada", NOW, {"a": 1})
+    row = await Customer.get(id=first.id)
+    assert (row.email, row.first_name, row.joined_at, row.particulars) == ("Ada@example.com", "Ada", NOW, {"a": 1})
 
 
 async def test_somebody_only_spoken_of_may_sign_up(organization: Organization) -> None:
@@ -192,12 +192,17 @@ async def test_somebody_only_spoken_of_may_sign_up(organization: Organization) -
 
 async def test_an_organization_is_made_with_its_default_promotion(store: str) -> None:
     """The promotion `default` is there from the first moment, and the account is made with it."""
-    made = await create.organization("Shop", 12, "shop", 99, "jpy", "Asia/Tokyo", NOW)
-    default = await find.promotion(made.id, None)
-    assert (made.number, made.identifier, made.currency, made.time_zone) == (12, "shop", "JPY", "Asia/Tokyo")
+    created = await create.organization("Shop", 12, "shop", 99, "jpy", "Asia/Tokyo", NOW)
+    default = await find.promotion(created.id, None)
+    assert (created.number, created.identifier, created.currency, created.time_zone) == (
+        12,
+        "shop",
+        "JPY",
+        "Asia/Tokyo",
+    )
     assert (default.reference, default.number, default.per_code) == ("default", 1, 1)
-    assert (await Account.get(id=made.account_id)).number == 99
-    assert len(made.page_secret) == 64
+    assert (await Account.get(id=created.account_id)).number == 99
+    assert len(created.page_secret) == 64
 
 
 async def test_numbers_and_identifiers_are_drawn(store: str) -> None:
@@ -211,7 +216,7 @@ async def test_numbers_and_identifiers_are_drawn(store: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "path"),
+    ("invalid", "path"),
     [
         ({"name": " "}, "name"),
         ({"number": 1}, "number"),
@@ -224,7 +229,7 @@ async def test_numbers_and_identifiers_are_drawn(store: str) -> None:
     ],
 )
 async def test_an_organization_that_makes_no_sense_is_not_made(
-    organization: Organization, said: dict[str, Any], path: str
+    organization: Organization, invalid: dict[str, Any], path: str
 ) -> None:
     """A taken number or identifier and an unknown currency or zone leave not even an account."""
     values = {
@@ -234,18 +239,18 @@ async def test_an_organization_that_makes_no_sense_is_not_made(
         "account": 77,
         "currency": "EUR",
         "time_zone": "UTC",
-        **said,
+        **invalid,
     }
     async with refused(InvalidInput) as no:
         await create.organization(*values.values(), NOW)  # type: ignore[arg-type]
     assert no.value.path == (path,)
 
 
-async def test_a_key_is_told_once_and_kept_as_a_hash(organization: Organization) -> None:
+async def test_a_key_is_returned_once_and_stored_as_a_hash(organization: Organization) -> None:
     """Of a key only the hash and four letters are kept, and it is long."""
     value = await create.key(KeyKind.PUBLIC, organization.account_id, organization.id, None, NOW)
-    kept = await ApiKey.get()
-    assert (kept.value_hash, kept.hint) == (authenticate.key_hash(value), value[-4:])
+    row = await ApiKey.get()
+    assert (row.value_hash, row.hint) == (authenticate.key_hash(value), value[-4:])
     assert (value[:3], len(value)) == ("pk_", 51)
     assert value not in str(await everything())
 

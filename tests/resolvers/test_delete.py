@@ -36,12 +36,12 @@ async def spring(organization: Organization, **limits: int | None) -> Promotion:
 async def test_a_code_goes_with_its_claims_and_letters(organization: Organization) -> None:
     """Nothing of the code is left, the promotion's other codes are, and verify balances."""
     promotion = await spring(organization)
-    told = await delete.code(organization, " a–1 ", dry_run=False)
-    assert (told.name, told.codes, told.claims, told.dry_run) == ("A1", 1, 3, False)
+    result = await delete.code(organization, " a–1 ", dry_run=False)
+    assert (result.name, result.codes, result.claims, result.dry_run) == ("A1", 1, 3, False)
     assert await Code.all().values_list("text", flat=True) == ["A2"]
     assert (await Claim.all().count(), await Delivery.all().count()) == (1, 0)
-    kept = await Promotion.get(id=promotion.id)
-    assert (kept.claim_count, kept.deleted_claim_count) == (3, 2)
+    row = await Promotion.get(id=promotion.id)
+    assert (row.claim_count, row.deleted_claim_count) == (3, 2)
     assert await verify.counters(organization) == []
 
 
@@ -100,8 +100,8 @@ async def test_a_promotion_goes_with_its_codes_and_leaves_its_usage(organization
     """Codes, claims and letters go; the sums stay under its id; verify balances."""
     promotion = await spring(organization)
     before = {(row.id, row.promotion_id, row.claims, row.order_total) for row in await UsageStat.all()}
-    told = await delete.promotion(organization, SPRING, dry_run=False)
-    assert (told.codes, told.claims) == (2, 4)
+    result = await delete.promotion(organization, SPRING, dry_run=False)
+    assert (result.codes, result.claims) == (2, 4)
     counts = [await table.all().count() for table in (Code, Claim, Delivery)]
     assert counts == [0, 0, 0]
     assert await Promotion.all().values_list("reference", flat=True) == ["default"]
@@ -131,21 +131,21 @@ async def test_a_deleted_promotions_reference_can_be_made_again(organization: Or
 async def test_a_customer_with_claims_leaves_them_nameless(organization: Organization) -> None:
     """Claims stay under a row without a name, no count changes, and the address is free."""
     promotion = await spring(organization)
-    told = await delete.customer(organization, "ADA@example.com", NOW)
-    assert told.email == "ada@example.com"
-    kept = await Customer.get(id=told.id)
-    assert (kept.email, kept.email_key, kept.first_name, kept.last_name, kept.particulars) == (
+    result = await delete.customer(organization, "ADA@example.com", NOW)
+    assert result.email == "ada@example.com"
+    row = await Customer.get(id=result.id)
+    assert (row.email, row.email_key, row.first_name, row.last_name, row.particulars) == (
         None,
         None,
         None,
         None,
         {},
     )
-    assert await Claim.filter(customer_id=told.id).count() == 3
+    assert await Claim.filter(customer_id=result.id).count() == 3
     assert (await Promotion.get(id=promotion.id)).claim_count == 3
     assert await verify.counters(organization) == []
     again = await create.customer(organization, params.Person("ada@example.com"), {}, NOW)
-    assert again.id != told.id
+    assert again.id != result.id
     async with refused(UnknownCustomer):
         await delete.customer(organization, "nobody@example.com", NOW)
 
@@ -192,7 +192,7 @@ async def test_an_organization_is_deleted_alone(organization: Organization) -> N
     await make.claimed(other)
     await make.key(other)
     await delete.organization(other)
-    assert [kept.identifier for kept in await Organization.all()] == ["demo"]
+    assert [row.identifier for row in await Organization.all()] == ["demo"]
     assert (await Account.all().count(), await Claim.all().count()) == (1, 0)
     await delete.organization(organization)
     assert (await Account.all().count(), await Organization.all().count()) == (0, 0)

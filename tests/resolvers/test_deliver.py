@@ -130,12 +130,12 @@ async def test_no_letter_is_taken_twice(database_url: str) -> None:
         for taker in takers:
             assert taker.stdout
             assert await asyncio.to_thread(taker.stdout.readline) == "ready\n"
-        told = await asyncio.gather(*(asyncio.to_thread(taker.communicate, "go\n", 60) for taker in takers))
+        outputs = await asyncio.gather(*(asyncio.to_thread(taker.communicate, "go\n", 60) for taker in takers))
     finally:
         for taker in takers:
             taker.kill()
             taker.wait()
-    taken = [number for out, _ in told for number in json.loads(out)]
+    taken = [number for out, _ in outputs for number in json.loads(out)]
     assert len(taken) == len(set(taken)) == 300
     async with db.opened(database_url):
         assert await Delivery.filter(status=DeliveryStatus.SENT, attempts=1).count() == 300

@@ -29,11 +29,11 @@ async def spring(organization: Organization) -> None:
 async def test_every_code_comes_with_its_promotion_and_status(organization: Organization) -> None:
     """Codes come oldest first, with how they stand at that moment and the address they are reserved for."""
     await spring(organization)
-    told = [
+    exported = [
         (row.code.text[:2], row.promotion.reference, row.status, row.reserved_for)
         async for row in await export.codes(organization, None, NOW)
     ]
-    assert told == [
+    assert exported == [
         ("A1", "spring", "EXHAUSTED", None),
         ("A2", "spring", "CLAIMABLE", None),
         ("be", "default", "CLAIMABLE", "Ben@example.com"),
@@ -68,7 +68,7 @@ async def test_every_claim_comes_with_what_it_refers_to(organization: Organizati
     await claimed(organization, "A1", location_number=7)
     second = await claimed(organization, "A1", "ben@example.com")
     await release.claim(organization, second.claim.id, "cancelled", NOW)
-    told = [
+    exported = [
         (
             row.claim.release_reason,
             row.code.text,
@@ -78,7 +78,7 @@ async def test_every_claim_comes_with_what_it_refers_to(organization: Organizati
         )
         async for row in await export.claims(organization, None)
     ]
-    assert told == [
+    assert exported == [
         (None, "A1", "spring", "ada@example.com", 7),
         ("cancelled", "A1", "spring", "ben@example.com", None),
     ]
@@ -111,9 +111,9 @@ async def test_what_goes_meanwhile_ends_no_export(organization: Organization, mo
     rows = await export.codes(organization, None, NOW)
     assert (await anext(rows)).code.text == "A1"
     await delete.promotion(organization, SPRING, dry_run=False)
-    kept = await Code.get(promotion__reference="default")
-    await update.code(organization, kept.text, update.CodeChange(is_enabled=False), NOW)
-    assert [(row.code.text, row.status) async for row in rows] == [(kept.text, "DISABLED")]
+    code = await Code.get(promotion__reference="default")
+    await update.code(organization, code.text, update.CodeChange(is_enabled=False), NOW)
+    assert [(row.code.text, row.status) async for row in rows] == [(code.text, "DISABLED")]
     assert await Claim.all().count() == 0
 
 

@@ -17,8 +17,8 @@ from tests import make
 async def test_a_code_comes_with_its_promotion(organization: Organization) -> None:
     """As people type it; what there is not is refused."""
     promotion = await make.promotion(organization, "HELLO-15")
-    found = await find.code(organization.id, "hello 15")
-    assert (found.text, found.promotion.id, found.promotion.name) == ("HELLO-15", promotion.id, promotion.name)
+    code = await find.code(organization.id, "hello 15")
+    assert (code.text, code.promotion.id, code.promotion.name) == ("HELLO-15", promotion.id, promotion.name)
     with pytest.raises(UnknownCode):
         await find.code(organization.id, "hello 16")
     with pytest.raises(UnknownCode):

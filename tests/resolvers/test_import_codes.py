@@ -20,7 +20,7 @@ DEFAULT = params.PromotionRef(reference="default")
 DAY = timedelta(days=1)
 
 
-async def brought(
+async def imported(
     organization: Organization,
     *rows: ImportRow | RejectedRow,
     ref: params.PromotionRef = DEFAULT,
@@ -28,25 +28,25 @@ async def brought(
     skip_bad: bool = False,
 ) -> tuple[ImportSummary, list[tuple[int, str]]]:
     """What came of bringing these rows, and the lines refused with their reasons."""
-    told: list[tuple[int, str]] = []
+    rejected: list[tuple[int, str]] = []
 
-    def tell(no: RejectedRow) -> None:
-        told.append((no.line, ": ".join([*getattr(no.refusal, "path", ())[-1:], str(no.refusal)])))
+    def on_rejected(row: RejectedRow) -> None:
+        rejected.append((row.line, ": ".join([*getattr(row.refusal, "path", ())[-1:], str(row.refusal)])))
 
-    return await import_codes.codes(organization, ref, rows, dry_run, skip_bad, tell, NOW), told
+    return await import_codes.codes(organization, ref, rows, dry_run, skip_bad, on_rejected, NOW), rejected
 
 
 async def test_good_rows_are_codes(organization: Organization) -> None:
     """A row becomes a code with its own window and limit; what it does not say is as the promotion says."""
     parent = await make.promotion(organization, reference="spring", limits=params.Limits(per_code=3))
-    outcome, told = await brought(
+    outcome, rejected = await imported(
         organization,
         ImportRow(2, " Hello-15 "),
         ImportRow(3, "b", allowed_claims=None, starts_at=NOW, ends_at=NOW + DAY),
         ImportRow(4, "c", allowed_claims=9),
         ref=params.PromotionRef(reference="spring"),
     )
-    assert (outcome, told) == (ImportSummary(3, 0, written=True), [])
+    assert (outcome, rejected) == (ImportSummary(3, 0, written=True), [])
     rows = await Code.all().order_by("id")
     assert [(row.text, row.text_key, row.allowed_claims, row.starts_at, row.ends_at) for row in rows] == [
         ("Hello-15", "hello15", 3, None, None),
@@ -85,18 +85,18 @@ async def test_a_bad_row_is_refused_with_its_reason(
     """A row that makes no sense is told with its line, and nothing is written, not even the good row beside it."""
     await make.code(organization, "TAKEN")
     before = await everything()
-    outcome, told = await brought(organization, row, ImportRow(3, "good"))
-    assert (outcome, told) == (ImportSummary(1, 1, written=False), [(2, why)])
+    outcome, rejected = await imported(organization, row, ImportRow(3, "good"))
+    assert (outcome, rejected) == (ImportSummary(1, 1, written=False), [(2, why)])
     assert await everything() == before
 
 
 async def test_texts_that_are_one_code_clash(organization: Organization) -> None:
     """Of texts that differ by case or dashes the first line has the code; the others name that line."""
-    outcome, told = await brought(
+    outcome, rejected = await imported(
         organization, ImportRow(2, "HELLO-15"), ImportRow(3, "b"), ImportRow(4, "hello 15"), ImportRow(9, "Hello–15")
     )
     assert outcome == ImportSummary(2, 2, written=False)
-    assert told == [
+    assert rejected == [
         (4, "text: 'hello 15' and the text of line 2 are one code."),
         (9, "text: 'Hello–15' and the text of line 2 are one code."),
     ]
@@ -105,30 +105,30 @@ async def test_texts_that_are_one_code_clash(organization: Organization) -> None
 
 async def test_bad_rows_may_be_left_out(organization: Organization) -> None:
     """With `skip_bad` the good rows are brought, and the bad ones are told all the same."""
-    outcome, told = await brought(
+    outcome, rejected = await imported(
         organization, ImportRow(2, "a"), ImportRow(3, "A"), ImportRow(4, ""), ImportRow(5, "b"), skip_bad=True
     )
     assert outcome == ImportSummary(2, 2, written=True)
-    assert [line for line, _ in told] == [3, 4]
+    assert [line for line, _ in rejected] == [3, 4]
     assert await Code.all().order_by("id").values_list("text", flat=True) == ["a", "b"]
 
 
 async def test_a_dry_run_writes_nothing(organization: Organization) -> None:
     """A dry run tells what would be refused and how many are good, and changes nothing."""
     before = await everything()
-    assert await brought(organization, ImportRow(2, "a", claims_so_far=1), dry_run=True) == (
+    assert await imported(organization, ImportRow(2, "a", claims_so_far=1), dry_run=True) == (
         ImportSummary(1, 0, written=False),
         [],
     )
-    outcome, told = await brought(organization, ImportRow(2, "a"), ImportRow(3, "a"), dry_run=True, skip_bad=True)
-    assert (outcome, [line for line, _ in told]) == (ImportSummary(1, 1, written=False), [3])
+    outcome, rejected = await imported(organization, ImportRow(2, "a"), ImportRow(3, "a"), dry_run=True, skip_bad=True)
+    assert (outcome, [line for line, _ in rejected]) == (ImportSummary(1, 1, written=False), [3])
     assert await everything() == before
 
 
 async def test_a_promotion_must_be_there(organization: Organization) -> None:
     """Codes of a promotion that is not there are refused before a row is looked at."""
     async with refused(UnknownPromotion):
-        await brought(organization, ImportRow(2, "a"), ref=params.PromotionRef(reference="nowhere"))
+        await imported(organization, ImportRow(2, "a"), ref=params.PromotionRef(reference="nowhere"))
 
 
 # ------------------------------------------------------------------ claims so far
@@ -136,7 +136,7 @@ async def test_a_promotion_must_be_there(organization: Organization) -> None:
 
 async def test_claims_so_far_take_places(organization: Organization) -> None:
     """A code has the places left that it had elsewhere; one without any is fully claimed, and verify balances."""
-    await brought(
+    await imported(
         organization,
         ImportRow(2, "two-left", allowed_claims=10, claims_so_far=8),
         ImportRow(3, "none-left", allowed_claims=3, claims_so_far=3),
@@ -150,8 +150,8 @@ async def test_claims_so_far_take_places(organization: Organization) -> None:
     }
     async with refused(FullyClaimed):
         await claimed(organization, "none-left")
-    found = listing.codes(organization.id, listing.CodeFilter(status=("EXHAUSTED",)), NOW)
-    assert [row.text for row in await found] == ["none-left"]
+    query = listing.codes(organization.id, listing.CodeFilter(status=("EXHAUSTED",)), NOW)
+    assert [row.text for row in await query] == ["none-left"]
     for email in ("ada@example.com", "ben@example.com"):
         await claimed(organization, "two-left", email)
     async with refused(FullyClaimed):
@@ -165,7 +165,7 @@ async def test_a_promotions_limit_holds_for_claims_so_far_too(organization: Orga
     """Claims so far fill the promotion's places, also when their codes are deleted."""
     limits = params.Limits(per_promotion=5, per_code=None)
     await make.promotion(organization, "HERE", reference="spring", limits=limits)
-    await brought(organization, ImportRow(2, "there", claims_so_far=4), ref=params.PromotionRef(reference="spring"))
+    await imported(organization, ImportRow(2, "there", claims_so_far=4), ref=params.PromotionRef(reference="spring"))
     await claimed(organization, "HERE")
     async with refused(PromotionSpent):
         await claimed(organization, "HERE", "ben@example.com")
@@ -183,9 +183,9 @@ async def test_rows_of_many_batches(organization: Organization, monkeypatch: pyt
     monkeypatch.setattr(rows_of_codes, "BATCH_SIZE", 3)
     await make.code(organization, "T-8")
     rows = [ImportRow(line, f"T-{line}") for line in range(2, 12)] + [ImportRow(12, "t2"), ImportRow(13, "")]
-    outcome, told = await brought(organization, *rows, skip_bad=True)
+    outcome, rejected = await imported(organization, *rows, skip_bad=True)
     assert outcome == ImportSummary(9, 3, written=True)
-    assert told == [
+    assert rejected == [
         (8, "The code 'T-8' exists already."),
         (12, "text: 't2' and the text of line 2 are one code."),
         (13, "text: This may not be empty."),
@@ -196,7 +196,7 @@ async def test_rows_of_many_batches(organization: Organization, monkeypatch: pyt
 async def test_a_full_statement_fits_the_database(organization: Organization) -> None:
     """A batch of the largest size, and one row more, is brought."""
     rows = [ImportRow(line, f"code-{line}") for line in range(rows_of_codes.BATCH_SIZE + 1)]
-    assert await brought(organization, *rows) == (ImportSummary(rows_of_codes.BATCH_SIZE + 1, 0, written=True), [])
+    assert await imported(organization, *rows) == (ImportSummary(rows_of_codes.BATCH_SIZE + 1, 0, written=True), [])
 
 
 class Meanwhile(Sequence[ImportRow]):
@@ -220,23 +220,23 @@ class Meanwhile(Sequence[ImportRow]):
 async def test_a_text_that_is_taken_meanwhile(organization: Organization, skip_bad: bool) -> None:
     """A text that somebody took since the check is refused: all of the rows with it, unless it may be left out."""
     await make.code(organization, "HERE")
-    rows, told = Meanwhile(ImportRow(2, "a"), ImportRow(3, "b", claims_so_far=1)), list[RejectedRow]()
+    rows, rejected = Meanwhile(ImportRow(2, "a"), ImportRow(3, "b", claims_so_far=1)), list[RejectedRow]()
     if not skip_bad:
         async with refused(CodeTaken) as info:
-            await import_codes.codes(organization, DEFAULT, rows, False, False, told.append, NOW)
-        assert (info.value.text, told) == ("HERE", [])
+            await import_codes.codes(organization, DEFAULT, rows, False, False, rejected.append, NOW)
+        assert (info.value.text, rejected) == ("HERE", [])
         return
-    outcome = await import_codes.codes(organization, DEFAULT, rows, False, True, told.append, NOW)
+    outcome = await import_codes.codes(organization, DEFAULT, rows, False, True, rejected.append, NOW)
     assert outcome == ImportSummary(1, 1, written=True)
-    assert [(no.line, str(no.refusal)) for no in told] == [(2, "The code 'HERE' exists already.")]
+    assert [(row.line, str(row.refusal)) for row in rejected] == [(2, "The code 'HERE' exists already.")]
     parent = await Promotion.get(organization_id=organization.id, reference="default")
     assert (parent.claim_count, parent.deleted_claim_count) == (1, 1)
     assert await verify.counters(organization) == []
 
 
-async def test_a_code_brought_used_up_can_be_changed(organization: Organization) -> None:
+async def test_a_code_imported_used_up_can_be_changed(organization: Organization) -> None:
     """Switching it off leaves its limit as it is; saying a limit anew frees places."""
-    await brought(organization, ImportRow(2, "USED", allowed_claims=1, claims_so_far=1))
+    await imported(organization, ImportRow(2, "USED", allowed_claims=1, claims_so_far=1))
     off = await update.code(organization, "USED", update.CodeChange(is_enabled=False), NOW)
     assert (off.is_enabled, off.allowed_claims) == (False, 0)
     anew = await update.code(organization, "USED", update.CodeChange(is_enabled=True, allowed_claims=2), NOW)

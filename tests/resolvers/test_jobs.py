@@ -35,13 +35,13 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "MAX_RUN_SIZE", 20)
 
 
-async def begun(organization: Organization, amount: int = 50, format: Format = ROOMY, **said: object) -> Job:
+async def started(organization: Organization, amount: int = 50, format: Format = ROOMY, **args: object) -> Job:
     """A job that nobody is at yet."""
-    words = {"promotion": None, "options": generate.CodeOptions(), "dry_run": False, "idempotency_key": None, **said}
-    made = await generate.codes(organization, amount=amount, format=format, now=NOW, **words)  # type: ignore[arg-type]
-    assert made.job is not None
-    assert (made.codes, made.ids, made.count) == ([], (), amount)
-    return made.job
+    words = {"promotion": None, "options": generate.CodeOptions(), "dry_run": False, "idempotency_key": None, **args}
+    result = await generate.codes(organization, amount=amount, format=format, now=NOW, **words)  # type: ignore[arg-type]
+    assert result.job is not None
+    assert (result.codes, result.ids, result.count) == ([], (), amount)
+    return result.job
 
 
 class Cut(BaseException):
@@ -53,8 +53,8 @@ def cut_after(calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
     left = iter([True] * calls)
     insert = rows.insert_and_count
 
-    async def cut(*said: object) -> int:
-        new = await insert(*said)  # type: ignore[arg-type]
+    async def cut(*args: object) -> int:
+        new = await insert(*args)  # type: ignore[arg-type]
         if not next(left, False):
             raise Cut
         return new
@@ -74,14 +74,14 @@ async def test_a_job_makes_all_its_codes(organization: Organization, clock: Cloc
     window = params.Window(starts_at=NOW, ends_at=NOW + timedelta(days=1))
     person = params.Person("ada@example.com")
     options = generate.CodeOptions(window, reserved_for=person, activated=False, metadata={"batch": 1})
-    job = await begun(organization, promotion=params.PromotionRef(reference="spring"), options=options)
+    job = await started(organization, promotion=params.PromotionRef(reference="spring"), options=options)
     assert (job.status, job.total, job.done, job.finished_at) == (JobStatus.RUNNING, 50, 0, None)
     await jobs.process("one", clock)
     await job.refresh_from_db()
     assert (job.status, job.total, job.done, job.finished_at) == (JobStatus.DONE, 50, 50, NOW)
-    made = await Code.all().select_related("reserved_for")
-    assert len(made) == len({code.text_key for code in made}) == 50
-    for code in made:
+    codes = await Code.all().select_related("reserved_for")
+    assert len(codes) == len({code.text_key for code in codes}) == 50
+    for code in codes:
         assert (code.promotion_id, code.allowed_claims, code.needs_activation) == (promotion.id, 3, True)
         assert (code.starts_at, code.ends_at, code.metadata) == (NOW, NOW + timedelta(days=1), {"batch": 1})
         assert code.reserved_for is not None
@@ -93,7 +93,7 @@ async def test_codes_of_a_job_become_claimable_together(
     organization: Organization, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until the last is there each of them is as if switched off, wherever it is asked; others are not."""
-    await begun(organization)
+    await started(organization)
     before = (await generate.codes(organization, None, 1, ROOMY, generate.CodeOptions(), False, None, NOW)).codes[0]
     with monkeypatch.context() as patched:
         cut_after(7, patched)
@@ -102,24 +102,24 @@ async def test_codes_of_a_job_become_claimable_together(
     assert await statuses(organization) == {"DISABLED": 35, "CLAIMABLE": 1}
     assert await listing.codes(organization.id, listing.CodeFilter(status=("CLAIMABLE",)), NOW).count() == 1
     assert await listing.codes(organization.id, listing.CodeFilter(status=("DISABLED",)), NOW).count() == 35
-    half_made = await Code.exclude(id=before.id).first()
-    assert half_made is not None
+    unfinished = await Code.exclude(id=before.id).first()
+    assert unfinished is not None
     async with refused(Disabled):
-        await make.claimed(organization, half_made.text)
-    [no] = (await check.code(organization, half_made.text, None, None, None, None, NOW)).refusals
+        await make.claimed(organization, unfinished.text)
+    [no] = (await check.code(organization, unfinished.text, None, None, None, None, NOW)).refusals
     assert isinstance(no, Disabled)
     await make.claimed(organization, before.text)
     clock.go_on(seconds=11)
     await jobs.process("two", clock)
     assert await statuses(organization) == {"CLAIMABLE": 50, "EXHAUSTED": 1}
-    await make.claimed(organization, half_made.text)
+    await make.claimed(organization, unfinished.text)
 
 
 async def test_a_half_made_code_is_not_activated(
     organization: Organization, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A code that may yet be removed is given to nobody."""
-    await begun(organization, options=generate.CodeOptions(activated=False))
+    await started(organization, options=generate.CodeOptions(activated=False))
     with monkeypatch.context() as patched:
         cut_after(2, patched)
         with pytest.raises(Cut):
@@ -137,15 +137,15 @@ async def test_a_job_is_gone_on_with_wherever_it_was_cut(
 ) -> None:
     """Cut anywhere, twice, another worker makes exactly what is missing; what is told of it only grows."""
     await make.promotion(organization, *(f"X-{number}" for number in range(10, 60)))
-    job = await begun(organization, format=format)
-    told = [0]
+    job = await started(organization, format=format)
+    progress = [0]
     for worker in ("one", "two"):
         with monkeypatch.context() as patched:
             cut_after(calls, patched)
             with pytest.raises(Cut):
                 await jobs.process(worker, clock)
         await job.refresh_from_db()
-        told.append(job.done)
+        progress.append(job.done)
         assert job.done == await Code.filter(job_id=job.id).count()
         assert job.status is JobStatus.RUNNING
         clock.go_on(seconds=11)
@@ -155,14 +155,14 @@ async def test_a_job_is_gone_on_with_wherever_it_was_cut(
     await job.refresh_from_db()
     assert (job.status, job.done) == (JobStatus.DONE, 50)
     assert await Code.filter(job_id=job.id).count() == 50
-    assert sorted(told) == told
+    assert sorted(progress) == progress
 
 
 async def test_a_cut_run_is_drawn_of_its_seed_again(
     organization: Organization, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run is inserted in order: one that is cut off and drawn anew would have too many of the first texts."""
-    job = await begun(organization, amount=20)
+    job = await started(organization, amount=20)
     with monkeypatch.context() as patched:
         cut_after(2, patched)
         with pytest.raises(Cut):
@@ -178,7 +178,7 @@ async def test_a_cut_run_is_drawn_of_its_seed_again(
 
 async def test_a_lease_keeps_others_away_until_it_is_over(organization: Organization, clock: Clock) -> None:
     """What somebody is at is left to them; let go, or not renewed for a while, it is anybody's."""
-    job = await begun(organization)
+    job = await started(organization)
     assert await job_rows.lease(job.id, "one", NOW, NOW + jobs.LEASE) is not None
     await jobs.process("two", clock)
     assert await Code.all().count() == 0
@@ -193,7 +193,7 @@ async def test_a_lease_keeps_others_away_until_it_is_over(organization: Organiza
 
 async def test_one_promotion_has_one_job_at_a_time(organization: Organization, clock: Clock) -> None:
     """The second waits for the first, and both are made."""
-    first, second = await begun(organization), await begun(organization, 30)
+    first, second = await started(organization), await started(organization, 30)
     await Promotion.filter(reference="default").update(unfinished_job_id=first.id)
     await jobs.process("one", clock, only=second.id)
     assert await Code.all().count() == 0
@@ -206,7 +206,7 @@ async def test_a_space_that_is_too_small_is_refused_before_the_job(organization:
     """No job is begun that can't be done."""
     await make.promotion(organization, *(f"X-{number}" for number in range(10, 60)))
     async with refused(CodeSpaceTooSmall) as no:
-        await begun(organization, 51, HUNDRED)
+        await started(organization, 51, HUNDRED)
     assert (no.value.capacity, no.value.taken, no.value.requested) == (100, 50, 51)
     assert await Job.all().count() == 0
 
@@ -214,8 +214,8 @@ async def test_a_space_that_is_too_small_is_refused_before_the_job(organization:
 async def test_of_two_jobs_for_one_space_the_later_fails_whole(organization: Organization, clock: Clock) -> None:
     """What it had made is removed, it says why, and nothing of it was ever claimable."""
     await make.promotion(organization, reference="other")
-    first = await begun(organization, 60, HUNDRED)
-    second = await begun(organization, 60, HUNDRED, promotion=params.PromotionRef(reference="other"))
+    first = await started(organization, 60, HUNDRED)
+    second = await started(organization, 60, HUNDRED, promotion=params.PromotionRef(reference="other"))
     await jobs.process("one", clock)
     await first.refresh_from_db()
     await second.refresh_from_db()
@@ -230,15 +230,15 @@ async def test_what_a_failed_job_made_is_removed_also_after_a_cut(
     organization: Organization, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Cut off while it removes, nothing becomes claimable, and the next worker removes the rest."""
-    job = await begun(organization, 60, HUNDRED)
+    job = await started(organization, 60, HUNDRED)
     await make.promotion(organization, *(f"X-{number}" for number in range(10, 60)), reference="other")
     remove = rows.delete_of_job
     removed: list[int] = []
 
-    async def cut(*said: int) -> int:
+    async def cut(*args: int) -> int:
         if len(removed) == 3:
             raise Cut
-        removed.append(await remove(*said))  # type: ignore[arg-type]
+        removed.append(await remove(*args))  # type: ignore[arg-type]
         return removed[-1]
 
     with monkeypatch.context() as patched:
@@ -262,7 +262,7 @@ async def test_a_job_whose_promotion_is_deleted_fails(
     for calls in (0, 3):
         ref = params.PromotionRef(reference=f"spring{calls}")
         await make.promotion(organization, reference=f"spring{calls}")
-        job = await begun(organization, promotion=ref)
+        job = await started(organization, promotion=ref)
         if calls:
             with monkeypatch.context() as patched:
                 cut_after(calls, patched)
@@ -279,7 +279,7 @@ async def test_a_job_whose_promotion_is_deleted_fails(
 async def test_a_customer_codes_will_be_reserved_for_is_kept(organization: Organization, clock: Clock) -> None:
     """Forgotten while the job waits, they stay as a nameless row, which its codes are reserved for."""
     await make.customer(organization, "ada@example.com")
-    await begun(organization, options=generate.CodeOptions(reserved_for=params.Person("ada@example.com")))
+    await started(organization, options=generate.CodeOptions(reserved_for=params.Person("ada@example.com")))
     await delete.customer(organization, "ada@example.com", NOW)
     await jobs.process("one", clock)
     [nameless] = await Customer.all()
@@ -289,7 +289,7 @@ async def test_a_customer_codes_will_be_reserved_for_is_kept(organization: Organ
 
 async def test_a_key_gives_back_the_same_job(organization: Organization, clock: Clock) -> None:
     """The same call with the same key is answered with the job as it stands now, and begins no other."""
-    job = await begun(organization, idempotency_key="K")
+    job = await started(organization, idempotency_key="K")
     await jobs.process("one", clock)
     again = await generate.codes(organization, None, 50, ROOMY, generate.CodeOptions(), False, "K", NOW)
     assert again.job is not None
@@ -301,8 +301,8 @@ async def test_a_key_gives_back_the_same_job(organization: Organization, clock: 
 
 async def test_a_dry_run_begins_no_job(organization: Organization) -> None:
     """It says whether there is room, and changes nothing."""
-    made = await generate.codes(organization, None, 100, HUNDRED, generate.CodeOptions(), True, None, NOW)
-    assert (made.job, made.count, made.dry_run) == (None, 100, True)
+    result = await generate.codes(organization, None, 100, HUNDRED, generate.CodeOptions(), True, None, NOW)
+    assert (result.job, result.count, result.dry_run) == (None, 100, True)
     assert await Job.all().count() == 0
 
 
@@ -322,14 +322,14 @@ async def test_transactions_are_longer_where_claims_do_not_wait(
     sizes: list[int] = []
     insert = rows.insert_and_count
 
-    async def slow(texts: list[Text], *said: object) -> int:
+    async def slow(texts: list[Text], *args: object) -> int:
         sizes.append(len(texts))
         clock.go_on(seconds=0.3)
-        return await insert(texts, *said)  # type: ignore[arg-type]
+        return await insert(texts, *args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(rows, "insert_and_count", slow)
     monkeypatch.setattr(jobs, "MIN_BATCH_SIZE", 1)
-    await begun(organization, amount=20)
+    await started(organization, amount=20)
     await jobs.process("one", clock)
     on_sqlite = get_connection("default").capabilities.dialect == "sqlite"
     assert sizes == ([5, 2] + 13 * [1] if on_sqlite else 4 * [5])
@@ -344,12 +344,12 @@ def beats(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> list[str]:
     monkeypatch.setattr(leases, "RENEWALS_PER_LEASE", 500)
     renew, renewed = job_rows.renew, list[str]()
 
-    async def told(job_id: int, worker: str, until: datetime) -> bool:
+    async def recorded_renew(job_id: int, worker: str, until: datetime) -> bool:
         clock.go_on(seconds=8)
         renewed.append(worker)
         return await renew(job_id, worker, clock() + jobs.LEASE)
 
-    monkeypatch.setattr(job_rows, "renew", told)
+    monkeypatch.setattr(job_rows, "renew", recorded_renew)
     return renewed
 
 
@@ -359,15 +359,15 @@ async def test_a_slow_walk_keeps_its_job(
 ) -> None:
     """Of two live workers the one that has begun goes on for many leases' time, walks once, and finishes."""
     await make.promotion(organization, *(f"X-{number}" for number in range(10, 60)))
-    job = await begun(organization, 50, HUNDRED)
+    job = await started(organization, 50, HUNDRED)
     walk, walks = random_codes.free, list[int]()
 
-    async def slow(*said: Any) -> list[int]:
+    async def slow(*args: Any) -> list[int]:
         walks.append(len(beats))
         while len(beats) < walks[0] + 6:
             await jobs.process("two", clock)
             await asyncio.sleep(0)
-        return await walk(*said)
+        return await walk(*args)
 
     monkeypatch.setattr(random_codes, "free", slow)
     await jobs.process("one", clock)
@@ -381,15 +381,15 @@ async def test_a_worker_that_has_lost_its_job_stops(
     organization: Organization, clock: Clock, monkeypatch: pytest.MonkeyPatch, beats: list[str]
 ) -> None:
     """Stopped for longer than its lease, it hears that another has finished the job, and writes nothing more."""
-    job = await begun(organization, 50, HUNDRED)
+    job = await started(organization, 50, HUNDRED)
     walk, others = random_codes.free, list[asyncio.Task[None]]()
 
-    async def stopped(*said: Any) -> list[int]:
+    async def stopped(*args: Any) -> list[int]:
         if not others:
             await Job.all().update(worker="two")  # it has taken the job over
             others.append(asyncio.create_task(jobs.process("two", clock)))
             await asyncio.Event().wait()
-        return await walk(*said)
+        return await walk(*args)
 
     monkeypatch.setattr(random_codes, "free", stopped)
     monkeypatch.setattr(random_codes, "should_draw_blindly", lambda *_: False)

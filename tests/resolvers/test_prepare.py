@@ -15,8 +15,8 @@ async def test_tables_are_ready_before_the_first_request(organization: Organizat
     code_format._joined.cache_clear()
     codes.reset_clashing()
     await find.prepare()
-    made = code_format._joined.cache_info().misses
+    misses = code_format._joined.cache_info().misses
     for style in (Style.CREATIVE, Style.ALPHANUMERIC, Style.NUMERIC):
         assert Format(style).texts([1])
-    assert code_format._joined.cache_info().misses == made
+    assert code_format._joined.cache_info().misses == misses
     assert codes._clashing == frozenset()

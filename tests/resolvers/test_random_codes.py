@@ -51,7 +51,7 @@ async def test_what_is_free_is_drawn_in_any_order(organization: Organization) ->
     assert sum((count - 50) ** 2 / 50 for count in pairs.values()) < 52
 
 
-async def test_what_lacks_is_told_in_numbers(organization: Organization) -> None:
+async def test_a_shortage_has_its_numbers(organization: Organization) -> None:
     """Room is counted in texts of the format; other codes take none."""
     await make.promotion(organization, "x0", "X–1", "OTHER", "ANOTHER")
     assert await random_codes.shortage(organization.id, 8, SMALL) is None

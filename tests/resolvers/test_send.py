@@ -19,13 +19,13 @@ ADA, BEN = params.Person("ada@example.com", "Ada"), params.Person("ben@example.c
 
 
 async def sent(organization: Organization, *people: params.Person, **more: Any) -> SendResult:
-    said = {"message": None, "resend": False, "dry_run": False, "idempotency_key": None, "now": NOW, **more}
+    args = {"message": None, "resend": False, "dry_run": False, "idempotency_key": None, "now": NOW, **more}
     return await send.code(
-        organization, more.pop("text", "HELLO-15"), people, **{k: said[k] for k in said if k != "text"}
+        organization, more.pop("text", "HELLO-15"), people, **{k: args[k] for k in args if k != "text"}
     )
 
 
-def told(answer: SendResult) -> tuple[list[str], int, int, int]:
+def summary(answer: SendResult) -> tuple[list[str], int, int, int]:
     letters = [letter.recipient for letter in answer.deliveries]
     return letters, answer.received, answer.queued, answer.already_sent
 
@@ -34,7 +34,7 @@ async def test_each_recipient_gets_one_letter(organization: Organization) -> Non
     """A letter is queued for each, with names and message; an address named twice counts once."""
     code = await make.code(organization)
     answer = await sent(organization, ADA, BEN, params.Person("ADA@Example.com"), message=" For you ")
-    assert told(answer) == (["ada@example.com", "ben@example.com"], 2, 2, 0)
+    assert summary(answer) == (["ada@example.com", "ben@example.com"], 2, 2, 0)
     rows = await Delivery.all().order_by("id")
     assert [(row.recipient, row.first_name, row.message) for row in rows] == [
         ("ada@example.com", "Ada", "For you"),
@@ -49,9 +49,9 @@ async def test_nobody_is_written_to_twice(organization: Organization) -> None:
     """Who has the letter, or is about to, is told of as already sent."""
     await make.code(organization)
     await sent(organization, ADA)
-    assert told(await sent(organization, params.Person("ADA@example.com"), BEN)) == (["ben@example.com"], 2, 1, 1)
+    assert summary(await sent(organization, params.Person("ADA@example.com"), BEN)) == (["ben@example.com"], 2, 1, 1)
     before = await everything()
-    assert told(await sent(organization, ADA, BEN)) == ([], 2, 0, 2)
+    assert summary(await sent(organization, ADA, BEN)) == ([], 2, 0, 2)
     assert await everything() == before
 
 
@@ -59,7 +59,7 @@ async def test_another_code_is_another_letter(organization: Organization) -> Non
     """Having been sent one code does not keep anybody from another."""
     await make.promotion(organization, "A1", "A2")
     await sent(organization, ADA, text="A1")
-    assert told(await sent(organization, ADA, text="A2")) == (["ada@example.com"], 1, 1, 0)
+    assert summary(await sent(organization, ADA, text="A2")) == (["ada@example.com"], 1, 1, 0)
 
 
 @pytest.mark.parametrize("seconds", [0, 1])
@@ -68,7 +68,7 @@ async def test_resending_is_asked_for(organization: Organization, seconds: int) 
     await make.code(organization)
     first = await sent(organization, ADA)
     again = await sent(organization, ADA, resend=True, now=NOW + timedelta(seconds=seconds))
-    assert told(again) == (["ada@example.com"], 1, 1, 0)
+    assert summary(again) == (["ada@example.com"], 1, 1, 0)
     assert again.deliveries[0].id != first.deliveries[0].id
     assert await Delivery.all().count() == 2
 
@@ -78,7 +78,7 @@ async def test_a_failed_letter_is_no_letter(organization: Organization) -> None:
     await make.code(organization)
     await sent(organization, ADA)
     await Delivery.all().update(status=DeliveryStatus.FAILED)
-    assert told(await sent(organization, ADA, now=NOW + timedelta(seconds=1))) == (["ada@example.com"], 1, 1, 0)
+    assert summary(await sent(organization, ADA, now=NOW + timedelta(seconds=1))) == (["ada@example.com"], 1, 1, 0)
 
 
 async def test_a_dry_run_writes_to_nobody(organization: Organization) -> None:
@@ -87,7 +87,7 @@ async def test_a_dry_run_writes_to_nobody(organization: Organization) -> None:
     await sent(organization, ADA)
     before = await everything()
     answer = await sent(organization, ADA, BEN, dry_run=True, idempotency_key="K")
-    assert told(answer) == (["ben@example.com"], 2, 1, 1)
+    assert summary(answer) == (["ben@example.com"], 2, 1, 1)
     assert answer.dry_run
     assert await everything() == before
 
@@ -100,7 +100,7 @@ async def test_a_key_gives_back_the_same_letters(organization: Organization) -> 
     before = await everything()
     again = await sent(organization, ADA, BEN, idempotency_key="K")
     assert [letter.id for letter in again.deliveries] == [letter.id for letter in first.deliveries]
-    assert told(again) == told(first) == (["ben@example.com"], 2, 1, 1)
+    assert summary(again) == summary(first) == (["ben@example.com"], 2, 1, 1)
     assert await everything() == before
     async with refused(IdempotencyMismatch):
         await sent(organization, ADA, idempotency_key="K")
@@ -113,7 +113,7 @@ async def test_what_can_not_be_sent_is_refused(organization: Organization) -> No
     """No recipient, too many, an impossible address or an endless message queue nothing."""
     await make.code(organization)
     crowd = [params.Person(f"c{number}@example.com") for number in range(10_001)]
-    for people, said, path in (
+    for people, args, path in (
         ([], {}, ("recipients",)),
         (crowd, {}, ("recipients",)),
         ([ADA, params.Person("ben")], {}, ("recipients", "1", "email")),
@@ -121,7 +121,7 @@ async def test_what_can_not_be_sent_is_refused(organization: Organization) -> No
     ):
         for dry_run in (False, True):
             async with refused(InvalidInput) as no:
-                await sent(organization, *people, dry_run=dry_run, **said)
+                await sent(organization, *people, dry_run=dry_run, **args)
             assert no.value.path == path
     for dry_run in (False, True):
         async with refused(UnknownCode):

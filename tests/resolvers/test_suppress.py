@@ -15,11 +15,11 @@ ADA, BEN = params.Person("Ada@example.com"), params.Person("ben@example.com")
 
 
 async def sent(organization: Organization, *people: params.Person, key: str | None = None, **more: bool) -> SendResult:
-    said = {"resend": False, "dry_run": False, **more}
-    return await send.code(organization, "HELLO-15", people, None, idempotency_key=key, now=NOW, **said)
+    args = {"resend": False, "dry_run": False, **more}
+    return await send.code(organization, "HELLO-15", people, None, idempotency_key=key, now=NOW, **args)
 
 
-def told(answer: SendResult) -> tuple[list[str], int, int, int, int]:
+def summary(answer: SendResult) -> tuple[list[str], int, int, int, int]:
     recipients = [letter.recipient for letter in answer.deliveries]
     return recipients, answer.received, answer.queued, answer.already_sent, answer.suppressed
 
@@ -29,16 +29,16 @@ async def test_a_suppressed_recipient_gets_no_letter(organization: Organization)
     await make.code(organization)
     await sent(organization, ADA)
     assert await suppress.recipient(organization, " aDA@example.com ", NOW) == "aDA@example.com"
-    assert told(await sent(organization, ADA, BEN, dry_run=True)) == (["ben@example.com"], 2, 1, 0, 1)
+    assert summary(await sent(organization, ADA, BEN, dry_run=True)) == (["ben@example.com"], 2, 1, 0, 1)
     first = await sent(organization, ADA, BEN, key="K")
-    assert told(first) == (["ben@example.com"], 2, 1, 0, 1)
-    assert told(await sent(organization, ADA, BEN, key="K")) == told(first)
-    assert told(await sent(organization, ADA, BEN)) == ([], 2, 0, 1, 1)
-    assert told(await sent(organization, ADA, resend=True)) == ([], 1, 0, 0, 1)
+    assert summary(first) == (["ben@example.com"], 2, 1, 0, 1)
+    assert summary(await sent(organization, ADA, BEN, key="K")) == summary(first)
+    assert summary(await sent(organization, ADA, BEN)) == ([], 2, 0, 1, 1)
+    assert summary(await sent(organization, ADA, resend=True)) == ([], 1, 0, 0, 1)
     assert await Delivery.all().count() == 2
 
 
-async def test_it_is_said_once(organization: Organization) -> None:
+async def test_suppressing_twice_changes_nothing(organization: Organization) -> None:
     """Saying it again changes nothing, and nobody else's letters."""
     await suppress.recipient(organization, "ada@example.com", NOW)
     before = await everything()
@@ -46,7 +46,7 @@ async def test_it_is_said_once(organization: Organization) -> None:
     assert await everything() == before
     other = await make.organization("other", account=2)
     await make.code(other)
-    assert told(await sent(other, ADA)) == (["Ada@example.com"], 1, 1, 0, 0)
+    assert summary(await sent(other, ADA)) == (["Ada@example.com"], 1, 1, 0, 0)
 
 
 async def test_what_is_no_address_is_refused(organization: Organization) -> None:

@@ -71,9 +71,9 @@ async def test_a_change_of_nothing_changes_nothing_but_the_version(organization:
     """Absent keeps every field; version and instant tell that somebody was there."""
     await spring(organization)
     assert await changed(organization, PromotionChange()) == {}
-    kept = await find.promotion(organization.id, SPRING)
-    assert (kept.version, kept.updated_at, kept.created_at) == (2, LATER, NOW)
-    assert [place.number for place in (await find.locations_of_promotions([kept.id]))[kept.id]] == [1]
+    row = await find.promotion(organization.id, SPRING)
+    assert (row.version, row.updated_at, row.created_at) == (2, LATER, NOW)
+    assert [place.number for place in (await find.locations_of_promotions([row.id]))[row.id]] == [1]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ async def test_a_change_of_nothing_changes_nothing_but_the_version(organization:
         (PromotionChange(metadata=None), {"metadata": {}}),
     ],
 )
-async def test_what_is_said_changes_and_the_rest_stays(
+async def test_present_fields_change_and_absent_ones_stay(
     organization: Organization, change: PromotionChange, expected: dict[str, Any]
 ) -> None:
     """Each field changes alone, and null clears it."""
@@ -112,16 +112,16 @@ async def test_what_is_said_changes_and_the_rest_stays(
         assert await changed(organization, change) == expected
 
 
-async def test_linked_locations_are_exactly_those_said(organization: Organization) -> None:
+async def test_linked_locations_are_exactly_those_given(organization: Organization) -> None:
     """A list of numbers replaces the links, an empty one clears them, an unknown one changes nothing."""
-    made = await spring(organization)
+    row = await spring(organization)
     await create.location(organization, 2, "Dam 2", False, NOW)
     await update.promotion(organization, SPRING, None, PromotionChange(location_numbers=(2,)), LATER)
-    assert [place.number for place in (await find.locations_of_promotions([made.id]))[made.id]] == [2]
+    assert [place.number for place in (await find.locations_of_promotions([row.id]))[row.id]] == [2]
     async with refused(UnknownLocation):
         await update.promotion(organization, SPRING, None, PromotionChange(location_numbers=(1, 9)), LATER)
     await update.promotion(organization, SPRING, None, PromotionChange(location_numbers=()), LATER)
-    assert (await find.locations_of_promotions([made.id])).get(made.id, []) == []
+    assert (await find.locations_of_promotions([row.id])).get(row.id, []) == []
 
 
 async def test_a_version_seen_before_is_a_conflict(organization: Organization) -> None:
@@ -176,8 +176,8 @@ async def test_a_promotion_moves_to_another_currency_with_all_its_amounts(organi
     await spring(organization)
     discount = params.Discount(currency="USD", minimum_order=Money(Decimal(20), "USD"), maximum_discount=None)
     answer = await update.promotion(organization, SPRING, None, PromotionChange(discount=discount), LATER)
-    kept = await Promotion.get(id=answer.id)
-    assert (kept.currency, kept.minimum_order, kept.maximum_discount) == ("USD", 2000, None)
+    row = await Promotion.get(id=answer.id)
+    assert (row.currency, row.minimum_order, row.maximum_discount) == ("USD", 2000, None)
 
 
 async def test_a_reference_is_one_promotions(organization: Organization) -> None:
@@ -187,10 +187,10 @@ async def test_a_reference_is_one_promotions(organization: Organization) -> None
         await update.promotion(organization, SPRING, None, PromotionChange(reference="default"), LATER)
     assert no.value.reference == "default"
     assert (await update.promotion(organization, SPRING, None, PromotionChange(reference="spring"), LATER)).version == 2
-    async with refused(InvalidInput) as kept:
+    async with refused(InvalidInput) as row:
         own = params.PromotionRef(reference="default")
         await update.promotion(organization, own, None, PromotionChange(reference="mine"), LATER)
-    assert kept.value.path == ("reference",)
+    assert row.value.path == ("reference",)
 
 
 async def test_what_is_not_there_can_not_be_changed(organization: Organization) -> None:
@@ -238,10 +238,10 @@ async def test_a_codes_fields_change_alone(
     organization: Organization, change: CodeChange, expected: dict[str, Any]
 ) -> None:
     """Absent keeps and null clears; a respelling keeps the key."""
-    made = await full_code(organization)
-    before = {name: getattr(await Code.get(id=made.id), name) for name in Code._meta.db_fields}
+    row = await full_code(organization)
+    before = {name: getattr(await Code.get(id=row.id), name) for name in Code._meta.db_fields}
     await update.code(organization, "hello15", change, LATER)
-    after = await Code.get(id=made.id)
+    after = await Code.get(id=row.id)
     assert {name: getattr(after, name) for name in before if getattr(after, name) != before[name]} == {
         **expected,
         "updated_at": LATER,

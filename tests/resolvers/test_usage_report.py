@@ -27,7 +27,7 @@ async def measured(
     return await usage_report.organization_usage(organization, UsageQuery(size, **more), True, now)
 
 
-def told(rows: list[UsageRow]) -> list[tuple[str | None, int, int, int, int, int | None]]:
+def summary(rows: list[UsageRow]) -> list[tuple[str | None, int, int, int, int, int | None]]:
     """Currency, claims, order total, quantity, discount, customers."""
     return [
         (row.currency, row.share.claims, row.share.order_total, row.share.order_quantity, row.share.discount_total, row.customers)
@@ -47,7 +47,7 @@ async def busy(organization: Organization) -> int:
 async def test_nothing_used_is_one_empty_row(organization: Organization) -> None:
     """Before the first use the total is a row of zeros without a currency."""
     [row] = await measured(organization)
-    assert told([row]) == [(None, 0, 0, 0, 0, 0)]
+    assert summary([row]) == [(None, 0, 0, 0, 0, 0)]
     assert (row.refusals, row.amount(0)) == ({}, Decimal(0))
     assert row.start <= NOW < row.end
 
@@ -57,7 +57,7 @@ async def test_sums_are_exact_and_by_currency(organization: Organization) -> Non
     await busy(organization)
     await claimed(organization, order=order(total="1000", currency="JPY"))
     rows = await measured(organization)
-    assert told(rows) == [(None, 1, 0, 0, 0, 1), ("EUR", 2, 2070, 3, 311, 2), ("JPY", 1, 1000, 0, 150, 1)]
+    assert summary(rows) == [(None, 1, 0, 0, 0, 1), ("EUR", 2, 2070, 3, 311, 2), ("JPY", 1, 1000, 0, 150, 1)]
     assert [str(row.amount(row.share.discount_total)) for row in rows] == ["0", "3.11", "150"]
 
 
@@ -66,13 +66,13 @@ async def test_a_promotion_is_measured_alone(organization: Organization) -> None
     first = await busy(organization)
     second = await make.promotion(organization, "OTHER")
     await claimed(organization, "OTHER")
-    asked = UsageQuery()
+    query = UsageQuery()
     now = NOW + HOUR / 2
-    assert told(await usage_report.promotion_usage(organization, first, asked, True, now)) == [
+    assert summary(await usage_report.promotion_usage(organization, first, query, True, now)) == [
         (None, 1, 0, 0, 0, 1),
         ("EUR", 2, 2070, 3, 311, 2),
     ]
-    assert told(await usage_report.promotion_usage(organization, second.id, asked, True, now)) == [
+    assert summary(await usage_report.promotion_usage(organization, second.id, query, True, now)) == [
         (None, 1, 0, 0, 0, 1)
     ]
     assert [row.share.claims for row in await measured(organization)] == [2, 2]
@@ -136,10 +136,10 @@ async def test_refusals_are_counted_by_reason(organization: Organization) -> Non
     """Refusals are in their promotion's rows, those of unknown codes in the organization's only."""
     promotion = await busy(organization)
     refusal_counter = RefusalCounter()
-    for text, said in (("HELLO-15", {"location_number": None}), ("NOPE", {}), ("NOPE", {})):
+    for text, args in (("HELLO-15", {"location_number": None}), ("NOPE", {}), ("NOPE", {})):
         await delete_limit(organization)
         with pytest.raises(Rule):
-            await claimed(organization, text, refusal_counter=refusal_counter, **said)
+            await claimed(organization, text, refusal_counter=refusal_counter, **args)
     await refusal_counter.write()
     [row, _] = await measured(organization)
     assert (row.currency, row.refusals) == (None, {"FULLY_CLAIMED": 1, "UNKNOWN_CODE": 2})
@@ -166,10 +166,10 @@ async def test_a_release_takes_out_and_a_deletion_leaves_in(organization: Organi
     await busy(organization)
     given_back = (await claimed(organization, order=order(total="5"))).claim
     await release.claim(organization, given_back.id, "cancelled", NOW)
-    before = told(await measured(organization))
+    before = summary(await measured(organization))
     assert before == [(None, 1, 0, 0, 0, 1), ("EUR", 2, 2070, 3, 311, 2)]
     await delete.code(organization, "HELLO-15", dry_run=False)
-    assert told(await measured(organization)) == [(None, 1, 0, 0, 0, 0), ("EUR", 2, 2070, 3, 311, 0)]
+    assert summary(await measured(organization)) == [(None, 1, 0, 0, 0, 0), ("EUR", 2, 2070, 3, 311, 0)]
 
 
 async def test_a_deleted_promotion_is_still_in_the_organizations_sums(organization: Organization) -> None:
@@ -183,7 +183,7 @@ async def test_another_organizations_use_is_not_ours(organization: Organization)
     """Sums are an organization's own."""
     other = await make.organization("other", account=2)
     await busy(other)
-    assert told(await measured(organization)) == [(None, 0, 0, 0, 0, 0)]
+    assert summary(await measured(organization)) == [(None, 0, 0, 0, 0, 0)]
 
 
 @pytest.mark.parametrize(

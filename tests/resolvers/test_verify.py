@@ -77,8 +77,8 @@ async def test_a_lost_sum_and_a_lost_claim_are_named(organization: Organization)
     assert ", DAY from " in lost
     assert ", no currency: keeps nothing, claims amount to " in lost
     await Claim.filter(order_total=2000).delete()
-    told = await verify.counters(organization)
-    assert [drift.split(":")[0].split(",")[0].split(" ")[0] for drift in told] == [
+    drifts = await verify.counters(organization)
+    assert [drift.split(":")[0].split(",")[0].split(" ")[0] for drift in drifts] == [
         "code",
         "promotion",
         "usage",

@@ -16,7 +16,7 @@ from tests.make import NOW
 Wrong = Callable[[list[Answer]], list[Answer]]
 
 
-def racing(wrong: Wrong) -> selftest.RunCalls:
+def running(wrong: Wrong) -> selftest.RunCalls:
     """Somebody who races by themselves, and tells something else of it."""
 
     async def run(organization: Organization, name: str, calls: list[Call]) -> list[Answer]:
@@ -27,15 +27,21 @@ def racing(wrong: Wrong) -> selftest.RunCalls:
     return run
 
 
-async def proofs(wrong: Wrong) -> list[ScenarioResult]:
-    return [proof async for proof in selftest.limits(selftest.MIN_CLAIMS, racing(wrong), NOW)]
+async def run_selftest(wrong: Wrong) -> list[ScenarioResult]:
+    return [result async for result in selftest.limits(selftest.MIN_CLAIMS, running(wrong), NOW)]
 
 
 async def test_all_holds_where_nothing_is_wrong(organization: Organization) -> None:
     """One racer alone passes no limit; the organization it raced in is gone, with its account."""
-    told = await proofs(lambda answers: answers)
-    assert [proof.breaches for proof in told] == [[]] * 8
-    assert [(proof.allowed, proof.granted) for proof in told[:5]] == [(10, 10), (10, 10), (10, 10), (20, 20), (2, 2)]
+    results = await run_selftest(lambda answers: answers)
+    assert [result.breaches for result in results] == [[]] * 8
+    assert [(result.allowed, result.granted) for result in results[:5]] == [
+        (10, 10),
+        (10, 10),
+        (10, 10),
+        (20, 20),
+        (2, 2),
+    ]
     assert [kind.identifier for kind in await Organization.all()] == ["demo"]
     assert await Account.all().count() == 1
     assert (await Claim.all().count(), await Code.all().count(), await Promotion.all().count()) == (0, 0, 1)
@@ -60,8 +66,8 @@ def nth_done(answers: list[Answer], change: Callable[[Answer], Answer]) -> list[
 )  # fmt: skip
 async def test_what_cannot_be_is_a_breach(organization: Organization, wrong: Wrong, breach: str) -> None:
     """A proof whose racers were answered wrongly says so."""
-    async with aclosing(selftest.limits(selftest.MIN_CLAIMS, racing(wrong), NOW)) as told:
-        assert breach in (await anext(told)).breaches
+    async with aclosing(selftest.limits(selftest.MIN_CLAIMS, running(wrong), NOW)) as results:
+        assert breach in (await anext(results)).breaches
 
 
 async def test_a_failing_race_leaves_nothing(organization: Organization) -> None:
@@ -71,22 +77,22 @@ async def test_a_failing_race_leaves_nothing(organization: Organization) -> None
         raise RuntimeError("the racers are gone")
 
     with pytest.raises(RuntimeError, match="gone"):
-        _ = [proof async for proof in selftest.limits(selftest.MIN_CLAIMS, run, NOW)]
+        _ = [result async for result in selftest.limits(selftest.MIN_CLAIMS, run, NOW)]
     assert await Organization.all().count() == 1
     assert await Account.all().count() == 1
 
 
 async def test_what_a_killed_proof_left_is_deleted_a_day_later(organization: Organization) -> None:
     """Not before, for that one may still go on; and nothing that is merely called alike is touched."""
-    kept = []
+    identifiers = []
     for identifier, name, age in (
         ("proof-0123456789abcdef01234567", selftest.NAME, timedelta(days=1, seconds=1)),
         ("proof-fedcba987654321001234567", selftest.NAME, timedelta(hours=23)),
         ("proof-of-concept", selftest.NAME, timedelta(days=2)),
         ("proof-000000000000000000000000", "A shop", timedelta(days=2)),
     ):
-        made = await create.organization(name, None, identifier, None, "EUR", "UTC", NOW - age)
-        kept.append(made.identifier)
-    async with aclosing(selftest.limits(selftest.MIN_CLAIMS, racing(lambda answers: answers), NOW)) as told:
-        await anext(told)
-    assert {one.identifier for one in await Organization.all()} == {"demo", *kept[1:]}
+        organization_row = await create.organization(name, None, identifier, None, "EUR", "UTC", NOW - age)
+        identifiers.append(organization_row.identifier)
+    async with aclosing(selftest.limits(selftest.MIN_CLAIMS, running(lambda answers: answers), NOW)) as results:
+        await anext(results)
+    assert {one.identifier for one in await Organization.all()} == {"demo", *identifiers[1:]}
