@@ -45,13 +45,14 @@ async def code(
     now: datetime,
     even_if_not_claimable: bool = False,
 ) -> SendResult:
-    """Queue letters about a code; nobody is written to twice about it unless `resend`, nor who is suppressed at all.
+    """Queue one letter a recipient about a code; none to suppressed ones, and no second one unless `resend`.
 
-    A code that nobody could claim any more is sent only `even_if_not_claimable`. A dry run says who would be written
-    to. Raises UnknownCode, Disabled, Ended, FullyClaimed, PromotionSpent, InvalidInput, IdempotencyMismatch.
+    A code that can't be claimed now or later is sent only `even_if_not_claimable`. A dry run stores nothing and returns
+    the letters that it would queue. Raises UnknownCode, Disabled, Ended, FullyClaimed, PromotionSpent, InvalidInput,
+    IdempotencyMismatch.
     """
     args = ("send.code", text, tuple(recipients), message, resend, *(["even"] if even_if_not_claimable else []))
-    people = await _different(recipients)
+    people = await _unique(recipients)
     note = validate.optional_text(message, "message", max_length=MAX_MESSAGE_LENGTH)
     if dry_run:
         row = await find.code(organization.id, text)
@@ -70,7 +71,7 @@ async def code(
 
 
 def _check(row: Code, even_if_not_claimable: bool, message: str | None, now: datetime) -> None:
-    """Raises the first rule by which nobody can claim the code now or later; one that starts later is sent.
+    """Raises the first rule by which the code can't be claimed now or later; one that starts later is sent.
 
     And InvalidInput for a message that does not fit the promotion's template.
     """
@@ -80,8 +81,8 @@ def _check(row: Code, even_if_not_claimable: bool, message: str | None, now: dat
             raise refusal
 
 
-async def _different(recipients: Sequence[params.Person]) -> dict[str, ValidPerson]:
-    """The recipients by their address's key; whoever is named twice counts once.
+async def _unique(recipients: Sequence[params.Person]) -> dict[str, ValidPerson]:
+    """The recipients by their address's key; a repeated recipient counts once.
 
     Validating an address may take a tenth of a millisecond, so others are served after each few.
     """

@@ -69,7 +69,9 @@ async def codes(
     while True:
         numbers = await _numbers(draw, organization, amount, format)
         try:
-            return await _alone(organization, promotion, amount, format, options, numbers, idempotency_key, args, now)
+            return await _in_own_transaction(
+                organization, promotion, amount, format, options, numbers, idempotency_key, args, now
+            )
         except TextsTaken:  # by a call that was quicker, so this ends when the space is used up
             draw = random_codes.candidates
 
@@ -125,7 +127,7 @@ async def _in_batch(
     return GenerateResult(result.codes, amount, format, replayed=result.replayed, ids=ids)
 
 
-async def _alone(
+async def _in_own_transaction(
     organization: Organization,
     promotion: params.PromotionRef | None,
     amount: int,

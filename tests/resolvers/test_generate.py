@@ -281,8 +281,8 @@ asyncio.run(main())
 def test_a_hundred_thousand_are_made_in_one_call_and_little_memory(database_url: str) -> None:
     """100,000 codes in one call take less than 64 MB more than a thousand do."""
     command = [sys.executable, "-c", ALL_AT_ONCE, database_url]
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
-    assert (told.returncode, told.stderr) == (0, "")
-    count, shown, stored, megabytes = map(int, told.stdout.split())
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert (process.returncode, process.stderr) == (0, "")
+    count, shown, stored, megabytes = map(int, process.stdout.split())
     assert (count, shown, stored) == (100_000, 1_000, 101_000)
     assert megabytes < 64
