@@ -155,7 +155,7 @@ UNTOLD_PATHS = {
 
 UNTOLD_ENDPOINTS = {
     "_unknown_route": "answers what is asked below a vendor's paths and is none of them, in the vendor's words",
-    "_allowed": "answers OPTIONS below a vendor's paths, which is asked before a question",
+    "_options": "answers OPTIONS below a vendor's paths, which is asked before a question",
 }
 """Endpoints whose paths are not there, though something answers."""
 
