@@ -1,6 +1,6 @@
-"""Hostile requests, a row each: what a stranger with a public key, or one tenant with a secret key, may send.
+"""Hostile requests of a stranger with a public key, or of one tenant with a secret key; an attack is a row.
 
-A row is data: add yours to ATTACKS. Of its requests `at_once` are under way at a time, and all of them `repeated` times.
+A row is data: add yours to ATTACKS. Its requests are sent `concurrency` at a time, and all of them `repetitions` times.
 """
 
 import json
@@ -16,7 +16,7 @@ DEEP = "codes(first: 100) { nodes { promotion { codes(first: 100) { nodes { prom
 
 
 @dataclass(frozen=True)
-class Hostile:
+class HostileRequest:
     """One request; `key` is PUBLIC, SECRET or empty."""
 
     path: str
@@ -25,34 +25,34 @@ class Hostile:
     method: str = "POST"
     media_type: str = "application/json"
     raw: bytes | None = None
-    """What is sent over the connection, in place of a request."""
+    """Bytes that are sent over the connection instead of a request."""
 
 
 @dataclass(frozen=True)
 class Attack:
-    """A row: the case that it is of, what is sent, and how much of it at once."""
+    """A row: its case, its description, its requests, and their repetition and concurrency."""
 
     case: str
     what: str
-    requests: Callable[[], Sequence[Hostile]]
-    repeated: int = 1
-    at_once: int = 200
+    requests: Callable[[], Sequence[HostileRequest]]
+    repetitions: int = 1
+    concurrency: int = 200
 
 
-def graphql(query: str, key: str = "PUBLIC", **variables: Any) -> Hostile:
+def graphql(query: str, key: str = "PUBLIC", **variables: Any) -> HostileRequest:
     """A document over HTTP."""
     body = json.dumps({"query": query, "variables": variables} if variables else {"query": query})
-    return Hostile("/graphql", body.encode(), key)
+    return HostileRequest("/graphql", body.encode(), key)
 
 
-def one(query: str, key: str = "PUBLIC", **variables: Any) -> Callable[[], Sequence[Hostile]]:
+def one(query: str, key: str = "PUBLIC", **variables: Any) -> Callable[[], Sequence[HostileRequest]]:
     """A row of one document."""
     return lambda: [graphql(query, key, **variables)]
 
 
-def raw(body: str | bytes, path: str = "/graphql", key: str = "PUBLIC") -> Callable[[], Sequence[Hostile]]:
+def raw(body: str | bytes, path: str = "/graphql", key: str = "PUBLIC") -> Callable[[], Sequence[HostileRequest]]:
     """A row of one body, as it is."""
-    return lambda: [Hostile(path, body if isinstance(body, bytes) else body.encode(), key)]
+    return lambda: [HostileRequest(path, body if isinstance(body, bytes) else body.encode(), key)]
 
 
 def aliases(number: int, field: str) -> str:
@@ -60,12 +60,12 @@ def aliases(number: int, field: str) -> str:
     return " ".join(f"a{n}: {field}" for n in range(number))
 
 
-ASKED = "isClaimable refusals{__typename reason message ...on Ended{endedAt} ...on NotStarted{startsAt} ...on FullyClaimed{allowedClaims}}"
+CHECK_SELECTION = "isClaimable refusals{__typename reason message ...on Ended{endedAt} ...on NotStarted{startsAt} ...on FullyClaimed{allowedClaims}}"
 
 
 def valid(number: int) -> str:
     """A document of 20 kB that keeps every rule; each number's differs."""
-    return "{" + aliases(99, f'checkCode(input:{{text:"x{number}"}}){{{ASKED}}}') + "}"
+    return "{" + aliases(99, f'checkCode(input:{{text:"x{number}"}}){{{CHECK_SELECTION}}}') + "}"
 
 
 def fragments(number: int, selection: str = "__typename") -> str:
@@ -131,11 +131,11 @@ DOCUMENTS = [
     Attack("A6", "90 kB of wide letters", one("{" + "𝕏" * 22_000 + "}")),
     Attack("A6", "4 MB of blanks around a document", raw('{"query": "{__typename}"' + " " * 4_100_000 + "}")),
     Attack("A7", "300 valid documents of 20 kB",
-           lambda: [graphql(valid(n)) for n in range(300)], at_once=4),
+           lambda: [graphql(valid(n)) for n in range(300)], concurrency=4),
     Attack("A7", "300 valid documents of 20 kB and few tokens",
-           lambda: [graphql("{__typename}#" + "x" * 19_000 + str(n)) for n in range(300)], at_once=4),
+           lambda: [graphql("{__typename}#" + "x" * 19_000 + str(n)) for n in range(300)], concurrency=4),
     Attack("A7", "300 valid documents of 20 kB, SECRET",
-           lambda: [graphql(valid(n), "SECRET") for n in range(300)], at_once=4),
+           lambda: [graphql(valid(n), "SECRET") for n in range(300)], concurrency=4),
 ]  # fmt: skip
 
 VARIABLES = [
@@ -226,7 +226,7 @@ DOORS = [
         json.dumps({"codes": [f"c{n}" for n in range(300_000)]}), "/codes/delete", "SECRET")),
     Attack("A6", "WalletApp: a body of nothing but brackets", raw(
         '{"a":' + "[" * 2_000_000, "/webshop-promotions/webshopcode", "SECRET")),
-    Attack("A10", "200 exports at once", lambda: [Hostile("/export/codes.csv", None, "SECRET", "GET")] * 200),
+    Attack("A10", "200 exports at once", lambda: [HostileRequest("/export/codes.csv", None, "SECRET", "GET")] * 200),
 ]  # fmt: skip
 
 LANCERO_LEAD = {"email": "eve@example.com", "firstname": "Eve"}
@@ -240,13 +240,13 @@ BODIES = [
     Attack("A6", "Lancero: 10,000 codes made", raw(json.dumps({"amount": 10_000}), "/codes/generate", "SECRET")),
     Attack("A6", "Lancero: a code sent to 10,000", raw(
         json.dumps({"code": "HONEST", "emails": [f"lead{n}@example.com" for n in range(10_000)]}), "/codes/send", "SECRET")),
-    Attack("A12", "Lancero: `GET /leads`, 20 at once", lambda: [Hostile("/leads", None, "SECRET", "GET")] * 20),
+    Attack("A12", "Lancero: `GET /leads`, 20 at once", lambda: [HostileRequest("/leads", None, "SECRET", "GET")] * 20),
 ]  # fmt: skip
 
 
-def over(data: bytes, times: int) -> Callable[[], Sequence[Hostile]]:
+def over(data: bytes, times: int) -> Callable[[], Sequence[HostileRequest]]:
     """A row of connections over which this is sent, and no more."""
-    return lambda: [Hostile("", None, raw=data)] * times
+    return lambda: [HostileRequest("", None, raw=data)] * times
 
 
 CONNECTIONS = [

@@ -1,4 +1,4 @@
-"""What there is to compare with: a bare FastAPI application under the same uvicorn as the service.
+"""The baseline of comparisons: a bare FastAPI application under the same uvicorn as the service.
 
 Its echo takes one small pydantic body and returns a small dict. Its page runs the very query of the service's page,
 and returns the rows through pydantic models.
@@ -69,30 +69,30 @@ async def healthz() -> dict[str, str]:
 
 
 def app() -> FastAPI:
-    """As uvicorn starts it."""
+    """The application, as a factory for uvicorn."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with db.opened(os.environ[URL]):
             yield
 
-    made = FastAPI(openapi_url=None, lifespan=lifespan)
-    made.post("/echo")(echo)
-    made.get("/page")(page)
-    made.get("/healthz")(healthz)
-    return made
+    application = FastAPI(openapi_url=None, lifespan=lifespan)
+    application.post("/echo")(echo)
+    application.get("/page")(page)
+    application.get("/healthz")(healthz)
+    return application
 
 
 if __name__ == "__main__":
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--port", type=int, required=True)
     words.add_argument("--workers", type=int, default=1)
-    asked = words.parse_args()
+    options = words.parse_args()
     uvicorn.run(  # as main.serve does
         "benchmarks.echo:app",
         factory=True,
-        port=asked.port,
-        workers=asked.workers,
+        port=options.port,
+        workers=options.workers,
         access_log=False,
         timeout_graceful_shutdown=10,
         timeout_worker_healthcheck=60,

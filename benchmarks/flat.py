@@ -2,8 +2,8 @@
 
 `python -m benchmarks.flat [--few 10000] [--many 10000000] [--claims 1000000] [--rounds 5] [--database sqlite]` makes
 two stores by SQL alone, starts a real server on each, and asks both in turn, over 8 connections: claims and look-ups
-of codes anywhere, codes made and issued one a request, and pages 1 and 2,000 of `codes`, 5 a page. Said are requests a
-second, and many's share of few's.
+of codes anywhere, codes made and issued one a request, and pages 1 and 2,000 of `codes`, 5 a page. It prints requests a
+second, and the large store's ratio to the small one's.
 """
 
 import argparse
@@ -30,17 +30,17 @@ from schema.graphql import ids
 
 CONNECTIONS = 8
 SECONDS = 2.0
-PAGE, PLACE = 5, 2_000
-ODD = 2_654_435_761
-"""Multiplied by this, modulo 2³², each number becomes another, in no order that one sees."""
+PAGE, DEEP_PAGE = 5, 2_000
+MULTIPLIER = 2_654_435_761
+"""An odd number: multiplication by it modulo 2³² is a permutation, which scatters texts."""
 
 NUMBERS = {
     "sqlite": "(WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {0}) SELECT n FROM n)",
     "postgres": "(SELECT n FROM generate_series(1::bigint, {0}) AS n)",
 }
 TEXT = {
-    "sqlite": f"printf('%08x', n * {ODD} % 4294967296)",
-    "postgres": f"lpad(to_hex(n * {ODD} % 4294967296), 8, '0')",
+    "sqlite": f"printf('%08x', n * {MULTIPLIER} % 4294967296)",
+    "postgres": f"lpad(to_hex(n * {MULTIPLIER} % 4294967296), 8, '0')",
 }
 INSTANT = {
     "sqlite": "strftime('%Y-%m-%d %H:%M:%S', '2026-01-01', (n / 2500) || ' seconds') || '+00:00'",
@@ -50,10 +50,10 @@ INSTANT = {
 
 def text_of(number: int) -> str:
     """The text of a store's code with this number."""
-    return f"{number * ODD % 2**32:08x}"
+    return f"{number * MULTIPLIER % 2**32:08x}"
 
 
-def filling(dialect: str, codes: int, claims: int) -> list[str]:
+def fill_statements(dialect: str, codes: int, claims: int) -> list[str]:
     """Statements that make so many codes, in no order of their texts, and claims by a hundredth as many customers."""
     text, instant, people = TEXT[dialect], INSTANT[dialect], max(1, claims // 100)
 
@@ -84,8 +84,8 @@ async def fill(url: str, codes: int, claims: int) -> tuple[str, str]:
     """A store with so many of both: a key of it, and the cursor before its page at PLACE."""
     key = await organization(url, "FIRST")
     dialect = urlsplit(url).scheme
-    statements = filling(dialect, codes, claims)
-    last = f"SELECT id FROM code ORDER BY created_at, id LIMIT 1 OFFSET {(PLACE - 1) * PAGE - 1}"
+    statements = fill_statements(dialect, codes, claims)
+    last = f"SELECT id FROM code ORDER BY created_at, id LIMIT 1 OFFSET {(DEEP_PAGE - 1) * PAGE - 1}"
     if dialect == "sqlite":
         store = sqlite3.connect(url.removeprefix("sqlite://"), isolation_level=None)
         store.execute("PRAGMA cache_size = -1000000")
@@ -104,11 +104,11 @@ async def fill(url: str, codes: int, claims: int) -> tuple[str, str]:
     return key, ids.cursor(row.created_at, row.id)
 
 
-# ------------------------------------------------------------------ questions
+# ------------------------------------------------------------------ requests
 
 
-class Asking:
-    """One connection to a server."""
+class GraphQLConnection:
+    """A connection to a server, for one request after another."""
 
     def __init__(self, address: str, key: str) -> None:
         parts = urlsplit(address)
@@ -119,7 +119,7 @@ class Asking:
         self.reader, self.writer = await asyncio.open_connection(self.host, self.port)
 
     async def ask(self, query: str, variables: dict[str, Any]) -> Any:
-        """What a question in GraphQL, or at a vendor's path, is answered."""
+        """The result of a GraphQL document, or of a POST to a vendor's path."""
         if query.startswith("/"):
             return await self._post(query, variables)
         answer = await self._post("/graphql", {"query": query, "variables": variables})
@@ -147,8 +147,8 @@ CODES = """query P($first: Int!, $after: String) { codes(first: $first, after: $
 customers = count()
 
 
-def questions(codes: int, cursor: str) -> dict[str, tuple[str, Callable[[], dict[str, Any]]]]:
-    """What is asked, and with which words each time."""
+def requests(codes: int, cursor: str) -> dict[str, tuple[str, Callable[[], dict[str, Any]]]]:
+    """For each kind of request its document or path, and a function that makes its variables."""
 
     def text() -> str:
         return text_of(random.randint(1, codes))  # noqa: S311
@@ -177,36 +177,36 @@ def questions(codes: int, cursor: str) -> dict[str, tuple[str, Callable[[], dict
         "walletapp": (WALLETAPP, sell),
         "look-ups": (LOOK_UP, lambda: {"text": text()}),
         "page 1": (CODES, lambda: {"first": PAGE, "after": None}),
-        f"page {PLACE:,}": (CODES, lambda: {"first": PAGE, "after": cursor}),
+        f"page {DEEP_PAGE:,}": (CODES, lambda: {"first": PAGE, "after": cursor}),
     }
 
 
-async def rate(address: str, key: str, query: str, words: Callable[[], dict[str, Any]]) -> float:
-    """Answers a second."""
-    answered = 0
+async def rate(address: str, key: str, query: str, make_variables: Callable[[], dict[str, Any]]) -> float:
+    """Answers a second on CONNECTIONS connections."""
+    answers = 0
     until = time.perf_counter() + SECONDS
 
-    async def go_on() -> None:
-        nonlocal answered
-        asking = Asking(address, key)
-        await asking.connect()
+    async def send_requests() -> None:
+        nonlocal answers
+        connection = GraphQLConnection(address, key)
+        await connection.connect()
         while time.perf_counter() < until:
-            found = await asking.ask(query, words())
-            assert found is not None, query  # noqa: S101
-            assert found.get("__typename", "CodeClaimed") in DONE, found  # noqa: S101
-            assert found.get("success", True) is True, found  # noqa: S101
-            assert len(found.get("nodes", range(PAGE))) == PAGE, found  # noqa: S101
-            answered += 1
-        asking.writer.close()
+            result = await connection.ask(query, make_variables())
+            assert result is not None, query  # noqa: S101
+            assert result.get("__typename", "CodeClaimed") in DONE, result  # noqa: S101
+            assert result.get("success", True) is True, result  # noqa: S101
+            assert len(result.get("nodes", range(PAGE))) == PAGE, result  # noqa: S101
+            answers += 1
+        connection.writer.close()
 
-    await asyncio.gather(*(go_on() for _ in range(CONNECTIONS)))
-    return answered / SECONDS
+    await asyncio.gather(*(send_requests() for _ in range(CONNECTIONS)))
+    return answers / SECONDS
 
 
-def measured(kind: str, few: tuple[int, int], many: tuple[int, int], rounds: int) -> None:
-    """Make both stores, ask both in turn, print what came of it."""
+def compare_stores(kind: str, few: tuple[int, int], many: tuple[int, int], rounds: int) -> None:
+    """Fill both stores, load both in turn, print the rates and their ratio."""
     with ExitStack() as life:
-        asked = []
+        servers = []
         fresh = life.enter_context(stores(kind, keep=True))
         for codes, claims in (few, many):
             url, began = next(fresh), time.perf_counter()
@@ -214,15 +214,15 @@ def measured(kind: str, few: tuple[int, int], many: tuple[int, int], rounds: int
             print(
                 f"{kind}: {codes:,} codes and {claims:,} claims made in {time.perf_counter() - began:.0f} s", flush=True
             )
-            asked.append((life.enter_context(server(url)), key, questions(codes, cursor)))
-        for name in asked[0][2]:
+            servers.append((life.enter_context(server(url)), key, requests(codes, cursor)))
+        for name in servers[0][2]:
             rates: tuple[list[float], list[float]] = ([], [])
             for turn in range(rounds + 1):
-                for (address, key, of_store), kept in zip(asked, rates, strict=True):
-                    query, words = of_store[name]
-                    rates = asyncio.run(rate(address, key, query, words))
+                for (address, key, of_store), figures in zip(servers, rates, strict=True):
+                    query, make_variables = of_store[name]
+                    figure = asyncio.run(rate(address, key, query, make_variables))
                     if turn:  # the first is for warming up
-                        kept.append(rates)
+                        figures.append(figure)
             small, large = map(statistics.median, rates)
             print(
                 f"{kind:<9}{name:<11} few {small:>7,.0f}/s   many {large:>7,.0f}/s   ratio {large / small:.2f}",
@@ -231,16 +231,16 @@ def measured(kind: str, few: tuple[int, int], many: tuple[int, int], rounds: int
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--few", type=int, default=10_000)
-    words.add_argument("--many", type=int, default=10_000_000)
-    words.add_argument("--claims", type=int, default=1_000_000)
-    words.add_argument("--rounds", type=int, default=5)
-    words.add_argument("--database", default="sqlite,postgres")
-    options = words.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--few", type=int, default=10_000)
+    parser.add_argument("--many", type=int, default=10_000_000)
+    parser.add_argument("--claims", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--database", default="sqlite,postgres")
+    options = parser.parse_args()
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
     for kind in options.database.split(","):
-        measured(kind, (options.few, options.few // 10), (options.many, options.claims), options.rounds)
+        compare_stores(kind, (options.few, options.few // 10), (options.many, options.claims), options.rounds)
 
 
 if __name__ == "__main__":

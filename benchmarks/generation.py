@@ -43,7 +43,7 @@ COLUMNS = (
     "organization_id promotion_id text text_key is_enabled claim_count needs_activation off_peak metadata created_at"
     " updated_at allowed_claims"
 ).split()
-PAUSE = 0.02
+PAUSE_SECONDS = 0.02
 """Seconds between a client's claims: about a quarter of what a server can do."""
 
 
@@ -98,10 +98,10 @@ def made(url: str, style: Style, amount: int) -> dict[str, Any]:
 
     async def go() -> dict[str, Any]:
         async with db.opened(url):
-            [whose] = await find.all_organizations()
+            [owner] = await find.all_organizations()
             began = time.perf_counter()
             answer = await generate.codes(
-                whose, None, amount, Format(style), generate.CodeOptions(), False, None, now()
+                owner, None, amount, Format(style), generate.CodeOptions(), False, None, now()
             )
             if answer.job:
                 await jobs.process("bench", now, only=answer.job.id)
@@ -114,9 +114,9 @@ def made(url: str, style: Style, amount: int) -> dict[str, Any]:
     return asyncio.run(go())
 
 
-def apart(*words: str) -> dict[str, Any]:
-    """What a process of its own measured."""
-    command = [sys.executable, "-m", __spec__.name, *words]
+def run_in_subprocess(*arguments: str) -> dict[str, Any]:
+    """The measurement of another process."""
+    command = [sys.executable, "-m", __spec__.name, *arguments]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)  # noqa: S603 (itself)
     return dict(json.loads(done.stdout))
 
@@ -124,7 +124,7 @@ def apart(*words: str) -> dict[str, Any]:
 # ------------------------------------------------------------------ claims and look-ups meanwhile
 
 
-async def asked(client: httpx.AsyncClient, document: str, **variables: Any) -> tuple[float, Any]:
+async def execute(client: httpx.AsyncClient, document: str, **variables: Any) -> tuple[float, Any]:
     """Seconds that a document took, and its data."""
     began = time.perf_counter()
     answer = (await client.post("/graphql", json={"query": document, "variables": variables})).json()
@@ -148,25 +148,25 @@ async def meanwhile(address: str, key: str, amount: int) -> dict[str, tuple[list
     async with httpx.AsyncClient(base_url=address, headers=headers, timeout=60) as client:
         turn = 0
 
-        async def both(into: tuple[list[float], list[float]]) -> None:
+        async def claim_and_look_up(into: tuple[list[float], list[float]]) -> None:
             nonlocal turn
             turn += 1
             claim_input = {"text": f"CLAIMED{turn % 1000}", "customer": {"email": f"{turn % 500}@example.com"}}
-            took, data = await asked(client, CLAIM, input=claim_input)
+            took, data = await execute(client, CLAIM, input=claim_input)
             assert data["claimCode"]["__typename"] == "CodeClaimed", data  # noqa: S101
             into[0].append(took)
-            into[1].append((await asked(client, LOOK_UP, text=f"CLAIMED{turn % 1000}"))[0])
-            await asyncio.sleep(PAUSE)
+            into[1].append((await execute(client, LOOK_UP, text=f"CLAIMED{turn % 1000}"))[0])
+            await asyncio.sleep(PAUSE_SECONDS)
 
         for _ in range(200):
-            await both(times["alone"])
+            await claim_and_look_up(times["alone"])
         form = {"style": "ALPHANUMERIC"}
-        await asked(client, MAKE, input={"amount": amount, "format": form})
+        await execute(client, MAKE, input={"amount": amount, "format": form})
         job: dict[str, Any] = {}
         while job.get("status") != "DONE":
             for _ in range(10 if job.get("done") else 0):
-                await both(times["meanwhile"])
-            [job] = (await asked(client, HOW_FAR))[1]["jobs"]["nodes"]
+                await claim_and_look_up(times["meanwhile"])
+            [job] = (await execute(client, HOW_FAR))[1]["jobs"]["nodes"]
     return times
 
 
@@ -189,9 +189,9 @@ def server(url: str) -> Iterator[str]:
         process.wait(30)
 
 
-def of_hundred(times: list[float], place: int) -> float:
-    """Milliseconds within which so many of a hundred were answered."""
-    return statistics.quantiles(times, n=100)[place - 1] * 1000
+def percentile_ms(times: list[float], percent: int) -> float:
+    """A percentile of seconds, in milliseconds."""
+    return statistics.quantiles(times, n=100)[percent - 1] * 1000
 
 
 # ------------------------------------------------------------------ all of it
@@ -210,10 +210,10 @@ def stores(kind: str, keep: bool = False) -> Iterator[Iterator[str]]:
 
     def databases(running: PostgresServer) -> Iterator[str]:
         for number in range(10_000):
-            asyncio.run(_tell(running.url, f"CREATE DATABASE bench{number}"))
+            asyncio.run(_execute(running.url, f"CREATE DATABASE bench{number}"))
             yield running.url.removesuffix("postgres") + f"bench{number}"
             if not keep:
-                asyncio.run(_tell(running.url, f"DROP DATABASE bench{number} WITH (FORCE)"))
+                asyncio.run(_execute(running.url, f"DROP DATABASE bench{number} WITH (FORCE)"))
 
     with ExitStack() as life:
         if kind == "sqlite":
@@ -222,7 +222,7 @@ def stores(kind: str, keep: bool = False) -> Iterator[Iterator[str]]:
             yield databases(life.enter_context(PostgresServer().running()))
 
 
-async def _tell(url: str, statement: str) -> None:
+async def _execute(url: str, statement: str) -> None:
     connection = await asyncpg.connect(url)
     await connection.execute(statement)
     await connection.close()
@@ -236,7 +236,7 @@ def compare(fresh: Iterator[str], kind: str, style: Style, amount: int, rounds: 
         for how, times in seconds.items():
             url = next(fresh)
             asyncio.run(organization(url))
-            measured = apart(how, url, style, str(amount))
+            measured = run_in_subprocess(how, url, style, str(amount))
             times.append(measured["seconds"])
             megabytes = max(megabytes, measured.get("megabytes", 0))
     rates = {how: amount / statistics.median(times) for how, times in seconds.items()}
@@ -255,18 +255,18 @@ def during(fresh: Iterator[str], kind: str, amount: int) -> None:
         times = asyncio.run(meanwhile(address, key, amount))
     for name, place in (("claims", 0), ("look-ups", 1)):
         figures = [
-            f"{when}: p50 {of_hundred(both[place], 50):6.1f} ms, p99 {of_hundred(both[place], 99):6.1f} ms"
-            for when, both in times.items()
+            f"{when}: p50 {percentile_ms(seconds[place], 50):6.1f} ms, p99 {percentile_ms(seconds[place], 99):6.1f} ms"
+            for when, seconds in times.items()
         ]
         print(f"{kind:<9}{name:<13} {'   '.join(figures)}   ({len(times['meanwhile'][place])} meanwhile)", flush=True)
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--amount", type=int, default=1_000_000)
-    words.add_argument("--rounds", type=int, default=5)
-    words.add_argument("--databases", default="sqlite,postgres")
-    options = words.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--amount", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--databases", default="sqlite,postgres")
+    options = parser.parse_args()
     print(
         f"{options.amount:,} codes, median of {options.rounds} rounds in turn; Python {sys.version.split()[0]}, SQLite"
         f" {sqlite3.sqlite_version}, Tortoise {version('tortoise-orm')}, asyncpg {version('asyncpg')},"

@@ -35,20 +35,20 @@ PROCESSES = 4
 ADDRESSES = 10_000
 CUSTOMERS = 1_000
 TYPOS = 0.05
-BEGAN = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+STARTED_AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
-SECONDS = 0.5
-"""Of one core, for a challenge of the first level."""
-BROWSER = 4
+CHALLENGE_SECONDS = 0.5
+"""Seconds of one core for a challenge of the first level."""
+BROWSER_CORES = 4
 """Cores that a customer's browser uses."""
-PATIENCE = 60.0
-"""Seconds that a customer lets it work."""
-CORES = 100
+MAX_PROOF_SECONDS = 60.0
+"""Seconds for which a customer lets the browser work."""
+ATTACKER_CORES = 100
 """The attacker's."""
 
 
-class Proofs:
-    """Proofs of work of which only the work is simulated: who says a challenge's number has solved it."""
+class SimulatedProofs:
+    """Proofs of work without the work: the name of a challenge is its solution."""
 
     def __init__(self) -> None:
         self._numbers = count()
@@ -58,7 +58,7 @@ class Proofs:
         """A challenge, and how many seconds of a core it takes."""
         name = str(next(self._numbers))
         self._open.add(name)
-        return json.dumps({"name": name, "seconds": SECONDS * 2**level})
+        return json.dumps({"name": name, "seconds": CHALLENGE_SECONDS * 2**level})
 
     async def verify(self, organization: Organization, origin: str, proof: str) -> str | None:
         """The challenge's name, once."""
@@ -70,24 +70,24 @@ class Proofs:
 
 
 @dataclass
-class World:
-    """The processes on a store, their clock, and what has come of all attempts."""
+class Simulation:
+    """The processes on a store, their clock, and the counts of all attempts."""
 
     organization: Organization
-    live: dict[str, str]
+    page_tokens: dict[str, str]
     """The addresses of the codes' pages, by the codes' texts."""
     seed: int
     are_holders: bool = False
     at: float = 0.0
-    looked_at: int = 0
-    found: int = 0
+    guesses_checked: int = 0
+    codes_guessed: int = 0
     served: int = 0
     customers: int = 0
     processes: list[RateLimits] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)  # noqa: S311 (a simulation, the same each time)
-        self.known, proofs = list(self.live), Proofs()
+        self.texts, proofs = list(self.page_tokens), SimulatedProofs()
         for _ in range(PROCESSES):
             limiter = Limiter(lambda: self.at, lambda: 1_700_000_000 + self.at)
             budgets = GuessBudgets(limiter, proofs, lambda: self.at)  # type: ignore[arg-type]
@@ -95,9 +95,9 @@ class World:
 
     async def attempt(self, process: RateLimits, origin: str, text: str, proof: str | None = None) -> bool:
         """Whether a text is a live code, if it is looked at. Raises TooManyAttempts."""
-        guess = Attempt(text, None, None, proof, BEGAN + timedelta(seconds=self.at))
+        guess = Attempt(text, None, None, proof, STARTED_AT + timedelta(seconds=self.at))
         taken = await AttemptGuard(process, self.organization, origin).take(guess)
-        if text in self.live:
+        if text in self.page_tokens:
             taken.give_back()
             return True
         await taken.fail()
@@ -109,10 +109,10 @@ class World:
         """One enters a code until it is right; whoever is held up has a proof of work made."""
         self.customers += 1
         origin = f"192.0.{number // 250 % 250}.{number % 250}"
-        text = self.random.choice(self.known)
+        text = self.random.choice(self.texts)
         for _ in range(4):
             entered = self._typo(text) if self.random.random() < TYPOS else text
-            if await self._enter(origin, entered, self.live[text]):
+            if await self._enter(origin, entered, self.page_tokens[text]):
                 self.served += 1
                 return
 
@@ -121,14 +121,14 @@ class World:
         while True:
             try:
                 return await self.attempt(process, origin, text, proof)
-            except TooManyAttempts as no:
+            except TooManyAttempts as refusal:
                 if proof is not None:
                     return False
-                process, asked = self.random.choice(self.processes), json.loads(no.challenge or "null")
+                process, challenge = self.random.choice(self.processes), json.loads(refusal.challenge or "null")
                 if self.are_holders:
                     proof = page
-                elif asked is not None and asked["seconds"] / BROWSER <= PATIENCE:
-                    proof = json.dumps(asked)
+                elif challenge is not None and challenge["seconds"] / BROWSER_CORES <= MAX_PROOF_SECONDS:
+                    proof = json.dumps(challenge)
                 else:
                     return False
 
@@ -148,41 +148,43 @@ class World:
                 origin = f"10.0.{self.random.randrange(ADDRESSES) // 250}.{self.random.randrange(250)}"
                 try:
                     hit = await self.attempt(process, origin, f"{self.random.randrange(10**6):06}", proof)
-                    self.looked_at += 1
-                    self.found += hit
+                    self.guesses_checked += 1
+                    self.codes_guessed += hit
                     proof = None
-                except TooManyAttempts as no:
-                    asked = json.loads(no.challenge or "null")
-                    held_up = asked is None or asked["seconds"] > work
-                    work -= 0 if held_up else asked["seconds"]
-                    proof = None if held_up else json.dumps(asked)
+                except TooManyAttempts as refusal:
+                    challenge = json.loads(refusal.challenge or "null")
+                    held_up = challenge is None or challenge["seconds"] > work
+                    work -= 0 if held_up else challenge["seconds"]
+                    proof = None if held_up else json.dumps(challenge)
 
 
-def arrivals(world: World, hours: float) -> Iterator[float]:
-    """When customers come."""
+def arrivals(simulation: Simulation, hours: float) -> Iterator[float]:
+    """The times at which customers come, in seconds."""
     at = 0.0
-    while (at := at + world.random.expovariate(CUSTOMERS / 3600)) < hours * 3600:
+    while (at := at + simulation.random.expovariate(CUSTOMERS / 3600)) < hours * 3600:
         yield at
 
 
-async def simulate(world: World, hours: float, attacks: bool, cores: int, every: float) -> None:
-    """Let so many hours pass."""
+async def simulate(simulation: Simulation, hours: float, attacks: bool, cores: int, interval: float) -> None:
+    """Simulate this many hours."""
     guesses, number = (0.0 if attacks else float("inf")), 0
-    for at in arrivals(world, hours):
+    for at in arrivals(simulation, hours):
         while guesses <= at:
-            world.at = guesses
-            await world.guesses(cores, every)
-            guesses += every
-        world.at, number = at, number + 1
-        await world.customer(number)
+            simulation.at = guesses
+            await simulation.guesses(cores, interval)
+            guesses += interval
+        simulation.at, number = at, number + 1
+        await simulation.customer(number)
 
 
-async def store(seed: int, are_holders: bool) -> World:
+async def store(seed: int, are_holders: bool) -> Simulation:
     """The opened store, which is empty, with an organization and its codes."""
-    made = await create.organization("Bench", 77, "bench", None, "EUR", "UTC", BEGAN)
-    drawn = await generate.codes(made, None, CODES, Format(Style.NUMERIC), generate.CodeOptions(), False, None, BEGAN)
-    pages = {code.text: signed_links.code_token(made, code.id) for code in drawn.codes}
-    return World(made, pages, seed, are_holders)
+    organization = await create.organization("Bench", 77, "bench", None, "EUR", "UTC", STARTED_AT)
+    generated = await generate.codes(
+        organization, None, CODES, Format(Style.NUMERIC), generate.CodeOptions(), False, None, STARTED_AT
+    )
+    pages = {code.text: signed_links.code_token(organization, code.id) for code in generated.codes}
+    return Simulation(organization, pages, seed, are_holders)
 
 
 async def row(
@@ -190,7 +192,7 @@ async def row(
     hours: float,
     attacks: bool,
     cores: int,
-    every: float = 20,
+    interval: float = 20,
     seed: int = 1,
     are_holders: bool = False,
 ) -> list[str]:
@@ -200,16 +202,16 @@ async def row(
         await db.migrate(url)
         async with db.opened(url):
             await get_connection("default").execute_script("PRAGMA synchronous = OFF")  # nobody has to survive this
-            world = await store(seed, are_holders)
-            await simulate(world, hours, attacks, cores, every)
-            for process in world.processes:
+            simulation = await store(seed, are_holders)
+            await simulate(simulation, hours, attacks, cores, interval)
+            for process in simulation.processes:
                 await process.budgets.close()
     return [
         name,
-        f"{world.looked_at / hours:,.0f}",
-        f"{world.found / hours:.2f}",
-        f"{world.customers / hours:,.0f}",
-        f"{100 * world.served / world.customers:.2f} %",
+        f"{simulation.guesses_checked / hours:,.0f}",
+        f"{simulation.codes_guessed / hours:.2f}",
+        f"{simulation.customers / hours:,.0f}",
+        f"{100 * simulation.served / simulation.customers:.2f} %",
     ]
 
 
@@ -219,18 +221,20 @@ async def rows(hours: float) -> list[list[str]]:
         await row("no attack", hours, attacks=False, cores=0),
         await row("10,000 addresses", hours, attacks=True, cores=0),
         await row("10,000 addresses and a core that proves work", hours, attacks=True, cores=1),
-        await row("10,000 addresses and 100 cores that prove work", hours, attacks=True, cores=CORES),
-        await row("the same; customers have their code's page", hours, attacks=True, cores=CORES, are_holders=True),
+        await row("10,000 addresses and 100 cores that prove work", hours, attacks=True, cores=ATTACKER_CORES),
+        await row(
+            "the same; customers have their code's page", hours, attacks=True, cores=ATTACKER_CORES, are_holders=True
+        ),
     ]
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--hours", type=float, default=24)
-    hours = words.parse_args().hours
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hours", type=float, default=24)
+    hours = parser.parse_args().hours
     table_rows = asyncio.run(rows(hours))
-    heads = ["who guesses", "guesses looked at, an hour", "codes found, an hour", "customers an hour", "served"]
-    print(f"\n{table.lined([heads, *table_rows])}\n")
+    head = ["who guesses", "guesses looked at, an hour", "codes found, an hour", "customers an hour", "served"]
+    print(f"\n{table.markdown_table([head, *table_rows])}\n")
     print(f"{hours:g} hours each; {CODES:,} live codes of six digits, {PROCESSES} processes, {TYPOS:.0%} typos.")
 
 

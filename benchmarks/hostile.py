@@ -1,7 +1,7 @@
 """No hostile request keeps honest ones waiting, nor takes the memory of the machine.
 
 `python -m benchmarks.hostile [--database sqlite|postgres] [--only WORDS]` starts the real server with one worker.
-While each hostile request of `benchmarks/attacks.py` is under way, honest clients claim and ask `/healthz`; said are
+While each hostile request of `benchmarks/attacks.py` is under way, honest clients claim and ask `/healthz`; printed are
 the longest time that either took, the largest answer to the hostile ones, and the worker's highest memory.
 """
 
@@ -25,17 +25,17 @@ from urllib.parse import urlsplit
 
 import db
 from benchmarks import servers, table
-from benchmarks.attacks import ATTACKS, CLAIM, Attack, Hostile
+from benchmarks.attacks import ATTACKS, CLAIM, Attack, HostileRequest
 from db.enums import KeyKind
 from resolvers import create, generate
 from resolvers.domain import params
 from resolvers.domain.code_format import Format
 
 CLAIMANTS = 4
-PAUSE = 0.01
+PAUSE_SECONDS = 0.01
 """Seconds between an honest client's requests."""
-PATIENCE = 90
-AIM_MS, AIM_MB, AIM_KB = 250, 300, 10
+TIMEOUT_SECONDS = 90
+MAX_MS, MAX_MB, MAX_KB = 250, 300, 10
 CODES = 50_000
 
 
@@ -48,64 +48,64 @@ class TargetServer:
     keys: dict[str, str]
 
 
-async def furnish(url: str) -> dict[str, str]:
+async def fill(url: str) -> dict[str, str]:
     """A store with an organization, a code that is claimed without a limit, and many others; its keys."""
     now = datetime.now(UTC)
     await db.migrate(url)
     async with db.opened(url):
-        made = await create.organization("Bench", 1, "bench", 1, "EUR", "UTC", now)
+        organization = await create.organization("Bench", 1, "bench", 1, "EUR", "UTC", now)
         new = create.NewPromotion(name="Honest", codes=("HONEST",), limits=params.Limits(per_code=None))
-        await create.promotion(made, new, None, now)
-        await generate.codes(made, None, CODES, Format(), generate.CodeOptions(), False, None, now)
+        await create.promotion(organization, new, None, now)
+        await generate.codes(organization, None, CODES, Format(), generate.CodeOptions(), False, None, now)
         return {
-            kind.name: await create.key(kind, made.account_id, made.id, None, now)
+            kind.name: await create.key(kind, organization.account_id, organization.id, None, now)
             for kind in (KeyKind.SECRET, KeyKind.PUBLIC)
         }
 
 
-class Honest:
+class HonestClients:
     """Clients that claim, and one that asks `/healthz`, one request after another, in a loop of their own."""
 
-    def __init__(self, shop: TargetServer) -> None:
-        self._shop = shop
-        self.took: dict[str, list[tuple[float, float]]] = {"claim": [], "healthz": []}
+    def __init__(self, target: TargetServer) -> None:
+        self._target = target
+        self.durations: dict[str, list[tuple[float, float]]] = {"claim": [], "healthz": []}
         self.wrong = ""
 
-    def worst(self, kind: str, began: float, ended: float) -> float:
+    def longest_ms(self, kind: str, began: float, ended: float) -> float:
         """The longest milliseconds of a request that was under way in this time."""
-        during = [end - start for start, end in self.took[kind] if end >= began and start <= ended]
+        during = [end - start for start, end in self.durations[kind] if end >= began and start <= ended]
         return max(during, default=0.0) * 1000
 
     @contextmanager
-    def at_work(self) -> Iterator["Honest"]:
-        """Ask while the block lasts."""
-        self._until = threading.Event()
+    def running(self) -> Iterator["HonestClients"]:
+        """Send requests while the block lasts."""
+        self._stopped = threading.Event()
         thread = threading.Thread(target=lambda: asyncio.run(self._ask()))
         thread.start()
         try:
             yield self
         finally:
-            self._until.set()
+            self._stopped.set()
             thread.join()
 
     async def _ask(self) -> None:
         await asyncio.gather(*(self._client("claim", n) for n in range(CLAIMANTS)), self._client("healthz", 0))
 
     async def _client(self, kind: str, number: int) -> None:
-        host, _, port = urlsplit(self._shop.address).netloc.partition(":")
+        host, _, port = urlsplit(self._target.address).netloc.partition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         count = 0
-        while not self._until.is_set():
+        while not self._stopped.is_set():
             count += 1
             began = time.perf_counter()
             writer.write(self._request(kind, f"{number}-{count}-{time.time_ns()}"))
             head = await reader.readuntil(b"\r\n\r\n")
             length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
             answer = await reader.readexactly(length)
-            self.took[kind].append((began, time.perf_counter()))
+            self.durations[kind].append((began, time.perf_counter()))
             if b" 200 " not in head[:20] or (kind == "claim" and b"CodeClaimed" not in answer):
                 self.wrong = (head + answer)[:500].decode(errors="replace")
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(PAUSE_SECONDS)
         writer.close()
 
     def _request(self, kind: str, who: str) -> bytes:
@@ -114,29 +114,29 @@ class Honest:
         claim_input = {"text": "HONEST", "customer": {"email": f"{who}@example.com"}, "order": {"reference": who}}
         body = json.dumps({"query": CLAIM, "variables": {"input": claim_input}}).encode()
         head = (
-            f"POST /graphql HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {self._shop.keys['SECRET']}\r\n"
+            f"POST /graphql HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {self._target.keys['SECRET']}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         return head.encode() + body
 
 
 @dataclass(frozen=True)
-class HostileAnswer:
-    """What a hostile request was answered: a status (0 is none in time), bytes, and whether it was refused."""
+class HostileOutcome:
+    """The answer to a hostile request: its status (0 for none in time), its bytes, and whether it is a refusal."""
 
     status: int
     size: int
     refused: bool
 
 
-def send(shop: TargetServer, hostile: Hostile) -> HostileAnswer:
+def send(target: TargetServer, hostile: HostileRequest) -> HostileOutcome:
     """Send one request and read its answer to the end, keeping its beginning alone."""
     if hostile.raw is not None:
-        return sent_raw(shop, hostile.raw)
+        return send_raw(target, hostile.raw)
     headers = {"Content-Type": hostile.media_type}
     if hostile.key:
-        headers["Authorization"] = f"Bearer {shop.keys[hostile.key]}"
-    connection = http.client.HTTPConnection(urlsplit(shop.address).netloc, timeout=PATIENCE)
+        headers["Authorization"] = f"Bearer {target.keys[hostile.key]}"
+    connection = http.client.HTTPConnection(urlsplit(target.address).netloc, timeout=TIMEOUT_SECONDS)
     try:
         connection.request(hostile.method, hostile.path, hostile.body, headers)
         answer = connection.getresponse()
@@ -145,27 +145,30 @@ def send(shop: TargetServer, hostile: Hostile) -> HostileAnswer:
         while piece := answer.read(1 << 16):
             first = first or piece
             size += len(piece)
-        return HostileAnswer(answer.status, size, answer.status >= 400 or first.startswith(b'{"data":null'))
+        return HostileOutcome(answer.status, size, answer.status >= 400 or first.startswith(b'{"data":null'))
     except (OSError, http.client.HTTPException):
-        return HostileAnswer(0, 0, True)
+        return HostileOutcome(0, 0, True)
     finally:
         connection.close()
 
 
-def sent_raw(shop: TargetServer, data: bytes) -> HostileAnswer:
+def send_raw(target: TargetServer, data: bytes) -> HostileOutcome:
     """Send these bytes over a connection, and read until the server closes it; 0 is the status where nothing came."""
-    host, _, port = urlsplit(shop.address).netloc.partition(":")
+    host, _, port = urlsplit(target.address).netloc.partition(":")
     first, size = b"", 0
-    with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection((host, int(port)), timeout=TIMEOUT_SECONDS) as connection,
+    ):
         connection.sendall(data)
         while piece := connection.recv(1 << 16):
             first, size = first or piece, size + len(piece)
     status = int(first[9:12]) if first.startswith(b"HTTP/1.1 ") else 0
-    return HostileAnswer(status, size, status == 0 or status >= 400)
+    return HostileOutcome(status, size, status == 0 or status >= 400)
 
 
-def peak(pid: int, begin: bool = False) -> float:
-    """The most megabytes that a process has occupied since the last beginning, where the system tells (Linux)."""
+def peak_megabytes(pid: int, begin: bool = False) -> float:
+    """The peak memory of a process since the last call with `begin`, in megabytes (on Linux; elsewhere 0)."""
     try:
         if begin:
             Path(f"/proc/{pid}/clear_refs").write_text("5")
@@ -175,22 +178,22 @@ def peak(pid: int, begin: bool = False) -> float:
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 
 
-def tried(shop: TargetServer, honest: Honest, attack: Attack) -> tuple[str, ...]:
-    """A row: one attack, and what it did to the others."""
+def run_attack(target: TargetServer, honest: HonestClients, attack: Attack) -> tuple[str, ...]:
+    """The cells of a row: one attack, and the times of honest requests during it."""
     requests = attack.requests()
-    peak(shop.pid, begin=True)
+    peak_megabytes(target.pid, begin=True)
     time.sleep(0.1)
     began = time.perf_counter()
-    answers: list[HostileAnswer] = []
-    with ThreadPoolExecutor(min(attack.at_once, len(requests))) as senders:
-        for _ in range(attack.repeated):
-            answers += senders.map(lambda one: send(shop, one), requests)
+    answers: list[HostileOutcome] = []
+    with ThreadPoolExecutor(min(attack.concurrency, len(requests))) as senders:
+        for _ in range(attack.repetitions):
+            answers += senders.map(lambda one: send(target, one), requests)
     ended = time.perf_counter()
-    time.sleep(0.3)  # what is under way as the last answer comes may still be held up
-    claim, healthz = (honest.worst(kind, began, ended) for kind in ("claim", "healthz"))
-    memory, size = peak(shop.pid), max(one.size for one in answers)
+    time.sleep(0.3)  # requests that are under way at the last answer may still be late
+    claim, healthz = (honest.longest_ms(kind, began, ended) for kind in ("claim", "healthz"))
+    memory, size = peak_megabytes(target.pid), max(one.size for one in answers)
     refused = max((one.size for one in answers if one.refused), default=0)
-    good = max(claim, healthz) <= AIM_MS and memory <= AIM_MB and refused <= AIM_KB * 1024
+    good = max(claim, healthz) <= MAX_MS and memory <= MAX_MB and refused <= MAX_KB * 1024
     statuses = ", ".join(str(one or "none") for one in sorted({one.status for one in answers}))
     cells = (attack.case, attack.what, f"{claim:,.0f} ms", f"{healthz:,.0f} ms", statuses)
     return (*cells, f"{size:,} B", f"{ended - began:.2f} s", f"{memory:,.0f} MB", "aim" if good else "MISSED")
@@ -199,7 +202,7 @@ def tried(shop: TargetServer, honest: Honest, attack: Attack) -> tuple[str, ...]
 HEAD = ("case", "hostile", "worst claim", "worst /healthz", "answered", "answer", "took", "memory", "reached")
 
 
-def measured(shop: TargetServer, attacks: Sequence[Attack]) -> None:
+def run_attacks(target: TargetServer, attacks: Sequence[Attack]) -> None:
     """Try each attack, and print its row as soon as it is known."""
     nothing = Attack("", "nothing, for two seconds", lambda: [])
     widths = (4, max(len(attack.what) for attack in [nothing, *attacks]), 11, 14, 10, 14, 7, 8, 7)
@@ -212,20 +215,20 @@ def measured(shop: TargetServer, attacks: Sequence[Attack]) -> None:
     line(HEAD)
     print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
     missed = 0
-    with Honest(shop).at_work() as honest:
-        peak(shop.pid, begin=True)
+    with HonestClients(target).running() as honest:
+        peak_megabytes(target.pid, begin=True)
         began = time.perf_counter()
         time.sleep(2)
-        worst = [f"{honest.worst(kind, began + 0.5, began + 2):,.0f} ms" for kind in ("claim", "healthz")]
-        line(("", nothing.what, *worst, "", "", "2.00 s", f"{peak(shop.pid):,.0f} MB", ""))
+        longest_ms = [f"{honest.longest_ms(kind, began + 0.5, began + 2):,.0f} ms" for kind in ("claim", "healthz")]
+        line(("", nothing.what, *longest_ms, "", "", "2.00 s", f"{peak_megabytes(target.pid):,.0f} MB", ""))
         for attack in attacks:
-            cells = tried(shop, honest, attack)
+            cells = run_attack(target, honest, attack)
             missed += cells[-1] != "aim"
             line(cells)
     if honest.wrong:
         sys.exit(f"an honest request was not answered: {honest.wrong}")
-    print(f"\n{len(attacks) - missed} of {len(attacks)} as they should be: no honest request above {AIM_MS} ms,"
-          f" memory within {AIM_MB} MB, a refused answer within {AIM_KB} kB.")  # fmt: skip
+    print(f"\n{len(attacks) - missed} of {len(attacks)} as they should be: no honest request above {MAX_MS} ms,"
+          f" memory within {MAX_MB} MB, a refused answer within {MAX_KB} kB.")  # fmt: skip
 
 
 def main() -> None:
@@ -238,10 +241,11 @@ def main() -> None:
         sys.exit(f"error: no row holds {options.only!r}")
     print(table.machine())
     with store(options.database) as (url, what):
-        print(f"{what}, 1 worker; {CLAIMANTS} clients claim and one asks /healthz, {PAUSE * 1000:.0f} ms between.\n")
-        keys = asyncio.run(furnish(url))
+        pause_ms = f"{PAUSE_SECONDS * 1000:.0f} ms"
+        print(f"{what}, 1 worker; {CLAIMANTS} clients claim and one asks /healthz, {pause_ms} between.\n")
+        keys = asyncio.run(fill(url))
         with servers.tessera(url, 1) as server:
-            measured(TargetServer(server.address, server.pid, keys), attacks)
+            run_attacks(TargetServer(server.address, server.pid, keys), attacks)
 
 
 @contextmanager

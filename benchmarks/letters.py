@@ -32,14 +32,14 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MAIN = Path(__file__).resolve().parents[1] / "main.py"
 
 
-class Counted:
-    """A mail server's memory: how many letters it took."""
+class CountingHandler:
+    """A handler of a mail server that counts letters."""
 
     def __init__(self) -> None:
         self.letters = 0
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd's)
-        """Take a letter and forget it."""
+        """Accept and count a letter."""
         self.letters += 1
         return "250 OK"
 
@@ -47,7 +47,7 @@ class Counted:
 # ------------------------------------------------------------------ letters a second
 
 
-def processor(process: "subprocess.Popen[str]") -> float:
+def cpu_seconds(process: "subprocess.Popen[str]") -> float:
     """Seconds of the processor that a process has had, which tell more than a clock on a busy machine."""
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -59,7 +59,7 @@ def megabytes(process: "subprocess.Popen[str]") -> float:
     return int(kilobytes) / 1024
 
 
-def started(folder: str, port: int) -> tuple["subprocess.Popen[str]", str, str]:
+def start_server(folder: str, port: int) -> tuple["subprocess.Popen[str]", str, str]:
     """A server with an empty store, its address and its secret key."""
     environment = {
         **os.environ,
@@ -74,7 +74,7 @@ def started(folder: str, port: int) -> tuple["subprocess.Popen[str]", str, str]:
     printed = ""
     while "Playground:" not in printed:
         printed += process.stdout.readline()
-    address = next(found[1] for line in process.stderr if (found := re.search(r"running on (http://\S+)", line)))
+    address = next(match[1] for line in process.stderr if (match := re.search(r"running on (http://\S+)", line)))
     return process, address, re.findall(r"SECRET +(\S+)", printed)[0]
 
 
@@ -82,37 +82,37 @@ SEND = "mutation ($input: SendCodeInput!) { sendCode(input: $input) { __typename
 MAKE = 'mutation { createPromotion(input: { name: "Bench", codes: ["BENCH"] }) { __typename } }'
 
 
-def sending(letters: int) -> None:
+def measure_sending(letters: int) -> None:
     """Queue that many letters, three times over, and print how long they took and what the server occupied."""
-    handler = Counted()
+    handler = CountingHandler()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    office = Controller(handler, hostname="127.0.0.1", port=port)
-    office.start()
+    mail_server = Controller(handler, hostname="127.0.0.1", port=port)
+    mail_server.start()
     with tempfile.TemporaryDirectory() as folder:
-        process, address, key = started(folder, port)
+        process, address, key = start_server(folder, port)
         try:
             client = httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=60)
             client.post("/graphql", json={"query": MAKE}).raise_for_status()
             for round_ in range(1, 4):
                 people = [{"email": f"{round_}-{n}@example.com", "firstName": "Ada"} for n in range(letters)]
-                wanted, began, worked = handler.letters + letters, time.perf_counter(), processor(process)
+                target, began, worked = handler.letters + letters, time.perf_counter(), cpu_seconds(process)
                 variables = {"input": {"text": "BENCH", "recipients": people}}
                 answer = client.post("/graphql", json={"query": SEND, "variables": variables}).json()
                 assert answer["data"]["sendCode"]["queued"] == letters, answer  # noqa: S101
-                while handler.letters < wanted:
+                while handler.letters < target:
                     time.sleep(0.01)
                 took = time.perf_counter() - began
                 print(
                     f"{letters:,} letters queued and sent over SMTP in {took:.2f} s: {letters / took:.0f} a second,"
-                    f" {processor(process) - worked:.1f} s of the processor;"
-                    f" the process occupies {megabytes(process):.0f} MB after {wanted:,} letters",
+                    f" {cpu_seconds(process) - worked:.1f} s of the processor;"
+                    f" the process occupies {megabytes(process):.0f} MB after {target:,} letters",
                     flush=True,
                 )
         finally:
             process.terminate()
             process.communicate(timeout=30)
-            office.stop()
+            mail_server.stop()
 
 
 # ------------------------------------------------------------------ claims beside a queue
@@ -122,15 +122,18 @@ async def store(url: str, letters: int) -> None:
     """A store with a code that anybody may claim, and that many letters that are due later."""
     await db.migrate(url)
     async with db.opened(url):
-        made = await create.organization("Bench", 1, "bench", 1, "EUR", "UTC", NOW)
+        organization = await create.organization("Bench", 1, "bench", 1, "EUR", "UTC", NOW)
         new = create.NewPromotion(name="Bench", codes=("BENCH",), limits=params.Limits(per_code=None))
-        await create.promotion(made, new, None, NOW)
-        code = await find.code(made.id, "BENCH")
+        await create.promotion(organization, new, None, NOW)
+        code = await find.code(organization.id, "BENCH")
     rows = sqlite3.connect(url.removeprefix("sqlite://"))
     rows.executemany(
         "INSERT INTO delivery (organization_id, code_id, recipient, recipient_key, status, attempts, due_at,"
         " created_at) VALUES (?, ?, ?, ?, 'QUEUED', 0, ?, ?)",
-        ((made.id, code.id, f"{n}@example.com", f"{n}@example.com", str(NOW), str(NOW)) for n in range(letters)),
+        (
+            (organization.id, code.id, f"{n}@example.com", f"{n}@example.com", str(NOW), str(NOW))
+            for n in range(letters)
+        ),
     )
     rows.commit()
     rows.execute("ANALYZE")
@@ -164,7 +167,7 @@ async def claims_a_second(url: str, claims: int, name: str, with_sender: bool) -
         return claims / took
 
 
-async def claiming(queue: int, claims: int, rounds: int) -> None:
+async def measure_claims(queue: int, claims: int, rounds: int) -> None:
     """Claim in turn from a store without letters, one with a queue, and one whose queue is worked off meanwhile."""
     with tempfile.TemporaryDirectory() as folder:
         kinds = {"an empty queue": (0, False), f"{queue:,} letters waiting": (queue, False)}
@@ -182,14 +185,14 @@ async def claiming(queue: int, claims: int, rounds: int) -> None:
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--letters", type=int, default=1_000)
-    words.add_argument("--queue", type=int, default=100_000)
-    words.add_argument("--claims", type=int, default=150)
-    words.add_argument("--rounds", type=int, default=5)
-    options = words.parse_args()
-    sending(options.letters)
-    asyncio.run(claiming(options.queue, options.claims, options.rounds))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--letters", type=int, default=1_000)
+    parser.add_argument("--queue", type=int, default=100_000)
+    parser.add_argument("--claims", type=int, default=150)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    measure_sending(options.letters)
+    asyncio.run(measure_claims(options.queue, options.claims, options.rounds))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Load from another process, over loopback, on a bounded number of connections that stay open.
 
-`most` asks as fast as answers come: by wrk where the system has it, else by the client below; a run uses one of them
-for all of its figures. `paced` asks at a given rate whatever the answers do, and counts an answer's time from when it
-was due, so that no pause of the server's goes unseen. A wrong answer ends the run: what is refused is no speed.
+`closed_loop` sends the next request as soon as an answer comes: by wrk where the system has it, else by the client
+below; a run uses one of them for all of its figures. `open_loop` sends at a given rate, independently of answers, and
+measures an answer's time from when its request was due, so that no pause of the server is hidden. A wrong answer ends
+the run: a refusal is no throughput.
 """
 
 import asyncio
@@ -35,14 +36,14 @@ class LoadRequest:
     address: str
     path: str
     body: str | None
-    good: str
-    """What every good answer holds."""
+    expected: str
+    """A part of every correct answer."""
     key: str = ""
     texts: Sequence[str] = ("--------",)
 
     @property
     def template(self) -> str:
-        """The request as it is sent."""
+        """The request as text, with its placeholders."""
         length = len((self.body or "").replace("<text>", "-" * 8).replace("<n>", "-" * 10))
         head = [
             f"{'GET' if self.body is None else 'POST'} {self.path} HTTP/1.1",
@@ -53,8 +54,8 @@ class LoadRequest:
         ]
         return "\r\n".join([*head, "", self.body or ""])
 
-    def written(self, start: int) -> Iterator[bytes]:
-        """One request after another."""
+    def raw_requests(self, start: int) -> Iterator[bytes]:
+        """Requests without an end, each with other values."""
         template = self.template.encode()
         for n in range(start + 1, sys.maxsize):
             text = self.texts[n % len(self.texts)].encode()
@@ -62,8 +63,8 @@ class LoadRequest:
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What came of it: how many, how many a second; milliseconds that half, and 99 of 100, took at most."""
+class LoadResult:
+    """The number of answers, answers a second, and the median and 99th percentile of latency in milliseconds."""
 
     answered: int
     rate: float
@@ -72,52 +73,53 @@ class Answers:
 
 
 def client() -> str:
-    """What asks as fast as it can, and its version."""
+    """The name and version of the client of a closed loop."""
     if WRK is None:
         return "the asyncio client of benchmarks/load.py"
     version = subprocess.run([WRK, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
     return " ".join(version.split()[:2])
 
 
-def most(request: LoadRequest, seconds: float, start: int) -> Answers:
-    """As much as is answered on all connections; the numbers begin after `start`."""
+def closed_loop(request: LoadRequest, seconds: float, start: int) -> LoadResult:
+    """The throughput on CONNECTIONS connections; the numbers of requests begin after `start`."""
     if WRK is None:
-        return uvloop.run(_Client(request, start).closed(seconds))
+        return uvloop.run(_Client(request, start).run_closed_loop(seconds))
     with TemporaryDirectory() as folder:
         template, texts = Path(folder) / "template", Path(folder) / "texts"
         template.write_bytes(request.template.encode())
         texts.write_text("\n".join(request.texts))
         words = [WRK, "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "--timeout", "30s", "-s", str(LUA)]
-        arguments = [request.address, "--", str(template), str(texts), str(start), request.good]
-        ran = subprocess.run([*words, *arguments], capture_output=True, text=True, check=False)  # noqa: S603
-    found = SUMMARY.search(ran.stdout)
-    if found is None:
-        sys.exit(f"wrk has not ended well: {ran.stdout}{ran.stderr}")
-    requests, micros, unanswered, wrong, p50, p99 = map(int, found.groups())
+        arguments = [request.address, "--", str(template), str(texts), str(start), request.expected]
+        process = subprocess.run([*words, *arguments], capture_output=True, text=True, check=False)  # noqa: S603
+    summary = SUMMARY.search(process.stdout)
+    if summary is None:
+        sys.exit(f"wrk has not ended well: {process.stdout}{process.stderr}")
+    requests, micros, unanswered, wrong, p50, p99 = map(int, summary.groups())
     if unanswered or wrong:
-        sys.exit(f"{request.path}: {unanswered} unanswered, {wrong} wrong answers, such as {ran.stdout[found.end() :]}")
-    return Answers(requests, requests / micros * 1e6, p50 / 1000, p99 / 1000)
+        example = process.stdout[summary.end() :]
+        sys.exit(f"{request.path}: {unanswered} unanswered, {wrong} wrong answers, such as {example}")
+    return LoadResult(requests, requests / micros * 1e6, p50 / 1000, p99 / 1000)
 
 
-def paced(request: LoadRequest, seconds: float, rate: float, start: int) -> Answers:
-    """`rate` requests a second, evenly, on as many connections; none is left out when answers are late."""
-    return uvloop.run(_Client(request, start).open(seconds, rate))
+def open_loop(request: LoadRequest, seconds: float, rate: float, start: int) -> LoadResult:
+    """The latency at `rate` requests a second on as many connections; none is left out when answers are late."""
+    return uvloop.run(_Client(request, start).run_open_loop(seconds, rate))
 
 
 class _Connection(asyncio.Protocol):
-    """Sends what it is given, and tells of each whole answer."""
+    """A connection that calls back with each whole answer."""
 
-    def __init__(self, answered: Callable[["_Connection", bytes], None]) -> None:
-        self.answered = answered
+    def __init__(self, on_answer: Callable[["_Connection", bytes], None]) -> None:
+        self.on_answer = on_answer
         self.read = b""
-        self.gone = asyncio.get_running_loop().create_future()
+        self.closed = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.write = transport.write  # type: ignore[attr-defined]
         self.close = transport.close
 
     def connection_lost(self, why: Exception | None) -> None:
-        self.gone.set_result(None)
+        self.closed.set_result(None)
 
     def data_received(self, data: bytes) -> None:
         self.read += data
@@ -125,45 +127,45 @@ class _Connection(asyncio.Protocol):
         length = LENGTH.search(self.read, 0, ends + 1) if ends >= 0 else None
         if length is not None and len(self.read) >= ends + 4 + int(length[1]):
             answer, self.read = self.read, b""
-            self.answered(self, answer)
+            self.on_answer(self, answer)
 
 
 async def _close(connections: Sequence[_Connection]) -> None:
     for connection in connections:
         connection.close()
-    await asyncio.gather(*(connection.gone for connection in connections))
+    await asyncio.gather(*(connection.closed for connection in connections))
 
 
 class _Client:
-    """What wrk does, and pacing."""
+    """An asyncio client for closed and open loops."""
 
     def __init__(self, request: LoadRequest, start: int) -> None:
-        self.request, self.good = request, request.good.encode()
-        self.written = request.written(start)
+        self.request, self.expected = request, request.expected.encode()
+        self.raw_requests = request.raw_requests(start)
         self.due: dict[_Connection, float] = {}
-        self.took: list[float] = []
+        self.durations: list[float] = []
         self.waiting: deque[float] = deque()
         self.idle: asyncio.Queue[_Connection] = asyncio.Queue()
         self.until = float("inf")
         self.wrong = ""
 
-    async def closed(self, seconds: float) -> Answers:
-        connections = await self._connect(self._again)
-        began = time.perf_counter()
-        self.until = began + seconds
+    async def run_closed_loop(self, seconds: float) -> LoadResult:
+        connections = await self._connect(self._count_and_resend)
+        started = time.perf_counter()
+        self.until = started + seconds
         for connection in connections:
             self._send(connection, time.perf_counter())
         await asyncio.sleep(seconds)
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - started
         await _close(connections)
-        return self._answers(seconds)
+        return self._result(seconds)
 
-    async def open(self, seconds: float, rate: float) -> Answers:
-        for connection in await self._connect(self._free):
+    async def run_open_loop(self, seconds: float, rate: float) -> LoadResult:
+        for connection in await self._connect(self._count_and_release):
             self.idle.put_nowait(connection)
-        began = time.perf_counter()
+        started = time.perf_counter()
         for number in range(round(seconds * rate)):
-            due = began + number / rate
+            due = started + number / rate
             if due > (now := time.perf_counter()):
                 await asyncio.sleep(due - now)
             now = time.perf_counter()  # a timer that wakes late is no fault of the server's
@@ -172,40 +174,42 @@ class _Client:
             else:
                 self._send(self.idle.get_nowait(), now)
         connections = [await self.idle.get() for _ in range(CONNECTIONS)]
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - started
         await _close(connections)
-        return self._answers(seconds)
+        return self._result(seconds)
 
-    async def _connect(self, answered: Callable[[_Connection, bytes], None]) -> list[_Connection]:
+    async def _connect(self, on_answer: Callable[[_Connection, bytes], None]) -> list[_Connection]:
         loop = asyncio.get_running_loop()
         host, _, port = urlsplit(self.request.address).netloc.partition(":")
-        made = [loop.create_connection(lambda: _Connection(answered), host, int(port)) for _ in range(CONNECTIONS)]
-        return [connection for _, connection in await asyncio.gather(*made)]
+        pairs = await asyncio.gather(
+            *(loop.create_connection(lambda: _Connection(on_answer), host, int(port)) for _ in range(CONNECTIONS))
+        )
+        return [connection for _, connection in pairs]
 
     def _send(self, connection: _Connection, due: float) -> None:
         self.due[connection] = due
-        connection.write(next(self.written))
+        connection.write(next(self.raw_requests))
 
     def _count(self, connection: _Connection, answer: bytes) -> None:
-        if not answer.startswith(b"HTTP/1.1 200") or self.good not in answer:
+        if not answer.startswith(b"HTTP/1.1 200") or self.expected not in answer:
             self.wrong = answer.decode(errors="replace")
         if time.perf_counter() < self.until:
-            self.took.append(time.perf_counter() - self.due[connection])
+            self.durations.append(time.perf_counter() - self.due[connection])
 
-    def _again(self, connection: _Connection, answer: bytes) -> None:
+    def _count_and_resend(self, connection: _Connection, answer: bytes) -> None:
         self._count(connection, answer)
         if time.perf_counter() < self.until:
             self._send(connection, time.perf_counter())
 
-    def _free(self, connection: _Connection, answer: bytes) -> None:
+    def _count_and_release(self, connection: _Connection, answer: bytes) -> None:
         self._count(connection, answer)
         if self.waiting:
             self._send(connection, self.waiting.popleft())
         else:
             self.idle.put_nowait(connection)
 
-    def _answers(self, seconds: float) -> Answers:
+    def _result(self, seconds: float) -> LoadResult:
         if self.wrong:
             sys.exit(f"{self.request.path}: wrong answers, such as {self.wrong}")
-        cuts = statistics.quantiles(self.took, n=100)
-        return Answers(len(self.took), len(self.took) / seconds, cuts[49] * 1000, cuts[98] * 1000)
+        cuts = statistics.quantiles(self.durations, n=100)
+        return LoadResult(len(self.durations), len(self.durations) / seconds, cuts[49] * 1000, cuts[98] * 1000)

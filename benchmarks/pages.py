@@ -1,14 +1,14 @@
-"""Writes measured figures into the pages: `python -m benchmarks.pages`, after new results were made.
+"""Writes measured figures into the documentation: `python -m benchmarks.pages`, after a benchmark's results are saved.
 
-A page marks with `<!-- figures: NAME -->` and `<!-- /figures -->` what stands between them: one of FIGURES, made of
-`benchmarks/results/FILE.txt`. So no figure is written by hand, and pages can't disagree with each other.
+The text between `<!-- figures: NAME -->` and `<!-- /figures -->` is generated: one of FIGURES, from
+`benchmarks/results/FILE.txt`. So no figure is written by hand, and pages can't contradict each other.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks.table import lined
+from benchmarks.table import markdown_table
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("README.md", "docs/performance.md", "docs/scaling.md", "docs/guessing.md", "docs/sending.md")
@@ -27,12 +27,12 @@ _STORES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
 
 
 def result(name: str) -> str:
-    """What the newest run of a benchmark has printed."""
+    """The output of the latest run of a benchmark."""
     return (ROOT / f"benchmarks/results/{name}.txt").read_text(encoding="utf-8")
 
 
 def table_and_notes(printed: str) -> str:
-    """A run's Markdown table, and below it what the run says of itself: how often, and on what machine."""
+    """A run's Markdown table, and its notes on rounds and machine."""
     lines = printed.strip().splitlines()
     rows = [line for line in lines if line.startswith("|")]
     notes = lines[lines.index(rows[-1]) + 1 :]
@@ -61,7 +61,7 @@ def flat(printed: str) -> str:
     """A large store beside a small one."""
     head = ("store", "what", "10,000 codes", "10,000,000 codes", "ratio")
     rows = [(_STORES[kind], *others) for kind, *others in _FLAT.findall(printed)]
-    return f"{lined([head, *rows])}\n\n{printed.splitlines()[0]}."
+    return f"{markdown_table([head, *rows])}\n\n{printed.splitlines()[0]}."
 
 
 def generation(printed: str) -> str:
@@ -73,7 +73,7 @@ def generation(printed: str) -> str:
     ]
     head_during = ("store", "beside a job", "p50 alone", "p99 alone", "p50 meanwhile", "p99 meanwhile")
     during = [(_STORES[kind], *others) for kind, *others in _DURING.findall(printed)]
-    return f"{lined([head, *rows])}\n\n{lined([head_during, *during])}\n\n{printed.splitlines()[0]}."
+    return f"{markdown_table([head, *rows])}\n\n{markdown_table([head_during, *during])}\n\n{printed.splitlines()[0]}."
 
 
 def letters(printed: str) -> str:
@@ -82,7 +82,7 @@ def letters(printed: str) -> str:
     head = ("beside", "claims a second", "of those beside none")
     return (
         f"A process sent {', '.join(rate for rate, *_ in rates)} letters a second, a thousand at a time, and occupied"
-        f" {rates[-1][1]} after {rates[-1][2]} of them.\n\n{lined([head, *_BESIDE.findall(printed)])}"
+        f" {rates[-1][1]} after {rates[-1][2]} of them.\n\n{markdown_table([head, *_BESIDE.findall(printed)])}"
     )
 
 
@@ -95,17 +95,17 @@ FIGURES: Mapping[str, tuple[str, Callable[[str], str]]] = {
     "letters": ("letters", letters),
     "scaling": ("scaling", table_and_notes),
 }
-"""Names of figures, the results file of each, and what is made of it."""
+"""For each name of figures its results file and the function that formats them."""
 
 
 def with_figures(page: str) -> str:
-    """A page's text in which each marked part is what was measured."""
+    """The text of a page with its marked parts generated anew."""
 
-    def written(block: re.Match[str]) -> str:
+    def replacement(block: re.Match[str]) -> str:
         source, make = FIGURES[block[2]]
         return f"{block[1]}{make(result(source))}\n{block[3]}"
 
-    return _BLOCK.sub(written, page)
+    return _BLOCK.sub(replacement, page)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Claims a second on the steps of docs/scaling.md, in one run: SQLite, processes, PostgreSQL, hosts, PgBouncer.
 
-`python -m benchmarks.scaling [--rounds 5] [--seconds 4]`. Everything runs on this one machine, so what is seen is what
-each step costs; what it brings is seen where hosts have processors of their own.
+`python -m benchmarks.scaling [--rounds 5] [--seconds 4]`. Everything runs on this one machine, so the figures
+show the cost of each step; its gain shows where hosts have processors of their own.
 """
 
 import argparse
@@ -22,36 +22,36 @@ from benchmarks import claims, load, servers, table
 from benchmarks.load import LoadRequest
 from tests.postgres import PostgresServer, pooled
 
-REST = 0.5
+PAUSE_SECONDS = 0.5
 
 
 def rate(requests: Sequence[LoadRequest], seconds: float, numbers: "count[int]") -> float:
     """Claims a second over all of these hosts together."""
     with ThreadPoolExecutor(len(requests)) as pool:
-        begun = [pool.submit(load.most, request, seconds, next(numbers)) for request in requests]
-        answered = sum(one.result().rate for one in begun)
-    time.sleep(REST)
-    return answered
+        futures = [pool.submit(load.closed_loop, request, seconds, next(numbers)) for request in requests]
+        total = sum(one.result().rate for one in futures)
+    time.sleep(PAUSE_SECONDS)
+    return total
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--rounds", type=int, default=5)
-    words.add_argument("--seconds", type=float, default=4)
-    options = words.parse_args()
-    numbers, known = count(0, claims.A_ROUNDS_NUMBERS), claims.texts()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4)
+    options = parser.parse_args()
+    numbers, texts = count(0, claims.NUMBERS_PER_ROUND), claims.texts()
     figures: dict[str, list[float]] = defaultdict(list)
-    began = os.getloadavg()[0]
+    load_before = os.getloadavg()[0]
     with ExitStack() as life:
         folder = Path(life.enter_context(tempfile.TemporaryDirectory()))
-        one = claims.stage(life, f"sqlite://{folder}/one.db", 1, known)
-        two = claims.stage(life, f"sqlite://{folder}/two.db", 2, known)
+        one = claims.set_up(life, f"sqlite://{folder}/one.db", 1, texts)
+        two = claims.set_up(life, f"sqlite://{folder}/two.db", 2, texts)
         server = life.enter_context(PostgresServer().running())
-        postgres = claims.stage(life, server.url, 2, known)
-        spread = postgres.claims(known, postgres.key)
+        postgres = claims.set_up(life, server.url, 2, texts)
+        spread = postgres.claims(texts, postgres.key)
         steps = {
-            "one SQLite file, 1 process": [one.claims(known, one.key)],
-            "one SQLite file, 2 processes": [two.claims(known, two.key)],
+            "one SQLite file, 1 process": [one.claims(texts, one.key)],
+            "one SQLite file, 2 processes": [two.claims(texts, two.key)],
             "PostgreSQL, 1 host of 2 processes": [spread],
         }
         other = life.enter_context(servers.tessera(server.url, 2))
@@ -64,20 +64,20 @@ def main() -> None:
             ]
         for number in range(options.rounds + 1):
             for step, requests in steps.items():
-                found = rate(requests, options.seconds, numbers)
-                print(f"{f'round {number}' if number else 'warming up'}: {step}: {found:,.0f}/s", flush=True)
+                figure = rate(requests, options.seconds, numbers)
+                print(f"{f'round {number}' if number else 'warming up'}: {step}: {figure:,.0f}/s", flush=True)
                 if number:
-                    figures[step].append(found)
+                    figures[step].append(figure)
     print("\n| step | claims/s | beside the first |\n|---|---:|---:|")
     first = figures["one SQLite file, 1 process"]
-    for step, found in figures.items():
-        beside = statistics.median(here / there for here, there in zip(found, first, strict=True))
-        print(f"| {step} | {statistics.median(found):,.0f} | {beside:.2f} |")
+    for step, rates in figures.items():
+        beside = statistics.median(here / there for here, there in zip(rates, first, strict=True))
+        print(f"| {step} | {statistics.median(rates):,.0f} | {beside:.2f} |")
     print(
         f"\nThe median of {options.rounds} rounds of {options.seconds:g} s in turns,"
         f" {load.CONNECTIONS} connections a host."
     )
-    print(f"{table.machine()}; {load.client()}; load average {began:.1f} before.")
+    print(f"{table.machine()}; {load.client()}; load average {load_before:.1f} before.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The real processes that are measured: the service as anybody starts it, what it is compared with, PostgreSQL."""
+"""Server processes for benchmarks: the service, the bare application that it is compared with, PostgreSQL."""
 
 import os
 import subprocess
@@ -15,22 +15,22 @@ from urllib.request import urlopen
 import tests.postgres
 from benchmarks import echo
 
-TICKS = os.sysconf("SC_CLK_TCK")
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 ROOT = Path(__file__).resolve().parent.parent
-PATIENCE = 60
+TIMEOUT_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class MeasuredServer:
-    """Where it listens, and its first process."""
+    """A running server: its address, and the id of its first process."""
 
     address: str
     pid: int
 
-    def spent(self) -> float:
-        """Seconds of processor time that its processes have used so far, where the system tells (Linux); else 0."""
+    def cpu_seconds(self) -> float:
+        """Seconds of processor time of its processes until now (on Linux; elsewhere 0)."""
         try:
-            return sum(_ticks(pid) for pid in (self.pid, *_children(self.pid))) / TICKS
+            return sum(_ticks(pid) for pid in (self.pid, *_children(self.pid))) / TICKS_PER_SECOND
         except OSError:
             return 0.0
 
@@ -45,8 +45,8 @@ def _ticks(pid: int) -> int:
 
 
 def command(url: str, *words: str) -> str:
-    """What the service's command line prints."""
-    ran = subprocess.run(  # noqa: S603
+    """The output of a command of the service."""
+    process = subprocess.run(  # noqa: S603
         [sys.executable, "main.py", *words],
         cwd=ROOT,
         env=_environment(url),
@@ -54,9 +54,9 @@ def command(url: str, *words: str) -> str:
         text=True,
         check=False,
     )
-    if ran.returncode:
-        sys.exit(f"main.py {' '.join(words)}: {ran.stdout}{ran.stderr}")
-    return ran.stdout.strip()
+    if process.returncode:
+        sys.exit(f"main.py {' '.join(words)}: {process.stdout}{process.stderr}")
+    return process.stdout.strip()
 
 
 @contextmanager
@@ -68,7 +68,7 @@ def tessera(url: str, workers: int) -> Iterator[MeasuredServer]:
 
 @contextmanager
 def bare(url: str, workers: int) -> Iterator[MeasuredServer]:
-    """What the service is compared with (benchmarks/echo.py)."""
+    """The bare application (benchmarks/echo.py)."""
     with _running(url, workers, "-m", "benchmarks.echo") as server:
         yield server
 
@@ -85,13 +85,13 @@ def _environment(url: str) -> dict[str, str]:
 
 
 @contextmanager
-def _running(url: str, workers: int, *what: str) -> Iterator[MeasuredServer]:
+def _running(url: str, workers: int, *arguments: str) -> Iterator[MeasuredServer]:
     port = tests.postgres.free_port()
-    words = [sys.executable, *what, "--port", str(port), "--workers", str(workers)]
+    words = [sys.executable, *arguments, "--port", str(port), "--workers", str(workers)]
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(words, cwd=ROOT, env=_environment(url), stdout=log, stderr=log)  # noqa: S603
         try:
-            _wait(f"http://127.0.0.1:{port}", process)
+            _wait_until_answering(f"http://127.0.0.1:{port}", process)
             yield MeasuredServer(f"http://127.0.0.1:{port}", process.pid)
         except BaseException:
             log.seek(0)
@@ -99,13 +99,13 @@ def _running(url: str, workers: int, *what: str) -> Iterator[MeasuredServer]:
             raise
         finally:
             process.terminate()
-            process.wait(PATIENCE)
+            process.wait(TIMEOUT_SECONDS)
 
 
-def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
-    """Until it answers."""
-    until = time.monotonic() + PATIENCE
-    while process.poll() is None and time.monotonic() < until:
+def _wait_until_answering(address: str, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the server answers."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
         try:
             urlopen(f"{address}/healthz", timeout=1).close()  # noqa: S310 (an address of our own)
             return

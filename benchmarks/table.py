@@ -1,4 +1,4 @@
-"""What a run prints: each figure beside what it is compared with, and on what all of it was measured."""
+"""The printed result of a benchmark: a table of figures with their comparisons, and the machine."""
 
 import os
 import platform
@@ -21,7 +21,7 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class ResultRow:
-    """A figure of each round, and the other's of the same round; `unit` is how both are written."""
+    """The figures of all rounds and those they are compared with, in one unit; the ratio's floor and aim."""
 
     what: str
     figures: Sequence[float]
@@ -41,7 +41,7 @@ class ResultRow:
 
     @property
     def cost_ratio(self) -> str:
-        """The same of the servers' processor time a request: what a busy machine leaves to compare."""
+        """The ratio of the servers' processor time a request, which a busy machine distorts less; empty if unknown."""
         if not all(self.costs) or not self.costs:
             return ""
         return (
@@ -50,10 +50,10 @@ class ResultRow:
 
     @property
     def verdict(self) -> str:
-        def reached(wanted: float) -> bool:
-            return self.ratio <= wanted if self.less_is_better else self.ratio >= wanted
+        def is_reached(target: float) -> bool:
+            return self.ratio <= target if self.less_is_better else self.ratio >= target
 
-        return "aim" if reached(self.aim) else "floor" if reached(self.floor) else "MISSED"
+        return "aim" if is_reached(self.aim) else "floor" if is_reached(self.floor) else "MISSED"
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -74,17 +74,17 @@ def _written(figure: float, unit: str) -> str:
     return f"{figure:,.{0 if figure >= 100 else 1}f}{unit}"
 
 
-def printed(rows: Sequence[ResultRow]) -> str:
-    """The rows as a table that Markdown reads too."""
+def markdown(rows: Sequence[ResultRow]) -> str:
+    """The rows as a Markdown table with a head."""
     cells = [
         ("what", "figure", "against", "ratio", "by processor time", "floor", "aim", "reached"),
         *(row.cells for row in rows),
     ]
-    return lined(cells)
+    return markdown_table(cells)
 
 
-def lined(cells: Sequence[Sequence[str]]) -> str:
-    """Cells as a table that Markdown reads, the first line its head."""
+def markdown_table(cells: Sequence[Sequence[str]]) -> str:
+    """Cells as a Markdown table; the first line is the head."""
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in cells
@@ -94,7 +94,7 @@ def lined(cells: Sequence[Sequence[str]]) -> str:
 
 
 def machine() -> str:
-    """What it was measured on."""
+    """The machine, and the versions of Python and packages."""
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return (
         f"Python {platform.python_version()} on {platform.system()}, {os.cpu_count()} CPUs ({_processor()}); {packages}"

@@ -20,32 +20,32 @@ from resolvers.domain.usage_buckets import BucketSize
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 DAYS = 365
-AT_ONCE = 10_000
+ROWS_PER_INSERT = 10_000
 
 
 async def store(url: str, claims: int) -> None:
     """A store with one code and that many claims of it, each by one of a thousand customers."""
     await db.migrate(url)
     async with db.opened(url):
-        made = await create.organization("Bench", 1, "bench", 1, "EUR", "UTC", START)
+        organization = await create.organization("Bench", 1, "bench", 1, "EUR", "UTC", START)
         new = create.NewPromotion(name="Year", codes=("YEAR",), limits=params.Limits(per_code=None))
-        promotion = await create.promotion(made, new, None, START)
-        code = await find.code(made.id, "YEAR")
+        promotion = await create.promotion(organization, new, None, START)
+        code = await find.code(organization.id, "YEAR")
     rows = sqlite3.connect(url.removeprefix("sqlite://"))
     rows.executemany(
         "INSERT INTO customer (id, organization_id, email, email_key, particulars, created_at, updated_at)"
         " VALUES (?, ?, ?, ?, '{}', ?, ?)",
-        ((n, made.id, f"{n}@example.com", f"{n}@example.com", str(START), str(START)) for n in range(1, 1_001)),
+        ((n, organization.id, f"{n}@example.com", f"{n}@example.com", str(START), str(START)) for n in range(1, 1_001)),
     )
     step = timedelta(days=DAYS) / claims
-    for first in range(0, claims, AT_ONCE):
+    for first in range(0, claims, ROWS_PER_INSERT):
         rows.executemany(
             "INSERT INTO claim (organization_id, promotion_id, code_id, customer_id, order_total, order_quantity,"
             " currency, discount, discount_kind, discount_value, created_at)"
             " VALUES (?, ?, ?, ?, 999, 1, 'EUR', 150, 'NONE', 0, ?)",
             (
-                (made.id, promotion.id, code.id, 1 + n % 1_000, (START + n * step).isoformat(" "))
-                for n in range(first, min(claims, first + AT_ONCE))
+                (organization.id, promotion.id, code.id, 1 + n % 1_000, (START + n * step).isoformat(" "))
+                for n in range(first, min(claims, first + ROWS_PER_INSERT))
             ),
         )
     for level, width, rest in (("HOUR", 13, ":00:00+00:00"), ("DAY", 10, " 00:00:00+00:00")):
@@ -56,7 +56,7 @@ async def store(url: str, claims: int) -> None:
                 SELECT ?, ?, ?, substr(created_at, 1, {width}) || ?, 'EUR', count(*), sum(order_total), count(*),
                   sum(discount), 0, 0, 0, 0
                 FROM claim GROUP BY substr(created_at, 1, {width})""",  # noqa: S608 (two numbers of our own)
-            (made.id, promotion.id, level, rest),
+            (organization.id, promotion.id, level, rest),
         )
     rows.execute("UPDATE code SET claim_count = ? WHERE id = ?", (claims, code.id))
     rows.execute("UPDATE promotion SET claim_count = ? WHERE id = ?", (claims, promotion.id))
@@ -77,7 +77,7 @@ async def read_year(url: str, with_customers: bool) -> float:
         return took
 
 
-async def measured(few: int, many: int, rounds: int) -> None:
+async def compare_stores(few: int, many: int, rounds: int) -> None:
     """Make both stores, read them in turn, print what it took."""
     with tempfile.TemporaryDirectory() as folder:
         urls = {number: f"sqlite://{Path(folder) / f'{number}.db'}" for number in (few, many)}
@@ -102,12 +102,12 @@ async def measured(few: int, many: int, rounds: int) -> None:
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--few", type=int, default=1_000)
-    words.add_argument("--many", type=int, default=1_000_000)
-    words.add_argument("--rounds", type=int, default=9)
-    options = words.parse_args()
-    asyncio.run(measured(options.few, options.many, options.rounds))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--few", type=int, default=1_000)
+    parser.add_argument("--many", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=9)
+    options = parser.parse_args()
+    asyncio.run(compare_stores(options.few, options.many, options.rounds))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The benchmarks' own parts: what is sent is a request, what is refused ends the run, the pages show what was measured."""
+"""The benchmarks' own parts: requests are whole, a wrong answer ends the run, pages show the results."""
 
 import asyncio
 import json
@@ -48,56 +48,56 @@ def test_every_figure_stands_in_a_page() -> None:
     shown = "".join((ROOT / name).read_text(encoding="utf-8") for name in pages.PAGES)
     assert {name for name in pages.FIGURES if f"<!-- figures: {name} -->" in shown} == set(pages.FIGURES)
     assert pages.flat(pages.result("flat")).count("\n| ") == pages.result("flat").count(" ratio ")
-    made = pages.generation(pages.result("generation"))
-    assert made.count("\n| SQLite") + made.count("\n| PostgreSQL") == len(pages.result("generation").splitlines()) - 1
+    page = pages.generation(pages.result("generation"))
+    assert page.count("\n| SQLite") + page.count("\n| PostgreSQL") == len(pages.result("generation").splitlines()) - 1
 
 
-async def requests_of(client: str, good: str, monkeypatch: pytest.MonkeyPatch) -> tuple[load.Answers, list[Any]]:
-    """What a real server was asked for half a second, and what the client says came of it."""
+async def requests_of(client: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> tuple[load.LoadResult, list[Any]]:
+    """The load's result, and the requests that a real server received meanwhile."""
     received: list[Any] = []
 
     async def record(request: StarletteRequest) -> JSONResponse:
         received.append((request.headers["authorization"], await request.json()))
         return JSONResponse({"ok": True})
 
-    async with serving(Starlette(routes=[Route("/hear", record, methods=["POST"])])) as address:
+    async with serving(Starlette(routes=[Route("/received", record, methods=["POST"])])) as address:
         body = json.dumps({"text": "<text>", "email": "<n>@example.com"})
-        request = LoadRequest(address, "/hear", body, good, "key", ["aaaaaaaa", "bbbbbbbb"])
-        if client == "paced":
-            return await asyncio.to_thread(load.paced, request, 0.5, 100, 7), received
+        request = LoadRequest(address, "/received", body, expected, "key", ["aaaaaaaa", "bbbbbbbb"])
+        if client == "open loop":
+            return await asyncio.to_thread(load.open_loop, request, 0.5, 100, 7), received
         if client == "asyncio":
             monkeypatch.setattr(load, "WRK", None)
-        return await asyncio.to_thread(load.most, request, 1, 7), received
+        return await asyncio.to_thread(load.closed_loop, request, 1, 7), received
 
 
-@pytest.fixture(params=["paced", "asyncio", pytest.param("wrk", marks=pytest.mark.processes)])
+@pytest.fixture(params=["open loop", "asyncio", pytest.param("wrk", marks=pytest.mark.processes)])
 def client(request: pytest.FixtureRequest) -> str:
-    """How a server is asked."""
+    """The kind of client."""
     if request.param == "wrk":
         packages.program("wrk")
     return str(request.param)
 
 
-async def test_what_a_server_is_asked(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_requests_are_whole_and_differ(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole requests, no two alike, and as many answers as are counted."""
-    answers, received = await requests_of(client, '"ok":true', monkeypatch)
+    result, received = await requests_of(client, '"ok":true', monkeypatch)
     assert {key for key, _ in received} == {"Bearer key"}
     assert {body["text"] for _, body in received} == {"aaaaaaaa", "bbbbbbbb"}
     emails = {body["email"] for _, body in received}
-    assert len(emails) == len(received) >= answers.answered > 0
+    assert len(emails) == len(received) >= result.answered > 0
     assert min(emails) in ("0000000008@example.com", "0000000009@example.com")  # wrk asks for one and drops it
-    assert answers.p50 <= answers.p99
-    if client == "paced":
-        assert answers.answered == len(received) == 50
+    assert result.p50 <= result.p99
+    if client == "open loop":
+        assert result.answered == len(received) == 50
 
 
 async def test_a_wrong_answer_ends_the_run(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is refused is no speed."""
+    """A refusal is no throughput."""
     with pytest.raises(SystemExit, match="wrong"):
         await requests_of(client, '"ok":false', monkeypatch)
 
 
-def test_what_is_reached() -> None:
+def test_the_verdict_on_a_row() -> None:
     """The median of the rounds' own ratios decides, less being better where it is."""
     fast, slow = [30.0, 4.0, 50.0], [100.0, 10.0, 100.0]
     assert ResultRow("a", fast, "b", slow, 0.3, 0.4).ratio == 0.4
@@ -117,7 +117,7 @@ def test_hostile_rows_can_be_selected() -> None:
 
 def test_what_was_under_way_counts() -> None:
     """A request that began before a hostile one, or ended after it, was held up by it; no other."""
-    honest = hostile.Honest(hostile.TargetServer("http://127.0.0.1:1", 1, {}))
-    honest.took["claim"] += [(0.0, 0.9), (0.9, 1.4), (1.5, 1.7), (1.9, 2.2), (2.1, 5.0)]
-    assert round(honest.worst("claim", 1.0, 2.0)) == 500
-    assert honest.worst("healthz", 1.0, 2.0) == 0
+    honest = hostile.HonestClients(hostile.TargetServer("http://127.0.0.1:1", 1, {}))
+    honest.durations["claim"] += [(0.0, 0.9), (0.9, 1.4), (1.5, 1.7), (1.9, 2.2), (2.1, 5.0)]
+    assert round(honest.longest_ms("claim", 1.0, 2.0)) == 500
+    assert honest.longest_ms("healthz", 1.0, 2.0) == 0
