@@ -19,15 +19,15 @@ MAX_ROWS = 1_000
 """Rows that those pages may have: a statement's rows become objects all at once."""
 
 
-class Place(NamedTuple):
-    """Where a page begins: after the row with this instant and id."""
+class Cursor(NamedTuple):
+    """The position of a row in (created_at, id) order, after which a page begins."""
 
     created_at: datetime
     id: int
 
 
-def _parts(queryset: QuerySet[M], after: Place | None, size: int, newest_first: bool = False) -> list[QuerySet[M]]:
-    """The rows after that place, as query sets that each enter an index where their rows begin.
+def _parts(queryset: QuerySet[M], after: Cursor | None, size: int, newest_first: bool = False) -> list[QuerySet[M]]:
+    """The rows after the cursor, as query sets that each enter an index where their rows begin.
 
     There are two of them, because a million codes may share one instant.
     """
@@ -39,8 +39,8 @@ def _parts(queryset: QuerySet[M], after: Place | None, size: int, newest_first: 
     return [same_instant, ordered.filter(**{f"created_at__{comparison}": after.created_at})]
 
 
-async def page(queryset: QuerySet[M], after: Place | None, size: int, newest_first: bool = False) -> list[M]:
-    """The first `size` rows after that place; with one more than is shown, it is known whether there are more."""
+async def page(queryset: QuerySet[M], after: Cursor | None, size: int, newest_first: bool = False) -> list[M]:
+    """The first `size` rows after the cursor; with one more than is shown, it is known whether there are more."""
     rows: list[M] = []
     for part in _parts(queryset, after, size, newest_first):
         if len(rows) < size:
@@ -49,7 +49,7 @@ async def page(queryset: QuerySet[M], after: Place | None, size: int, newest_fir
 
 
 async def pages(
-    queryset: QuerySet[M], parent: str, parent_ids: Sequence[int], after: Place | None, size: int
+    queryset: QuerySet[M], parent: str, parent_ids: Sequence[int], after: Cursor | None, size: int
 ) -> dict[int, list[M]]:
     """The same page for each of several parents, up to MAX_PARENTS of them in a statement; by the parent's id."""
     if len(parent_ids) == 1:

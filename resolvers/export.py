@@ -95,10 +95,10 @@ async def _claims(pages: AsyncIterator[list[Claim]]) -> AsyncIterator[ExportedCl
 
 
 async def _pages(query: QuerySet[R], page_size: int) -> AsyncIterator[list[R]]:
-    after: paging.Place | None = None
+    after: paging.Cursor | None = None
     while page := await paging.page(query, after, page_size):
         yield page
-        after = paging.Place(page[-1].created_at, page[-1].id)
+        after = paging.Cursor(page[-1].created_at, page[-1].id)
 
 
 def _ids(rows: Iterable[Any], column: str) -> set[int]:

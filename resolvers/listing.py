@@ -14,7 +14,7 @@ from tortoise.queryset import QuerySet
 from db import paging
 from db.enums import DeliveryStatus
 from db.models import Claim, Code, Customer, Delivery, Job, Promotion
-from db.paging import Place as Place  # what a page begins after, for the doors
+from db.paging import Cursor as Cursor  # for schema, which may not import db.paging
 from db.queries import claims as claim_rows
 from db.queries import codes as code_rows
 from db.queries import customers as customer_rows
@@ -131,13 +131,13 @@ def _search_words(search: str | None, *path: str) -> list[str]:
     return folding.search_key(validate.optional_text(search, *path) or "").split(" ", MAX_SEARCH_WORDS - 1)
 
 
-async def page(query: QuerySet[Any], after: Place | None, size: int) -> list[Any]:
-    """The rows after a position, one more than `size` if there are more."""
+async def page(query: QuerySet[Any], after: Cursor | None, size: int) -> list[Any]:
+    """The rows after a cursor, one more than `size` if there are more."""
     return await paging.page(query, after, size + 1)
 
 
 async def pages(
-    query: QuerySet[Any], parent: str, parent_ids: Sequence[int], after: Place | None, size: int
+    query: QuerySet[Any], parent: str, parent_ids: Sequence[int], after: Cursor | None, size: int
 ) -> dict[int, list[Any]]:
     """The same page below each of several parents by its id, one row more than `size` where there are more.
 

@@ -163,7 +163,7 @@ async def exchange(organization_id: int, exchange_key: str, now: datetime) -> in
     return rows[0]["id"] if rows else None
 
 
-async def standing_of_promotion(promotion_id: int, after: paging.Place | None, size: int) -> list[Claim]:
+async def standing_of_promotion(promotion_id: int, after: paging.Cursor | None, size: int) -> list[Claim]:
     """A page of a promotion's standing claims, newest first."""
     standing = Claim.filter(promotion_id=promotion_id, released_at=None)
     return await paging.page(standing, after, size, newest_first=True)
@@ -189,11 +189,11 @@ async def distinct_customers(
 
 async def iterate(queryset: QuerySet[Claim]) -> AsyncIterator[Claim]:
     """Every claim of the queryset, oldest first, PAGE_ROWS in memory at a time."""
-    after: paging.Place | None = None
+    after: paging.Cursor | None = None
     while page := await paging.page(queryset, after, PAGE_ROWS):
         for claim in page:
             yield claim
-        after = paging.Place(page[-1].created_at, page[-1].id)
+        after = paging.Cursor(page[-1].created_at, page[-1].id)
 
 
 class MinuteSum(NamedTuple):

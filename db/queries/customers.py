@@ -222,7 +222,7 @@ def all_of(organization_id: int, words: Sequence[str]) -> QuerySet[Customer]:
     )
 
 
-async def page_of_joined(organization_id: int, after: paging.Place | None, size: int) -> list[Customer]:
+async def page_of_joined(organization_id: int, after: paging.Cursor | None, size: int) -> list[Customer]:
     """A page of those who have acted themselves, in the order of their rows, which has an index."""
     customers = Customer.filter(organization_id=organization_id, joined_at__not_isnull=True, email_key__not_isnull=True)
     return await paging.page(customers, after, size)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Collection
 
 from db.models import Customer, Organization
-from db.paging import Place
+from db.paging import Cursor
 from db.queries import claims, customers, organizations
 from resolvers import signed_links
 from resolvers.domain import validate
@@ -22,10 +22,10 @@ async def customer(organization_id: int, email: str) -> Customer:
 
 async def joined_customers(organization_id: int) -> AsyncIterator[list[Customer]]:
     """Customers who have acted themselves, in the order of their rows, in pages of PAGE_SIZE."""
-    after: Place | None = None
+    after: Cursor | None = None
     while page := await customers.page_of_joined(organization_id, after, nodes.PAGE_SIZE):
         yield page
-        after = Place(page[-1].created_at, page[-1].id)
+        after = Cursor(page[-1].created_at, page[-1].id)
 
 
 async def customers_with_claims(customer_ids: list[int]) -> set[int]:

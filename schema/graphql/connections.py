@@ -62,8 +62,8 @@ async def connect(
     Raises AccessDenied; InvalidInput for an invalid page size or cursor.
     """
     info.context.require(Right.MANAGE)
-    place, size = ids.place(after), _size(first)
-    rows = await listing.page(queryset, place, size) if selects(info, *ROW_FIELDS) else []
+    cursor, size = ids.decode_cursor(after), _size(first)
+    rows = await listing.page(queryset, cursor, size) if selects(info, *ROW_FIELDS) else []
     if queryset.model is Code and selects(info, "status", "promotion"):
         await info.context.load_promotions(rows)
     return await _page(info, rows, of, first, after, queryset.count)
@@ -86,9 +86,9 @@ async def connect_below(
     """
     info.context.require(Right.MANAGE)
     key = (queryset.model, conditions)
-    place, size = ids.place(after), _size(first)
+    cursor, size = ids.decode_cursor(after), _size(first)
     wants_rows = selects(info, *ROW_FIELDS)
-    rows = await info.context.page_below(key, queryset, parent_column, parent_id, place, size) if wants_rows else []
+    rows = await info.context.page_below(key, queryset, parent_column, parent_id, cursor, size) if wants_rows else []
 
     async def count() -> int:
         return await info.context.count_below(key, queryset, parent_column, parent_id)
@@ -142,4 +142,4 @@ async def _page(
 
 
 def _cursor(row: Any) -> str:
-    return ids.cursor(row.created_at, row.id)
+    return ids.encode_cursor(row.created_at, row.id)

@@ -14,7 +14,7 @@ from resolvers import find, listing
 from resolvers.authenticate import Right
 from resolvers.domain import validate
 from resolvers.domain.params import Person
-from resolvers.listing import Place
+from resolvers.listing import Cursor
 from schema import context
 from schema.context import Caller
 from schema.graphql.engine.scheduling import ResponseScheduler
@@ -93,7 +93,7 @@ class Context:
         queryset: QuerySet[Any],
         parent_column: str,
         parent_id: int,
-        after: Place | None,
+        after: Cursor | None,
         size: int,
     ) -> list[Any]:
         """One parent's page; the same page of other parents comes by the same statement. `key` is the query set's."""

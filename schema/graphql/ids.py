@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import strawberry
 
 from resolvers.domain.refusals import InvalidInput
-from resolvers.listing import Place
+from resolvers.listing import Cursor
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -31,18 +31,18 @@ def row_id(value: str, kind: str, *path: str) -> int:
     return parts[1]
 
 
-def cursor(created_at: datetime, number: int) -> str:
+def encode_cursor(created_at: datetime, number: int) -> str:
     """The cursor of a row: its time of creation and its number."""
     return _encode(f"{(created_at - EPOCH) // MICROSECOND}:{number}")
 
 
-def place(value: str | None) -> Place | None:
-    """The place after which a page begins. Raises InvalidInput for a text that is no cursor."""
+def decode_cursor(value: str | None) -> Cursor | None:
+    """The cursor of a text, after whose row a page begins. Raises InvalidInput for a text that is no cursor."""
     if value is None:
         return None
     instant, _, number = _decode(value).partition(":")
     try:
-        return Place(EPOCH + int(instant) * MICROSECOND, int(number))
+        return Cursor(EPOCH + int(instant) * MICROSECOND, int(number))
     except (ValueError, OverflowError):
         raise InvalidInput("This is no cursor of ours: take `endCursor` of the page before.", "after") from None
 

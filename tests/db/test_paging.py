@@ -6,7 +6,7 @@ import pytest
 
 from db import paging
 from db.models import Claim, Code, Organization
-from db.paging import Place
+from db.paging import Cursor
 from db.queries import codes
 from resolvers import generate
 from resolvers.domain import params
@@ -22,8 +22,8 @@ async def more(organization: Organization, amount: int, seconds: int = 0) -> Non
     await generate.codes(organization, None, amount, SPACE, generate.CodeOptions(), False, None, now)
 
 
-def place(code: Code) -> Place:
-    return Place(code.created_at, code.id)
+def cursor(code: Code) -> Cursor:
+    return Cursor(code.created_at, code.id)
 
 
 async def test_every_row_is_on_one_page(organization: Organization) -> None:
@@ -33,7 +33,7 @@ async def test_every_row_is_on_one_page(organization: Organization) -> None:
     await more(organization, 6, seconds=5)
     found = codes.all_of(organization.id)
     seen: list[Code] = []
-    while page := await paging.page(found, place(seen[-1]) if seen else None, 4):
+    while page := await paging.page(found, cursor(seen[-1]) if seen else None, 4):
         seen += page
         assert len(page) == 4 or len(seen) == 23
     assert seen == sorted(seen, key=lambda code: (code.created_at, code.id))
@@ -45,11 +45,11 @@ async def test_a_page_stands_still_while_rows_are_added_and_deleted(organization
     await more(organization, 10)
     found = codes.all_of(organization.id)
     first = await paging.page(found, None, 4)
-    second = await paging.page(found, place(first[-1]), 4)
+    second = await paging.page(found, cursor(first[-1]), 4)
     await more(organization, 5, seconds=1)
-    assert [code.id for code in await paging.page(found, place(first[-1]), 4)] == [code.id for code in second]
+    assert [code.id for code in await paging.page(found, cursor(first[-1]), 4)] == [code.id for code in second]
     await Code.filter(id=first[-1].id).delete()
-    assert [code.id for code in await paging.page(found, place(first[-1]), 4)] == [code.id for code in second]
+    assert [code.id for code in await paging.page(found, cursor(first[-1]), 4)] == [code.id for code in second]
 
 
 async def test_rows_a_microsecond_apart_are_told_apart(organization: Organization) -> None:
@@ -60,7 +60,7 @@ async def test_rows_a_microsecond_apart_are_told_apart(organization: Organizatio
         shared = codes.SharedColumns(organization.id, code.promotion_id, None, None, None, None, False, {})
         await codes.insert([(text, text.lower())], shared, NOW + timedelta(microseconds=later))
     found = codes.all_of(organization.id)
-    page = await paging.page(found, place(code), 9)
+    page = await paging.page(found, cursor(code), 9)
     assert [row.text for row in page] == ["SECOND", "THIRD"]
 
 
@@ -78,7 +78,7 @@ async def test_pages_of_many_parents_are_each_parents_page(
     ids = await Code.filter(promotion_id=promotion.id).order_by("id").values_list("id", flat=True)
     found = Claim.filter(organization_id=organization.id)
     everything = await paging.page(found, None, 99)
-    for after in [None, *(Place(claim.created_at, claim.id) for claim in everything)]:
+    for after in [None, *(Cursor(claim.created_at, claim.id) for claim in everything)]:
         for size in (1, 2, 5):
             for parents in (ids, ids[:2], ids[:1], ids[3:]):
                 many = await paging.pages(found, "code_id", parents, after, size)
