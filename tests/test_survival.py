@@ -22,7 +22,7 @@ from tests.graphql_client import GraphQLClient
 from tests.installation import Installation, wait_until_listening
 from tests.postgres import PostgresServer, asked, free_port
 
-pytestmark = [pytest.mark.xdist_group("survival"), pytest.mark.processes, pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("survival"), pytest.mark.processes]
 
 CLAIM = """
     mutation ($input: ClaimCodeInput!) {
@@ -151,6 +151,7 @@ def rounds(orders: Orders, meanwhile: Callable[[], None], number: int = 3, size:
     assert len(orders.answers) == number * size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_a_service_that_is_killed_forgets_no_answer(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """`kill -9` on one of two services in the middle of a rush, three times."""
@@ -170,6 +171,7 @@ def test_a_service_that_is_killed_forgets_no_answer(kind: str, request: pytest.F
             check(installation, orders)
 
 
+@pytest.mark.slow
 def test_a_database_that_is_killed_forgets_no_answer(tmp_path: Path) -> None:
     """`kill -9` on PostgreSQL itself in the middle of a rush, three times; the services go on by themselves."""
     with PostgresServer().running() as server:  # as careful with what it writes as PostgreSQL is by default
@@ -333,12 +335,14 @@ def serving(parent: int) -> list[int]:
     return [int(pid) for pid in children if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
 
 
+@pytest.mark.slow
 @pytest.mark.case("4")
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_in_chaos_no_answer_is_lost_none_is_doubled_and_no_limit_is_passed(kind: str, tmp_path: Path) -> None:
+def test_in_chaos_no_answer_is_lost_none_is_doubled_and_no_limit_is_passed(
+    kind: str, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
     """Thousands of random operations, most of them claims, with kills in between; then the diary is held against the store."""
-    seed = int(os.environ.get("TESSERA_CHAOS_SEED", time.time_ns() % 10**9))
-    print(f"TESSERA_CHAOS_SEED={seed}")
+    seed = int(pytestconfig.getoption("seed"))
     # Kills need no disk that is synchronous: the kernel goes on.
     with PostgresServer(fsync="off").running() if kind == "postgres" else nullcontext() as server:
         installation = Installation(tmp_path, server.url if server else None)
