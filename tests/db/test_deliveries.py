@@ -40,14 +40,14 @@ async def many(organization: Organization) -> None:
     await sql.execute("ANALYZE", [])
 
 
-async def test_what_is_due_is_found_by_its_index(organization: Organization) -> None:
+async def test_due_letters_are_read_from_their_index(organization: Organization) -> None:
     """The look for letters that every process takes each second reads those that are due, and no other."""
     await many(organization)
     assert "delivery_due" in await plan(Delivery.filter(due_at__lte=NOW).order_by("due_at", "id").limit(20))
     assert "delivery_due" in await plan(Delivery.filter(due_at__lte=NOW).limit(1))
 
 
-async def test_a_state_is_found_by_its_index(organization: Organization) -> None:
+async def test_a_state_is_read_from_its_index(organization: Organization) -> None:
     """A page of the letters in one state, in the order in which it is shown, reads that page."""
     await many(organization)
     queued = listing.deliveries(organization.id, [DeliveryStatus.QUEUED])

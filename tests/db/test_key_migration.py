@@ -111,9 +111,9 @@ async def test_an_older_stores_keys_are_folded_anew(bare_url: str, capsys: pytes
     """The older of two keeps the key; the younger is reachable by its exact text, told, and listed by verify."""
     await older_store(bare_url, OLD_CODES)
     await db.migrate(bare_url)
-    told = capsys.readouterr().err
-    assert "code 1 'YILBAŞI' and code 2 'yılbaşı' of organization 1 are one now" in told
-    assert "code 3 'ıx' and code 4 'IX'" in told
+    errors = capsys.readouterr().err
+    assert "code 1 'YILBAŞI' and code 2 'yılbaşı' of organization 1 are one now" in errors
+    assert "code 3 'ıx' and code 4 'IX'" in errors
     async with db.opened(bare_url):
         assert await keys() == NEW_KEYS
         assert {text: (await find.code(1, text)).id for _, text, _ in OLD_CODES} == {
@@ -221,12 +221,12 @@ def test_the_migrations_folding_is_the_houses() -> None:
 
 
 @pytest.mark.processes
-def test_an_operator_is_told(tmp_path: Path, bare_url: str) -> None:
+def test_an_operator_is_warned(tmp_path: Path, bare_url: str) -> None:
     """`migrate` tells on standard error what has clashed, and `verify` lists it without finding fault."""
     asyncio.run(older_store(bare_url, OLD_CODES))
     installation = Installation(tmp_path, bare_url)
-    _, told = installation.start("migrate").communicate(timeout=120)
-    assert "code 1 'YILBAŞI' and code 2 'yılbaşı' of organization 1 are one now" in told
+    _, errors = installation.start("migrate").communicate(timeout=120)
+    assert "code 1 'YILBAŞI' and code 2 'yılbaşı' of organization 1 are one now" in errors
     listed = installation.run("verify")
     assert "o: code 2 'yılbaşı' is one with code 1 'YILBAŞI' as people type them" in listed
     assert "Every counter equals its claims." in listed

@@ -69,9 +69,9 @@ asyncio.run(main())
     pipe = asyncio.subprocess.PIPE
     command = [sys.executable, "-c", start]
     started = [await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=pipe, stderr=pipe) for _ in range(6)]
-    said = await asyncio.gather(*(process.communicate() for process in started))
-    assert [errors.decode() for _, errors in said] == [""] * 6
-    assert sorted(int(keys) for keys, _ in said) == [0, 0, 0, 0, 0, 4]
+    outputs = await asyncio.gather(*(process.communicate() for process in started))
+    assert [stderr.decode() for _, stderr in outputs] == [""] * 6
+    assert sorted(int(keys) for keys, _ in outputs) == [0, 0, 0, 0, 0, 4]
     async with db.opened(bare_url):
         assert await bootstrap.demo(NOW) == {}
 

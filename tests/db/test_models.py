@@ -48,15 +48,15 @@ async def test_a_split_database_is_the_same_to_us(database_url: str) -> None:
             FROM pg_constraint WHERE contype IN ('p', 'f') AND connamespace = 'public'::regnamespace
             """
         )
-        told = {model._meta.db_table for model in GLOBAL} | {"tortoise_migrations"}
-        single = [key for key in keys if key["columns"] == 1 and key["name"] not in told]
+        global_tables = {model._meta.db_table for model in GLOBAL} | {"tortoise_migrations"}
+        single = [key for key in keys if key["columns"] == 1 and key["name"] not in global_tables]
         assert {key["kind"] for key in single} == {"f"}  # to the organization itself
         assert any(key["columns"] == 2 and key["name"] == "claim" and key["kind"] == "f" for key in keys)
         for name in ("one", "two"):
             organization = await make.organization(name)
             await make.code(organization, per_code=3)
-            told_of = await asyncio.gather(*(claimed(organization, email=f"c{n}@example.com") for n in range(3)))
-            await release.claim(organization, told_of[0].claim.id, "fell through", NOW)
+            granted = await asyncio.gather(*(claimed(organization, email=f"c{n}@example.com") for n in range(3)))
+            await release.claim(organization, granted[0].claim.id, "fell through", NOW)
             await generate.codes(
                 organization, None, 20, Format(Style.ALPHANUMERIC), generate.CodeOptions(), False, None, NOW
             )

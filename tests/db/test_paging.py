@@ -52,7 +52,7 @@ async def test_a_page_stands_still_while_rows_are_added_and_deleted(organization
     assert [code.id for code in await paging.page(found, cursor(first[-1]), 4)] == [code.id for code in second]
 
 
-async def test_rows_a_microsecond_apart_are_told_apart(organization: Organization) -> None:
+async def test_rows_a_microsecond_apart_are_distinct(organization: Organization) -> None:
     """A whole second comes before its first microsecond, though one is written with fewer digits."""
     await make.promotion(organization, "FIRST")
     code = await Code.get()

@@ -42,7 +42,7 @@ async def test_written_rows_are_counted(organization: Organization) -> None:
     """Those that the statement writes, of all that it is given."""
     text = "UPDATE organization SET name = input.text FROM {values} AS input WHERE organization.id = input.place AND $1"
     rows = [(organization.id, "new", None), (organization.id + 1, "none", None)]
-    assert [await GIVEN.count_written(f"{text} RETURNING id", rows, said) for said in (True, False)] == [1, 0]
+    assert [await GIVEN.count_written(f"{text} RETURNING id", rows, applies) for applies in (True, False)] == [1, 0]
     assert (await Organization.get()).name == "new"
 
 
@@ -85,10 +85,10 @@ def naming(id: int, name: str) -> statements.Statement[None]:
 
 async def test_statements_together_tell_what_each_tells_alone(organization: Organization) -> None:
     """Also where one only writes, has values of its own, finds nothing or has no rows to be run for."""
-    asked = [places(3, 1, 2), naming(organization.id, "new"), places(), places(7, over=7), places(8, 9, over=8)]
+    planned = [places(3, 1, 2), naming(organization.id, "new"), places(), places(7, over=7), places(8, 9, over=8)]
     answers: list[list[int] | None] = [[1, 2, 3], None, [], [], [9]]
-    assert [await deed for deed in asked] == answers
-    assert await statements.run_together(*asked) == answers
+    assert [await statement for statement in planned] == answers
+    assert await statements.run_together(*planned) == answers
     assert await statements.run_together() == []
     assert await statements.run_together(naming(organization.id, "newer"), naming(organization.id + 1, "none")) == [
         None,

@@ -116,7 +116,7 @@ async def test_several_statuses_are_the_union_and_none_is_nothing(organization: 
 
 
 @pytest.mark.parametrize("hours", [-12, -2, 2, 14])
-async def test_a_window_said_in_another_offset_filters_by_its_instant(organization: Organization, hours: int) -> None:
+async def test_a_window_in_another_offset_filters_by_its_instant(organization: Organization, hours: int) -> None:
     """A bound that was said with an offset is compared as the instant it is, for promotions and codes."""
     zone = timezone(timedelta(hours=hours))
     soon = params.Window(starts_at=(NOW + timedelta(hours=1)).astimezone(zone))

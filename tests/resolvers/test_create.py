@@ -78,7 +78,7 @@ async def test_a_taken_text_makes_no_promotion(organization: Organization) -> No
         (replace(NEW, codes=tuple(f"C{n}" for n in range(1_001))), ("codes",)),
     ],
 )  # fmt: skip
-async def test_a_promotion_that_makes_no_sense_is_not_made(
+async def test_an_invalid_promotion_is_not_created(
     organization: Organization, new: NewPromotion, path: tuple[str, ...]
 ) -> None:
     """InvalidInput leads to the field, and neither the promotion nor its codes are there."""
@@ -228,7 +228,7 @@ async def test_numbers_and_identifiers_are_drawn(store: str) -> None:
         ({"time_zone": "Mars"}, "time_zone"),
     ],
 )
-async def test_an_organization_that_makes_no_sense_is_not_made(
+async def test_an_invalid_organization_is_not_created(
     organization: Organization, invalid: dict[str, Any], path: str
 ) -> None:
     """A taken number or identifier and an unknown currency or zone leave not even an account."""

@@ -155,7 +155,7 @@ async def test_an_unknown_promotion_gets_no_codes(organization: Organization, dr
         (("metadata",), CodeOptions(metadata={"long": "x" * 20_001})),
     ],
 )
-async def test_what_makes_no_sense_makes_nothing(
+async def test_invalid_input_generates_nothing(
     organization: Organization, path: tuple[str, ...], options: CodeOptions
 ) -> None:
     """InvalidInput leads to the field, in a dry run as well."""

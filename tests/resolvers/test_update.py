@@ -151,7 +151,7 @@ async def test_a_version_seen_before_is_a_conflict(organization: Organization) -
         (("metadata",), PromotionChange(metadata={"long": "x" * 20_001})),
     ],
 )  # fmt: skip
-async def test_what_makes_no_sense_changes_nothing(
+async def test_invalid_input_changes_nothing(
     organization: Organization, path: tuple[str, ...], change: PromotionChange
 ) -> None:
     """InvalidInput leads to the field, and the promotion stays at its version."""
@@ -279,7 +279,7 @@ async def test_a_text_is_taken_however_it_is_spelled(organization: Organization)
         (("metadata",), CodeChange(metadata={"long": "x" * 20_001})),
     ],
 )
-async def test_a_code_is_not_changed_to_what_makes_no_sense(
+async def test_a_code_is_not_changed_to_invalid_values(
     organization: Organization, path: tuple[str, ...], change: CodeChange
 ) -> None:
     """InvalidInput leads to the field."""

@@ -195,7 +195,7 @@ async def test_another_organizations_use_is_not_ours(organization: Organization)
         (BucketSize.DAY, datetime(1, 1, 1, tzinfo=UTC), NOW, "from"),
     ],
 )
-async def test_a_range_that_makes_no_sense_is_refused(
+async def test_an_invalid_range_is_refused(
     organization: Organization, size: BucketSize, start: datetime, end: datetime, path: str
 ) -> None:
     """A range must go forward, be in range, and give at most 10,000 rows."""

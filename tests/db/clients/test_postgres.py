@@ -40,8 +40,8 @@ async def asked(statement: str) -> list[dict[str, object]]:
 
 def with_words(url: str, **words: str) -> str:
     """An address with more said in its query."""
-    said = "&".join(f"{name}={value}" for name, value in words.items())
-    return f"{url}{'&' if urlsplit(url).query else '?'}{said}"
+    parameters = "&".join(f"{name}={value}" for name, value in words.items())
+    return f"{url}{'&' if urlsplit(url).query else '?'}{parameters}"
 
 
 # ------------------------------------------------------------------ addresses
@@ -59,7 +59,7 @@ def test_the_drivers_words_are_passed_on() -> None:
 
 
 @pytest.mark.parametrize("words", ["connections=1", "connections=many", "connections=", "prepared=maybe", "prepared="])
-def test_what_makes_no_sense_is_named(words: str) -> None:
+def test_an_invalid_parameter_is_named(words: str) -> None:
     with pytest.raises(ValueError, match=words):
         db.config(f"postgres://h/d?{words}")
 
@@ -136,17 +136,17 @@ async def test_a_connection_is_as_encrypted_as_the_address_says(address: str, tm
 # ------------------------------------------------------------------ poolers
 
 
-async def test_a_pooler_that_forgets_prepared_statements_is_told_so(address: str, tmp_path: Path) -> None:
+async def test_a_pooler_that_forgets_prepared_statements_works_with_prepared_no(address: str, tmp_path: Path) -> None:
     """Behind PgBouncer in transaction mode, with `prepared=no`, forty tasks claim as they do without it."""
     with pooled(address, tmp_path) as url:
         await db.migrate(url)
         async with db.opened(url):
             organization = await make.organization()
             code = await make.code(organization, per_code=30)
-            told = await asyncio.gather(
+            results = await asyncio.gather(
                 *(make.claimed(organization, email=f"c{n}@example.com") for n in range(40)), return_exceptions=True
             )
-            assert sorted({type(one).__name__ for one in told}) == ["Claimed", "FullyClaimed"]
+            assert sorted({type(one).__name__ for one in results}) == ["Claimed", "FullyClaimed"]
             await code.refresh_from_db()
             assert code.claim_count == 30
 
@@ -202,15 +202,15 @@ async def test_the_plans_that_a_round_keeps_are_good_for_any_size(address: str, 
         await make.code(organization, "HOT", per_code=None, per_customer_and_code=2)
         if analyzed:
             await asked("ANALYZE")
-        said = [("ada", "K-1"), ("ben", None), ("ada", "K-1"), ("ada", "K-2"), ("ada", "K-3")]
-        for person, key in said:
+        claims_by_key = [("ada", "K-1"), ("ben", None), ("ada", "K-1"), ("ada", "K-2"), ("ada", "K-3")]
+        for person, key in claims_by_key:
             order = make.order(key and f"O-{key}")
             with contextlib.suppress(CustomerLimitReached):  # the last
                 await make.claimed(organization, "HOT", f"{person}@example.com", order, idempotency_key=key)
         async with statements.planned_transaction():
             plans = [str(line["QUERY PLAN"]) for one in await asked(KEPT) for line in await asked(str(one["run"]))]
         scan = re.compile(r"(?:Seq|Heap|Index|Only) Scan(?: using (\w+))? on (\w+)")
-        scans = [(told[2], told[1], below) for line, below in pairwise(plans) if (told := scan.search(line))]
+        scans = [(match[2], match[1], below) for line, below in pairwise(plans) if (match := scan.search(line))]
         ours = [one for one in scans if one[0] in KEYS]
         assert {table for table, *_ in ours} == set(KEYS)
         poor = [one for one in ours if one[1] not in KEYS[one[0]] or "Index Cond" not in one[2]]

@@ -84,7 +84,7 @@ async def kill_while_claiming(url: str, name: str, answers: int) -> list[int]:
         process.stdin.writelines(json.dumps(line) + "\n" for line in (url, race, "go"))
         process.stdin.flush()
         assert process.stdout.readline() == "ready\n"
-        told = [json.loads(await asyncio.to_thread(process.stdout.readline)) for _ in range(answers)]
+        answered = [json.loads(await asyncio.to_thread(process.stdout.readline)) for _ in range(answers)]
         process.kill()
         rest = [json.loads(line) for line in process.stdout if line.endswith("\n")]
         assert process.wait() == -9
@@ -95,8 +95,8 @@ async def kill_while_claiming(url: str, name: str, answers: int) -> list[int]:
         assert process.stdout is not None
         process.stdin.close()
         process.stdout.close()
-    assert {what for _, what, _ in [*told, *rest]} == {"done"}
-    return [claim_id for _, _, claim_id in [*told, *rest]]
+    assert {what for _, what, _ in [*answered, *rest]} == {"done"}
+    return [claim_id for _, _, claim_id in [*answered, *rest]]
 
 
 @pytest.mark.processes
@@ -193,7 +193,7 @@ async def a_deletion(organization: Organization, number: int) -> Coroutine[Any, 
 
 @pytest.mark.parametrize("twice", [False, True], ids=["once", "twice"])
 @pytest.mark.parametrize("operation", [a_round, a_release, a_generation, a_round_of_codes, a_deletion])
-async def test_a_deed_cut_off_anywhere_is_done_or_undone(
+async def test_an_operation_cut_off_anywhere_is_done_or_undone(
     organization: Organization, operation: Interruptible, twice: bool
 ) -> None:
     """Cancelled at any await, and while that is undone, nothing is half done and the next claim goes through."""
