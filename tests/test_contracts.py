@@ -65,52 +65,6 @@ OF_LIBRARIES = {"settle_in_background"}
 
 ALL = [*files("schema", "resolvers", "db", "tests", "benchmarks"), ROOT / "main.py"]
 
-NOT_YET = (
-    "schema/graphql/engine/execute.py",
-    "resolvers/copy.py",
-    "resolvers/create.py",
-    "resolvers/deliver.py",
-    "resolvers/random_codes.py",
-    "resolvers/selftest/driver.py",
-    "resolvers/selftest/scenarios.py",
-    "resolvers/send.py",
-    "resolvers/verify.py",
-    "db/__init__.py",
-    "db/paging.py",
-    "db/queries/codes.py",
-    "db/queries/customers.py",
-    "db/queries/deliveries.py",
-    "db/transfer/sqlite.py",
-    "tests/db/clients/test_postgres.py",
-    "tests/db/clients/test_sqlite.py",
-    "tests/db/test_alike.py",
-    "tests/db/test_deliveries.py",
-    "tests/db/test_key_migration.py",
-    "tests/db/test_migrations.py",
-    "tests/db/test_models.py",
-    "tests/db/test_paging.py",
-    "tests/db/test_statements.py",
-    "tests/db/test_status.py",
-    "tests/resolvers/selftest/test_selftest.py",
-    "tests/resolvers/test_copy.py",
-    "tests/resolvers/test_create.py",
-    "tests/resolvers/test_delete.py",
-    "tests/resolvers/test_deliver.py",
-    "tests/resolvers/test_export.py",
-    "tests/resolvers/test_generate.py",
-    "tests/resolvers/test_import_codes.py",
-    "tests/resolvers/test_jobs.py",
-    "tests/resolvers/test_random_codes.py",
-    "tests/resolvers/test_send.py",
-    "tests/resolvers/test_suppress.py",
-    "tests/resolvers/test_update.py",
-    "tests/resolvers/test_usage_report.py",
-    "tests/resolvers/test_verify.py",
-)
-"""Files that still have one."""
-
-PLAIN = [path for path in ALL if named(path) not in NOT_YET]
-
 
 def identifiers(parsed: ast.Module) -> Iterator[str]:
     """Every name that code defines, imports, takes, passes or reads; texts are no names."""
@@ -141,7 +95,7 @@ def is_retired(identifier: str) -> bool:
     return not RETIRED.isdisjoint(parts) or not RETIRED_PAIRS.isdisjoint(pairwise(parts))
 
 
-@pytest.mark.parametrize("path", PLAIN, ids=named)
+@pytest.mark.parametrize("path", ALL, ids=named)
 def test_no_name_has_a_retired_word(path: Path) -> None:
     """Neither an identifier nor a file or folder has one of the words that names.md retired."""
     parts = [part.removesuffix(".py") for part in path.relative_to(ROOT).parts]
@@ -177,9 +131,6 @@ SHOWN_IN_GRAPHQL = (
 INNER = {"Meta"}
 """Classes that a library wants inside of others, under this name."""
 
-TWICE_YET: set[str] = {"Store"}
-"""Names that two things still share."""
-
 
 def is_shown_in_graphql(places: list[str]) -> bool:
     """Whether these are one class and the GraphQL type that shows it."""
@@ -194,8 +145,7 @@ def test_a_class_name_is_given_once() -> None:
         for node in ast.walk(tree(path)):
             if isinstance(node, ast.ClassDef) and node.name not in INNER:
                 places[node.name].append(named(path))
-    shared = {name: where for name, where in places.items() if len(where) > 1 and not is_shown_in_graphql(where)}
-    assert {name: where for name, where in shared.items() if name not in TWICE_YET} == {}
+    assert {name: where for name, where in places.items() if len(where) > 1 and not is_shown_in_graphql(where)} == {}
 
 
 # ------------------------------------------------------------------ names of mutations
