@@ -77,7 +77,7 @@ def bare(url: str, workers: int) -> Iterator[MeasuredServer]:
 def postgres() -> Iterator[tuple[str, str]]:
     """A PostgreSQL of its own: its address, and what it is."""
     with tests.postgres.PostgresServer().running() as server:
-        yield server.url, f"PostgreSQL {tests.postgres.asked(server.url, 'SHOW server_version').split()[0]}"
+        yield server.url, f"PostgreSQL {tests.postgres.fetch_value(server.url, 'SHOW server_version').split()[0]}"
 
 
 def _environment(url: str) -> dict[str, str]:

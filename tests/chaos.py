@@ -36,26 +36,26 @@ PROMOTIONS: list[Json] = [
     {"reference": "issued", "limits": {"perCode": 1}},
 ]
 CLIENT: ContextVar[httpx.AsyncClient] = ContextVar("client")
-"""The present task's."""
+"""The HTTP client of the current task."""
 
 
 @dataclass
 class Diary:
-    """What was answered: claims by their order, codes by what made them."""
+    """The answers until now: claims by their order's reference, generated codes by their idempotency key."""
 
     claims: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     refused: set[str] = field(default_factory=set)
     released: set[str] = field(default_factory=set)
     lancero: set[str] = field(default_factory=set)
-    made: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    generated: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     deleted: set[str] = field(default_factory=set)
     sent: set[tuple[str, str]] = field(default_factory=set)
     operations: Counter[str] = field(default_factory=Counter)
-    asked_again: int = 0
+    retries: int = 0
 
 
-class Crowd:
-    """Clients who do random work."""
+class RandomClients:
+    """Clients that do random operations, and note the answers in a diary."""
 
     def __init__(self, key: str, addresses: list[str], seed: int) -> None:
         self.key, self.addresses, self.random = key, addresses, random.Random(seed)  # noqa: S311
@@ -79,44 +79,46 @@ class Crowd:
         ]
 
     async def work(self, number: int, clients: int) -> None:
-        """Do that many operations, so many at a time."""
+        """Do a number of operations with some clients at a time."""
         weights = [weight for weight, _ in self.operations]
-        drawn = iter(self.random.choices([one for _, one in self.operations], weights, k=number))
+        operations = iter(self.random.choices([one for _, one in self.operations], weights, k=number))
 
-        async def go_on() -> None:
+        async def work_off() -> None:
             async with httpx.AsyncClient(timeout=25, verify=False) as client:  # noqa: S501
                 CLIENT.set(client)
-                for operation in drawn:
+                for operation in operations:
                     await operation()
                     self.diary.operations[operation.__name__] += 1
 
-        await asyncio.gather(*(go_on() for _ in range(clients)))
+        await asyncio.gather(*(work_off() for _ in range(clients)))
 
-    async def do(self, mutation: str, selection: str, mutation_input: Json) -> Json:
-        """A mutation's outcome, asked for until it is answered, and now and then once more."""
-        kind = mutation[0].upper() + mutation[1:] + "Input"
+    async def mutate(self, mutation: str, selection: str, mutation_input: Json) -> Json:
+        """The outcome of a mutation, which is sent until it is answered, and now and then once more."""
+        type_name = mutation[0].upper() + mutation[1:] + "Input"
         body = {
-            "query": f"mutation ($input: {kind}!) {{ {mutation}(input: $input) {{ __typename {selection} }} }}",
+            "query": f"mutation ($input: {type_name}!) {{ {mutation}(input: $input) {{ __typename {selection} }} }}",
             "variables": {"input": mutation_input},
         }
-        answer = await self.asked(lambda client: GraphQLClient(client, self.key).post(body))
+        answer = await self.send_until_answered(lambda client: GraphQLClient(client, self.key).post(body))
         body = answer.json()
         assert "errors" not in body, body
         return dict(body["data"][mutation])
 
-    async def asked(self, ask: Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]) -> httpx.Response:
+    async def send_until_answered(
+        self, send: Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]
+    ) -> httpx.Response:
         client = CLIENT.get()
         while True:
             client.base_url = httpx.URL(self.random.choice(self.addresses))
             try:
-                answer = await ask(client)
+                answer = await send(client)
             except httpx.TransportError:
                 answer = None
             if answer is None or answer.status_code == 503:
-                self.diary.asked_again += 1
+                self.diary.retries += 1
                 await asyncio.sleep(0.05)
             elif self.random.random() < 0.1:
-                continue  # the answer got lost on its way, thinks the client
+                continue  # as if the answer got lost on its way
             else:
                 assert answer.status_code < 500, answer.text
                 return answer
@@ -128,7 +130,7 @@ class Crowd:
         reference = f"O-{next(self.numbers)}"
         order = {"reference": reference, "total": {"amount": "10.00", "currency": "EUR"}}
         claim_input = {"text": text, "customer": {"email": email}, "order": order}
-        result = await self.do("claimCode", "... on CodeClaimed { claim { id } }", claim_input)
+        result = await self.mutate("claimCode", "... on CodeClaimed { claim { id } }", claim_input)
         if result["__typename"] != "CodeClaimed":
             self.diary.refused.add(reference)
             return result["__typename"], reference, ""
@@ -136,78 +138,78 @@ class Crowd:
         return "CodeClaimed", reference, result["claim"]["id"]
 
     async def claim_hot(self) -> None:
-        kind, _, _ = await self.claim("HOT", f"h{next(self.numbers)}@example.com")
-        assert kind in ("CodeClaimed", "PromotionSpent")
+        outcome, _, _ = await self.claim("HOT", f"h{next(self.numbers)}@example.com")
+        assert outcome in ("CodeClaimed", "PromotionSpent")
 
     async def claim_as_a_buyer(self) -> None:
-        kind, _, _ = await self.claim("PERSON", f"buyer{self.random.randrange(BUYERS)}@example.com")
-        assert kind in ("CodeClaimed", "CustomerLimitReached")
+        outcome, _, _ = await self.claim("PERSON", f"buyer{self.random.randrange(BUYERS)}@example.com")
+        assert outcome in ("CodeClaimed", "CustomerLimitReached")
 
     async def claim_one_of_few(self) -> None:
-        kind, _, _ = await self.claim(f"few {self.random.randrange(FEW)}", f"f{next(self.numbers)}@example.com")
-        assert kind in ("CodeClaimed", "FullyClaimed")
+        outcome, _, _ = await self.claim(f"few {self.random.randrange(FEW)}", f"f{next(self.numbers)}@example.com")
+        assert outcome in ("CodeClaimed", "FullyClaimed")
 
     async def claim_to_give(self) -> None:
-        kind, reference, id = await self.claim("GIVE", f"g{next(self.numbers)}@example.com")
-        assert kind in ("CodeClaimed", "FullyClaimed")
+        outcome, reference, id = await self.claim("GIVE", f"g{next(self.numbers)}@example.com")
+        assert outcome in ("CodeClaimed", "FullyClaimed")
         if id:
             self.can_be_released.append((reference, id))
 
     async def release(self) -> None:
         if self.can_be_released:
             reference, id = self.can_be_released.pop()
-            result = await self.do("releaseClaim", "", {"claimId": id, "reason": "chaos"})
+            result = await self.mutate("releaseClaim", "", {"claimId": id, "reason": "chaos"})
             assert result["__typename"] == "ClaimReleased"
             self.diary.released.add(reference)
 
     async def claim_at_lancero(self) -> None:
         email = f"l{next(self.numbers)}@example.com"
         headers = {"Authorization": f"Bearer {self.key}"}
-        answer = await self.asked(
+        answer = await self.send_until_answered(
             lambda client: client.post("/codes/claim", json={"code": "lancero", "email": email}, headers=headers)
         )
         assert answer.status_code in (200, 409), answer.text  # the second where the first answer did not arrive
         self.diary.lancero.add(email)
 
     async def check(self) -> None:
-        check_request = {"query": "query ($input: CheckCodeInput!) { checkCode(input: $input) { isClaimable } }"}
-        body = {**check_request, "variables": {"input": {"text": "hot"}}}
-        answer = await self.asked(lambda client: GraphQLClient(client, self.key).post(body))
+        query = "query ($input: CheckCodeInput!) { checkCode(input: $input) { isClaimable } }"
+        body = {"query": query, "variables": {"input": {"text": "hot"}}}
+        answer = await self.send_until_answered(lambda client: GraphQLClient(client, self.key).post(body))
         assert "errors" not in answer.json()
 
     async def generate(self) -> None:
         key, amount = f"K-{next(self.numbers)}", self.random.randint(1, 4)
-        result = await self.do(
+        result = await self.mutate(
             "generateCodes", "... on CodesGenerated { codes { text } }", {"amount": amount, "idempotencyKey": key}
         )
         texts = {code["text"] for code in result["codes"]}
         assert len(texts) == amount
-        self.diary.made[key] |= texts
+        self.diary.generated[key] |= texts
         self.can_be_deleted += texts
 
     async def issue(self) -> None:
         key = f"K-{next(self.numbers)}"
         issue_input = {"promotion": {"reference": "issued"}, "customer": {"email": f"{key}@example.com"}}
-        result = await self.do(
+        result = await self.mutate(
             "issueCode", "... on CodeChanged { code { text } }", {**issue_input, "idempotencyKey": key}
         )
-        self.diary.made[key].add(result["code"]["text"])
+        self.diary.generated[key].add(result["code"]["text"])
 
     async def delete(self) -> None:
         if self.can_be_deleted:
             text = self.can_be_deleted.pop(0)
-            result = await self.do("deleteCode", "", {"text": text})
+            result = await self.mutate("deleteCode", "", {"text": text})
             assert result["__typename"] in ("CodeDeleted", "UnknownCode")  # the second where it was asked twice
             self.diary.deleted.add(text)
 
     async def update(self) -> None:
         name = f"Hot {next(self.numbers)}"
-        result = await self.do("updatePromotion", "", {"promotion": {"reference": "hot"}, "name": name})
+        result = await self.mutate("updatePromotion", "", {"promotion": {"reference": "hot"}, "name": name})
         assert result["__typename"] == "PromotionChanged"
 
     async def send(self) -> None:
         email = f"s{next(self.numbers)}@example.com"
-        result = await self.do(
+        result = await self.mutate(
             "sendCode", "... on CodeSent { received }", {"text": "lancero", "recipients": [{"email": email}]}
         )
         assert result["received"] == 1
@@ -251,16 +253,16 @@ def check(installation: Installation, address: str, diary: Diary, key: str) -> N
     codes = [
         row["text"] for row in csv.DictReader(io.StringIO(installation.run("export", "codes", "--organization", "n")))
     ]
-    named = {text for check_request in PROMOTIONS for text in check_request.get("codes", ())}
-    made = [text for texts in diary.made.values() for text in texts]
-    assert Counter(codes) == Counter((set(made) - diary.deleted) | named)
-    assert len(made) == len(set(made))
+    from_promotions = {text for promotion in PROMOTIONS for text in promotion.get("codes", ())}
+    generated = [text for texts in diary.generated.values() for text in texts]
+    assert Counter(codes) == Counter((set(generated) - diary.deleted) | from_promotions)
+    assert len(generated) == len(set(generated))
     assert deliveries(address, key) == len(diary.sent)
 
 
 def deliveries(address: str, key: str) -> int:
     """How many letters there are."""
-    asked = {"query": "{ deliveries(first: 1) { totalCount } }"}
+    query = {"query": "{ deliveries(first: 1) { totalCount } }"}
     with httpx.Client(base_url=address, timeout=60, verify=False) as client:  # noqa: S501
-        body = client.post("/graphql", json=asked, headers={"Authorization": f"Bearer {key}"}).json()
+        body = client.post("/graphql", json=query, headers={"Authorization": f"Bearer {key}"}).json()
     return int(body["data"]["deliveries"]["totalCount"])

@@ -36,21 +36,21 @@ USER = "embedded_postgres" if os.geteuid() == 0 else None
 NOTE = "postgres.json"
 """The file that tells the processes of a test run of their server."""
 
-NOTED = ("url", "session", "known", "emptied", "folder")
+NOTE_FIELDS = ("url", "session", "fingerprint", "reset_statements", "folder")
 
-LONGEST_WAIT = 120
+MAX_WAIT_SECONDS = 120
 """Seconds that a worker waits for another to start the server of both."""
 
-KNOWN = """
+FINGERPRINT = """
     SELECT concat_ws(' ', (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_attribute),
         (SELECT count(*) FROM pg_constraint), (SELECT count(*) FROM pg_trigger), (SELECT count(*) FROM pg_proc),
         (SELECT string_agg(name, ' ' ORDER BY name) FROM tortoise_migrations))
     """
-"""What changes when a test alters tables, or what is noted of their migrations."""
+"""A query whose value changes when a test alters tables, or their list of migrations."""
 
 NAMES = "SELECT string_agg(datname, ' ') FROM pg_database WHERE starts_with(datname, '{}_')"
 
-EMPTIES = """
+RESET_STATEMENTS = """
     SELECT 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity
             WHERE datname = current_database() AND pid <> pg_backend_pid();
         SET session_replication_role = replica;'
@@ -58,10 +58,10 @@ EMPTIES = """
             relname, relname), '')
     FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'tortoise_migrations'
     """
-"""Writes the statements that make a database as new again."""
+"""A query for the statements that reset a database."""
 
-CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-"""What a server may do whose data nobody needs after the tests."""
+WITHOUT_SYNC = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+"""Settings of a server whose data nobody needs after the tests."""
 
 
 def free_port() -> int:
@@ -71,7 +71,7 @@ def free_port() -> int:
 
 
 class PostgresServer:
-    """A PostgreSQL of one's own, which may be stopped, killed and started again."""
+    """A PostgreSQL server that a test may stop, kill and start again."""
 
     def __init__(self, **settings: str) -> None:
         # not below pytest's own folder, which nobody else may enter
@@ -93,7 +93,7 @@ class PostgresServer:
         return f"postgres://postgres@127.0.0.1:{self.port}/postgres"
 
     def start(self) -> None:
-        """Start it, and wait until it answers; what a killed one has left behind must be gone first."""
+        """Start it, and wait until it answers. The remains of a killed one must be gone first."""
         for _ in range(100):
             with suppress(subprocess.CalledProcessError):
                 pg_ctl(["-w", "-l", str(self.folder / "log"), "start"], pgdata=self.folder, user=USER)
@@ -134,11 +134,11 @@ def stop(folder: Path) -> None:
 def pooled(address: str, folder: Path) -> Iterator[str]:
     """An old PgBouncer's transaction mode, with three server connections, before a database; its address."""
     pgbouncer = packages.program("pgbouncer")
-    known, port = urlsplit(address), free_port()
+    parts, port = urlsplit(address), free_port()
     (folder / "pgbouncer.ini").write_text(
         f"""
         [databases]
-        * = host={known.hostname} port={known.port or 5432}
+        * = host={parts.hostname} port={parts.port or 5432}
         [pgbouncer]
         listen_addr = 127.0.0.1
         listen_port = {port}
@@ -149,7 +149,7 @@ def pooled(address: str, folder: Path) -> Iterator[str]:
         default_pool_size = 3
         """.replace("\n        ", "\n")
     )
-    (folder / "users.txt").write_text(f'"{known.username}" ""\n')
+    (folder / "users.txt").write_text(f'"{parts.username}" ""\n')
     command = [pgbouncer, "-q", str(folder / "pgbouncer.ini")]
     nobody = "nobody" if os.geteuid() == 0 else None
     if nobody:
@@ -161,7 +161,7 @@ def pooled(address: str, folder: Path) -> Iterator[str]:
             with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
                 break
             time.sleep(0.05)
-        yield f"{known._replace(netloc=f'{known.username}@127.0.0.1:{port}').geturl()}?prepared=no"
+        yield f"{parts._replace(netloc=f'{parts.username}@127.0.0.1:{port}').geturl()}?prepared=no"
     finally:
         running.terminate()
         running.communicate(timeout=20)
@@ -173,20 +173,20 @@ class Postgres:
 
     url: str
     session: str
-    """What the databases of a test run are called, with something behind it."""
-    known: str
-    emptied: str
+    """The prefix of the names of a test run's databases."""
+    fingerprint: str
+    reset_statements: str
     folder: str = ""
-    """Where the server is; empty if it was named and is not ours."""
+    """The server's folder; empty for a server from the environment."""
     numbers: Iterator[int] = field(default_factory=count)
     clean: list[str] = field(default_factory=list)
-    """Databases that are as new again: making one takes ten times as long as emptying it."""
+    """Databases that were reset: creating one takes ten times as long."""
 
     @classmethod
     def shared(cls, folder: Path) -> "Postgres":
         """The server of a test run, whose processes share a folder; the first that asks starts it, `end` ends it."""
         note = folder / NOTE
-        with FileLock(f"{note}.lock", timeout=LONGEST_WAIT):
+        with FileLock(f"{note}.lock", timeout=MAX_WAIT_SECONDS):
             if not note.exists():
                 cls._start(note)
         return cls(**json.loads(note.read_text()))
@@ -196,18 +196,21 @@ class Postgres:
         """Start a server, or take the one that is named; note it, and make a database with all tables and nothing in them."""
         url, folder = os.environ.get("TESSERA_TEST_DATABASE_URL"), ""
         if not url:
-            started = PostgresServer(**CARELESS)
+            started = PostgresServer(**WITHOUT_SYNC)
             started.start()
             url, folder = started.url, str(started.folder)
         server = cls(url, f"tessera_{os.getpid()}", "", "", folder)
         try:
-            server.tell(f"CREATE DATABASE {server.empty}")
-            asyncio.run(db.migrate(server.named(server.empty)))
-            server.known, server.emptied = server.asked(server.empty, KNOWN), server.asked(server.empty, EMPTIES)
+            server.execute(f"CREATE DATABASE {server.empty}")
+            asyncio.run(db.migrate(server.url_of(server.empty)))
+            server.fingerprint, server.reset_statements = (
+                server.fetch_value(server.empty, FINGERPRINT),
+                server.fetch_value(server.empty, RESET_STATEMENTS),
+            )
         except BaseException:
             server._end()
             raise
-        note.write_text(json.dumps({name: getattr(server, name) for name in NOTED}))
+        note.write_text(json.dumps({name: getattr(server, name) for name in NOTE_FIELDS}))
 
     @classmethod
     def end(cls, folder: Path) -> None:
@@ -221,9 +224,9 @@ class Postgres:
         if self.folder:
             end(Path(self.folder))
             return
-        made = asked(self.url, NAMES.format(self.session))
-        for name in made.split() if made != "None" else []:
-            self.tell(f"DROP DATABASE {name} WITH (FORCE)")
+        names = fetch_value(self.url, NAMES.format(self.session))
+        for name in names.split() if names != "None" else []:
+            self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     @property
     def empty(self) -> str:
@@ -237,68 +240,68 @@ class Postgres:
             name = self.clean.pop()
         else:
             name = self._name()
-            self.tell(f"CREATE DATABASE {name} TEMPLATE {self.empty}")
+            self.execute(f"CREATE DATABASE {name} TEMPLATE {self.empty}")
         try:
-            yield self.named(name)
+            yield self.url_of(name)
         finally:
-            if asyncio.run(self._empty(name)):
+            if asyncio.run(self._reset(name)):
                 self.clean.append(name)
             else:
-                self.tell(f"DROP DATABASE {name} WITH (FORCE)")
+                self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
-    async def _empty(self, name: str) -> bool:
-        """Make a database as new again, unless it was altered."""
-        connection = await asyncpg.connect(self.named(name))
-        is_known = await connection.fetchval(KNOWN) == self.known
-        if is_known:
-            await connection.execute(self.emptied)
+    async def _reset(self, name: str) -> bool:
+        """Reset a database, unless it was altered; whether it was reset."""
+        connection = await asyncpg.connect(self.url_of(name))
+        is_unaltered = await connection.fetchval(FINGERPRINT) == self.fingerprint
+        if is_unaltered:
+            await connection.execute(self.reset_statements)
         await connection.close()
-        return is_known
+        return is_unaltered
 
     @contextmanager
     def bare(self) -> Iterator[str]:
         """The same without tables."""
         name = self._name()
-        with self._made(name):
-            yield self.named(name)
+        with self._created(name):
+            yield self.url_of(name)
 
     def _name(self) -> str:
         return f"{self.session}_{os.getpid()}_{next(self.numbers)}"
 
     @contextmanager
-    def _made(self, name: str) -> Iterator[None]:
-        self.tell(f"CREATE DATABASE {name}")
+    def _created(self, name: str) -> Iterator[None]:
+        self.execute(f"CREATE DATABASE {name}")
         try:
             yield
         finally:
-            self.tell(f"DROP DATABASE {name} WITH (FORCE)")
+            self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
-    def named(self, name: str) -> str:
+    def url_of(self, name: str) -> str:
         """The address of another database of the server."""
         return urlsplit(self.url)._replace(path=f"/{name}").geturl()
 
-    def tell(self, statement: str, name: str = "") -> None:
+    def execute(self, statement: str, name: str = "") -> None:
         """Run a statement, or several, in one of the server's databases."""
 
         async def run() -> None:
-            connection = await asyncpg.connect(self.named(name) if name else self.url)
+            connection = await asyncpg.connect(self.url_of(name) if name else self.url)
             await connection.execute(statement)
             await connection.close()
 
         asyncio.run(run())
 
-    def asked(self, name: str, question: str) -> str:
-        """The one answer of one of the server's databases."""
-        return asked(self.named(name), question)
+    def fetch_value(self, name: str, query: str) -> str:
+        """The value of a query in one of the server's databases, as a text."""
+        return fetch_value(self.url_of(name), query)
 
 
-def asked(url: str, question: str) -> str:
-    """The one answer of a database."""
+def fetch_value(url: str, query: str) -> str:
+    """The value of a query, as a text."""
 
-    async def ask() -> str:
+    async def fetch() -> str:
         connection = await asyncpg.connect(url)
-        answer = await connection.fetchval(question)
+        answer = await connection.fetchval(query)
         await connection.close()
         return str(answer)
 
-    return asyncio.run(ask())
+    return asyncio.run(fetch())

@@ -20,7 +20,7 @@ import pytest
 from tests import chaos
 from tests.graphql_client import GraphQLClient
 from tests.installation import Installation, wait_until_listening
-from tests.postgres import PostgresServer, asked, free_port
+from tests.postgres import PostgresServer, fetch_value, free_port
 
 pytestmark = [pytest.mark.xdist_group("survival"), pytest.mark.processes]
 
@@ -318,7 +318,7 @@ class Chaos:
         )
         for _ in range(200):
             with suppress(OSError, asyncpg.PostgresError):
-                if (shown := asked(self.server.url, question)) != "None":
+                if (shown := fetch_value(self.server.url, question)) != "None":
                     return [int(pid) for pid in shown.split()]
             time.sleep(0.1)
         raise TimeoutError("no backend")
@@ -351,25 +351,25 @@ def test_in_chaos_no_answer_is_lost_none_is_doubled_and_no_limit_is_passed(
         key = installation.run("key", "add", "--organization", "n", "--kind", "secret").strip()
         with Service(installation).running() as one, Service(installation).running() as two:
             chaos.prepare(one.address, key)
-            crowd = chaos.Crowd(key, [one.address, two.address], seed)
+            clients = chaos.RandomClients(key, [one.address, two.address], seed)
             strikes = Chaos([one, two], server, random.Random(seed))  # noqa: S311
-            asyncio.run(with_strikes(crowd, strikes))
-            chaos.check(installation, one.address, crowd.diary, key)
-        diary = crowd.diary
-        print(f"{sum(diary.operations.values())} operations, asked again {diary.asked_again} times; {strikes.struck}")
+            asyncio.run(with_strikes(clients, strikes))
+            chaos.check(installation, one.address, clients.diary, key)
+        diary = clients.diary
+        print(f"{sum(diary.operations.values())} operations, asked again {diary.retries} times; {strikes.struck}")
         assert sum(diary.operations.values()) == OPERATIONS
-        assert diary.asked_again > 0
+        assert diary.retries > 0
         assert len(strikes.struck) == STRIKES
 
 
-async def with_strikes(crowd: chaos.Crowd, strikes: Chaos) -> None:
+async def with_strikes(clients: chaos.RandomClients, strikes: Chaos) -> None:
     """All operations, with so many strikes spread over them."""
 
     async def strike() -> None:
         for number in range(1, STRIKES + 1):
-            while crowd.diary.operations.total() < OPERATIONS * number // (STRIKES + 1):
+            while clients.diary.operations.total() < OPERATIONS * number // (STRIKES + 1):
                 await asyncio.sleep(0.01)
             await asyncio.to_thread(strikes.strike)
 
     async with asyncio.timeout(600):
-        await asyncio.gather(crowd.work(OPERATIONS, CLIENTS), strike())
+        await asyncio.gather(clients.work(OPERATIONS, CLIENTS), strike())

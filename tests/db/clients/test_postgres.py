@@ -24,7 +24,7 @@ from db.clients import postgres
 from db.models import Account
 from resolvers.domain.refusals import CustomerLimitReached
 from tests import make
-from tests.postgres import CARELESS, Postgres, PostgresServer, pooled
+from tests.postgres import WITHOUT_SYNC, Postgres, PostgresServer, pooled
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ async def test_no_more_connections_are_opened_than_allowed(address: str) -> None
 
 @pytest.mark.postgres
 async def test_a_socket_is_an_address_too() -> None:
-    with PostgresServer(unix_socket_directories=".", listen_addresses="", **CARELESS).running() as server:
+    with PostgresServer(unix_socket_directories=".", listen_addresses="", **WITHOUT_SYNC).running() as server:
         url = f"postgres://postgres:@/postgres?host={server.folder}&port={server.port}"
         await db.migrate(url)
         async with db.opened(url):
