@@ -97,7 +97,7 @@ def is_retired(identifier: str) -> bool:
 
 @pytest.mark.parametrize("path", ALL, ids=named)
 def test_no_name_has_a_retired_word(path: Path) -> None:
-    """Neither an identifier nor a file or folder has one of the words that names.md retired."""
+    """Neither an identifier nor a file or folder has a retired word."""
     parts = [part.removesuffix(".py") for part in path.relative_to(ROOT).parts]
     names = {*parts, *identifiers(tree(path))} - OF_LIBRARIES
     assert [name for name in sorted(names) if is_retired(name)] == []

@@ -277,6 +277,6 @@ async def test_owners_see_how_many_codes_are_at_risk(secret: GraphQLClient, text
 @pytest.mark.parametrize("attacks", [False, True])
 async def test_an_hour_of_guessing(attacks: bool) -> None:
     """The benchmark's simulation: less than one find an hour is to be expected, and honest customers hardly notice."""
-    _, looked_at, _, _, served = await guessing.row("", 0.5, attacks, cores=0, every=60)
+    _, looked_at, _, _, served = await guessing.row("", 0.5, attacks, cores=0, interval=60)
     assert int(looked_at) * guessing.CODES / 10**6 <= 0.35
     assert float(served.removesuffix(" %")) >= 99.9
