@@ -1,4 +1,4 @@
-"""What every test may lean on: a database of its own, a clock that stands still, an organization, a server."""
+"""Fixtures of all tests: a database of its own for each test, a clock that stands still, an organization, a server."""
 
 import asyncio
 import shutil
@@ -47,7 +47,7 @@ def shared_folder(config: pytest.Config, folders: pytest.TempPathFactory) -> Pat
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what `make test-all` says."""
+    """Add the options that `make test-all` sets."""
     group = parser.getgroup("tessera")
     group.addoption("--share", type=int, default=100, help="how many of a hundred repeated tests run (tests/parts.py)")
     group.addoption("--seed", type=int, default=0, help="which of them, and what chaos does; drawn where it is 0")
@@ -81,7 +81,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 class Clock:
-    """A clock that stands still until it is told to go on."""
+    """A clock that stands still until a test advances it."""
 
     def __init__(self) -> None:
         self.now = make.NOW
@@ -89,14 +89,14 @@ class Clock:
     def __call__(self) -> datetime:
         return self.now
 
-    def go_on(self, **time: float) -> datetime:
+    def advance(self, **time: float) -> datetime:
         self.now += timedelta(**time)
         return self.now
 
 
 @pytest.fixture(autouse=True)
 def no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test logs of a database that is away is no other test's."""
+    """Reset the state of logged database outages for each test."""
     monkeypatch.setattr(errors, "outage", errors.Outage())
 
 
@@ -179,7 +179,7 @@ def rate_limits() -> RateLimits:
 
 @pytest_asyncio.fixture
 async def services(clock: Clock, rate_limits: RateLimits) -> AsyncIterator[Services]:
-    """What a process lends its requests."""
+    """The services of a process, which its requests share."""
     yield Services(
         clock=clock, public_url="https://codes.example", refusal_counter=RefusalCounter(), rate_limits=rate_limits
     )

@@ -1,4 +1,4 @@
-"""The same deed through every door that documents it leaves the same change in the store."""
+"""The same operation through every door that documents it leaves the same change in the store."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ Operation = Callable[[Shop], Awaitable[Json]]
 
 
 def doors(**operations: Operation) -> pytest.MarkDecorator:
-    """Run a test once for each door, with its way of doing the deed."""
+    """Run a test once for each door, with its way of doing the operation."""
     return pytest.mark.parametrize("operation", list(operations.values()), ids=list(operations))
 
 

@@ -43,16 +43,16 @@ class Hosts:
                 await client.aclose()
 
     async def race(self, mutations: list[tuple[str, Json]], selection: str = "") -> list[Json]:
-        """Every deed's outcome: a mutation and its input each, shared out among the clients as they get free."""
+        """The outcomes of mutations with their inputs, which idle clients take one after another."""
         waiting = iter(mutations)
         outcomes: list[Json] = []
 
-        async def go_on(graphql: GraphQLClient) -> None:
+        async def work_off(graphql: GraphQLClient) -> None:
             for mutation, mutation_input in waiting:
                 outcomes.append(await graphql.mutate(mutation, selection, mutation_input))
 
-        async with self.graphql_clients() as crowd:
-            await asyncio.gather(*(go_on(graphql) for graphql in crowd))
+        async with self.graphql_clients() as clients:
+            await asyncio.gather(*(work_off(graphql) for graphql in clients))
         return outcomes
 
     def balanced(self) -> None:
@@ -91,8 +91,8 @@ async def promotion(hosts: Hosts, codes: list[str], **limits: int | None) -> str
 async def counted(hosts: Hosts, reference: str) -> int:
     """The claims that a promotion counts, which are those that stand."""
     async with hosts.graphql_clients(1) as [graphql]:
-        asked = "query ($of: String!) { promotion(ref: {reference: $of}) { claimCount } }"
-        shown = (await graphql.ask(asked, of=reference))["promotion"]
+        query = "query ($of: String!) { promotion(ref: {reference: $of}) { claimCount } }"
+        shown = (await graphql.ask(query, of=reference))["promotion"]
     return int(shown["claimCount"])
 
 

@@ -88,13 +88,13 @@ class Orders:
         happens_at = len(self.answers) + len(references) // 3
         happened = asyncio.create_task(self._then(happens_at, meanwhile))
 
-        async def go_on(place: int) -> None:
+        async def work_off(place: int) -> None:
             async with httpx.AsyncClient(timeout=20, verify=False) as client:  # noqa: S501
                 for reference in waiting:
                     await self._until_answered(client, place, reference)
 
         async with asyncio.timeout(PATIENCE):
-            await asyncio.gather(happened, *(go_on(place) for place in range(CLIENTS)))
+            await asyncio.gather(happened, *(work_off(place) for place in range(CLIENTS)))
 
     async def _then(self, answered: int, happens: Callable[[], None]) -> None:
         while len(self.answers) < answered:

@@ -109,7 +109,7 @@ async def test_codes_of_a_job_become_claimable_together(
     [no] = (await check.code(organization, unfinished.text, None, None, None, None, NOW)).refusals
     assert isinstance(no, Disabled)
     await make.claimed(organization, before.text)
-    clock.go_on(seconds=11)
+    clock.advance(seconds=11)
     await jobs.process("two", clock)
     assert await statuses(organization) == {"CLAIMABLE": 50, "EXHAUSTED": 1}
     await make.claimed(organization, unfinished.text)
@@ -148,7 +148,7 @@ async def test_a_job_is_gone_on_with_wherever_it_was_cut(
         progress.append(job.done)
         assert job.done == await Code.filter(job_id=job.id).count()
         assert job.status is JobStatus.RUNNING
-        clock.go_on(seconds=11)
+        clock.advance(seconds=11)
         if calls > 4:
             break
     await jobs.process("three", clock)
@@ -171,7 +171,7 @@ async def test_a_cut_run_is_drawn_of_its_seed_again(
     assert job.run_seed is not None
     run = ROOMY.texts(sorted(random_codes.numbers(20, ROOMY.capacity, job.run_seed)))
     assert await Code.all().order_by("id").values_list("text", flat=True) == [text for text, _ in run[:10]]
-    clock.go_on(seconds=11)
+    clock.advance(seconds=11)
     await jobs.process("two", clock)
     assert await Code.all().order_by("id").values_list("text", flat=True) == [text for text, _ in run]
 
@@ -182,7 +182,7 @@ async def test_a_lease_keeps_others_away_until_it_is_over(organization: Organiza
     assert await job_rows.lease(job.id, "one", NOW, NOW + jobs.LEASE) is not None
     await jobs.process("two", clock)
     assert await Code.all().count() == 0
-    clock.go_on(seconds=10)
+    clock.advance(seconds=10)
     assert await job_rows.lease(job.id, "two", clock(), clock() + jobs.LEASE) is not None
     with pytest.raises(LeaseLost):
         await jobs._lock_leased(job.id, "one", clock())
@@ -248,7 +248,7 @@ async def test_what_a_failed_job_made_is_removed_also_after_a_cut(
     await job.refresh_from_db()
     assert (removed, job.status, job.done, job.finished_at) == ([5, 5, 5], JobStatus.FAILED, 35, None)
     assert await statuses(organization) == {"CLAIMABLE": 50, "DISABLED": 35}
-    clock.go_on(seconds=11)
+    clock.advance(seconds=11)
     await jobs.process("two", clock)
     await job.refresh_from_db()
     assert (job.status, job.done, job.finished_at) == (JobStatus.FAILED, 0, clock())
@@ -269,7 +269,7 @@ async def test_a_job_whose_promotion_is_deleted_fails(
                 with pytest.raises(Cut):
                     await jobs.process("one", clock)
         await delete.promotion(organization, ref, dry_run=False)
-        clock.go_on(seconds=11)
+        clock.advance(seconds=11)
         await jobs.process("two", clock)
         await job.refresh_from_db()
         assert (job.status, job.error, job.finished_at) == (JobStatus.FAILED, "There is no such promotion.", clock())
@@ -324,7 +324,7 @@ async def test_transactions_are_longer_where_claims_do_not_wait(
 
     async def slow(texts: list[Text], *args: object) -> int:
         sizes.append(len(texts))
-        clock.go_on(seconds=0.3)
+        clock.advance(seconds=0.3)
         return await insert(texts, *args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(rows, "insert_and_count", slow)
@@ -345,7 +345,7 @@ def beats(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> list[str]:
     renew, renewed = job_rows.renew, list[str]()
 
     async def recorded_renew(job_id: int, worker: str, until: datetime) -> bool:
-        clock.go_on(seconds=8)
+        clock.advance(seconds=8)
         renewed.append(worker)
         return await renew(job_id, worker, clock() + jobs.LEASE)
 

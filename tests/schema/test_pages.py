@@ -160,7 +160,7 @@ async def test_a_code_waits_for_its_activation(
     await Code.filter(text=text).update(activated_at=NOW, ends_at=NOW + 91 * DAY)
     ready = ["Ready to use", "Show it, or type it in when you order."]
     assert (await seen(served, path))[-3:] == [*ready, "Valid until Sunday 21 February 2027, 13:00 (Europe/Amsterdam)."]
-    clock.go_on(days=91)
+    clock.advance(days=91)
     assert "It has ended" in await seen(served, path)
 
 

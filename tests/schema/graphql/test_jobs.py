@@ -35,7 +35,7 @@ async def test_many_codes_are_a_job(secret: GraphQLClient, clock: Clock) -> None
     running = {"status": "RUNNING", "total": 11, "done": 0, "error": None, "finishedAt": None}
     assert job == {"id": job["id"], "createdAt": "2026-11-22T12:00:00Z", **running}
     assert await job_by_id(secret, job["id"]) == job
-    clock.go_on(minutes=1)
+    clock.advance(minutes=1)
     await jobs.process("one", clock)
     done = {**job, "status": "DONE", "done": 11, "finishedAt": "2026-11-22T12:01:00Z"}
     assert await job_by_id(secret, job["id"]) == done

@@ -132,7 +132,7 @@ async def test_pages_stay_the_same_while_rows_are_added(
             break
         after = page["pageInfo"]["endCursor"]
         if len(seen) == 3:
-            clock.go_on(seconds=1)
+            clock.advance(seconds=1)
             await secret.mutate("createPromotion", "", {"name": "Later", "codes": ["B-0"]})
     assert seen == [f"A-{number}" for number in range(7)] + ["B-0"]
 
@@ -184,7 +184,7 @@ async def test_codes_are_filtered(secret: GraphQLClient, organization: Organizat
     await make.promotion(organization, "LATER", window=params.Window(starts_at=make.NOW + timedelta(days=1)))
     await secret.mutate("updateCode", "", {"text": "WINTER-1", "reservedFor": {"email": "ada@example.com"}})
     await secret.claim("SPRING-2")
-    clock.go_on(hours=1)
+    clock.advance(hours=1)
     await secret.mutate("createPromotion", "", {"name": "New", "codes": ["NEW"]})
 
     async def texts_of(filter: str) -> list[str]:

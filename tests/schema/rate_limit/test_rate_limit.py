@@ -23,7 +23,7 @@ class Time:
         self.monotonic = 1_000.0
         self.store = 1_700_000_000.0
 
-    def go_on(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         self.monotonic += seconds
         self.store += seconds
 
@@ -71,7 +71,7 @@ async def test_processes_count_together(store: str, time: Time) -> None:
     guards = [AttemptGuard(time.rate_limits(60), SHOP, HOME) for _ in range(4)]
     assert (await attempts(50, *guards))["fails"] == 60
     assert await attempts(2, *guards) == {"refused": 8}
-    time.go_on(61)
+    time.advance(61)
     answers = Counter([await attempt(guard) for _ in range(50) for guard in guards])
     assert answers["fails"] <= 60
     assert answers["fails"] >= 60 - 3 * 8, "what the others have taken and not used, at most"
@@ -105,12 +105,12 @@ async def test_the_retry_delay_is_exact(store: str, time: Time) -> None:
     """`retry_after_seconds` is within the minute, and after it one may try again, at any process."""
     guard, other = (AttemptGuard(time.rate_limits(1), SHOP, HOME) for _ in range(2))
     assert await attempt(guard) == "fails"
-    time.go_on(20)
+    time.advance(20)
     with pytest.raises(TooManyAttempts) as refusal:
         await guard.take()
     assert refusal.value.retry_after_seconds == 40
     assert await attempt(other) == "refused"
-    time.go_on(refusal.value.retry_after_seconds)
+    time.advance(refusal.value.retry_after_seconds)
     assert await attempt(guard) == "fails"
 
 
@@ -123,7 +123,7 @@ async def test_a_clock_that_jumps_locks_nobody_out(store: str, time: Time, jump:
     time.store += jump
     assert await attempt(guard) == "refused"
     assert (await attempts(3, other))["fails"] <= 2
-    time.go_on(61)
+    time.advance(61)
     assert await attempts(3, guard) == {"fails": 2, "refused": 1}
 
 

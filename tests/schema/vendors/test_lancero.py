@@ -519,7 +519,7 @@ async def test_a_token_is_good_for_a_minute(
     """A token works just short of 60 seconds after the claim and not from then on."""
     await make.code(organization)
     token = data(await secret("POST", "/codes/claim", {"code": "hello-15", "email": "ada@example.com"}))
-    clock.go_on(seconds=seconds)
+    clock.advance(seconds=seconds)
     assert (await secret("POST", "/claims/exchange", token)).status_code == status
 
 
@@ -669,7 +669,7 @@ async def test_the_life_of_a_lead(secret: LanceroClient, organization: Organizat
     assert lead == lead_object("Ada+x@example.com", code, **fields)
     refused(await secret("POST", "/leads/create", {"email": "ada+X@example.com"}), 409, "That lead already exists")
 
-    clock.go_on(seconds=61)
+    clock.advance(seconds=61)
     await make.code(organization)
     data(await secret("POST", "/codes/claim", {"code": "hello-15", "email": "ada+x@example.com"}))
     claimed = {**lead, "hasClaimedCode": True}
@@ -735,7 +735,7 @@ async def test_leads_have_their_referrer(secret: LanceroClient, organization: Or
     assert data(await secret("GET", "/leads/email/eve@example.com")) == eve
     assert data(await secret("GET", "/leads")) == [ada, eve]
     await make.code(organization, "SECOND")
-    clock.go_on(seconds=1)
+    clock.advance(seconds=1)
     token = data(await secret("POST", "/codes/claim", {"code": "second", "email": "ada@example.com"}))
     assert data(await secret("POST", "/claims/exchange", token))["lead"] == ada
     assert data(await secret("DELETE", "/leads/delete", {"email": "ada@example.com"})) == ada

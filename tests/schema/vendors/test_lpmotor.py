@@ -572,7 +572,7 @@ async def test_claims_through_every_api_are_rows(
     body = {"code": "my promo code", "email": "ada@example.com"}
     answer = await served.post("/codes/claim", json=body, headers={"Authorization": f"Bearer {public}"})
     assert answer.status_code == 200, answer.text
-    clock.go_on(seconds=61.25)
+    clock.advance(seconds=61.25)
     order = {"reference": "1", "total": {"amount": "990.50", "currency": "RUB"}, "quantity": 3}
     claimed = await GraphQL(served, public).claim("MYPROMOCODE", "ben@example.com", order=order)
     assert claimed["claim"]["discount"] == {"amount": "148.58", "currency": "RUB"}
@@ -603,7 +603,7 @@ async def test_a_row_has_the_bonus_of_its_time(user: LPMotorClient, site: Organi
     claimed = await make.claimed(site, "mypromocode", "ben@example.com", make.order("1", "30.00", "RUB"))
     data(await user("PUT", path, {"bonus_amount": 5.5, "bonus_amount_is_in_percentages": True}))
     late = await make.claimed(
-        site, "mypromocode", "eve@example.com", make.order("2", "8.00", "USD"), now=clock.go_on(seconds=1)
+        site, "mypromocode", "eve@example.com", make.order("2", "8.00", "USD"), now=clock.advance(seconds=1)
     )
     assert await used(user, shown["id"]) == [
         row(
@@ -667,7 +667,7 @@ async def test_is_valid_is_whether_it_can_be_used_now(user: LPMotorClient, clock
     valid = []
     for _ in range(3):
         valid.append(data(await user("GET", path))["is_valid"])
-        clock.go_on(seconds=1)
+        clock.advance(seconds=1)
     assert valid == [False, True, False]
     assert data(await user("PUT", path, {"time_limit_is_enabled": False}))["is_valid"] is True
     assert data(await user("PUT", path, {"is_enabled": False}))["is_valid"] is False

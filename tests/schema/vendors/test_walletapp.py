@@ -377,7 +377,7 @@ async def test_a_code_is_its_persons_alone_and_not_before(
     assert await Claim.all().count() == 2
     [late] = await generate_codes(device)
     success(await device(ACTIVATE, body_for(ACTIVATE, code=late)))
-    clock.go_on(days=91, hours=11)
+    clock.advance(days=91, hours=11)
     assert await claimed_through(path, device, late, "ada@example.com") in ("ENDED", "This code is no longer valid.")
 
 

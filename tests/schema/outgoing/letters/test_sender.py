@@ -76,9 +76,9 @@ async def test_what_is_not_now_is_later(organization: Organization, office: Post
         ("ada@example.com", DeliveryStatus.QUEUED, 1, "451 4.7.1 Greylisted, come back"),
         ("ben@example.com", DeliveryStatus.SENT, 1, None),
     ]
-    clock.go_on(seconds=11)
+    clock.advance(seconds=11)
     assert await sender.send_batch() == (0, True)
-    clock.go_on(seconds=8)
+    clock.advance(seconds=8)
     assert await sender.send_batch() == (1, True)
     assert await states() == [
         ("ada@example.com", DeliveryStatus.SENT, 2, None),
@@ -96,7 +96,7 @@ async def test_a_permanent_refusal_is_not_retried(organization: Organization, of
     await sender.send_batch()
     assert (await states())[2] == (CROWD[2], DeliveryStatus.FAILED, 1, "550 5.1.1 Nobody here")
     assert office.recipients == [name for name in CROWD[:5] if name != CROWD[2]]
-    clock.go_on(days=2)
+    clock.advance(days=2)
     assert await sender.send_batch() == (0, True)
     assert office.connections == 1
 
@@ -148,7 +148,7 @@ async def test_a_server_that_is_away(organization: Organization, clock: Clock) -
     )
     assert await Delivery.filter(status=DeliveryStatus.QUEUED).count() == len(CROWD)
     async with post_office.opened(office):
-        clock.go_on(minutes=1)
+        clock.advance(minutes=1)
         while (await sender.send_batch())[0]:
             pass
         assert sorted(office.recipients) == sorted(CROWD)
@@ -177,9 +177,9 @@ async def test_what_was_taken_by_the_dead_is_taken_again(
     await queued(organization, "ada@example.com")
     await deliver.lease_due(clock())
     sender = sender_of(connections(office), clock)
-    clock.go_on(seconds=29)
+    clock.advance(seconds=29)
     assert await sender.send_batch() == (0, True)
-    clock.go_on(seconds=1)
+    clock.advance(seconds=1)
     assert await sender.send_batch() == (1, True)
     assert await states() == [("ada@example.com", DeliveryStatus.SENT, 2, None)]
 
@@ -248,7 +248,7 @@ async def test_a_lease_that_is_nearly_over(
 
     async def slow(now: Any) -> Any:
         batch = await take(now)
-        clock.go_on(seconds=26)
+        clock.advance(seconds=26)
         return batch
 
     monkeypatch.setattr(deliver, "lease_due", slow)
