@@ -21,8 +21,8 @@ from tortoise.migrations import operations as ops
 from tortoise.transactions import in_transaction
 
 BATCH = 5_000
-TOLD_EVERY = 100_000
-CLASHES_TOLD = 20
+PROGRESS_ROWS = 100_000
+MAX_CLASHES_SHOWN = 20
 
 # ------------------------------------------------------------------ the keys, as they were folded when this was written
 
@@ -44,8 +44,8 @@ def code_key(text: str) -> str:
     folded = unicodedata.normalize("NFKD", text).casefold().replace("ı", "i")
     if "\u0307" in (apart := unicodedata.normalize("NFD", folded)):
         folded = DOTTED_I.sub(r"\1", apart)
-    kept = UNSEEN.sub("", unicodedata.normalize("NFKC", folded))
-    return kept if kept == text else code_key(kept)
+    key = UNSEEN.sub("", unicodedata.normalize("NFKC", folded))
+    return key if key == text else code_key(key)
 
 
 def email_key(address: str) -> str:
@@ -81,14 +81,14 @@ BEYOND_ASCII = {
     "sqlite": "length(CAST({text} AS BLOB)) <> length({text})",
     "postgres": "octet_length({text}) <> char_length({text})",
 }
-GIVEN = {
+INPUT_ROWS = {
     "sqlite": "SELECT json_extract(value, '$[0]') AS organization_id, json_extract(value, '$[1]') AS key FROM json_each(?1)",
     "postgres": """SELECT (value ->> 0)::bigint AS organization_id, value ->> 1 AS key
         FROM json_array_elements($1::json) AS given (value)""",
 }
 
 
-class Store:
+class KeyStore:
     """One database, as a migration speaks to it."""
 
     def __init__(self, client: Any) -> None:
@@ -127,16 +127,16 @@ class Store:
 
     async def holders(self, keys: Keys, wanted: list[tuple[int, str]]) -> dict[tuple[int, str], tuple[int, str]]:
         """Which rows, by id and text, have these keys of organizations now."""
-        found = await self.rows(
+        rows = await self.rows(
             f"""SELECT held.id, held.organization_id, held.{keys.key} AS key, held.{keys.text} AS text
-                FROM ({GIVEN[self.dialect]}) AS given JOIN {keys.table} AS held
+                FROM ({INPUT_ROWS[self.dialect]}) AS given JOIN {keys.table} AS held
                 ON held.organization_id = given.organization_id AND held.{keys.key} = given.key""",  # noqa: S608
             json.dumps(wanted, ensure_ascii=False),
         )
-        return {(row["organization_id"], row["key"]): (row["id"], row["text"]) for row in found}
+        return {(row["organization_id"], row["key"]): (row["id"], row["text"]) for row in rows}
 
 
-class Progress:
+class KeyProgress:
     """What is told on standard error: how far it is, where that takes a while, and what has clashed."""
 
     def __init__(self, keys: Keys) -> None:
@@ -144,30 +144,30 @@ class Progress:
 
     def step(self, rows: int) -> None:
         before, self.seen = self.seen, self.seen + rows
-        if self.seen // TOLD_EVERY > before // TOLD_EVERY:
-            _tell(f"folding keys anew: {self.seen:,} rows of the table {self.keys.table} so far")
+        if self.seen // PROGRESS_ROWS > before // PROGRESS_ROWS:
+            _report(f"folding keys anew: {self.seen:,} rows of the table {self.keys.table} so far")
 
     def clash(self, organization_id: int, older: tuple[int, str], younger: tuple[int, str]) -> None:
         self.clashes += 1
-        if self.clashes <= CLASHES_TOLD:
-            _tell(
+        if self.clashes <= MAX_CLASHES_SHOWN:
+            _report(
                 f"{self.keys.table} {older[0]} {older[1]!r} and {self.keys.table} {younger[0]} {younger[1]!r} of organization"
                 f" {organization_id} are one now: {older[0]} keeps the key, {younger[0]} is found by its exact text only"
             )
-        elif self.clashes == CLASHES_TOLD + 1:
-            _tell("There are more of them: `python main.py verify` tells all.")
+        elif self.clashes == MAX_CLASHES_SHOWN + 1:
+            _report("There are more of them: `python main.py verify` tells all.")
 
 
-def _tell(line: str) -> None:
+def _report(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
 async def fold_anew(client: Any, keys: Keys) -> None:
-    progress = Progress(keys)
+    progress = KeyProgress(keys)
     after = 0
     while True:
         async with in_transaction(client.connection_name) as transaction:
-            store = Store(transaction)
+            store = KeyStore(transaction)
             rows = await store.batch(keys, after)
             changed = [(row, keys.fold(row["text"])) for row in rows]
             changed = [(row, key) for row, key in changed if key != row["key"]]
@@ -189,12 +189,12 @@ async def fold_anew(client: Any, keys: Keys) -> None:
         await _give_keys(client, keys, progress)
 
 
-async def _give_keys(client: Any, keys: Keys, progress: Progress) -> None:
+async def _give_keys(client: Any, keys: Keys, progress: KeyProgress) -> None:
     """Give each row with a passing key its new one, or its own if an older row has that."""
     after = 0
     while True:
         async with in_transaction(client.connection_name) as transaction:
-            store = Store(transaction)
+            store = KeyStore(transaction)
             rows = await store.batch(keys, after, f"substr({keys.key}, 1, 2) = '{PASSING}'")
             new = [(row, (row["organization_id"], keys.fold(row["text"]))) for row in rows]
             held = await store.holders(keys, [place for _, place in new])
@@ -216,16 +216,16 @@ async def _give_keys(client: Any, keys: Keys, progress: Progress) -> None:
         after = rows[-1]["id"]
 
 
-async def keep_suppressed(store: Store, changed: list[tuple[dict[str, Any], str]]) -> None:
+async def keep_suppressed(store: KeyStore, changed: list[tuple[dict[str, Any], str]]) -> None:
     """Whoever was written no letters under the former key of an address is written none under its new one."""
     former = {(row["organization_id"], row["key"], key) for row, key in changed if row["key"]}
     suppressed = await store.rows(
-        f"""SELECT suppression.organization_id, email_key FROM ({GIVEN[store.dialect]}) AS given JOIN suppression
+        f"""SELECT suppression.organization_id, email_key FROM ({INPUT_ROWS[store.dialect]}) AS given JOIN suppression
             ON suppression.organization_id = given.organization_id AND email_key = given.key""",  # noqa: S608
         json.dumps([(organization_id, key) for organization_id, key, _ in former], ensure_ascii=False),
     )
-    known = {(row["organization_id"], row["email_key"]) for row in suppressed}
-    await store.change(SUPPRESS, [(new, *of, old) for *of, old, new in former if (*of, old) in known])
+    suppressed_keys = {(row["organization_id"], row["email_key"]) for row in suppressed}
+    await store.change(SUPPRESS, [(new, *of, old) for *of, old, new in former if (*of, old) in suppressed_keys])
 
 
 SUPPRESS = """
@@ -240,7 +240,7 @@ async def fold_suppressions(client: Any) -> None:
     after = 0
     while True:
         async with in_transaction(client.connection_name) as transaction:
-            store = Store(transaction)
+            store = KeyStore(transaction)
             rows = await store.batch(Keys("suppression", "email_key", "email_key", email_key), after)
             changed = [(row, key) for row in rows if (key := email_key(row["text"])) != row["key"]]
             await keep_suppressed(store, changed)

@@ -9,7 +9,7 @@ from tortoise import fields, migrations
 from tortoise.migrations import operations as ops
 
 BATCH = 5_000
-TOLD_EVERY = 100_000
+PROGRESS_ROWS = 100_000
 IGNORED = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
@@ -33,18 +33,18 @@ def search_key(text: str) -> str:
     folded = unicodedata.normalize("NFKD", text).casefold().replace("ı", "i")
     if "\u0307" in (apart := unicodedata.normalize("NFD", folded)):
         folded = DOTTED_I.sub(r"\1", apart)
-    kept = " ".join(IGNORED.sub("", unicodedata.normalize("NFKC", folded)).split())
-    return kept if kept == text else search_key(kept)
+    key = " ".join(IGNORED.sub("", unicodedata.normalize("NFKC", folded)).split())
+    return key if key == text else search_key(key)
 
 
 async def fold(client: Any, table: str, columns: dict[str, tuple[str, ...]]) -> None:
     dialect, after, seen = client.capabilities.dialect, 0, 0
     sign = "$" if dialect == "postgres" else "?"
-    told = [column for of in columns.values() for column in of]
-    beyond = " OR ".join(BEYOND_ASCII[dialect].format(column) for column in told)
+    source_columns = [column for of in columns.values() for column in of]
+    beyond = " OR ".join(BEYOND_ASCII[dialect].format(column) for column in source_columns)
     while True:
         rows = await client.execute_query_dict(
-            f"SELECT id, {', '.join(told)} FROM {table} WHERE id > {sign}1 AND ({beyond}) ORDER BY id LIMIT {BATCH}",  # noqa: S608
+            f"SELECT id, {', '.join(source_columns)} FROM {table} WHERE id > {sign}1 AND ({beyond}) ORDER BY id LIMIT {BATCH}",  # noqa: S608
             [after],
         )
         for column, of in columns.items():
@@ -53,7 +53,7 @@ async def fold(client: Any, table: str, columns: dict[str, tuple[str, ...]]) -> 
             if folded:
                 await client.execute_many(f"UPDATE {table} SET {column} = {sign}1 WHERE id = {sign}2", folded)  # noqa: S608
         seen += len(rows)
-        if seen // TOLD_EVERY > (seen - len(rows)) // TOLD_EVERY:
+        if seen // PROGRESS_ROWS > (seen - len(rows)) // PROGRESS_ROWS:
             print(f"folding what is searched for: {seen:,} rows of the table {table} so far", file=sys.stderr, flush=True)
         if len(rows) < BATCH:
             return

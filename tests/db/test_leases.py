@@ -1,4 +1,4 @@
-"""Leases: kept by a heartbeat while work goes on, and lost at once when they are somebody else's."""
+"""Leases: renewed by a heartbeat while work goes on, and lost at once when another worker has the row."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,13 +13,13 @@ LONG, SHORT = timedelta(seconds=30), timedelta(seconds=0.05)
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A heart that beats a thousand times in a lease's length."""
+def quick_renewals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand renewals in a lease's length."""
     monkeypatch.setattr(leases, "RENEWALS_PER_LEASE", 1_000)
 
 
 def answering(*answers: bool | Exception) -> tuple[Callable[[], Awaitable[bool]], asyncio.Event]:
-    """What answers renewals, and what is set at the last of them."""
+    """A `renew` that returns or raises these, and an event that is set at the last of them."""
     left, last = list(answers), asyncio.Event()
 
     async def renew() -> bool:
@@ -39,19 +39,19 @@ async def test_a_lease_is_renewed_while_the_work_goes_on() -> None:
     renew, last = answering(True, OSError("away"), True, True)
     async with leases.heartbeat(LONG, renew):
         await last.wait()
-    assert {task.get_coro().__name__ for task in asyncio.all_tasks()}.isdisjoint({"_beat"})  # type: ignore[union-attr]
+    assert {task.get_coro().__name__ for task in asyncio.all_tasks()}.isdisjoint({"_renew_until_lost"})  # type: ignore[union-attr]
 
 
-async def test_a_lease_that_is_anothers_ends_the_work() -> None:
-    """The work is cut off where it stands, and does no more."""
+async def test_a_lease_that_another_worker_has_ends_the_work() -> None:
+    """The work is cancelled where it is, and does no more."""
     renew, _ = answering(True, False)
     with pytest.raises(LeaseLost):
         async with leases.heartbeat(LONG, renew):
             await asyncio.Event().wait()
 
 
-async def test_a_lease_that_nobody_can_renew_is_over() -> None:
-    """Whoever is cut off from the store can't know who has the row by then."""
+async def test_a_lease_that_cannot_be_renewed_is_over() -> None:
+    """A worker without the database can't know whether it has the row any more."""
 
     async def renew() -> bool:
         raise OSError("away")
