@@ -1,9 +1,9 @@
-"""The nouns, one table each; docs/glossary.md tells what they mean.
+"""Database models, one a table; docs/glossary.md explains the nouns.
 
-Accounts, organizations and keys are global. Everything below carries its organization, and no unique key
-or foreign key down there crosses organizations, so the organization can be what a big store is split by.
-Money is whole minor units, instants are aware UTC. A `deleted_…` column is the share that deleted claims
-had in the counter beside it: counters never shrink by deleting, and still balance with the rows.
+Accounts, organizations and keys are global. All other tables have the organization's id, and none of their unique or
+foreign keys crosses organizations, so a big store can be sharded by organization. Money is in minor units, as whole
+numbers; instants are aware and in UTC. A `deleted_…` column is the share of claims without a row in the counter beside
+it: counters never shrink by deleting, and still balance with the rows.
 
 The first line of a class's docstring becomes the table's comment, where Tortoise 1.1 takes a semicolon or a
 backquote for the statement's end: use neither there.
@@ -18,7 +18,7 @@ from db.enums import DeliveryStatus, DiscountKind, JobStatus, KeyKind, UsageLeve
 from db.fields import JsonText
 
 DEFAULT_REFERENCE = "default"
-"""Reference of the promotion that each organization is made with and that can't be deleted."""
+"""The reference of each organization's first promotion, which can't be deleted."""
 
 
 class Account(Model):
@@ -97,7 +97,7 @@ class Product(Model):
 class Promotion(Model):
     """The rule: discount, window, limits.
 
-    Its row is the lock of everything below it: whoever changes its codes or claims holds it first.
+    Its row is the lock of its codes and claims: a transaction that changes them locks it first.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -123,8 +123,8 @@ class Promotion(Model):
     code_lifetime_days = fields.IntField(null=True)
     claim_count = fields.BigIntField(default=0)
     deleted_claim_count = fields.BigIntField(default=0)
-    search_key = fields.TextField(null=True)  # name and reference as they are searched for; null where they are ASCII
-    letter_subject = fields.CharField(500, null=True)  # its own words for its letters; null: the house's
+    search_key = fields.TextField(null=True)  # name and reference, case-folded for searching; null where they are ASCII
+    letter_subject = fields.CharField(500, null=True)  # its own template for its letters; null: the default one
     letter_body = fields.TextField(null=True)
     metadata = JsonText(default=dict)
     particulars = JsonText(default=dict)
@@ -166,8 +166,8 @@ class PromotionLocation(Model):
 class Customer(Model):
     """A person, one e-mail an organization.
 
-    joined_at is when they first acted themselves (signed up, claimed, activated); until then others only
-    spoke of them, as in a reservation. A deleted customer with claims stays as a nameless row: no e-mail.
+    joined_at is when they first acted themselves (signed up, claimed, activated); null while they are only named by
+    others, as in a reservation. A deleted customer with claims stays as a row without e-mail and names.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -177,12 +177,12 @@ class Customer(Model):
     email_key = fields.CharField(320, null=True)
     first_name = fields.CharField(200, null=True)
     last_name = fields.CharField(200, null=True)
-    email_folded = fields.TextField(null=True)  # as they are searched for; null where they are ASCII
+    email_folded = fields.TextField(null=True)  # case-folded for searching; null where they are ASCII
     first_name_folded = fields.TextField(null=True)
     last_name_folded = fields.TextField(null=True)
     joined_at = fields.DatetimeField(null=True)
     particulars = JsonText(default=dict)
-    brought_by_id = fields.BigIntField(null=True)  # the customer who referred them, who may be gone
+    brought_by_id = fields.BigIntField(null=True)  # the customer who referred them, who may be deleted
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
 
@@ -194,8 +194,7 @@ class Customer(Model):
 class Code(Model):
     """A text that can be claimed: text as issued, text_key as matched (see resolvers/domain/code_format.py).
 
-    rowless_claim_count is how many of the counted claims have no row here, as they were made in another store; null
-    is none.
+    rowless_claim_count is the number of counted claims without a row, which were made in another store; null is none.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -231,7 +230,7 @@ class Code(Model):
     activated_product_id: int | None
     off_peak = fields.BooleanField(default=False)
     metadata = JsonText(default=dict)
-    job_id = fields.BigIntField(null=True)  # that made it
+    job_id = fields.BigIntField(null=True)  # of the job that made it
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
 
@@ -246,9 +245,9 @@ class Code(Model):
 class Job(Model):
     """Codes that are made in the background, and become claimable together when all are there.
 
-    What they have in common is kept here. promotion_id and reserved_for_id are no foreign keys: what a job tells
-    outlives both. Texts are drawn in runs: run_seed is what the present one is drawn of, run_size how many numbers
-    that is, and drawn how many all runs so far have come to. worker is the process that is at it, until leased_until.
+    It has the columns that its codes have in common. promotion_id and reserved_for_id are no foreign keys: a job
+    outlives both. Texts are drawn in runs: run_seed is the seed of the present one, run_size its length, and drawn the
+    length of all runs so far. worker is the process that has leased it, until leased_until.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -308,7 +307,7 @@ class Claim(Model):
     order_key = fields.CharField(200, null=True)
     order_total = fields.BigIntField(null=True)
     order_quantity = fields.IntField(null=True)
-    currency = fields.CharField(3, null=True)  # of the order; null: no total was told
+    currency = fields.CharField(3, null=True)  # of the order; null: it has no total
     discount = fields.BigIntField(null=True)
     discount_kind = fields.CharEnumField(DiscountKind, max_length=16)  # as the promotion was at that moment
     discount_value = fields.BigIntField()
@@ -334,8 +333,8 @@ class UsageStat(Model):
     """What standing and deleted claims amount to, an hour or a day of the organization's zone at a time.
 
     promotion_id is no foreign key: the sums outlive their promotion. currency is empty for claims
-    without an order total. A sum of money is `…_total_high` times usage.HIGH and `…_total`, as one column can't hold
-    what nine thousand of the largest orders amount to.
+    without an order total. A sum of money is `…_total_high` times usage.HIGH_UNIT and `…_total`, as one column can't
+    hold the sum of nine thousand of the largest orders.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -384,8 +383,8 @@ class RefusalStat(Model):
 class Delivery(Model):
     """One letter to one recipient about one code.
 
-    due_at is when it is to be taken: a QUEUED one to be sent, a SENDING one because whoever took it has not come
-    back. It is null once nothing more is to be done, so that the queue is asked for by this column alone.
+    due_at is when it is to be sent, or, while it is SENDING, when the lease of the worker that sends it ends. It is
+    null once nothing more is to be done, so that the queue is read by this column alone.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -447,7 +446,7 @@ class IdempotencyKey(Model):
 class RateLimit(Model):
     """A counter of attempts in a window of time, which all processes take from. It is gone soon after its window.
 
-    granted is what was taken last, until the seconds at which the window is over, by the database's clock.
+    granted is the number of attempts taken last. until is the end of the window, in seconds by the database's clock.
     """
 
     id = fields.BigIntField(primary_key=True)
