@@ -31,25 +31,25 @@ async def test_every_row_is_on_one_page(organization: Organization) -> None:
     await more(organization, 7, seconds=5)
     await more(organization, 10)
     await more(organization, 6, seconds=5)
-    found = codes.all_of(organization.id)
+    queryset = codes.all_of(organization.id)
     seen: list[Code] = []
-    while page := await paging.page(found, cursor(seen[-1]) if seen else None, 4):
+    while page := await paging.page(queryset, cursor(seen[-1]) if seen else None, 4):
         seen += page
         assert len(page) == 4 or len(seen) == 23
     assert seen == sorted(seen, key=lambda code: (code.created_at, code.id))
     assert len({code.id for code in seen}) == 23
 
 
-async def test_a_page_stands_still_while_rows_are_added_and_deleted(organization: Organization) -> None:
+async def test_a_page_stays_while_rows_are_added_and_deleted(organization: Organization) -> None:
     """What comes after a place does not shift when rows come later, or the row of the place itself goes."""
     await more(organization, 10)
-    found = codes.all_of(organization.id)
-    first = await paging.page(found, None, 4)
-    second = await paging.page(found, cursor(first[-1]), 4)
+    queryset = codes.all_of(organization.id)
+    first = await paging.page(queryset, None, 4)
+    second = await paging.page(queryset, cursor(first[-1]), 4)
     await more(organization, 5, seconds=1)
-    assert [code.id for code in await paging.page(found, cursor(first[-1]), 4)] == [code.id for code in second]
+    assert [code.id for code in await paging.page(queryset, cursor(first[-1]), 4)] == [code.id for code in second]
     await Code.filter(id=first[-1].id).delete()
-    assert [code.id for code in await paging.page(found, cursor(first[-1]), 4)] == [code.id for code in second]
+    assert [code.id for code in await paging.page(queryset, cursor(first[-1]), 4)] == [code.id for code in second]
 
 
 async def test_rows_a_microsecond_apart_are_distinct(organization: Organization) -> None:
@@ -59,31 +59,31 @@ async def test_rows_a_microsecond_apart_are_distinct(organization: Organization)
     for text, later in (("THIRD", 2), ("SECOND", 1)):
         shared = codes.SharedColumns(organization.id, code.promotion_id, None, None, None, None, False, {})
         await codes.insert([(text, text.lower())], shared, NOW + timedelta(microseconds=later))
-    found = codes.all_of(organization.id)
-    page = await paging.page(found, cursor(code), 9)
+    queryset = codes.all_of(organization.id)
+    page = await paging.page(queryset, cursor(code), 9)
     assert [row.text for row in page] == ["SECOND", "THIRD"]
 
 
-@pytest.mark.parametrize("at_once", [2, 100])
+@pytest.mark.parametrize("max_parents", [2, 100])
 async def test_pages_of_many_parents_are_each_parents_page(
-    organization: Organization, monkeypatch: pytest.MonkeyPatch, at_once: int
+    organization: Organization, monkeypatch: pytest.MonkeyPatch, max_parents: int
 ) -> None:
-    """Asking for several parents at once gives what asking for each gives, whatever the place, size and batch."""
-    monkeypatch.setattr(paging, "MAX_PARENTS", at_once)
+    """Pages of several parents at once are the pages of each, whatever the cursor, size and number of parents."""
+    monkeypatch.setattr(paging, "MAX_PARENTS", max_parents)
     texts = ["A", "B", "C", "EMPTY"]
     limits = params.Limits(per_code=None, per_customer_and_code=None)
     promotion = await make.promotion(organization, *texts, limits=limits)
     for number in range(12):
         await claimed(organization, texts[number % 3], now=NOW + timedelta(seconds=number // 4))
     ids = await Code.filter(promotion_id=promotion.id).order_by("id").values_list("id", flat=True)
-    found = Claim.filter(organization_id=organization.id)
-    everything = await paging.page(found, None, 99)
+    queryset = Claim.filter(organization_id=organization.id)
+    everything = await paging.page(queryset, None, 99)
     for after in [None, *(Cursor(claim.created_at, claim.id) for claim in everything)]:
         for size in (1, 2, 5):
             for parents in (ids, ids[:2], ids[:1], ids[3:]):
-                many = await paging.pages(found, "code_id", parents, after, size)
+                many = await paging.pages(queryset, "code_id", parents, after, size)
                 for parent in parents:
-                    one = await paging.page(found.filter(code_id=parent), after, size)
+                    one = await paging.page(queryset.filter(code_id=parent), after, size)
                     assert [claim.id for claim in many.get(parent, [])] == [claim.id for claim in one]
                     assert [claim.created_at for claim in many.get(parent, [])] == [c.created_at for c in one]
 
@@ -103,11 +103,11 @@ async def test_a_filter_by_status_pages_too(organization: Organization) -> None:
     first = await make.promotion(organization, "A", "B")
     second = await make.promotion(organization, "C")
     await claimed(organization, "A")
-    found = codes.with_status(codes.all_of(organization.id), ["CLAIMABLE"], NOW)
-    assert [code.text for code in await paging.page(found, None, 9)] == ["B", "C"]
-    many = await paging.pages(found, "promotion_id", [first.id, second.id], None, 9)
+    queryset = codes.with_status(codes.all_of(organization.id), ["CLAIMABLE"], NOW)
+    assert [code.text for code in await paging.page(queryset, None, 9)] == ["B", "C"]
+    many = await paging.pages(queryset, "promotion_id", [first.id, second.id], None, 9)
     assert {parent: [code.text for code in page] for parent, page in many.items()} == {
         first.id: ["B"],
         second.id: ["C"],
     }
-    assert await paging.counts(found, "promotion_id", [first.id, second.id]) == {first.id: 1, second.id: 1}
+    assert await paging.counts(queryset, "promotion_id", [first.id, second.id]) == {first.id: 1, second.id: 1}
