@@ -69,11 +69,11 @@ async def read_year(url: str, with_customers: bool) -> float:
     """Seconds that reading the year by the day took."""
     async with db.opened(url):
         [organization] = await find.all_organizations()
-        asked = usage_report.UsageQuery(BucketSize.DAY, START, START + timedelta(days=DAYS))
+        query = usage_report.UsageQuery(BucketSize.DAY, START, START + timedelta(days=DAYS))
         began = time.perf_counter()
-        read = await usage_report.organization_usage(organization, asked, with_customers, START)
+        buckets = await usage_report.organization_usage(organization, query, with_customers, START)
         took = time.perf_counter() - began
-        assert len(read) == DAYS, len(read)  # noqa: S101
+        assert len(buckets) == DAYS, len(buckets)  # noqa: S101
         return took
 
 
@@ -94,9 +94,9 @@ async def compare_stores(few: int, many: int, rounds: int) -> None:
                 for number, url in urls.items():
                     times[number].append(await read_year(url, with_customers))
             low, high = (statistics.median(times[number]) for number in (few, many))
-            asked = "with distinct customers" if with_customers else "sums and refusals"
+            columns = "with distinct customers" if with_customers else "sums and refusals"
             print(
-                f"a year by the day, {asked}: {low * 1000:.1f} ms of {few:,} claims,"
+                f"a year by the day, {columns}: {low * 1000:.1f} ms of {few:,} claims,"
                 f" {high * 1000:.1f} ms of {many:,}; ratio {high / low:.2f}"
             )
 

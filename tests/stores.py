@@ -33,24 +33,24 @@ def empty() -> Path:
 
 
 async def once(url: str, name: str, make: Callable[[str], Awaitable[None]]) -> None:
-    """Make of a database without tables what `make` makes of its address; what has been made by that name is copied."""
+    """Fill a database without tables by `make`, which takes its address; or copy the one made earlier by that name."""
     if db.is_sqlite(url):
-        made = _folder() / f"{name}.db"
-        if made.exists():
-            shutil.copy(made, db.file_of(url))
+        copy = _folder() / f"{name}.db"
+        if copy.exists():
+            shutil.copy(copy, db.file_of(url))
         else:
             await make(url)
-            shutil.copy(db.file_of(url), made)
+            shutil.copy(db.file_of(url), copy)
         return
     parts = urlsplit(url)
     database, server = parts.path[1:], parts._replace(path="/postgres").geturl()
-    known = _databases.get((server, name))
-    if known is None:
+    template = _databases.get((server, name))
+    if template is None:
         await make(url)
-        known = _databases[server, name] = f"{database}_{name}"
-        statements = [f"CREATE DATABASE {known} TEMPLATE {database}"]
+        template = _databases[server, name] = f"{database}_{name}"
+        statements = [f"CREATE DATABASE {template} TEMPLATE {database}"]
     else:
-        statements = [f"DROP DATABASE {database} WITH (FORCE)", f"CREATE DATABASE {database} TEMPLATE {known}"]
+        statements = [f"DROP DATABASE {database} WITH (FORCE)", f"CREATE DATABASE {database} TEMPLATE {template}"]
     connection = await asyncpg.connect(server)
     for statement in statements:
         await connection.execute(statement)

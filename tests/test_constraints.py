@@ -26,19 +26,19 @@ def test_it_names_versions_and_no_addresses() -> None:
 
 def test_it_covers_every_dependency() -> None:
     """What is installed here for the project, and for what it needs in turn, has its version; `make constraints` renews it."""
-    known: set[str] = set()
+    visited: set[str] = set()
     waiting = [(need, extra) for need in DIRECT for extra in ("", *need.extras)]
     while waiting:
         need, extra = waiting.pop()
         name = canonicalize_name(need.name)
-        if (need.marker and not need.marker.evaluate({"extra": extra})) or f"{name}[{extra}]" in known:
+        if (need.marker and not need.marker.evaluate({"extra": extra})) or f"{name}[{extra}]" in visited:
             continue
-        known |= {name, f"{name}[{extra}]"}
+        visited |= {name, f"{name}[{extra}]"}
         for requirement in metadata.requires(need.name) or ():
             inner = Requirement(requirement)
             if inner.marker is None or inner.marker.evaluate({"extra": extra}):
                 waiting += [(Requirement(f"{inner.name}{inner.specifier}"), more) for more in ("", *inner.extras)]
-    assert sorted({name for name in known if "[" not in name} - set(PINNED)) == []
+    assert sorted({name for name in visited if "[" not in name} - set(PINNED)) == []
 
 
 def test_its_versions_are_ones_that_the_project_takes() -> None:

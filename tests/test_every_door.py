@@ -155,8 +155,8 @@ async def test_claim(shop: Shop, operation: Operation) -> None:
     [claim] = await Claim.all().select_related("code", "customer", "promotion")
     assert (claim.code.text, claim.code.claim_count, claim.promotion.claim_count) == ("HELLO-15", 1, 1)
     assert (claim.customer.email_key, claim.released_at, claim.created_at) == (ADA, None, make.NOW)
-    asked = usage_report.UsageQuery(usage_report.BucketSize.DAY)
-    [row] = await usage_report.promotion_usage(shop.organization, promotion.id, asked, True, make.NOW)
+    query = usage_report.UsageQuery(usage_report.BucketSize.DAY)
+    [row] = await usage_report.promotion_usage(shop.organization, promotion.id, query, True, make.NOW)
     assert (row.share.claims, row.customers) == (1, 1)
     assert await verify.counters(shop.organization) == []
 
@@ -255,8 +255,8 @@ async def test_delete(shop: Shop, operation: Operation) -> None:
 
 
 async def measure_by_graphql(shop: Shop) -> Json:
-    asked = await shop.graphql.ask("{ usageStats { claims currency orderTotal discountTotal } }")
-    [row] = asked["usageStats"]
+    data = await shop.graphql.ask("{ usageStats { claims currency orderTotal discountTotal } }")
+    [row] = data["usageStats"]
     return int(row["claims"]), row["currency"], float(row["orderTotal"]), float(row["discountTotal"])
 
 
@@ -283,11 +283,9 @@ async def test_a_promo_of_lpmotor_goes_through_every_door(shop: Shop) -> None:
     await claim_by_lancero(shop)
     [row] = await shop.lpmotor("GET", f"{promo}/statistics")
     assert row["promo"] == {"code": "HELLO-15"}
-    asked = await shop.graphql.ask(
-        '{ code(text: "hello15") { claimCount claims { nodes { id customer { email } } } } }'
-    )
-    [claim] = asked["code"]["claims"]["nodes"]
-    assert (asked["code"]["claimCount"], claim["customer"]["email"].lower()) == ("1", ADA)
+    data = await shop.graphql.ask('{ code(text: "hello15") { claimCount claims { nodes { id customer { email } } } } }')
+    [claim] = data["code"]["claims"]["nodes"]
+    assert (data["code"]["claimCount"], claim["customer"]["email"].lower()) == ("1", ADA)
     await shop.graphql.mutate("releaseClaim", "", {"claimId": claim["id"], "reason": "card declined"})
     assert await shop.lpmotor("GET", f"{promo}/statistics") == []
     await shop.lpmotor("PUT", promo, {"code": "BONJOUR-15"})
@@ -304,10 +302,10 @@ async def test_a_code_of_walletapp_goes_through_every_door(shop: Shop) -> None:
     """Made and activated through WalletApp, seen through GraphQL, claimed by its person through Lancero."""
     text = await prepare_by_walletapp(shop)
     await activate_by_walletapp(shop, text)
-    asked = await shop.graphql.ask(
+    data = await shop.graphql.ask(
         "query($text: String!) { code(text: $text) { status reservedFor { email } } }", text=text
     )
-    assert asked["code"] == {"status": "CLAIMABLE", "reservedFor": {"email": ADA}}
+    assert data["code"] == {"status": "CLAIMABLE", "reservedFor": {"email": ADA}}
     assert (await shop.graphql.claim(text, "eve@example.com"))["__typename"] == "ReservedForAnother"
     token = (await shop.lancero("POST", "/codes/claim", {"code": text, "email": ADA}))["token"]
     assert (await shop.lancero("POST", "/claims/exchange", {"token": token}))["code"]["code"] == text

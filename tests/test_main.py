@@ -36,8 +36,8 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     """Each setting is read from a name with the prefix; what makes no sense ends the process with a sentence."""
     monkeypatch.setenv("TESSERA_DATABASE_URL", "sqlite:///elsewhere.db")
     monkeypatch.setenv("TESSERA_FAILED_ATTEMPTS_PER_MINUTE", "5")
-    known = main.settings()
-    assert (known.database_url, known.failed_attempts_per_minute) == ("sqlite:///elsewhere.db", 5)
+    settings = main.settings()
+    assert (settings.database_url, settings.failed_attempts_per_minute) == ("sqlite:///elsewhere.db", 5)
     monkeypatch.setenv("TESSERA_FAILED_ATTEMPTS_PER_MINUTE", "-1")
     with pytest.raises(SystemExit, match="TESSERA_FAILED_ATTEMPTS_PER_MINUTE"):
         main.settings()

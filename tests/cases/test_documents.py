@@ -118,17 +118,17 @@ async def test_a_long_document_is_read_beside_the_loop(monkeypatch: pytest.Monke
 def test_documents_of_strangers_are_bounded_in_bytes() -> None:
     """However many they send; what is remembered of the others stays."""
     ours = documents.DocumentLoader(schema)
-    kept = ours.load("{ organization { id } }", is_public=False)
+    document = ours.load("{ organization { id } }", is_public=False)
     for number in range(30):
         ours.load(f'{{ checkCode(input: {{text: "{number}"}}) {{ isClaimable }} }} #{"," * 18_000}', is_public=True)
     cache = ours._caches[True]
     assert cache._bytes == sum(document.size_bytes for document in cache._documents.values())
-    small = documents.DocumentCache(3 * kept.size_bytes)
+    small = documents.DocumentCache(3 * document.size_bytes)
     for number in range(9):
-        small.put(str(number), kept)
-        small.put(str(number), kept)
+        small.put(str(number), document)
+        small.put(str(number), document)
     assert list(small._documents) == ["6", "7", "8"]
-    assert ours.cached("{ organization { id } }", is_public=False) is kept
+    assert ours.cached("{ organization { id } }", is_public=False) is document
 
 
 @pytest.mark.case("A7")
@@ -341,8 +341,8 @@ async def test_a_long_answer_is_written_as_a_short_one(answer: dict[str, Any]) -
 async def test_pages_that_nobody_looks_into_are_not_fetched(secret: GraphQLClient, organization: Organization) -> None:
     """How many there are is told without fetching them, so a document can't have rows fetched that it isn't counted."""
     await make.promotion(organization, "A", "B")
-    asked = "{ promotions { nodes { codes { totalCount pageInfo { hasNextPage endCursor } } } } codes { totalCount } }"
-    answer = await secret.ask(asked)
+    query = "{ promotions { nodes { codes { totalCount pageInfo { hasNextPage endCursor } } } } codes { totalCount } }"
+    answer = await secret.ask(query)
     assert answer["codes"] == {"totalCount": 2}
     assert sorted(one["codes"]["totalCount"] for one in answer["promotions"]["nodes"]) == [0, 2]
     assert any(one["codes"]["pageInfo"]["endCursor"] for one in answer["promotions"]["nodes"])

@@ -52,12 +52,12 @@ class CommandBlock:
 
 def steps() -> list[CommandBlock]:
     """Those that are typed, in their order."""
-    found = []
+    blocks = []
     for place, (kind, text) in enumerate(BLOCKS):
         if kind == "sh":
             after = BLOCKS[place + 1] if place + 1 < len(BLOCKS) else ("", "")
-            found.append(CommandBlock(text, after[1] if after[0] in ("json", "text") else ""))
-    return found
+            blocks.append(CommandBlock(text, after[1] if after[0] in ("json", "text") else ""))
+    return blocks
 
 
 def alike(answer: Any, name: str = "") -> Any:

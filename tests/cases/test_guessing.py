@@ -149,28 +149,28 @@ async def test_an_unknown_code_is_as_much_work_as_a_known_one(
     organization: Organization, unclaimable: None, email: str, more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In public the same statements are run, and every rule asked, of a code that is not there."""
-    guard, asked = AttemptGuard(RateLimits(0), organization, "192.0.2.1"), 0
+    guard, attempts = AttemptGuard(RateLimits(0), organization, "192.0.2.1"), 0
     objections = rules.objections
 
     def counted(*args: Any) -> Any:
-        nonlocal asked
-        asked += 1
+        nonlocal attempts
+        attempts += 1
         return objections(*args)
 
     monkeypatch.setattr(rules, "objections", counted)
 
     async def refusals_and_work(text: str, by_claiming: bool) -> tuple[list[str], int]:
-        nonlocal asked
-        asked = 0
+        nonlocal attempts
+        attempts = 0
         with work() as texts:
             if by_claiming:
                 with pytest.raises(Rule):
                     await make.claimed(organization, text, email, guard=guard, **more)
             else:
                 place, order = more.get("location_number"), more.get("order")
-                found = await check.code(organization, text, params.Person(email), order, place, guard, make.NOW)
-                assert found.refusals
-        return texts, asked
+                result = await check.code(organization, text, params.Person(email), order, place, guard, make.NOW)
+                assert result.refusals
+        return texts, attempts
 
     for by_claiming in (True, False):
         await refusals_and_work("NOT-THERE", by_claiming)  # makes ready what is made once

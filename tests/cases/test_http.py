@@ -255,9 +255,9 @@ def test_two_of_a_path_are_refused(
     services: Services, monkeypatch: pytest.MonkeyPatch, method: str, path: str, other: str
 ) -> None:
     """The application does not start where two would answer one method at one path, and says which two."""
-    found = vendors.discover()
+    discovered = vendors.discover()
     more = [vendor("fourth", (method, path)), vendor("newer", ("GET", "/new"), ("GET", "/new/{id}"))]
-    monkeypatch.setattr(vendors, "discover", lambda: [*found, *more])
+    monkeypatch.setattr(vendors, "discover", lambda: [*discovered, *more])
     with pytest.raises(RouteConflict) as why:
         http_app.create_app(services)
     assert "schema.vendors.fourth" in str(why.value)
@@ -268,9 +268,9 @@ def test_two_of_a_path_are_refused(
 @pytest.mark.case("W24")
 def test_different_methods_and_paths_are_no_clash(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     """Vendors whose paths begin alike can live together."""
-    found = vendors.discover()
+    discovered = vendors.discover()
     more = [vendor("fourth", ("POST", "/new"), ("GET", "/v1/promotions")), vendor("newer", ("GET", "/new"))]
-    monkeypatch.setattr(vendors, "discover", lambda: [*found, *more])
+    monkeypatch.setattr(vendors, "discover", lambda: [*discovered, *more])
     assert http_app.create_app(services)
 
 

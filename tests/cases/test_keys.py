@@ -153,8 +153,8 @@ async def test_two_addresses_are_two_customers(
         "sendCode", selection, {"text": "HELLO-15", "recipients": [{"email": other}], "evenIfNotClaimable": True}
     )
     assert (sent["queued"], sent["suppressed"]) == (1, 0)
-    found = await secret.ask("query ($of: String!) { claims(filter: {email: $of}) { totalCount } }", of=other)
-    assert found["claims"]["totalCount"] == 0
+    data = await secret.ask("query ($of: String!) { claims(filter: {email: $of}) { totalCount } }", of=other)
+    assert data["claims"]["totalCount"] == 0
 
 
 @pytest.mark.case("W4")

@@ -43,14 +43,14 @@ class Watcher:
 
     async def backends(self, condition: str = "true") -> list[int]:
         """The processes that serve others, the one that was busy last first."""
-        found = await self.connection.fetch(f"SELECT pid {OTHERS} AND {condition} ORDER BY state_change DESC")
-        return [row["pid"] for row in found]
+        rows = await self.connection.fetch(f"SELECT pid {OTHERS} AND {condition} ORDER BY state_change DESC")
+        return [row["pid"] for row in rows]
 
     async def waiting(self, condition: str) -> int:
         """The process that is, or comes to be, in such a state."""
-        while not (found := await self.backends(condition)):
+        while not (pids := await self.backends(condition)):
             await asyncio.sleep(0.005)
-        return found[0]
+        return pids[0]
 
     @contextlib.contextmanager
     def stopped(self, *pids: int) -> Iterator[None]:
@@ -231,12 +231,12 @@ async def test_a_request_that_is_cut_off_does_not_wait_for_a_server_that_hangs(w
     """What is cancelled ends at once, its connection with it; no cancel request is sent."""
     await both_open()
     with watcher.stopped(*(await watcher.backends())):
-        asked = [asyncio.create_task(counted()) for _ in range(2)]
+        queries = [asyncio.create_task(counted()) for _ in range(2)]
         await asyncio.sleep(0.05)
-        for task in asked:
+        for task in queries:
             task.cancel()
         async with asyncio.timeout(1):
-            await asyncio.gather(*asked, return_exceptions=True)
+            await asyncio.gather(*queries, return_exceptions=True)
             assert await Account.all().count() == 0
     assert "canceling statement due to user request" not in watcher.log()
 
@@ -397,10 +397,10 @@ async def test_a_commit_that_no_standby_has_confirmed_is_not_answered_as_done(
 ) -> None:
     """PostgreSQL says COMMIT and warns. Whoever is told 503 asks again; the connection is gone."""
     async with asyncio.timeout(30):
-        asked = asyncio.create_task(commits(alone))
+        task = asyncio.create_task(commits(alone))
         waits = await watcher.waiting("wait_event = 'SyncRep'")
         await watcher.connection.execute(f"SELECT {ending}({waits})")
-        assert await places(asked) == ["away"]
+        assert await places(task) == ["away"]
         while waits in await watcher.backends():
             await asyncio.sleep(0.005)
 

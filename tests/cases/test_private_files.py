@@ -54,10 +54,10 @@ def test_what_a_service_writes(tmp_path: Path) -> None:
         while not list(tmp_path.glob("outbox/*.eml")) and time.monotonic() < deadline:
             time.sleep(0.05)
         installation.run("export", "codes", "--organization", "demo", "--output", "codes.csv")
-        found = modes(tmp_path)
-    assert found.keys() >= {"store.db", "store.db-wal", "store.db-shm", "outbox", "codes.csv"}
-    assert [name for name in found if name.endswith(".eml")] != []
-    assert {name: mode for name, mode in found.items() if mode != (0o700 if name == "outbox" else 0o600)} == {}
+        mode_of = modes(tmp_path)
+    assert mode_of.keys() >= {"store.db", "store.db-wal", "store.db-shm", "outbox", "codes.csv"}
+    assert [name for name in mode_of if name.endswith(".eml")] != []
+    assert {name: mode for name, mode in mode_of.items() if mode != (0o700 if name == "outbox" else 0o600)} == {}
 
 
 @pytest.mark.case("F12")

@@ -56,8 +56,8 @@ async def test_promotions_are_found(secret: GraphQLClient, organization: Organiz
         await make.promotion(organization, name=name)
     document = "query ($of: String!) { promotions(filter: {search: $of}) { nodes { name } totalCount } }"
     for search, name in FINDS:
-        found = (await secret.ask(document, of=search))["promotions"]
-        assert (found["nodes"], found["totalCount"]) == ([{"name": name}], 1), search
+        page = (await secret.ask(document, of=search))["promotions"]
+        assert (page["nodes"], page["totalCount"]) == ([{"name": name}], 1), search
     for search in NOTHING:
         assert (await secret.ask(document, of=search))["promotions"]["totalCount"] == 0, search
 
@@ -65,7 +65,7 @@ async def test_promotions_are_found(secret: GraphQLClient, organization: Organiz
 async def test_search_finds_a_renamed_promotion_under_its_new_name(organization: Organization) -> None:
     """Also by a reference, beyond ASCII or back in it."""
 
-    async def found(search: str) -> int:
+    async def total_count(search: str) -> int:
         return await listing.promotions(organization.id, listing.PromotionFilter(search=search), NOW).count()
 
     await make.promotion(organization, name="Spring", reference="spring")
@@ -76,7 +76,7 @@ async def test_search_finds_a_renamed_promotion_under_its_new_name(organization:
     ):
         [spring] = await Promotion.filter(organization_id=organization.id).exclude(reference="default")
         await update.promotion(organization, params.PromotionRef(id=spring.id), None, change, NOW)
-        assert (await found(new), await found(old)) == (1, 0)
+        assert (await total_count(new), await total_count(old)) == (1, 0)
 
 
 CUSTOMERS = [
@@ -88,7 +88,7 @@ CUSTOMERS = [
 
 
 @pytest.mark.parametrize(
-    ("search", "found"),
+    ("search", "email"),
     [
         ("Grace Hopper", "grace@example.com"),
         ("hopper  grace", "grace@example.com"),
@@ -107,21 +107,21 @@ CUSTOMERS = [
     ],
 )
 async def test_customers_are_found(
-    secret: GraphQLClient, organization: Organization, search: str, found: str | None
+    secret: GraphQLClient, organization: Organization, search: str, email: str | None
 ) -> None:
     """By address and names, each word of a search somewhere in them."""
     for customer in CUSTOMERS:
         await make.customer(organization, *customer)
     document = "query ($of: String!) { customers(search: $of) { nodes { email } totalCount } }"
     answer = (await secret.ask(document, of=search))["customers"]
-    assert [row["email"] for row in answer["nodes"]] == ([found] if found else [])
+    assert [row["email"] for row in answer["nodes"]] == ([email] if email else [])
 
 
 async def test_a_name_that_is_filled_in_is_found(organization: Organization) -> None:
     """Names told later, in one round or in several, and only those that were kept."""
     await make.promotion(organization, "HELLO-15", limits=params.Limits(per_code=None, per_customer_and_code=None))
 
-    async def found(search: str) -> int:
+    async def total_count(search: str) -> int:
         return await listing.customers(organization.id, search).count()
 
     await make.claimed(organization)
@@ -133,7 +133,7 @@ async def test_a_name_that_is_filled_in_is_found(organization: Organization) -> 
         params.Person("bo@example.com", None, "ĽI"),
     ):
         await make.claimed_by(organization, named)
-    assert [await found(search) for search in ("åda løvelace", "émile", "bø ľi", "LØVELACE ada@")] == [1, 0, 1, 1]
+    assert [await total_count(search) for search in ("åda løvelace", "émile", "bø ľi", "LØVELACE ada@")] == [1, 0, 1, 1]
     row = await Customer.get(email="ada@example.com")
     assert (row.email_folded, row.first_name_folded, row.last_name_folded) == (None, "åda", "løvelace")
 

@@ -81,10 +81,10 @@ def newcomer(tmp_path: Path) -> Newcomer:
     (folder / "constraints.txt").touch()
     (playground / "package.json").touch()
     (playground / "node_modules/installed").touch()
-    found = Newcomer(folder, programs)
-    found.needs()
-    found.python('exec "$REAL" "$@"')
-    return found
+    newcomer = Newcomer(folder, programs)
+    newcomer.needs()
+    newcomer.python('exec "$REAL" "$@"')
+    return newcomer
 
 
 @pytest.mark.case("F15")

@@ -116,16 +116,16 @@ async def test_a_file_that_is_gone_is_503_at_every_door_until_it_is_back(
         headers = {"Authorization": f"Bearer {account if '/v1/' in path else key}", "X-Api-User-Id": "1"}
         return (await client.request(method, path, json=body, headers=headers)).status_code
 
-    asked = [(method, path, body) for method, path, body, _ in DOORS] + [("POST", "/graphql", claim("O-1"))]
-    before = [await ask(*one) for one in asked]
+    requests = [(method, path, body) for method, path, body, _ in DOORS] + [("POST", "/graphql", claim("O-1"))]
+    before = [await ask(*one) for one in requests]
     assert max(before) < 500
     put_back = go(file)
-    assert [await ask(*one) for one in asked] == [503] * len(asked)
+    assert [await ask(*one) for one in requests] == [503] * len(requests)
     await asyncio.sleep(1)  # a probe's answer is good for a second
     assert (await client.get("/readyz")).json() == {"status": "no database", "error": "FileGone"}
     assert (await client.get("/healthz")).status_code == 200
     put_back()
-    assert [await ask(*one) for one in asked] == before
+    assert [await ask(*one) for one in requests] == before
     await asyncio.sleep(1)
     assert (await client.get("/readyz")).status_code == 200
     assert await Claim.all().count() == 2
@@ -246,8 +246,8 @@ async def test_postgres_without_room_is_503(address: str, services: Services, st
             CREATE TRIGGER full_disk BEFORE INSERT ON claim FOR EACH ROW EXECUTE FUNCTION full_disk()"""
         )
         headers = {"Authorization": f"Bearer {await make.key(organization)}"}
-        asked = [("/graphql", claim("O-1")), ("/codes/claim", {"code": "HOT", "email": "ada@example.com"})]
-        for path, body in asked:
+        requests = [("/graphql", claim("O-1")), ("/codes/claim", {"code": "HOT", "email": "ada@example.com"})]
+        for path, body in requests:
             assert (await client.post(path, json=body, headers=headers)).status_code == 503
 
 
