@@ -28,9 +28,9 @@ NAMES = [
 ]
 
 
-async def found(organization: Organization, search: str) -> list[str]:
-    asked = listing.PromotionFilter(search=search)
-    return [one.name for one in await listing.promotions(organization.id, asked, NOW).order_by("id")]
+async def promotion_names(organization: Organization, search: str) -> list[str]:
+    condition = listing.PromotionFilter(search=search)
+    return [promotion.name for promotion in await listing.promotions(organization.id, condition, NOW).order_by("id")]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ async def test_a_search(organization: Organization, search: str, names: list[str
     await Promotion.filter(organization_id=organization.id).update(name="D", reference="D")
     for number, name in enumerate(NAMES):
         await make.promotion(organization, name=name, reference=f"{number}")
-    assert await found(organization, search) == names
+    assert await promotion_names(organization, search) == names
 
 
 async def test_a_customers_names_are_searched_alike(organization: Organization) -> None:
@@ -80,14 +80,14 @@ async def test_a_customers_names_are_searched_alike(organization: Organization) 
 async def test_codes_are_one_whatever_the_collation_says(organization: Organization) -> None:
     """Folded in our own code: case and dashes don't matter, accents and other scripts do."""
     await make.promotion(organization, "KÄSE-1", "kase-1", "ΣΊΣΥΦΟΣ", "🎄-2", "ﬁve")
-    for asked, text in (
+    for typed, text in (
         ("käse1", "KÄSE-1"),
         ("KASE 1", "kase-1"),
         ("σίσυφοσ", "ΣΊΣΥΦΟΣ"),
         ("🎄2", "🎄-2"),
         ("FIVE", "ﬁve"),
     ):
-        assert (await find.code(organization.id, asked)).text == text
+        assert (await find.code(organization.id, typed)).text == text
 
 
 async def test_instants_keep_their_microseconds_and_their_order(organization: Organization) -> None:
@@ -100,8 +100,8 @@ async def test_instants_keep_their_microseconds_and_their_order(organization: Or
         datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
     ):
         await Code.filter(id=code.id).update(ends_at=moment)
-        [kept] = await Code.filter(id=code.id, ends_at=moment)
-        assert (kept.ends_at, kept.ends_at.utcoffset()) == (moment, NOW.utcoffset())
+        [row] = await Code.filter(id=code.id, ends_at=moment)
+        assert (row.ends_at, row.ends_at.utcoffset()) == (moment, NOW.utcoffset())
         assert await Code.filter(id=code.id, ends_at__lt=moment).count() == 0
 
 

@@ -1,4 +1,4 @@
-"""The queue of letters: however long it is, what is asked of it is found by an index."""
+"""The queue of letters: however long it is, every query of it uses an index."""
 
 from datetime import timedelta
 
@@ -13,11 +13,11 @@ from tests import make
 from tests.make import NOW
 
 
-async def plan(found: QuerySet[Delivery]) -> str:
-    """How the database would look for these rows, in its own words."""
+async def plan(queryset: QuerySet[Delivery]) -> str:
+    """The database's plan for a query set."""
     explain = "EXPLAIN QUERY PLAN" if get_connection("default").capabilities.dialect == "sqlite" else "EXPLAIN"
-    found._make_query()
-    statement, values = found.query.get_parameterized_sql()
+    queryset._make_query()
+    statement, values = queryset.query.get_parameterized_sql()
     return str(await sql.execute(f"{explain} {statement}", values))
 
 
@@ -41,7 +41,7 @@ async def many(organization: Organization) -> None:
 
 
 async def test_due_letters_are_read_from_their_index(organization: Organization) -> None:
-    """The look for letters that every process takes each second reads those that are due, and no other."""
+    """The query that every process runs each second reads the letters that are due, and no other."""
     await many(organization)
     assert "delivery_due" in await plan(Delivery.filter(due_at__lte=NOW).order_by("due_at", "id").limit(20))
     assert "delivery_due" in await plan(Delivery.filter(due_at__lte=NOW).limit(1))

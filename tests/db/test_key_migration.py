@@ -236,6 +236,6 @@ async def test_a_code_is_listed_by_the_folded_beginning_of_its_text(bare_url: st
     """`textPrefix` is folded as texts are."""
     await stores.once(bare_url, "folded", folded_store)
     async with db.opened(bare_url):
-        for prefix, found in (("YILB", [1]), ("yılb", [1]), ("h\u200ee-L", [5]), ("ÖSTER", [6]), ("o\u0308ster", [6])):
-            asked = listing.CodeFilter(text_prefix=prefix)
-            assert [code.id for code in await listing.codes(1, asked, NOW).order_by("id")] == found
+        for prefix, ids in (("YILB", [1]), ("yılb", [1]), ("h\u200ee-L", [5]), ("ÖSTER", [6]), ("o\u0308ster", [6])):
+            condition = listing.CodeFilter(text_prefix=prefix)
+            assert [code.id for code in await listing.codes(1, condition, NOW).order_by("id")] == ids

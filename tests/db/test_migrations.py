@@ -1,4 +1,4 @@
-"""Migrations: the tables that they make are those that the models tell of, made once however many make them."""
+"""Migrations: the tables that they make are those of the models, made once however many processes start."""
 
 import asyncio
 import re
@@ -22,19 +22,19 @@ pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
 
 TABLES = {
-    "sqlite": "SELECT sql AS told FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name",
+    "sqlite": "SELECT sql AS text FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name",
     "postgres": """
-        SELECT table_name || column_name || data_type || is_nullable AS told FROM information_schema.columns
+        SELECT table_name || column_name || data_type || is_nullable AS text FROM information_schema.columns
         WHERE table_schema = 'public' UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1
         """,
 }
 
 
 async def tables(url: str) -> list[str]:
-    """What the database itself knows of its tables."""
+    """The database's own description of its tables."""
     async with db.opened(url):
         connection = get_connection("default")
-        return [row["told"] for row in await connection.execute_query_dict(TABLES[connection.capabilities.dialect])]
+        return [row["text"] for row in await connection.execute_query_dict(TABLES[connection.capabilities.dialect])]
 
 
 async def test_the_models_need_no_other_migration(store: str) -> None:
@@ -119,8 +119,8 @@ async def test_a_store_of_the_first_release_lives_on(bare_url: str) -> None:
         new = await make.claimed(organization, email="new@example.com", order=make.order("R-9", "10.00"))
         assert new.claim.discount == 150
         assert await verify.counters(organization) == []
-        made = await make.promotion(organization, "NEWER")
-        assert made.number == 3
+        newer = await make.promotion(organization, "NEWER")
+        assert newer.number == 3
 
 
 @pytest.mark.parametrize(("bare_url", "database_url"), [("sqlite", "sqlite"), ("postgres", "postgres")], indirect=True)

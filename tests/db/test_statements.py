@@ -1,4 +1,4 @@
-"""Rows that are given to a statement come as they are, however many and whatever is in them."""
+"""The rows of a values table are in a statement as they are, however many and whatever is in them."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from db.queries import codes
 from tests import make
 from tests.make import NOW
 
-GIVEN = statements.ValuesTable(place="bigint", text="text", at="timestamptz")
+VALUES = statements.ValuesTable(place="bigint", text="text", at="timestamptz")
 TEXTS = ["plain", "", 'it\'s "quoted"', "back\\slash", "é 😀 \u2028", "$1 ?1 {values}", "null", '["x"]', None]
 
 
@@ -20,34 +20,34 @@ TEXTS = ["plain", "", 'it\'s "quoted"', "back\\slash", "é 😀 \u2028", "$1 ?1 
 async def test_any_number_of_rows_is_one_statement(store: str, many: int) -> None:
     """Each comes once, also when there are more than a statement may have values."""
     rows = [(place, str(place), None) for place in range(many)]
-    found = await GIVEN.fetch("SELECT place, text FROM {values} AS input ORDER BY place", rows)
-    assert [(row["place"], row["text"]) for row in found] == [(place, text) for place, text, _ in rows]
+    selected = await VALUES.fetch("SELECT place, text FROM {values} AS input ORDER BY place", rows)
+    assert [(row["place"], row["text"]) for row in selected] == [(place, text) for place, text, _ in rows]
 
 
 async def test_values_come_as_they_are(store: str) -> None:
-    """No text means anything to the statement that it is given to."""
+    """No text of a row means anything to the statement."""
     rows = [(2**62 - place, text, None) for place, text in enumerate(TEXTS)]
-    found = await GIVEN.fetch("SELECT place, text FROM {values} AS input ORDER BY place DESC", rows)
-    assert [(row["place"], row["text"]) for row in found] == [(place, text) for place, text, _ in rows]
+    selected = await VALUES.fetch("SELECT place, text FROM {values} AS input ORDER BY place DESC", rows)
+    assert [(row["place"], row["text"]) for row in selected] == [(place, text) for place, text, _ in rows]
 
 
 async def test_further_values_stand_beside_the_rows(store: str) -> None:
     """They are named by their numbers, as in any statement, and a text of the rows is no name of one."""
     text = "SELECT place FROM {values} AS input WHERE place > $1 AND place < $2 AND text <> $3 ORDER BY place"
     rows = [(place, "$1 ?2", None) for place in range(10)]
-    assert [row["place"] for row in await GIVEN.fetch(text, rows, 3, 6, "$2")] == [4, 5]
+    assert [row["place"] for row in await VALUES.fetch(text, rows, 3, 6, "$2")] == [4, 5]
 
 
 async def test_written_rows_are_counted(organization: Organization) -> None:
-    """Those that the statement writes, of all that it is given."""
+    """The rows that the statement writes, of all in its values table."""
     text = "UPDATE organization SET name = input.text FROM {values} AS input WHERE organization.id = input.place AND $1"
     rows = [(organization.id, "new", None), (organization.id + 1, "none", None)]
-    assert [await GIVEN.count_written(f"{text} RETURNING id", rows, applies) for applies in (True, False)] == [1, 0]
+    assert [await VALUES.count_written(f"{text} RETURNING id", rows, applies) for applies in (True, False)] == [1, 0]
     assert (await Organization.get()).name == "new"
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-async def test_what_rows_refer_to_is_not_planned_for_each(organization: Organization) -> None:
+async def test_foreign_key_checks_are_not_planned_for_each_row(organization: Organization) -> None:
     """In a transaction that inserts codes, and in no other: PostgreSQL's connections plan each statement anew."""
     promotion = await make.promotion(organization)
     modes = []
@@ -63,13 +63,13 @@ async def test_an_instant_is_as_the_models_have_it(organization: Organization) -
     """To the microsecond, so that what is written so and what the models write can be compared."""
     at = organization.created_at + timedelta(microseconds=1)
     text = "UPDATE organization SET created_at = input.at FROM {values} AS input WHERE organization.id = input.place"
-    await GIVEN.fetch(text, [(organization.id, None, at)])
+    await VALUES.fetch(text, [(organization.id, None, at)])
     assert await Organization.filter(created_at=at).count() == 1
     assert (await Organization.get()).created_at == at
 
 
 def places(*rows: int, over: int = 0) -> statements.Statement[list[int]]:
-    return GIVEN.statement(
+    return VALUES.statement(
         "SELECT place, text FROM {values} AS input WHERE place > $1 ORDER BY place",
         [(place, "x", None) for place in rows],
         over,
@@ -80,15 +80,15 @@ def places(*rows: int, over: int = 0) -> statements.Statement[list[int]]:
 
 def naming(id: int, name: str) -> statements.Statement[None]:
     text = "UPDATE organization SET name = input.text FROM {values} AS input WHERE organization.id = input.place"
-    return GIVEN.change(text, [(id, name, None)])
+    return VALUES.change(text, [(id, name, None)])
 
 
-async def test_statements_together_tell_what_each_tells_alone(organization: Organization) -> None:
-    """Also where one only writes, has values of its own, finds nothing or has no rows to be run for."""
+async def test_statements_run_together_have_the_results_of_each_alone(organization: Organization) -> None:
+    """Also where one only writes, has values of its own, selects nothing or has no rows to be run for."""
     planned = [places(3, 1, 2), naming(organization.id, "new"), places(), places(7, over=7), places(8, 9, over=8)]
-    answers: list[list[int] | None] = [[1, 2, 3], None, [], [], [9]]
-    assert [await statement for statement in planned] == answers
-    assert await statements.run_together(*planned) == answers
+    results: list[list[int] | None] = [[1, 2, 3], None, [], [], [9]]
+    assert [await statement for statement in planned] == results
+    assert await statements.run_together(*planned) == results
     assert await statements.run_together() == []
     assert await statements.run_together(naming(organization.id, "newer"), naming(organization.id + 1, "none")) == [
         None,
@@ -97,10 +97,10 @@ async def test_statements_together_tell_what_each_tells_alone(organization: Orga
     assert (await Organization.get()).name == "newer"
 
 
-async def test_of_statements_together_none_goes_on_alone(organization: Organization) -> None:
+async def test_of_statements_run_together_all_or_none_are_run(organization: Organization) -> None:
     """One that fails leaves nothing of the others."""
-    nobody = GIVEN.change("UPDATE organization SET account_id = 0, name = {values}", [(0, None, None)])
+    failing = VALUES.change("UPDATE organization SET account_id = 0, name = {values}", [(0, None, None)])
     with pytest.raises(OperationalError):
         async with in_transaction():
-            await statements.run_together(naming(organization.id, "new"), nobody, naming(organization.id, "newer"))
+            await statements.run_together(naming(organization.id, "new"), failing, naming(organization.id, "newer"))
     assert (await Organization.get()).name == organization.name

@@ -53,8 +53,8 @@ async def test_promotions_are_filtered_by_the_status_that_the_rules_say(organiza
         wanted[rules.promotion_status(promotion, NOW)].add(promotion.id)
     assert sum(len(ids) for ids in wanted.values()) == 128
     for status in PROMOTION_STATUSES:
-        found = await promotions.with_status(everything, [status], NOW)
-        assert {promotion.id for promotion in found} == wanted[status] != set()
+        rows = await promotions.with_status(everything, [status], NOW)
+        assert {promotion.id for promotion in rows} == wanted[status] != set()
 
 
 async def test_codes_are_filtered_by_the_status_that_the_rules_say(organization: Organization) -> None:
@@ -109,15 +109,15 @@ async def test_several_statuses_are_the_union_and_none_is_nothing(organization: 
     await make.promotion(organization, "A")
     await make.promotion(organization, "B", is_enabled=False)
     everything = codes.all_of(organization.id)
-    found = await codes.with_status(everything, ["DISABLED", "CLAIMABLE"], NOW).order_by("id")
-    assert [code.text for code in found] == ["A", "B"]
+    either = await codes.with_status(everything, ["DISABLED", "CLAIMABLE"], NOW).order_by("id")
+    assert [code.text for code in either] == ["A", "B"]
     assert await codes.with_status(everything, [], NOW) == []
     assert await promotions.with_status(promotions.all_of(organization.id, None), [], NOW) == []
 
 
 @pytest.mark.parametrize("hours", [-12, -2, 2, 14])
 async def test_a_window_in_another_offset_filters_by_its_instant(organization: Organization, hours: int) -> None:
-    """A bound that was said with an offset is compared as the instant it is, for promotions and codes."""
+    """A bound with an offset is compared as the instant it is, for promotions and codes."""
     zone = timezone(timedelta(hours=hours))
     soon = params.Window(starts_at=(NOW + timedelta(hours=1)).astimezone(zone))
     over = params.Window(ends_at=(NOW - timedelta(hours=1)).astimezone(zone))
@@ -130,12 +130,12 @@ async def test_a_window_in_another_offset_filters_by_its_instant(organization: O
         options = generate.CodeOptions(window)
         await generate.codes(organization, None, 1, Format(Style.PATTERN, "9", prefix), options, False, None, NOW)
     everything = codes.all_of(organization.id)
-    found = {
+    of_codes = {
         status: {text.rstrip("0123456789") for text in texts}
         for status in ("SCHEDULED", "EXPIRED", "CLAIMABLE")
         for texts in [await codes.with_status(everything, [status], NOW).values_list("text", flat=True)]
     }
-    assert found == {
+    assert of_codes == {
         "SCHEDULED": {"SOON", "C-SOON", "G-SOON"},
         "EXPIRED": {"OVER", "C-OVER", "G-OVER"},
         "CLAIMABLE": set(),

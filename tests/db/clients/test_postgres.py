@@ -1,4 +1,4 @@
-"""PostgreSQL's own: addresses, encryption, poolers, requests that are cut off, transactions that are ended."""
+"""PostgreSQL's client: addresses, encryption, poolers, cancelled requests, conflicts."""
 
 import asyncio
 import contextlib
@@ -34,23 +34,23 @@ def address(postgres: Postgres) -> Iterator[str]:
         yield url
 
 
-async def asked(statement: str) -> list[dict[str, object]]:
+async def query(statement: str) -> list[dict[str, object]]:
     return await get_connection("default").execute_query_dict(statement)
 
 
-def with_words(url: str, **words: str) -> str:
-    """An address with more said in its query."""
-    parameters = "&".join(f"{name}={value}" for name, value in words.items())
+def with_options(url: str, **options: str) -> str:
+    """An address with more options in its query."""
+    parameters = "&".join(f"{name}={value}" for name, value in options.items())
     return f"{url}{'&' if urlsplit(url).query else '?'}{parameters}"
 
 
 # ------------------------------------------------------------------ addresses
 
 
-def test_the_drivers_words_are_passed_on() -> None:
-    """Everything but our own two words is the driver's."""
-    known = postgres.credentials("postgres://u:p%40@h:1/d?sslmode=verify-full&connections=4&application_name=x")
-    assert known == {
+def test_the_drivers_options_are_passed_on() -> None:
+    """All options but our own two are the driver's."""
+    credentials = postgres.credentials("postgres://u:p%40@h:1/d?sslmode=verify-full&connections=4&application_name=x")
+    assert credentials == {
         "dsn": "postgres://u:p%40@h:1/d?sslmode=verify-full&application_name=x",
         "connections": 4,
         "prepared": True,
@@ -65,10 +65,10 @@ def test_an_invalid_parameter_is_named(words: str) -> None:
 
 
 async def test_no_more_connections_are_opened_than_allowed(address: str) -> None:
-    """Twenty who ask at once share the two that the address allows."""
-    async with db.opened(with_words(address, connections="2")):
-        await asyncio.gather(*(asked("SELECT pg_sleep(0.01)") for _ in range(20)))
-        [counted] = await asked("SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database()")
+    """Twenty queries at once share the two that the address allows."""
+    async with db.opened(with_options(address, connections="2")):
+        await asyncio.gather(*(query("SELECT pg_sleep(0.01)") for _ in range(20)))
+        [counted] = await query("SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database()")
         assert counted["n"] == 2
 
 
@@ -86,8 +86,8 @@ async def test_a_socket_is_an_address_too() -> None:
 
 @asynccontextmanager
 async def encrypting(address: str, certificate: trustme.LeafCert) -> AsyncIterator[str]:
-    """What an encrypting PostgreSQL says before the first word of its own, before one that can't (the wheel's)."""
-    known = urlsplit(address)
+    """TLS as PostgreSQL begins it, in front of a server that can't encrypt (the wheel's)."""
+    parts = urlsplit(address)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     certificate.configure_cert(context)
 
@@ -108,12 +108,12 @@ async def encrypting(address: str, certificate: trustme.LeafCert) -> AsyncIterat
         except OSError:  # the client does not trust us
             writer.close()
             return
-        inner = await asyncio.open_connection(known.hostname, known.port)
+        inner = await asyncio.open_connection(parts.hostname, parts.port)
         await asyncio.gather(pour(reader, inner[1]), pour(inner[0], writer))
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        yield known._replace(netloc=f"{known.username}@127.0.0.1:{port}").geturl()
+        yield parts._replace(netloc=f"{parts.username}@127.0.0.1:{port}").geturl()
 
 
 async def test_a_connection_is_as_encrypted_as_the_address_says(address: str, tmp_path: Path) -> None:
@@ -124,11 +124,11 @@ async def test_a_connection_is_as_encrypted_as_the_address_says(address: str, tm
     stranger.cert_pem.write_to_path(str(other))
     async with encrypting(address, authority.issue_cert("127.0.0.1")) as url:
         for words in ({"sslmode": "require"}, {"sslmode": "verify-full", "sslrootcert": str(trusted)}):
-            async with db.opened(with_words(url, **words)):
-                assert await asked("SELECT 1 AS one") == [{"one": 1}]
+            async with db.opened(with_options(url, **words)):
+                assert await query("SELECT 1 AS one") == [{"one": 1}]
         for words in ({"sslmode": "verify-full", "sslrootcert": str(other)}, {"sslmode": "disable"}):
             with pytest.raises((OSError, asyncpg.PostgresError)) as refused:
-                async with db.opened(with_words(url, **words)):
+                async with db.opened(with_options(url, **words)):
                     pass
             assert db_errors.is_unavailable(refused.value)
 
@@ -154,31 +154,31 @@ async def test_a_pooler_that_forgets_prepared_statements_works_with_prepared_no(
 # ------------------------------------------------------------------ transactions
 
 
-async def test_a_request_that_is_cut_off_leaves_no_transaction(address: str) -> None:
-    """Wherever a transaction is cut, its connection is given back, and nothing of it is kept."""
-    async with db.opened(with_words(address, connections="2")):
+async def test_a_cancelled_request_leaves_no_transaction(address: str) -> None:
+    """Wherever a transaction is cancelled, its connection is released, and nothing of it is written."""
+    async with db.opened(with_options(address, connections="2")):
 
         async def add(number: int) -> None:
             async with in_transaction():
                 await Account.create(number=number, created_at=make.NOW)
-                await asked("SELECT pg_sleep(0.002)")
+                await query("SELECT pg_sleep(0.002)")
 
         for number in range(60):
             task = asyncio.create_task(add(number))
             await asyncio.sleep(number * 0.0001)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        kept = await Account.all().count()
-        assert kept < 60
+        written = await Account.all().count()
+        assert written < 60
         await asyncio.gather(*(add(100 + number) for number in range(4)))
-        assert await Account.all().count() == kept + 4
-        [left] = await asked(
+        assert await Account.all().count() == written + 4
+        [left] = await query(
             "SELECT count(*) AS n FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND datname = current_database()"
         )
         assert left["n"] == 0
 
 
-KEPT = """
+PREPARED = """
     SELECT format('EXPLAIN EXECUTE %I (%s)', name, array_to_string(array_fill('NULL'::text, ARRAY[places]), ', ')) AS run
     FROM pg_prepared_statements, cardinality(parameter_types) AS places WHERE generic_plans > 0 AND places > 0
     """
@@ -191,34 +191,34 @@ KEYS = {
     "claim": {"claim_pkey", "uid_claim_organiz_dc5d4a", "claim_page_of_customer"},
     "idempotencykey": {"idempotencykey_pkey", "uid_idempotency_organiz_9f6bf4"},
 }
-"""By what a round finds the rows of a table: their keys, and claims by their customer, who has few."""
+"""The indexes by which a batch may read a table: its keys, and claims by their customer, who has few."""
 
 
 @pytest.mark.parametrize("analyzed", [False, True])
-async def test_the_plans_that_a_round_keeps_are_good_for_any_size(address: str, analyzed: bool) -> None:
-    """Made while the tables are empty, or known to be, rows are found by their keys in them, and none is read whole."""
-    async with db.opened(with_words(address, connections="2")):
+async def test_the_plans_that_are_kept_for_batches_are_good_for_any_size(address: str, analyzed: bool) -> None:
+    """Made while the tables are empty, or known to be, they read rows by keys, and no table whole."""
+    async with db.opened(with_options(address, connections="2")):
         organization = await make.organization()
         await make.code(organization, "HOT", per_code=None, per_customer_and_code=2)
         if analyzed:
-            await asked("ANALYZE")
+            await query("ANALYZE")
         claims_by_key = [("ada", "K-1"), ("ben", None), ("ada", "K-1"), ("ada", "K-2"), ("ada", "K-3")]
         for person, key in claims_by_key:
             order = make.order(key and f"O-{key}")
             with contextlib.suppress(CustomerLimitReached):  # the last
                 await make.claimed(organization, "HOT", f"{person}@example.com", order, idempotency_key=key)
         async with statements.planned_transaction():
-            plans = [str(line["QUERY PLAN"]) for one in await asked(KEPT) for line in await asked(str(one["run"]))]
+            plans = [str(line["QUERY PLAN"]) for one in await query(PREPARED) for line in await query(str(one["run"]))]
         scan = re.compile(r"(?:Seq|Heap|Index|Only) Scan(?: using (\w+))? on (\w+)")
         scans = [(match[2], match[1], below) for line, below in pairwise(plans) if (match := scan.search(line))]
-        ours = [one for one in scans if one[0] in KEYS]
+        ours = [scanned for scanned in scans if scanned[0] in KEYS]
         assert {table for table, *_ in ours} == set(KEYS)
-        poor = [one for one in ours if one[1] not in KEYS[one[0]] or "Index Cond" not in one[2]]
+        poor = [scanned for scanned in ours if scanned[1] not in KEYS[scanned[0]] or "Index Cond" not in scanned[2]]
         assert poor == []
 
 
 async def test_a_deadlock_is_not_the_callers(address: str) -> None:
-    """Two transactions that lock in opposite order: one is ended by PostgreSQL and done again."""
+    """Two transactions that lock in opposite order: one is ended by PostgreSQL and run again."""
     tries = {1: 0, 2: 0}
     both = asyncio.Barrier(2)
 
@@ -240,7 +240,7 @@ async def test_a_deadlock_is_not_the_callers(address: str) -> None:
 
 
 async def test_a_conflict_that_does_not_end_is_raised(address: str) -> None:
-    """After TRIES tries the caller is told after all; inside another's transaction there is one try only."""
+    """After MAX_TRIES the error is raised after all; inside another's transaction there is one try only."""
     tried = 0
 
     @db_errors.retry_on_conflict

@@ -1,4 +1,4 @@
-"""SQLite: what was answered is on disk, and a request that is cut off leaves nothing half done."""
+"""SQLite's client: answered claims are on disk, and a cancelled request leaves nothing half done."""
 
 import asyncio
 import json
@@ -30,13 +30,13 @@ PRAGMAS = {"synchronous": 2, "journal_mode": "wal", "foreign_keys": 1, "busy_tim
 
 
 async def pragmas() -> dict[str, Any]:
-    """The connection's settings, as it tells them."""
+    """The connection's present settings."""
     connection = get_connection("default")
-    found = {}
+    settings = {}
     for name in PRAGMAS:
         [row] = await connection.execute_query_dict(f"PRAGMA {name}")
-        [found[name]] = row.values()
-    return found
+        [settings[name]] = row.values()
+    return settings
 
 
 async def test_the_connection_is_durable_patient_and_keeps_foreign_keys(store: str) -> None:
@@ -44,8 +44,8 @@ async def test_the_connection_is_durable_patient_and_keeps_foreign_keys(store: s
     assert await pragmas() == PRAGMAS
 
 
-async def test_a_question_waits_for_no_writer(organization: Organization) -> None:
-    """Outside of a transaction one is answered while another task writes, and with what was committed."""
+async def test_a_reader_waits_for_no_writer(organization: Organization) -> None:
+    """Outside of a transaction a query is answered while another task writes, with the committed rows."""
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def writing() -> None:
@@ -63,8 +63,8 @@ async def test_a_question_waits_for_no_writer(organization: Organization) -> Non
     assert (await Organization.get()).name == "Later"
 
 
-async def test_the_connection_that_asks_can_only_ask(store: str) -> None:
-    """Whatever is asked there changes nothing, and is asked with the same patience and letters."""
+async def test_the_reading_connection_is_read_only(store: str) -> None:
+    """It changes nothing, and has the same busy time-out and LIKE as the other."""
     client = get_connection("default")
     [row] = await client.execute_query_dict("SELECT timeout, 'A' LIKE 'a' AS alike FROM pragma_busy_timeout")
     assert tuple(row.values()) == (30_000, 0)
@@ -111,10 +111,10 @@ async def test_an_answered_claim_survives_a_kill(database_url: str) -> None:
         answered += await kill_while_claiming(database_url, f"r{number}", answers)
         assert len(answered) >= before + answers
         async with db.opened(database_url):
-            kept = set(await Claim.all().values_list("id", flat=True))
-            assert set(answered) <= kept
-            assert len(kept) - len(answered) <= 2 * (number + 1)
-            assert (await Code.get()).claim_count == len(kept)
+            stored = set(await Claim.all().values_list("id", flat=True))
+            assert set(answered) <= stored
+            assert len(stored) - len(answered) <= 2 * (number + 1)
+            assert (await Code.get()).claim_count == len(stored)
             assert await verify.counters(organization) == []
 
 
@@ -141,7 +141,7 @@ def _cut(operation: Coroutine[Any, Any, Any], cuts: set[int], awaits: list[int])
 
 
 async def cut_off(operation: Coroutine[Any, Any, Any], *cuts: int) -> int:
-    """Run a operation that is cancelled at those awaits; how often it waited."""
+    """Run an operation that is cancelled at those awaits; how often it waited."""
     awaits = [0]
 
     async def request() -> None:
@@ -158,16 +158,16 @@ async def a_claim(organization: Organization, number: int) -> Coroutine[Any, Any
     return claimed(organization, email=f"cut{number}@example.com", order=make.order(f"R-{number}", "5"))
 
 
-async def a_round(organization: Organization, number: int) -> Coroutine[Any, Any, Any]:
-    """What settles a claim; a request that is cut off cuts no round, but a closing loop may."""
+async def a_batch(organization: Organization, number: int) -> Coroutine[Any, Any, Any]:
+    """Processing a batch of one claim: a cancelled request cancels no batch, but a closing loop may."""
     return claim_batch.process(
         [make.claim_request(organization, email=f"cut{number}@example.com", order=make.order(f"R-{number}", "5"))]
     )
 
 
 async def a_release(organization: Organization, number: int) -> Coroutine[Any, Any, Any]:
-    made = await claimed(organization, email=f"cut{number}@example.com")
-    return release.claim(organization, made.claim.id, "cut", NOW)
+    outcome = await claimed(organization, email=f"cut{number}@example.com")
+    return release.claim(organization, outcome.claim.id, "cut", NOW)
 
 
 MANY = generate.MAX_CODES_BATCHED + 2
@@ -179,8 +179,8 @@ async def a_generation(organization: Organization, number: int) -> Coroutine[Any
     return generate.codes(organization, None, MANY, pattern, generate.CodeOptions(), False, f"K{number}", NOW)
 
 
-async def a_round_of_codes(organization: Organization, number: int) -> Coroutine[Any, Any, Any]:
-    """What makes a few codes; as with claims, a request that is cut off cuts no round."""
+async def a_batch_of_codes(organization: Organization, number: int) -> Coroutine[Any, Any, Any]:
+    """Processing a batch that makes a few codes; as with claims, a cancelled request cancels no batch."""
     pattern, promotion = Format(Style.PATTERN, "X-####"), find.valid_ref(None)
     return generate_batch.process([generate_batch.GenerateRequest(organization, promotion, MANY, pattern, NOW)])
 
@@ -192,18 +192,18 @@ async def a_deletion(organization: Organization, number: int) -> Coroutine[Any, 
 
 
 @pytest.mark.parametrize("twice", [False, True], ids=["once", "twice"])
-@pytest.mark.parametrize("operation", [a_round, a_release, a_generation, a_round_of_codes, a_deletion])
+@pytest.mark.parametrize("operation", [a_batch, a_release, a_generation, a_batch_of_codes, a_deletion])
 async def test_an_operation_cut_off_anywhere_is_done_or_undone(
     organization: Organization, operation: Interruptible, twice: bool
 ) -> None:
     """Cancelled at any await, and while that is undone, nothing is half done and the next claim goes through."""
     await make.code(organization, per_code=None)
     awaits = await cut_off(await operation(organization, 0))
-    assert awaits > 3  # a round's: it begins, reads, writes and commits
+    assert awaits > 3  # a batch begins, reads, writes and commits
     for number in range(1, awaits + 1):
         await cut_off(await operation(organization, number), number, *([number + 1] if twice else []))
-        made = await asyncio.wait_for(claimed(organization, email=f"next{number}@example.com"), 5)
-        assert not made.replayed
+        outcome = await asyncio.wait_for(claimed(organization, email=f"next{number}@example.com"), 5)
+        assert not outcome.replayed
         assert await verify.counters(organization) == []
         assert await Code.filter(text__startswith="X-").count() % MANY == 0
 
@@ -211,8 +211,8 @@ async def test_an_operation_cut_off_anywhere_is_done_or_undone(
 async def test_a_claim_cut_off_before_its_commit_is_not_there(organization: Organization) -> None:
     """A claim that was cancelled and is there all the same is there once, with its answer on a retry."""
     await make.code(organization, per_code=None)
-    for number in range(1, 1 + await cut_off(await a_round(organization, 0))):
-        await cut_off(await a_round(organization, number), number)
+    for number in range(1, 1 + await cut_off(await a_batch(organization, 0))):
+        await cut_off(await a_batch(organization, number), number)
         before = await Claim.filter(order_reference=f"R-{number}").count()
         retried = await (await a_claim(organization, number))
         assert retried.replayed is (before == 1)
