@@ -21,7 +21,7 @@ from tests import make
 from tests.make import NOW
 from tests.resolvers.refused import everything, refused
 
-pytestmark = pytest.mark.case("A13")
+pytestmark = [pytest.mark.case("A13"), pytest.mark.both_databases]
 
 SPRING = params.PromotionRef(reference="spring")
 ADA = params.Person("ada@example.com", "Ada")

@@ -21,6 +21,8 @@ from schema.context import Services
 from schema.vendors import kit
 from tests import make
 
+pytestmark = pytest.mark.both_databases
+
 ROWS = 25
 
 

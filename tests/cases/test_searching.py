@@ -16,7 +16,7 @@ from tests import make
 from tests.graphql_client import GraphQLClient
 from tests.make import NOW
 
-pytestmark = pytest.mark.case("W7")
+pytestmark = [pytest.mark.case("W7"), pytest.mark.both_databases]
 PROMOTIONS = [
     "Österreich",
     "ΣΊΣΥΦΟΣ",

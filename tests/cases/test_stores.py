@@ -21,6 +21,8 @@ from tests.command_line import CommandLine
 from tests.installation import ROOT, Installation, keys_in
 from tests.postgres import Postgres, free_port
 
+pytestmark = pytest.mark.both_databases
+
 READING = [
     "key list",
     "organization list",

@@ -27,6 +27,8 @@ from tests import make
 from tests.graphql_client import GraphQLClient
 from tests.make import NOW
 
+pytestmark = pytest.mark.both_databases
+
 ALLOWED = UNPROVEN_LIMIT.most * 1_000 // CERTAIN_HIT_COST
 """Guesses in a window, where one in a thousand hits."""
 
