@@ -122,7 +122,7 @@ class Promotion(Model):
     per_customer_and_code = fields.IntField(null=True)
     code_lifetime_days = fields.IntField(null=True)
     claim_count = fields.BigIntField(default=0)
-    deleted_claim_count = fields.BigIntField(default=0)
+    rowless_claim_count = fields.BigIntField(default=0)
     search_key = fields.TextField(null=True)  # name and reference, case-folded for searching; null where they are ASCII
     letter_subject = fields.CharField(500, null=True)  # its own template for its letters; null: the default one
     letter_body = fields.TextField(null=True)

@@ -104,6 +104,6 @@ async def _keep_share(organization: Organization, code: Code) -> None:
             organization.id, code.promotion_id, row.currency, row.at, organization.time_zone
         ):
             shares[bucket] += share
-    await promotions.add_deleted_claims(code.promotion_id, sum(row.claims for row in sums))
+    await promotions.add_rowless_claims(code.promotion_id, sum(row.claims for row in sums))
     for bucket, share in shares.items():
         await usage.add_deleted_share(bucket, share)

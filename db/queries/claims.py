@@ -266,12 +266,12 @@ async def miscounted_promotions(organization_id: int) -> list[dict[str, Any]]:
     """Promotions whose counter, less the deleted share, differs from their standing claims."""
     return await sql.rows(
         """
-        SELECT promotion.reference AS name, promotion.claim_count - promotion.deleted_claim_count AS counter,
+        SELECT promotion.reference AS name, promotion.claim_count - promotion.rowless_claim_count AS counter,
             COUNT(claim.id) AS claims
         FROM promotion LEFT JOIN claim ON claim.promotion_id = promotion.id AND claim.released_at IS NULL
         WHERE promotion.organization_id = $1
-        GROUP BY promotion.id, promotion.reference, promotion.claim_count, promotion.deleted_claim_count
-        HAVING promotion.claim_count - promotion.deleted_claim_count <> COUNT(claim.id)
+        GROUP BY promotion.id, promotion.reference, promotion.claim_count, promotion.rowless_claim_count
+        HAVING promotion.claim_count - promotion.rowless_claim_count <> COUNT(claim.id)
         ORDER BY promotion.id
         """,
         organization_id,

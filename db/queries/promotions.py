@@ -139,9 +139,9 @@ def count_claims(numbers: Mapping[int, int]) -> statements.Statement[None]:
     )
 
 
-async def add_deleted_claims(promotion_id: int, claims: int) -> None:
-    """Add to the number of counted claims that have no row any more."""
-    await Promotion.filter(id=promotion_id).update(deleted_claim_count=F("deleted_claim_count") + claims)
+async def add_rowless_claims(promotion_id: int, claims: int) -> None:
+    """Add to the number of counted claims that have no row: imported ones, and those of deleted codes."""
+    await Promotion.filter(id=promotion_id).update(rowless_claim_count=F("rowless_claim_count") + claims)
 
 
 async def delete(promotion_id: int) -> None:

@@ -41,7 +41,7 @@ async def test_a_code_goes_with_its_claims_and_letters(organization: Organizatio
     assert await Code.all().values_list("text", flat=True) == ["A2"]
     assert (await Claim.all().count(), await Delivery.all().count()) == (1, 0)
     row = await Promotion.get(id=promotion.id)
-    assert (row.claim_count, row.deleted_claim_count) == (3, 2)
+    assert (row.claim_count, row.rowless_claim_count) == (3, 2)
     assert await verify.counters(organization) == []
 
 

@@ -157,7 +157,7 @@ async def test_claims_so_far_take_places(organization: Organization) -> None:
     async with refused(FullyClaimed):
         await claimed(organization, "two-left", "cleo@example.com")
     parent = await Promotion.get(organization_id=organization.id)
-    assert (parent.claim_count, parent.deleted_claim_count) == (83, 81)
+    assert (parent.claim_count, parent.rowless_claim_count) == (83, 81)
     assert await verify.counters(organization) == []
 
 
@@ -230,7 +230,7 @@ async def test_a_text_that_is_taken_meanwhile(organization: Organization, skip_b
     assert outcome == ImportSummary(1, 1, written=True)
     assert [(row.line, str(row.refusal)) for row in rejected] == [(2, "The code 'HERE' exists already.")]
     parent = await Promotion.get(organization_id=organization.id, reference="default")
-    assert (parent.claim_count, parent.deleted_claim_count) == (1, 1)
+    assert (parent.claim_count, parent.rowless_claim_count) == (1, 1)
     assert await verify.counters(organization) == []
 
 

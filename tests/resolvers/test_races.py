@@ -45,7 +45,7 @@ async def check_balance(organization: Organization, promotion_id: int, standing:
     promotion = await Promotion.get(id=promotion_id)
     codes = await Code.filter(promotion_id=promotion_id).values_list("claim_count", flat=True)
     assert await Claim.filter(promotion_id=promotion_id, released_at=None).count() == standing
-    assert promotion.claim_count - promotion.deleted_claim_count == standing
+    assert promotion.claim_count - promotion.rowless_claim_count == standing
     assert sum(codes) == standing
     assert await verify.counters(organization) == []
 
@@ -135,7 +135,7 @@ async def test_a_code_deleted_while_it_is_claimed_leaves_nothing_but_its_counts(
     assert sum(counts.values()) == 181
     claimed_count = counts["done"] - 1
     promotion = await Promotion.get(id=code.promotion_id)
-    assert (promotion.claim_count, promotion.deleted_claim_count) == (claimed_count, claimed_count)
+    assert (promotion.claim_count, promotion.rowless_claim_count) == (claimed_count, claimed_count)
     assert (await Claim.all().count(), await Code.all().count(), await Delivery.all().count()) == (0, 0, 0)
     assert {(row.claims, row.deleted_claims) for row in await UsageStat.all()} == {(claimed_count, claimed_count)}
     assert await verify.counters(organization) == []

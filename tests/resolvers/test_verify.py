@@ -38,7 +38,7 @@ async def test_what_the_verbs_have_counted_is_clean(organization: Organization) 
     [
         (Code, "claim_count", ["code A1: counts 3 claims, has 2"]),
         (Promotion, "claim_count", ["promotion spring: counts 3 claims, has 2"]),
-        (Promotion, "deleted_claim_count", ["promotion spring: counts 1 claims, has 2"]),
+        (Promotion, "rowless_claim_count", ["promotion spring: counts 1 claims, has 2"]),
     ],
 )
 async def test_a_spoiled_counter_is_named(
