@@ -1,6 +1,7 @@
 """Fixtures of all tests: a database of its own for each test, a clock that stands still, an organization, a server."""
 
 import asyncio
+import gc
 import shutil
 import signal
 import time
@@ -72,6 +73,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:], left_out = parts.share(items, config.option.share, config.option.seed)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_collection_finish() -> None:
+    """Leave the thousands of collected tests and the modules to themselves when garbage is collected."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -2,7 +2,8 @@
 
 - `postgres`: needs PostgreSQL; set where a fixture of its is used. Else a test runs on SQLite, or on no database.
 - `repeated`: a test of a door on PostgreSQL which also runs on SQLite. Doors know no SQL, so `make test` leaves it to `make test-all`;
-  `both_databases` keeps it where the behaviour of a database is tested behind a door.
+  `both_databases` keeps it where the behaviour of a database is tested behind a door, and `one_database` leaves the same to
+  `make test-all` of a test behind no door that takes seconds on each.
 - `processes`: starts processes, as the command line, a proxy or node; `browser`: opens a page in Chromium.
 - `long`: seconds in one process, which `make quick` leaves out.
 - `slow`: minutes of kills, or hundreds of thousands of rows.
@@ -46,7 +47,8 @@ def mark(items: list[pytest.Item], root: Path) -> None:
     for item in items:
         is_door = item.path.relative_to(root).parts[1] in DOORS
         has_twin = _twin(item) in on_sqlite and item.get_closest_marker("postgres") is not None
-        if is_door and has_twin and item.get_closest_marker("both_databases") is None:
+        is_of_doors = is_door and item.get_closest_marker("both_databases") is None
+        if has_twin and (is_of_doors or item.get_closest_marker("one_database") is not None):
             item.add_marker("repeated")
 
 

@@ -78,6 +78,7 @@ def client(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.mark.long
 async def test_requests_are_whole_and_differ(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole requests, no two alike, and as many answers as are counted."""
     result, received = await requests_of(client, '"ok":true', monkeypatch)
@@ -91,6 +92,7 @@ async def test_requests_are_whole_and_differ(client: str, monkeypatch: pytest.Mo
         assert result.answered == len(received) == 50
 
 
+@pytest.mark.long
 async def test_a_wrong_answer_ends_the_run(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A refusal is no throughput."""
     with pytest.raises(SystemExit, match="wrong"):
@@ -109,6 +111,7 @@ def test_the_verdict_on_a_row() -> None:
     assert ResultRow("a", fast, "b", slow, 0, 0, [4.0, 8.0, 5.0], [1.0, 2.0, 1.0]).cost_ratio == "0.25"
 
 
+@pytest.mark.long
 def test_hostile_rows_can_be_selected() -> None:
     """Each row has words of its own, by which `--only` finds it, and something to send."""
     assert len({(attack.case, attack.what) for attack in attacks.ATTACKS}) == len(attacks.ATTACKS)

@@ -192,6 +192,7 @@ def foreign() -> Iterator[tuple[str, str]]:
                 yield from ((module, name) for name in names if is_private(name))
 
 
+@pytest.mark.long
 def test_each_private_member_that_is_used_is_named_here() -> None:
     """Whoever leans on another one names it in CANARIES, and a module that no longer does is taken out."""
     named = {(user, canary.member) for canary in CANARIES for user in canary.users}

@@ -138,6 +138,7 @@ def is_shown_in_graphql(places: list[str]) -> bool:
     return len(places) == 2 and len(types) == 1 and not {*places}.isdisjoint(SHOWN_IN_GRAPHQL)
 
 
+@pytest.mark.long
 def test_a_class_name_is_given_once() -> None:
     """Two classes never share a name, wherever they are; a GraphQL type and the class it shows are one thing."""
     places: dict[str, list[str]] = defaultdict(list)
@@ -359,6 +360,7 @@ def is_hung(node: ast.stmt) -> bool:
     return any(ast.unparse(one).startswith("router.") for one in getattr(node, "decorator_list", ()))
 
 
+@pytest.mark.long
 @pytest.mark.case("A11")
 def test_nothing_private_is_unused() -> None:
     """Each private function, method, class and constant is used outside of itself: a heartbeat, say, is called."""
@@ -488,6 +490,7 @@ FOUND |= {f"F{number}" for number in range(1, 18)}
 """The faults that use from outside has found: of availability, wrong answers, files and the command line."""
 
 
+@pytest.mark.long
 def test_each_fault_that_was_found_from_outside_has_a_test() -> None:
     """A test is marked with the number of each, so that a reader finds why it is there, and none is lost."""
     marks = {

@@ -16,7 +16,7 @@ import pytest
 from tests.graphql_client import GraphQLClient, Json
 from tests.installation import Installation, keys_in
 
-pytestmark = [pytest.mark.xdist_group("hosts"), pytest.mark.processes]  # the same servers for all
+pytestmark = [pytest.mark.xdist_group("hosts"), pytest.mark.processes, pytest.mark.slow]  # the same servers for all
 
 CLIENTS = 64
 

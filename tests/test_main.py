@@ -43,6 +43,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         main.settings()
 
 
+@pytest.mark.long
 async def test_what_is_gathered_is_written_at_the_end(monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
     """A process that is told to stop writes the refusals that it has counted."""
     monkeypatch.setenv("TESSERA_DATABASE_URL", database_url)

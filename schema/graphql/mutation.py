@@ -336,7 +336,7 @@ class Mutation:
         )
         return CodeChanged(code=Code.of(code))
 
-    @strawberry.mutation(description="Generates one code and activates it, as one deed.")
+    @strawberry.mutation(description="Generates one code and activates it, in one transaction.")
     async def issue_code(self, info: Info, input: IssueCodeInput) -> IssueCodeResult | None:
         info.context.require(Right.ACTIVATE)
         caller = info.context.caller

@@ -116,7 +116,7 @@ class WrongLocation(Refusal):
     pass
 
 
-@strawberry.type(directives=[Public()], description="What was said makes no sense; `path` leads to the field.")
+@strawberry.type(directives=[Public()], description="The input is not valid; `path` leads to the field.")
 class InvalidInput(Refusal):
     path: list[str]
 

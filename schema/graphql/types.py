@@ -184,7 +184,7 @@ class Customer(Node):
     def of(cls, row: models.Customer) -> "Customer":
         return cls(id=ids.pack("Customer", row.id), row=row, email=row.email or "", created_at=row.created_at)
 
-    @strawberry.field(directives=[Public()], description="A public key is told the name that it said itself.")
+    @strawberry.field(directives=[Public()], description="A public key is told the name that it sent itself.")
     def first_name(self, info: Info) -> str | None:
         named = info.context.named_customers.get(self.row.email_key or "")
         return (named.first_name if named else None) if info.context.caller.is_public else self.row.first_name

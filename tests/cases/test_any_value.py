@@ -246,6 +246,7 @@ async def test_every_member_at_every_vendors_door(
 MOST = 2**62
 
 
+@pytest.mark.long
 @pytest.mark.case("W1")
 async def test_no_sum_makes_an_answer_null(
     secret: GraphQLClient, public: GraphQLClient, organization: Organization
@@ -277,6 +278,7 @@ async def test_no_sum_makes_an_answer_null(
     assert data["promotion"]["usageStats"][0]["refusals"] == [{"count": str(MOST)}]
 
 
+@pytest.mark.long
 @pytest.mark.case("W1")
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Asia/Tokyo", "America/Los_Angeles"])
 async def test_usage_at_the_calendars_edge(organization: Organization, zone: str) -> None:

@@ -83,6 +83,7 @@ def request(body: bytes) -> Any:
     return kit.Request({"type": "http", "method": "POST", "headers": []}, receive)
 
 
+@pytest.mark.long
 @pytest.mark.case("A6")
 @pytest.mark.parametrize(
     "value",
@@ -115,6 +116,7 @@ async def test_a_public_key_says_little(served: httpx.AsyncClient, organization:
         assert (await served.post(path, headers=secret, json=body)).status_code in (200, 404, 409)
 
 
+@pytest.mark.long
 @pytest.mark.case("A6")
 async def test_what_clients_do_send_is_read(served: httpx.AsyncClient, headers: dict[str, str]) -> None:
     """10,000 addresses, in one body, are few; so are 10,000 codes in one answer, which is made by pages."""

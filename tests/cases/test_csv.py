@@ -74,6 +74,7 @@ def moved(content: str) -> list[dict[str, str]]:
     return [{name: row[name] for name in MOVED} for row in csv.DictReader(io.StringIO(content, newline=""))]
 
 
+@pytest.mark.long
 @pytest.mark.case("F1")
 @pytest.mark.parametrize("options", [(), ("--for-spreadsheet",), ("--for-spreadsheet", "--separator", "semicolon")])
 def test_what_is_exported_is_imported_as_it_was(
@@ -322,6 +323,7 @@ def test_a_separator_that_is_none(command: CommandLine, tmp_path: Path, separato
 # ------------------------------------------------------------------ F3: many refused lines
 
 
+@pytest.mark.long
 @pytest.mark.case("F3")
 def test_the_first_refused_lines_are_shown_and_all_are_reported(command: CommandLine, tmp_path: Path) -> None:
     """A file that was imported before costs twenty lines, a count, and a report for who wants one."""

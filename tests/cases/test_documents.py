@@ -63,6 +63,7 @@ HOSTILE = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.case("A1")
 @pytest.mark.case("A5")
 @pytest.mark.case("A6")

@@ -50,6 +50,7 @@ async def test_aliases_of_one_document_are_attempts_each(public: GraphQLClient) 
     assert reasons == {"NOT_CLAIMABLE": 60, "TOO_MANY_ATTEMPTS": 39}
 
 
+@pytest.mark.long
 @pytest.mark.case("A8")
 async def test_claims_at_once_are_attempts_each(public: GraphQLClient) -> None:
     """Of 200 claims at once at a limit of 60, 60 are looked at."""
@@ -185,6 +186,7 @@ async def test_an_unknown_code_is_as_much_work_as_a_known_one(
             assert await refusals_and_work(text, by_claiming) == expected, text
 
 
+@pytest.mark.long
 @pytest.mark.case("A9")
 async def test_sign_ups_with_a_public_key_are_attempts(served: httpx.AsyncClient, organization: Organization) -> None:
     """Sixty a minute, known addresses or new ones; a secret key signs up as many as it likes."""

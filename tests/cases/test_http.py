@@ -134,6 +134,7 @@ async def test_a_slash_behind_is_answered_in_place(served: httpx.AsyncClient, or
         )
 
 
+@pytest.mark.long
 @pytest.mark.case("W15")
 async def test_nobody_is_redirected(served: httpx.AsyncClient, services: Services) -> None:
     """No path, with a slash more or less, answers with a Location."""
@@ -282,6 +283,7 @@ PATHS = [
 ]  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.case("W13")
 async def test_a_client_that_goes_away_is_no_fault(
     served: httpx.AsyncClient, organization: Organization, caplog: pytest.LogCaptureFixture

@@ -66,6 +66,7 @@ def test_the_letters_i_are_one(one: str, other: str) -> None:
     assert folding.code_key(one) == folding.code_key(other)
 
 
+@pytest.mark.long
 @pytest.mark.case("W5")
 @pytest.mark.case("W6")
 @settings(derandomize=True, database=None, deadline=None)

@@ -50,6 +50,7 @@ def paths(organization: Organization) -> dict[str, Any]:
     }
 
 
+@pytest.mark.long
 @pytest.mark.case("A12")
 async def test_a_list_is_the_same_in_pieces(
     served: httpx.AsyncClient, shop: dict[str, str], organization: Organization, monkeypatch: pytest.MonkeyPatch
@@ -77,6 +78,7 @@ async def test_leads_and_uses_have_their_order(
     assert uses == sorted(uses, reverse=True)
 
 
+@pytest.mark.long
 @pytest.mark.case("A12")
 async def test_few_rows_are_in_memory(
     served: httpx.AsyncClient, shop: dict[str, str], organization: Organization, monkeypatch: pytest.MonkeyPatch
@@ -140,6 +142,7 @@ async def test_a_list_that_breaks_at_once_is_a_no(
 # ------------------------------------------------------------------ how many
 
 
+@pytest.mark.long
 @pytest.mark.case("A10")
 async def test_few_are_written_at_once(
     served: httpx.AsyncClient,

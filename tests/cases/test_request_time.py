@@ -19,6 +19,7 @@ PATHS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.case("A4")
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_body_that_does_not_come_is_not_waited_for(

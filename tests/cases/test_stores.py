@@ -122,6 +122,7 @@ ADDRESSES: list[tuple[Callable[[Path], str], str]] = [
 
 
 @pytest.mark.long
+@pytest.mark.one_database
 @pytest.mark.case("F5")
 def test_only_migrate_and_serve_make_tables(command: CommandLine, tmp_path: Path) -> None:
     """Any other command says that there is no store, and nothing is there afterwards: no file, no table."""
@@ -138,6 +139,7 @@ def test_only_migrate_and_serve_make_tables(command: CommandLine, tmp_path: Path
     assert command("key", "list").code == 0
 
 
+@pytest.mark.long
 @pytest.mark.case("F5")
 def test_an_older_store_is_left_as_it_is(command: CommandLine, tmp_path: Path) -> None:
     """`key list` with new code on an old store does not migrate it, and names what does."""
@@ -153,6 +155,7 @@ def test_an_older_store_is_left_as_it_is(command: CommandLine, tmp_path: Path) -
     assert asyncio.run(store_version.inspect(command.url)).pending == (LAST,)
 
 
+@pytest.mark.long
 @pytest.mark.case("F5")
 def test_a_newer_store_is_refused_by_every_command(command: CommandLine, tmp_path: Path) -> None:
     """Old code does not touch what it does not know, `serve` and `migrate` no more than the others."""
@@ -167,6 +170,7 @@ def test_a_newer_store_is_refused_by_every_command(command: CommandLine, tmp_pat
     assert command.served == []
 
 
+@pytest.mark.long
 @pytest.mark.case("F5")
 @pytest.mark.parametrize("journal", ["wal", "delete"])
 def test_reading_changes_no_byte_of_a_file(
@@ -185,6 +189,7 @@ def test_reading_changes_no_byte_of_a_file(
 
 
 @pytest.mark.long
+@pytest.mark.one_database
 @pytest.mark.case("F5")
 @pytest.mark.case("F11")
 def test_a_plan_changes_nothing(command: CommandLine, tmp_path: Path) -> None:
@@ -202,6 +207,7 @@ def test_a_plan_changes_nothing(command: CommandLine, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.one_database
 @pytest.mark.case("F6")
 def test_a_new_store_needs_the_option_create(command: CommandLine, tmp_path: Path) -> None:
     """Elsewhere than in the default place `serve` makes none unless --create says so, and then says it loudly."""
@@ -220,6 +226,7 @@ def test_a_new_store_needs_the_option_create(command: CommandLine, tmp_path: Pat
 
 
 @pytest.mark.long
+@pytest.mark.one_database
 @pytest.mark.case("F6")
 def test_a_store_may_be_made_in_the_default_place(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A newcomer, or TESSERA_CREATE=yes, answers no question."""
@@ -273,6 +280,7 @@ def test_folders_are_never_made(capsys: pytest.CaptureFixture[str], tmp_path: Pa
 
 
 @pytest.mark.long
+@pytest.mark.one_database
 @pytest.mark.case("F9")
 @pytest.mark.parametrize(("address", "says"), ADDRESSES, ids=[says for _, says in ADDRESSES])
 def test_an_invalid_address_is_an_error_in_a_sentence(
@@ -477,6 +485,7 @@ def test_a_name_of_several_addresses_has_one_port(monkeypatch: pytest.MonkeyPatc
         ]  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.case("F10")
 def test_the_address_is_printed_with_the_free_port(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Port 0 is any that is free: what is printed, and what codes' addresses begin with, names the real one."""

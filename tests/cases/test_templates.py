@@ -120,6 +120,7 @@ bodies = st.tuples(expressions, expressions, expressions).map(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=300, deadline=None)
 @given(bodies, st.fixed_dictionaries(dict.fromkeys(letter_template.VARIABLES, values)))
 def test_what_is_saved_can_be_rendered_for_everybody(body: str, variables: dict[str, str]) -> None:

@@ -88,6 +88,7 @@ def test_a_narrow_terminal_folds_prose_and_nothing_else(
     assert max(len(line) for line in lines if "│" in line) <= max(int(columns), len(LONG) + 60)
 
 
+@pytest.mark.long
 @pytest.mark.case("F11")
 def test_lists_are_printed_as_json(command: CommandLine) -> None:
     """--json prints a list of objects: plain numbers, instants with a Z, null for what there is none of."""
@@ -111,6 +112,7 @@ def test_lists_are_printed_as_json(command: CommandLine) -> None:
     assert steering(result.out.replace("\n", "")) == []
 
 
+@pytest.mark.long
 @pytest.mark.case("F11")
 def test_a_copy_is_reported_as_json(command: CommandLine, tmp_path: Path) -> None:
     """`copy --json` prints each table and its rows."""
@@ -128,6 +130,7 @@ def steering(text: str) -> list[str]:
     return [letter for letter in text if letter != "\n" and terminal.visible(letter) != letter]
 
 
+@pytest.mark.long
 @pytest.mark.case("F13")
 def test_a_servers_answer_steers_no_terminal(command: CommandLine) -> None:
     """`deliveries` shows control characters and turns of direction as such."""

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from tortoise.connection import get_connection
 from tortoise.queryset import QuerySet
 
@@ -40,6 +41,7 @@ async def many(organization: Organization) -> None:
     await sql.execute("ANALYZE", [])
 
 
+@pytest.mark.long
 async def test_due_letters_are_read_from_their_index(organization: Organization) -> None:
     """The query that every process runs each second reads the letters that are due, and no other."""
     await many(organization)
@@ -47,6 +49,7 @@ async def test_due_letters_are_read_from_their_index(organization: Organization)
     assert "delivery_due" in await plan(Delivery.filter(due_at__lte=NOW).limit(1))
 
 
+@pytest.mark.long
 async def test_a_state_is_read_from_its_index(organization: Organization) -> None:
     """A page of the letters in one state, in the order in which it is shown, reads that page."""
     await many(organization)

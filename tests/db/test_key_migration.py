@@ -22,7 +22,13 @@ from tests import make, stores
 from tests.installation import Installation
 from tests.make import NOW, claimed
 
-pytestmark = [pytest.mark.case("W4"), pytest.mark.case("W5"), pytest.mark.case("W6"), pytest.mark.long]
+pytestmark = [
+    pytest.mark.case("W4"),
+    pytest.mark.case("W5"),
+    pytest.mark.case("W6"),
+    pytest.mark.long,
+    pytest.mark.one_database,
+]
 AT = "2026-01-01 00:00:00+00:00"
 BEFORE = "models.0007_rate_limits"
 

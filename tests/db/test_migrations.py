@@ -17,7 +17,7 @@ from resolvers import authenticate, bootstrap, find, verify
 from tests import make, stores
 from tests.make import NOW
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.one_database]
 
 ROOT = Path(__file__).parents[2]
 

@@ -64,6 +64,7 @@ async def test_rows_a_microsecond_apart_are_distinct(organization: Organization)
     assert [row.text for row in page] == ["SECOND", "THIRD"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("max_parents", [2, 100])
 async def test_pages_of_many_parents_are_each_parents_page(
     organization: Organization, monkeypatch: pytest.MonkeyPatch, max_parents: int

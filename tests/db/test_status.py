@@ -57,6 +57,7 @@ async def test_promotions_are_filtered_by_the_status_that_the_rules_say(organiza
         assert {promotion.id for promotion in rows} == wanted[status] != set()
 
 
+@pytest.mark.long
 async def test_codes_are_filtered_by_the_status_that_the_rules_say(organization: Organization) -> None:
     """Over all switches, windows and limits of code and promotion each code is found under its status only."""
     await Promotion.bulk_create(

@@ -107,6 +107,7 @@ async def copied(source: str, target: str) -> CopyResult:
     return await copy.store(source, target, lambda rows: None, lambda what, rows: None)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("quick_tables")
 async def test_every_row_is_as_it_was(database_url: str, bare_url: str) -> None:
     """All columns of all tables, null and not, are kept to the letter, the microsecond and the last digit."""

@@ -217,6 +217,7 @@ async def test_guesses_are_those_that_hit_one_of_all_codes(organization: Organiz
     assert await generate.guesses_per_hit(organization, all_others) == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("taken", "amount"), [(0, 2), (6, 1), (6, 3)], ids=["empty", "full", "fuller"])
 async def test_texts_are_made_uniformly(organization: Organization, taken: int, amount: int) -> None:
     """Over 300 codes each free text comes as often as any other (chi square, at one in a million)."""
@@ -234,6 +235,7 @@ async def test_texts_are_made_uniformly(organization: Organization, taken: int, 
 
 
 @pytest.mark.long
+@pytest.mark.one_database
 @pytest.mark.case("A13")
 @pytest.mark.parametrize("pattern", ["X-9999", "X-99999"])
 async def test_what_is_found_free_is_free(organization: Organization, pattern: str) -> None:

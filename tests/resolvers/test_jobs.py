@@ -130,6 +130,7 @@ async def test_a_half_made_code_is_not_activated(
         await activate.code(organization, code.text, None, params.Person("ada@example.com"), None, None, False, NOW)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("calls", range(10))
 @pytest.mark.parametrize("format", [HUNDRED, ROOMY], ids=["tight", "roomy"])
 async def test_a_job_is_gone_on_with_wherever_it_was_cut(
@@ -211,6 +212,7 @@ async def test_a_space_that_is_too_small_is_refused_before_the_job(organization:
     assert await Job.all().count() == 0
 
 
+@pytest.mark.long
 async def test_of_two_jobs_for_one_space_the_later_fails_whole(organization: Organization, clock: Clock) -> None:
     """What it had made is removed, it says why, and nothing of it was ever claimable."""
     await make.promotion(organization, reference="other")
@@ -226,6 +228,7 @@ async def test_of_two_jobs_for_one_space_the_later_fails_whole(organization: Org
     assert await Promotion.filter(unfinished_job_id__isnull=False).count() == 0
 
 
+@pytest.mark.long
 async def test_what_a_failed_job_made_is_removed_also_after_a_cut(
     organization: Organization, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -353,6 +356,7 @@ def beats(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> list[str]:
     return renewed
 
 
+@pytest.mark.long
 @pytest.mark.case("A11")
 async def test_a_slow_walk_keeps_its_job(
     organization: Organization, clock: Clock, monkeypatch: pytest.MonkeyPatch, beats: list[str]

@@ -618,6 +618,7 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest.mark.long
+@pytest.mark.one_database
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_every_sequence_of_verbs_is_answered_as_the_model_says(
     kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory

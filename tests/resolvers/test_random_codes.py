@@ -29,6 +29,7 @@ def test_a_seed_gives_the_same_numbers_again() -> None:
     assert random_codes.new_seed() != random_codes.new_seed()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("below", "amount"), [(10, 5), (10, 1), (17, 8), (256, 100)])
 def test_numbers_are_uniform(below: int, amount: int) -> None:
     """Each number comes as often as any other, also first and last (chi square, at one in a million)."""

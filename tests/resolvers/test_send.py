@@ -128,6 +128,7 @@ async def test_what_can_not_be_sent_is_refused(organization: Organization) -> No
             await sent(organization, ADA, text="NOPE", dry_run=dry_run)
 
 
+@pytest.mark.long
 async def test_ten_thousand_are_written_to_in_one_call(organization: Organization) -> None:
     """As many recipients as are allowed get their letters at once."""
     await make.code(organization)

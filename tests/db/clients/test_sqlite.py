@@ -191,6 +191,7 @@ async def a_deletion(organization: Organization, number: int) -> Coroutine[Any, 
     return delete.code(organization, f"GONE-{number}", dry_run=False)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("twice", [False, True], ids=["once", "twice"])
 @pytest.mark.parametrize("operation", [a_batch, a_release, a_generation, a_batch_of_codes, a_deletion])
 async def test_an_operation_cut_off_anywhere_is_done_or_undone(

@@ -458,6 +458,7 @@ async def test_many_at_once_are_few_transactions(organization: Organization, mon
     assert {count for (bucket, reason), count in refusal_counter._counts.items() if reason == "FULLY_CLAIMED"} == {10}
 
 
+@pytest.mark.long
 async def test_a_request_that_arrives_during_the_wait_for_the_lock_is_admitted_late(
     organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,6 +77,7 @@ def by_the_library(address: str) -> tuple[str, str] | str:
     return valid.normalized, unicodedata.normalize("NFC", f"{valid.local_part.lower()}@{valid.ascii_domain}")
 
 
+@pytest.mark.long
 @settings(derandomize=True, database=None, max_examples=500, deadline=None)
 @given(local=locals_of_addresses, domain=domains)
 def test_an_address_is_what_the_library_says(local: str, domain: str) -> None:

@@ -39,6 +39,7 @@ def test_the_brief_example_can_be_drawn() -> None:
     assert "pineapple" in nouns()
 
 
+@pytest.mark.long
 def test_no_two_pairs_read_alike_without_the_dash() -> None:
     """A code typed without its dash is still one adjective and one noun."""
     # Codes that read alike share their first letter, so one letter's codes at a time are enough to hold.

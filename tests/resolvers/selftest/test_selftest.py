@@ -31,6 +31,7 @@ async def run_selftest(wrong: Wrong) -> list[ScenarioResult]:
     return [result async for result in selftest.limits(selftest.MIN_CLAIMS, running(wrong), NOW)]
 
 
+@pytest.mark.long
 async def test_all_holds_where_nothing_is_wrong(organization: Organization) -> None:
     """One racer alone passes no limit; the organization it raced in is gone, with its account."""
     results = await run_selftest(lambda answers: answers)

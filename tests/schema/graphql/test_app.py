@@ -241,6 +241,7 @@ async def test_a_document_has_limits(secret: GraphQLClient, document: str, messa
     assert message in response["errors"][0]["message"]
 
 
+@pytest.mark.long
 async def test_a_request_has_a_time_limit(secret: GraphQLClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """A request that takes too long is stopped with 503, and the next one is served."""
 

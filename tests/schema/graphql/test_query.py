@@ -49,6 +49,7 @@ def count_statements() -> Iterator[StatementCounter]:
         log.setLevel(level)
 
 
+@pytest.mark.long
 async def test_nested_queries_cost_the_same_for_few_and_many_rows(
     secret: GraphQLClient, organization: Organization
 ) -> None:

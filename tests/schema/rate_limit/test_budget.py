@@ -95,6 +95,7 @@ def solved(challenge: str | None) -> str:
     return base64.b64encode(json.dumps(altcha.Payload(parsed, solution).to_dict()).encode()).decode()
 
 
+@pytest.mark.long
 @pytest.mark.case("A8")
 async def test_all_processes_and_addresses_share_one_budget(organization: Organization, texts: list[str]) -> None:
     """Of 400 guesses at once, each from an address of its own, four processes look at as many as one would."""
@@ -156,6 +157,7 @@ async def test_callers_who_claim_to_be_a_holder_are_counted(
     assert isinstance(await outcome(organization, rate_limits, reserved.text, email="ben@example.com"), TooManyAttempts)
 
 
+@pytest.mark.long
 @pytest.mark.case("A8")
 async def test_codes_that_cant_be_guessed_are_never_held_up(
     organization: Organization, texts: list[str], rate_limits: RateLimits
@@ -211,6 +213,7 @@ async def test_invalid_proofs_are_ignored(
         assert isinstance(await outcome(organization, rate_limits, texts[0], ALLOWED, proof=proof), TooManyAttempts)
 
 
+@pytest.mark.long
 @pytest.mark.case("A8")
 async def test_the_work_grows_with_what_is_spent(
     organization: Organization, texts: list[str], rate_limits: RateLimits
@@ -231,6 +234,7 @@ async def test_the_work_grows_with_what_is_spent(
     assert work[-1] >= 1024 * work[0]
 
 
+@pytest.mark.long
 @pytest.mark.case("A8")
 async def test_at_the_doors(
     served: httpx.AsyncClient,

@@ -264,6 +264,7 @@ async def test_half_a_head_is_not_waited_for(
     assert len([record for record in caplog.records if "too slow" in record.message]) == 1
 
 
+@pytest.mark.long
 @pytest.mark.case("A4")
 async def test_a_head_byte_by_byte_gains_no_time(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time is for the whole head, however its pieces come."""
@@ -333,6 +334,7 @@ async def test_an_answer_that_nobody_takes_is_ended(
 # ------------------------------------------------------------------ how many
 
 
+@pytest.mark.long
 @pytest.mark.case("A4")
 async def test_one_too_many_closes_whom_the_server_has_waited_for_longest(
     connect: Connect, caplog: pytest.LogCaptureFixture

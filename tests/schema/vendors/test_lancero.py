@@ -437,6 +437,7 @@ async def test_all_of_many_codes_are_answered(secret: LanceroClient, organizatio
     assert all(code["reservedFor"] == {"email": "ada@example.com"} for code in codes)
 
 
+@pytest.mark.long
 async def test_ten_thousand_codes_a_call_is_the_ceiling(secret: LanceroClient, organization: Organization) -> None:
     """10,000 codes are made and answered; one more is a 400 and makes none."""
     refused(
@@ -800,6 +801,7 @@ async def test_leads_were_called_customers(
 # ------------------------------------------------------------------ the rest
 
 
+@pytest.mark.long
 async def test_a_visit_is_taken_and_forgotten(public: LanceroClient, organization: Organization) -> None:
     """The analytics script is thanked, whatever it says, and nothing is stored."""
     before = await all_rows()
@@ -916,6 +918,7 @@ def _named(value: Any) -> str:
     return str(value)[:60].encode("ascii", "backslashreplace").decode().replace("\0", "\\0")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("route", TO_READ, ids=_named)
 async def test_invalid_values_are_a_400(
     secret: LanceroClient, organization: Organization, route: tuple[str, str]

@@ -898,6 +898,7 @@ def _field(body: Any) -> str:
     return next(iter(body)) if isinstance(body, dict) else "the body"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("field", sorted({_field(body) for body in BAD_FIELDS}))
 async def test_invalid_values_are_a_400(user: LPMotorClient, field: str) -> None:
     """Bad input is a 400, on create as on change, and changes nothing; so these bodies share a store."""

@@ -271,6 +271,7 @@ async def test_only_a_valid_product_has_a_title(device: WalletAppClient, organiz
         assert (await Code.get(text=row["code"])).activated_product_id is None
 
 
+@pytest.mark.long
 async def test_a_location_is_never_an_error(device: WalletAppClient, organization: Organization) -> None:
     """A location that is linked is kept; absent, null, unknown or unlinked ones stand for the default one."""
     for number, is_default in ((1, False), (2, True), (3, False)):
@@ -330,6 +331,7 @@ async def test_codes_is_the_number_of_codes(device: WalletAppClient, amount: Any
     assert len(body["codes"]) == int(amount) == await Code.all().count()
 
 
+@pytest.mark.long
 async def test_ten_thousand_codes_come_at_once(device: WalletAppClient) -> None:
     """The ceiling can be reached, and all of the codes are in the answer."""
     texts = await generate_codes(device, requests.MAX_CODES)
@@ -381,6 +383,7 @@ async def test_a_code_is_its_persons_alone_and_not_before(
     assert await claimed_through(path, device, late, "ada@example.com") in ("ENDED", "This code is no longer valid.")
 
 
+@pytest.mark.long
 async def test_a_code_is_activated_once_however_many_ask(device: WalletAppClient) -> None:
     """Of fifty requests at once for one code, each for another person, one succeeds; the code is that person's."""
     [text] = await generate_codes(device)

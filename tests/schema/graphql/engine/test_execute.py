@@ -285,6 +285,7 @@ async def test_values_are_counted_as_they_are_made(by_plan: bool) -> None:
         assert len(result.errors or ()) == errors
 
 
+@pytest.mark.long
 @pytest.mark.case("A7")
 async def test_a_run_leaves_no_reference_cycles_behind() -> None:
     """A cycle would wait for the garbage collector, with the document and the result that it holds."""

@@ -50,6 +50,7 @@ async def states() -> list[tuple[str, DeliveryStatus, int, str | None]]:
 CROWD = [f"c{number}@example.com" for number in range(45)]
 
 
+@pytest.mark.long
 async def test_everybody_gets_their_letter_once(organization: Organization, office: PostOffice, clock: Clock) -> None:
     """A queue is sent batch by batch, over few connections that stay open from one to the next."""
     await make.code(organization)
@@ -190,6 +191,7 @@ async def running(sender: Sender) -> AsyncIterator[None]:
         yield
 
 
+@pytest.mark.long
 async def test_it_wakes_when_a_letter_is_queued(organization: Organization, office: PostOffice, clock: Clock) -> None:
     """A letter is on its way well within a second of being queued, in this process at once."""
     await make.code(organization)
@@ -206,6 +208,7 @@ async def test_it_wakes_when_a_letter_is_queued(organization: Organization, offi
         await office.received(2, seconds=3)
 
 
+@pytest.mark.long
 async def test_it_stops_between_letters(organization: Organization, office: PostOffice, clock: Clock) -> None:
     """Told to stop, it finishes what is on its way and gives the rest back, untried and due at once."""
     await make.code(organization)
@@ -220,6 +223,7 @@ async def test_it_stops_between_letters(organization: Organization, office: Post
     assert len(left) == len(CROWD) - len(sent)
 
 
+@pytest.mark.long
 async def test_a_server_that_never_answers(
     organization: Organization, office: PostOffice, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,6 +261,7 @@ async def test_a_lease_that_is_nearly_over(
     assert office.letters == []
 
 
+@pytest.mark.long
 async def test_the_database_may_be_away(
     organization: Organization, office: PostOffice, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,6 +281,7 @@ async def test_the_database_may_be_away(
     assert office.recipients == ["ada@example.com"]
 
 
+@pytest.mark.long
 async def test_it_goes_on_after_a_fault(
     organization: Organization, office: PostOffice, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
