@@ -1,4 +1,4 @@
-"""Issuing: one code made and activated as one deed."""
+"""Issuing: one code made and activated in one transaction."""
 
 from datetime import timedelta
 from typing import Any
