@@ -37,10 +37,10 @@ from schema.graphql.engine.scheduling import ResponseScheduler
 from schema.graphql.error_format import shortened, to_graphql_error
 from schema.graphql.http_request import BadGraphQLRequest, GraphQLRequest, PersistedQueryNotSupported
 from schema.graphql.mutation import Mutation
+from schema.graphql.nouns import NODES
 from schema.graphql.query import Query
 from schema.graphql.refusals import Refusal
 from schema.graphql.scalars import SCALARS
-from schema.graphql.types import NODES
 
 schema = strawberry.Schema(
     query=Query,

@@ -9,7 +9,7 @@ from strawberry import UNSET
 from resolvers import listing, usage_report
 from resolvers.domain.usage_buckets import BucketSize
 from schema.graphql.enums import ClaimStatus, CodeStatus, PromotionStatus
-from schema.graphql.inputs import or_none
+from schema.graphql.parts import or_none
 
 
 @strawberry.input

@@ -14,7 +14,8 @@ from resolvers.authenticate import Right
 from resolvers.domain.code_format import Format, Style
 from schema.graphql import ids
 from schema.graphql.context import Info
-from schema.graphql.inputs import (
+from schema.graphql.nouns import Claim, Code, Delivery, Job, Location, Product, Promotion
+from schema.graphql.parts import (
     ActivateCodeInput,
     ClaimCodeInput,
     CreateLocationInput,
@@ -58,7 +59,6 @@ from schema.graphql.refusals import (
     WrongCurrency,
     WrongLocation,
 )
-from schema.graphql.types import Claim, Code, Delivery, Job, Location, Product, Promotion
 
 # ------------------------------------------------------------------ outcomes
 

@@ -13,11 +13,7 @@ from schema.graphql import ids as opaque
 from schema.graphql.connections import MAX_PAGE_SIZE, PAGE_SIZE, Connection, connect
 from schema.graphql.context import Info
 from schema.graphql.filters import ClaimFilter, CodeFilter, PromotionFilter, UsageInput
-from schema.graphql.inputs import CheckCodeInput, PromotionRef, or_none
-from schema.graphql.money import Money
-from schema.graphql.public import Public
-from schema.graphql.refusals import Refusal, to_graphql_refusal
-from schema.graphql.types import (
+from schema.graphql.nouns import (
     NODES,
     Claim,
     Code,
@@ -28,7 +24,11 @@ from schema.graphql.types import (
     Organization,
     Promotion,
 )
+from schema.graphql.parts import CheckCodeInput, PromotionRef, or_none
+from schema.graphql.public import Public
+from schema.graphql.refusals import Refusal, to_graphql_refusal
 from schema.graphql.usage import UsageStat, usage
+from schema.graphql.value_types import Money
 
 
 @strawberry.type(description="Would claimCode succeed? If not, every rule that says no.")

@@ -12,11 +12,11 @@ from strawberry.utils.str_converters import to_camel_case
 from resolvers.domain import refusals
 from schema.graphql.context import Info
 from schema.graphql.enums import RefusalReason
-from schema.graphql.money import Money
 from schema.graphql.public import Public
+from schema.graphql.value_types import Money
 
 if TYPE_CHECKING:
-    from schema.graphql.types import Claim
+    from schema.graphql.nouns import Claim
 
 
 @strawberry.interface(description="Why something was not done; nothing has changed.")
@@ -80,8 +80,8 @@ class AlreadyClaimed(Refusal):
     row: strawberry.Private[refusals.AlreadyClaimed]
 
     @strawberry.field(description="The claim that stands.")
-    def claim(self, info: Info) -> Annotated["Claim", strawberry.lazy("schema.graphql.types")]:
-        from schema.graphql.types import Claim
+    def claim(self, info: Info) -> Annotated["Claim", strawberry.lazy("schema.graphql.nouns")]:
+        from schema.graphql.nouns import Claim
 
         return Claim.of(self.row.claim)
 

@@ -9,8 +9,22 @@ from db import models
 from db.enums import DiscountKind
 from resolvers.domain import money, rules
 from schema.graphql.context import Info
-from schema.graphql.money import Money
 from schema.graphql.public import Public
+
+
+@strawberry.type(directives=[Public()], description="An exact amount, with all of its currency's decimals.")
+class Money:
+    amount: Decimal
+    currency: str
+
+    @classmethod
+    def of(cls, value: money.Money) -> "Money":
+        return cls(amount=value.amount, currency=value.currency)
+
+    @classmethod
+    def of_minor(cls, minor: int | None, currency: str | None) -> "Money | None":
+        """Whole minor units, if there are any."""
+        return None if minor is None or currency is None else cls.of(money.of_minor(minor, currency))
 
 
 @strawberry.type(directives=[Public()], description="From startsAt to just before endsAt; null is no bound.")

@@ -1,4 +1,4 @@
-"""The input types of the schema; `to_params()` converts each to the parameters of a resolver.
+"""Inputs that several operations share, as parts of their own; `to_params()` converts each to parameters of a resolver.
 
 A field that is left out differs from one that is null: left out keeps the value or takes the default, null clears.
 """

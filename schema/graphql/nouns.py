@@ -1,4 +1,4 @@
-"""The object types of the schema; `of` makes each of its database row."""
+"""The nouns of the schema: object types with an id; `of` makes each of its database row."""
 
 from datetime import datetime
 from typing import Any
@@ -17,11 +17,10 @@ from schema.graphql.connections import PAGE_SIZE, Connection, connect, connect_b
 from schema.graphql.context import Info
 from schema.graphql.enums import ClaimStatus, CodeStatus, PromotionStatus
 from schema.graphql.filters import ClaimFilter, CodeFilter, PromotionFilter, UsageInput
-from schema.graphql.money import Money
 from schema.graphql.public import Public
 from schema.graphql.scalars import BigInt
 from schema.graphql.usage import UsageStat, usage
-from schema.graphql.value_types import Discount, Letter, Limits, Order, Window
+from schema.graphql.value_types import Discount, Letter, Limits, Money, Order, Window
 
 
 @strawberry.interface(description="Something with an opaque id, by which `node` finds it again.")
