@@ -39,7 +39,7 @@ from schema.graphql.http_request import BadGraphQLRequest, GraphQLRequest, Persi
 from schema.graphql.mutation import Mutation
 from schema.graphql.nouns import NODES
 from schema.graphql.query import Query
-from schema.graphql.refusals import Refusal
+from schema.graphql.refusals import HANDLERS, Refusal
 from schema.graphql.scalars import SCALARS
 
 schema = strawberry.Schema(
@@ -47,9 +47,10 @@ schema = strawberry.Schema(
     mutation=Mutation,
     types=[*(kind for _, kind in NODES.values()), *Refusal.__subclasses__()],
     config=StrawberryConfig(scalar_map=SCALARS),
+    exception_handlers=HANDLERS,
 )
 supported.check_schema(schema)
-field_resolvers.install_resolvers(schema._schema, schema.config)
+field_resolvers.install_resolvers(schema)
 one_of.mark_inputs(schema._schema)
 documents = DocumentLoader(schema)
 CHUNK_CHARACTERS = 50_000

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
+from strawberry.schema.schema_converter import field_contains_type
+from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
 from resolvers.domain import refusals
@@ -187,3 +189,19 @@ def to_graphql_refusal(refusal: refusals.Refusal, is_public: bool) -> Refusal:
     elif isinstance(shown, refusals.OrderTooSmall):
         data["minimum"] = Money.of(shown.minimum)
     return TYPES[type(shown)](reason=RefusalReason(shown.reason), **data)
+
+
+class RefusalHandler:
+    """Strawberry's handler of one refusal: a field that raises it has it as its outcome, if its union has that type."""
+
+    def __init__(self, kind: type[refusals.Refusal]) -> None:
+        self.exception_type, self.error_type = kind, TYPES[kind]
+
+    def handle(self, exception: refusals.Refusal, *, field: StrawberryField, info: Info) -> Refusal | None:
+        """The refusal as an object of its type; None, so that it is an error, where the union has no such type."""
+        outcome = to_graphql_refusal(exception, info.context.caller.is_public)
+        is_declared = type(outcome) is self.error_type or field_contains_type(field, type(outcome))
+        return outcome if is_declared else None
+
+
+HANDLERS = [RefusalHandler(kind) for kind in TYPES]

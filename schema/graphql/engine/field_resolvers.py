@@ -4,27 +4,23 @@ Strawberry looks up an input's names and types in each call, and wraps each call
 need: a tenth of the time of a claim, with its nested input (docs/performance.md).
 """
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Awaitable, Callable
 from dataclasses import MISSING
 from typing import Any, TypeAlias
 
-from graphql import (
-    GraphQLField,
-    GraphQLObjectType,
-    GraphQLSchema,
-    get_named_type,
-    is_abstract_type,
-)
+import strawberry
+from graphql import GraphQLField, GraphQLObjectType, GraphQLResolveInfo
 from strawberry.schema.config import StrawberryConfig
-from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.schema.exception_handlers import ExceptionHandler, get_error_type, get_exception_types
+from strawberry.schema.schema_converter import GraphQLCoreConverter, field_contains_type
 from strawberry.types.base import StrawberryList, StrawberryOptional, has_object_definition
 from strawberry.types.field import StrawberryField
 from strawberry.types.fields.resolver import StrawberryResolver
 from strawberry.types.lazy_type import LazyType
+from strawberry.utils.await_maybe import await_maybe
 
-from schema.graphql.context import Info
 from schema.graphql.engine import supported
-from schema.graphql.refusals import TYPES, to_graphql_refusal
 
 Converter: TypeAlias = Callable[[Any], Any]
 
@@ -78,10 +74,41 @@ class ArgumentConverters:
         return convert_input
 
 
-def install_resolvers(schema: GraphQLSchema, config: StrawberryConfig) -> None:
+class FieldHandlers:
+    """The exception handlers that can apply to one field: those whose error type is in the field's union."""
+
+    def __init__(self, schema: strawberry.Schema, field: StrawberryField) -> None:
+        self._field, self._info_class = field, schema.config.info_class
+        self._handlers: list[tuple[tuple[type[Exception], ...], ExceptionHandler[Any]]] = [
+            (get_exception_types(handler), handler)
+            for handler in schema.exception_handlers
+            if field_contains_type(field, get_error_type(handler))
+        ]
+        self.exception_types: tuple[type[Exception], ...] = tuple(kind for kinds, _ in self._handlers for kind in kinds)
+
+    async def value_for_async(self, error: Exception, info: GraphQLResolveInfo[Any]) -> Any:
+        """The value that the first handler of an error has for it. Raises the error where that declines."""
+        value = await await_maybe(self._handle(error, info))
+        if value is None:
+            raise error
+        return value
+
+    def value_for(self, error: Exception, info: GraphQLResolveInfo[Any]) -> Any:
+        """The same of a resolver that is not asynchronous."""
+        value = self._handle(error, info)
+        if value is None:
+            raise error
+        return value
+
+    def _handle(self, error: Exception, info: GraphQLResolveInfo[Any]) -> Any:
+        handler = next(handler for kinds, handler in self._handlers if isinstance(error, kinds))
+        return handler.handle(error, field=self._field, info=self._info_class(_raw_info=info, _field=self._field))
+
+
+def install_resolvers(schema: strawberry.Schema) -> None:
     """Replace the resolvers of a schema's fields. Raises Unsupported for a feature that these would ignore."""
-    converters = ArgumentConverters(config)
-    for kind in schema.type_map.values():
+    converters = ArgumentConverters(schema.config)
+    for kind in schema._schema.type_map.values():
         if isinstance(kind, GraphQLObjectType):
             for name, field in kind.fields.items():
                 definition = strawberry_field(field)
@@ -89,7 +116,7 @@ def install_resolvers(schema: GraphQLSchema, config: StrawberryConfig) -> None:
                     continue
                 supported.check_field(f"{kind.name}.{name}", definition)
                 if definition.base_resolver is not None:
-                    field.resolve = _resolver(schema, field, definition, definition.base_resolver, converters)
+                    field.resolve = _resolver(schema, definition, definition.base_resolver, converters)
 
 
 def strawberry_field(field: GraphQLField) -> StrawberryField | None:
@@ -99,8 +126,7 @@ def strawberry_field(field: GraphQLField) -> StrawberryField | None:
 
 
 def _resolver(
-    schema: GraphQLSchema,
-    field: GraphQLField,
+    schema: strawberry.Schema,
     definition: StrawberryField,
     resolver: StrawberryResolver[Any],
     converters: ArgumentConverters,
@@ -108,6 +134,7 @@ def _resolver(
     function: Any = resolver.wrapped_func
     takes_source = resolver.self_parameter is not None
     info_name = resolver.info_parameter.name if resolver.info_parameter is not None else None
+    info_class = schema.config.info_class
     arguments = [
         (
             converters.name_converter.from_argument(argument),
@@ -117,27 +144,36 @@ def _resolver(
         for argument in definition.arguments
     ]
 
-    def call(source: Any, info: Any, values: dict[str, Any]) -> Any:
+    def call(source: Any, info: GraphQLResolveInfo[Any], values: dict[str, Any]) -> Any:
         kwargs = {name: convert(values[key]) for key, name, convert in arguments if key in values} if values else values
         if info_name:
-            kwargs[info_name] = Info(_raw_info=info, _field=definition)
+            kwargs[info_name] = info_class(_raw_info=info, _field=definition)
         return function(source, **kwargs) if takes_source else function(**kwargs)
 
-    def resolve(source: Any, info: Any, **values: Any) -> Any:
+    def resolve(source: Any, info: GraphQLResolveInfo[Any], **values: Any) -> Any:
         return call(source, info, values)
 
-    named = get_named_type(field.type)
-    if not is_abstract_type(named) or not definition.is_async:
+    handlers = FieldHandlers(schema, definition)
+    if not handlers.exception_types:
         return resolve
-    outcomes = {kind.name for kind in schema.get_possible_types(named)}
 
-    async def resolve_or_refuse(source: Any, info: Any, **values: Any) -> Any:
+    async def resolve_or_handle_async(source: Any, info: GraphQLResolveInfo[Any], **values: Any) -> Any:
         try:
             return await call(source, info, values)
-        except tuple(TYPES) as refusal:
-            outcome = to_graphql_refusal(refusal, info.context.caller.is_public)
-            if type(outcome).__name__ not in outcomes:
-                raise
-            return outcome
+        except handlers.exception_types as error:
+            return await handlers.value_for_async(error, info)
 
-    return resolve_or_refuse
+    async def await_or_handle(value: Awaitable[Any], info: GraphQLResolveInfo[Any]) -> Any:
+        try:
+            return await value
+        except handlers.exception_types as error:
+            return await handlers.value_for_async(error, info)
+
+    def resolve_or_handle(source: Any, info: GraphQLResolveInfo[Any], **values: Any) -> Any:
+        try:
+            value = call(source, info, values)
+        except handlers.exception_types as error:
+            return handlers.value_for(error, info)
+        return await_or_handle(value, info) if inspect.isawaitable(value) else value
+
+    return resolve_or_handle_async if definition.is_async else resolve_or_handle

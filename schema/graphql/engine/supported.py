@@ -27,12 +27,11 @@ class Unsupported(TypeError):
 
 def check_schema(schema: strawberry.Schema) -> None:
     """Raises Unsupported for a feature of the schema as a whole."""
-    for name in ("extensions", "exception_handlers", "directives"):
+    for name in ("extensions", "directives"):
         if getattr(schema, name):
             raise Unsupported("The schema", f"has {name}")
-    for name in ("default_resolver", "info_class"):
-        if getattr(schema.config, name) is not getattr(StrawberryConfig(), name):
-            raise Unsupported("The schema's configuration", f"has a `{name}` of its own")
+    if schema.config.default_resolver is not StrawberryConfig().default_resolver:
+        raise Unsupported("The schema's configuration", "has a `default_resolver` of its own")
 
 
 def check_field(where: str, field: StrawberryField) -> None:

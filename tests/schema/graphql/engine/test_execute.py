@@ -175,7 +175,7 @@ class EngineMutation:
 NOTES: list[str] = []
 ours = strawberry.Schema(EngineQuery, EngineMutation, types=[Other], config=StrawberryConfig(scalar_map=SCALARS))
 schema = ours._schema
-field_resolvers.install_resolvers(schema, ours.config)
+field_resolvers.install_resolvers(ours)
 
 
 async def result_of(document: str, by_plan: bool, variables: dict[str, Any], values: int = 0) -> Any:

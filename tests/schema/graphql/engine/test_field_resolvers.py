@@ -158,7 +158,7 @@ def test_a_feature_that_would_be_ignored_is_refused(kind: Callable[[], type[Any]
     """At start-up, by its name, before a permission is ignored."""
     schema = strawberry.Schema(kind())
     with pytest.raises(Unsupported, match=KINDS[kind]):
-        field_resolvers.install_resolvers(schema._schema, schema.config)
+        field_resolvers.install_resolvers(schema)
 
 
 class Silent(SchemaExtension):
@@ -174,7 +174,7 @@ class Alone:
 
 @pytest.mark.case("W25")
 def test_a_schema_uses_no_feature_that_would_be_ignored() -> None:
-    """Extensions, handlers, and a way of its own to read attributes."""
+    """Extensions, and a way of its own to read attributes."""
     with pytest.raises(Unsupported, match="The schema has extensions"):
         supported.check_schema(strawberry.Schema(Alone, extensions=[Silent]))
     config = StrawberryConfig(default_resolver=lambda source, name: None)
