@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import httpx
@@ -18,13 +18,17 @@ from graphql import GraphQLEnumType, GraphQLObjectType, GraphQLUnionType
 
 import main
 import resolvers
+from db.enums import KeyKind
 from db.models import Organization
+from resolvers.authenticate import Holder, Right
 from resolvers.domain import refusals
 from schema import app as http_app
 from schema import vendors
-from schema.context import Services
+from schema.context import AccessDenied, Caller, Services
 from schema.graphql import app as graphql_app
+from schema.graphql import enums
 from schema.graphql import refusals as typed
+from schema.graphql.context import Context
 
 ROOT = Path(main.__file__).resolve().parent
 SCHEMA = graphql_app.schema._schema
@@ -168,69 +172,72 @@ def test_a_mutation_is_a_verb_and_its_object(mutation: str) -> None:
     assert inspect.iscoroutinefunction(getattr(module, noun, None)), f"resolvers/{verb}.py has no async {noun}()"
 
 
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_mutation_has_a_right_and_a_file(name: str) -> None:
+    """Each mutation says which right a key needs, and stands with its input and outcome in the file of its name."""
+    field: Any = MUTATIONS[name].extensions["strawberry-definition"]
+    assert isinstance(field.metadata["right"], Right)
+    module = f"schema.graphql.mutations.{field.python_name}"
+    assert field.base_resolver.wrapped_func.__module__ == module
+    assert {argument.type.__module__ for argument in field.arguments} == {module}
+
+
+@pytest.mark.parametrize("kind", list(KeyKind))
+async def test_a_mutation_asks_its_right(kind: KeyKind, services: Services, organization: Organization) -> None:
+    """A key without a mutation's right is refused before its function is called, whatever the input."""
+    holder = Holder(kind, organization.account_id, organization)
+    caller = Caller(holder, organization, "", services, services.clock())
+    for mutation in MUTATIONS.values():
+        field: Any = mutation.extensions["strawberry-definition"]
+        if not holder.may(field.metadata["right"]):
+            info: Any = SimpleNamespace(context=Context(caller))
+            with pytest.raises(AccessDenied):
+                await field.base_resolver.wrapped_func(info, None)
+
+
 # ------------------------------------------------------------------ refusals
 
-REST_ALONE = {
-    refusals.EmailTaken: "GraphQL signs up nobody",
-    refusals.UnknownCustomer: "GraphQL names no customer by address",
-    refusals.UnknownToken: "tokens are exchanged at Lancero's door",
-}
-"""Refusals that no GraphQL field gives."""
 
-
-def leaves(kind: type[refusals.Refusal]) -> Iterator[type[refusals.Refusal]]:
-    """The refusals that are raised: those with none below them."""
-    below = kind.__subclasses__()
-    if not below and kind.__module__ == refusals.__name__:
-        yield kind
-    for one in below:
-        yield from leaves(one)
-
-
-RAISED = sorted(leaves(refusals.Refusal), key=lambda kind: kind.__name__)
-IN_GRAPHQL = [kind for kind in RAISED if kind not in REST_ALONE]
-
-
-@pytest.mark.parametrize("kind", IN_GRAPHQL, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", enums.IN_GRAPHQL, ids=lambda kind: kind.__name__)
 def test_a_refusal_has_a_type_of_its_name(kind: type[refusals.Refusal]) -> None:
     """Every refusal has a GraphQL type of the same name, which is an answer of Refusal's kind."""
     shown = SCHEMA.get_type(kind.__name__)
     assert isinstance(shown, GraphQLObjectType)
     assert "Refusal" in {interface.name for interface in shown.interfaces}
-    assert typed.TYPES[kind].__name__ == kind.__name__
+    assert typed.TYPES[kind].type.__name__ == kind.__name__
 
 
 def test_a_refusals_type_has_its_class() -> None:
     """Every GraphQL type of a refusal is of one that can be raised."""
     interface: Any = SCHEMA.get_type("Refusal")
     types = {shown.name for shown in SCHEMA.get_possible_types(interface)}
-    assert types == {kind.__name__ for kind in IN_GRAPHQL}
+    assert types == {kind.__name__ for kind in enums.IN_GRAPHQL}
 
 
 def test_reasons_are_those_of_the_refusals() -> None:
     """The enumeration of reasons holds each refusal's, and no other."""
     reasons = SCHEMA.get_type("RefusalReason")
     assert isinstance(reasons, GraphQLEnumType)
-    assert set(reasons.values) == {kind.reason for kind in IN_GRAPHQL}
+    assert set(reasons.values) == {kind.reason for kind in enums.IN_GRAPHQL}
 
 
 def test_a_claim_may_end_in_every_rule() -> None:
     """Every rule is a member of claimCode's outcomes: what is raised there is never a fault."""
     outcomes = SCHEMA.get_type("ClaimCodeResult")
     assert isinstance(outcomes, GraphQLUnionType)
-    rules = {kind.__name__ for kind in leaves(refusals.Rule)}
+    rules = {kind.__name__ for kind in refusals.RULES}
     assert rules - {member.name for member in outcomes.types} == set()
 
 
 def test_refusals_of_rest_alone_have_no_type() -> None:
     """A refusal is listed as REST's alone only while GraphQL has no type for it."""
-    assert [kind.__name__ for kind in REST_ALONE if SCHEMA.get_type(kind.__name__)] == []
+    assert [kind.__name__ for kind in enums.REST_ALONE if SCHEMA.get_type(kind.__name__)] == []
 
 
 def test_the_tree_in_the_docstring_is_whole() -> None:
     """The docstring of resolvers.domain.refusals draws every refusal."""
     drawn = inspect.getdoc(refusals) or ""
-    assert [kind.__name__ for kind in RAISED if kind.__name__ not in drawn] == []
+    assert [kind.__name__ for kind in refusals.REFUSALS if kind.__name__ not in drawn] == []
 
 
 # ------------------------------------------------------------------ the printed schema
@@ -239,7 +246,7 @@ def test_the_tree_in_the_docstring_is_whole() -> None:
 def test_the_printed_schema_is_the_committed_one() -> None:
     """A change of the schema is a visible line in schema/graphql/schema.graphql."""
     committed = (ROOT / "schema/graphql/schema.graphql").read_text(encoding="utf-8")
-    hint = "The schema has changed: run `python main.py schema > schema/graphql/schema.graphql`."
+    hint = "The schema has changed: run `python -m tests.derived`."
     assert graphql_app.sdl() == committed, hint
 
 

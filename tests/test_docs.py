@@ -32,7 +32,6 @@ from db.models import Organization
 from resolvers import generate, idempotency, listing, send
 from resolvers.domain import code_format, refusals
 from resolvers.domain import validate as validate_values
-from resolvers.domain.refusals import Refusal
 from schema import app as http_app
 from schema import cli, limits, streams
 from schema.context import Services
@@ -40,9 +39,7 @@ from schema.graphql import app as graphql_app
 from schema.graphql import connections, document_limits, error_format, http_request, text_limits
 from schema.graphql.engine import documents, execute
 from schema.server import connection_limit, protocol
-from schema.vendors.lancero import errors as lancero_errors
-from schema.vendors.walletapp import errors as walletapp_errors
-from tests import make
+from tests import derived, make
 
 ROOT = Path(main.__file__).resolve().parent
 
@@ -253,33 +250,12 @@ def test_no_limit_is_documented_unchecked() -> None:
 
 # ------------------------------------------------------------------ refusals
 
-CLASSES_OF_REFUSALS = {
-    name: kind
-    for name, kind in vars(refusals).items()
-    if isinstance(kind, type) and issubclass(kind, Refusal) and not kind.__subclasses__()
-}
 
-
-def test_every_refusal_is_documented() -> None:
-    """The reference has a row for each refusal and for no other, the rules in the order in which they are asked."""
-    documented = [name.strip("`") for name in rows(REFUSALS) if name.strip("`") in CLASSES_OF_REFUSALS]
-    assert sorted(documented) == sorted(CLASSES_OF_REFUSALS)
-    rules = [name for name, kind in CLASSES_OF_REFUSALS.items() if issubclass(kind, refusals.Rule)]
-    assert [name for name in documented if name in rules] == rules
-
-
-@pytest.mark.parametrize("name", CLASSES_OF_REFUSALS)
-def test_a_refusal_is_documented_with_its_data_and_statuses(name: str) -> None:
-    """Its row names each field of its GraphQL type, and the status that a vendor's client hears of it, if one does."""
-    kind = CLASSES_OF_REFUSALS[name]
-    _, _, tells, lancero, walletapp = rows(REFUSALS)[f"`{name}`"]
-    typed = graphql_app.schema._schema.type_map.get(name)
-    fields = set(typed.fields) - {"reason", "message"} if typed else set()
-    assert set(re.findall(r"`(\w+)`", tells)) == fields
-    refusal = kind.__new__(kind)
-    refusal.path = ()  # type: ignore[attr-defined]
-    for status, vendor in ((lancero, lancero_errors), (walletapp, walletapp_errors)):
-        assert not status or int(status) == vendor.error_response(refusal).status_code
+def test_the_tables_of_refusals_are_derived() -> None:
+    """The reference shows each refusal, the rules in the order in which they are asked, as the code has them."""
+    assert derived.with_tables(REFUSALS) == REFUSALS, "Run `python -m tests.derived`."
+    documented = [name.strip("`") for name in rows(REFUSALS)]
+    assert {kind.__name__ for kind in refusals.REFUSALS} <= set(documented)
 
 
 def test_lines_of_the_log_are_as_documented() -> None:

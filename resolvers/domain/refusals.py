@@ -28,247 +28,262 @@
         └── PromotionSpent
 
 The rules stand in the order in which they are evaluated; the first that objects is the answer of a claim.
+
+A class is all that a refusal takes. Its name gives the reason (`FULLY_CLAIMED`), its fields are the data that callers
+get, `sentence` is the message with these filled in. GraphQL's type, its enumeration of reasons and the table of
+docs/reference/refusals.md are derived from it, and each vendor has one answer for refusals that it has no words for.
 """
 
 import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, dataclass_transform
 
 from db import models
 from resolvers.domain.money import Money
 
+INTERNAL: Mapping[str, object] = {"is_internal": True}
+"""Metadata of a field that no caller sees."""
+LARGE: Mapping[str, object] = {"is_large": True}
+"""Metadata of a whole number that may pass 2147483647."""
 
+
+@dataclass_transform(eq_default=False, field_specifiers=(field,))
 class Refusal(Exception):
     """Raised when something may not be done, with the data that the caller needs; nothing has changed."""
 
     reason: ClassVar[str]
+    sentence: ClassVar[str]
 
     def __init_subclass__(cls) -> None:
         cls.reason = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).upper()
+        dataclass(eq=False, repr=False)(cls)
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+    @property
+    def message(self) -> str:
+        """The sentence with the refusal's data filled in."""
+        return self.sentence.format_map(vars(self))
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class InvalidInput(Refusal):
-    """Raised when an argument is invalid; `path` leads to the field, in the names of `params`."""
+    """Raised when the input is not valid; `path` leads to the field."""
 
-    def __init__(self, message: str, *path: str) -> None:
-        super().__init__(message)
-        self.path = path
+    sentence = "{problem}"
+    problem: str = field(metadata=INTERNAL)
+    path: tuple[str, ...]
+
+    def __init__(self, problem: str, *path: str) -> None:
+        self.problem, self.path = problem, path
 
 
 class TooManyAttempts(Refusal):
-    """Raised when too many claims from one place have failed lately, or too many guesses at an organization's codes.
+    """Raised when too many attempts have failed lately: from one address, or at one organization's codes.
 
     A caller that solves the `challenge`, if there is one, is served; a code's holder also with the address of its page.
     """
 
-    def __init__(self, retry_after_seconds: int, challenge: str | None = None) -> None:
-        super().__init__(f"Too many failed attempts. Try again in {retry_after_seconds} seconds.")
-        self.retry_after_seconds = retry_after_seconds
-        self.challenge = challenge
+    sentence = "Too many failed attempts. Try again in {retry_after_seconds} seconds."
+    retry_after_seconds: int
+    challenge: str | None = field(
+        default=None,
+        metadata={
+            "description": "A proof of work that serves you before that, as ALTCHA's widgets take it, in JSON: send"
+            " what solves it as `proof`. Null where none helps."
+        },
+    )
 
 
 class IdempotencyMismatch(Refusal):
-    """Raised when an idempotency key, or a code's order reference, was used before for something else."""
+    """Raised when the key or order reference was used before for something else."""
 
-    def __init__(self, message: str, by_order_reference: bool = False) -> None:
-        super().__init__(message)
-        self.by_order_reference = by_order_reference
+    sentence = "{problem}"
+    problem: str = field(metadata=INTERNAL)
+    by_order_reference: bool = field(default=False, metadata=INTERNAL)
 
 
 class VersionConflict(Refusal):
-    """Raised when a promotion is no longer at the version that the caller expects."""
+    """Raised when the promotion is no longer at the expected version."""
 
-    def __init__(self, current: int) -> None:
-        super().__init__(f"The promotion was changed meanwhile: it is at version {current} now.")
-        self.current = current
+    sentence = "The promotion was changed meanwhile: it is at version {current} now."
+    current: int
 
 
 class CodeTaken(Refusal):
-    """Raised when a text is another code's already, as codes are matched."""
+    """Raised when another code is matched by this text."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__(f"The code {text!r} exists already.")
-        self.text = text
+    sentence = "The code {text!r} exists already."
+    text: str
 
 
 class ReferenceTaken(Refusal):
-    """Raised when a reference is another promotion's already."""
+    """Raised when another promotion has this reference."""
 
-    def __init__(self, reference: str) -> None:
-        super().__init__(f"A promotion with the reference {reference!r} exists already.")
-        self.reference = reference
+    sentence = "A promotion with the reference {reference!r} exists already."
+    reference: str
 
 
 class CodeSpaceTooSmall(Refusal):
-    """Raised when a format has fewer free texts than were requested."""
+    """Raised when the format has not that many free texts."""
 
-    def __init__(self, capacity: int, taken: int, requested: int) -> None:
-        super().__init__(
-            f"This format has {capacity} texts, {taken} of them are taken: {requested} more can't be made."
-        )
-        self.capacity = capacity
-        self.taken = taken
-        self.requested = requested
+    sentence = "This format has {capacity} texts, {taken} of them are taken: {requested} more can't be made."
+    capacity: int = field(metadata=LARGE)
+    taken: int
+    requested: int
 
 
 class AlreadyActivated(Refusal):
-    """Raised when a code was activated before."""
+    """Raised when the code was activated before, or never needed it."""
 
-    def __init__(self, at: datetime) -> None:
-        super().__init__("This code is activated already.")
-        self.at = at
+    sentence = "This code is activated already."
+    at: datetime
 
 
 class EmailTaken(Refusal):
-    """Raised when a customer with this address signs up again."""
+    """Raised when a customer with this address exists already."""
 
-    def __init__(self) -> None:
-        super().__init__("A customer with this e-mail address exists already.")
+    sentence = "A customer with this e-mail address exists already."
 
 
 class UnknownPromotion(Refusal):
     """Raised when the organization has no such promotion."""
 
-    def __init__(self) -> None:
-        super().__init__("There is no such promotion.")
+    sentence = "There is no such promotion."
 
 
 class UnknownLocation(Refusal):
-    """Raised when the organization has no location with this number."""
+    """Raised when the organization has no such location."""
 
-    def __init__(self, number: int) -> None:
-        super().__init__(f"There is no location {number}.")
+    sentence = "There is no location {number}."
+    number: int = field(metadata=INTERNAL)
 
 
 class UnknownCustomer(Refusal):
     """Raised when the organization has no customer with this address."""
 
-    def __init__(self) -> None:
-        super().__init__("There is no such customer.")
+    sentence = "There is no such customer."
 
 
 class UnknownToken(Refusal):
-    """Raised when an exchange token was never issued, was used, or is too old."""
+    """Raised when an exchange token was never issued, was used, or is older than 60 seconds."""
 
-    def __init__(self) -> None:
-        super().__init__("There is no such token.")
+    sentence = "There is no such token."
 
 
 class NotClaimable(Refusal):
-    """In place of every Rule for callers with a public key."""
+    """Raised in place of any rule and of an unknown code: all that a public key hears of them."""
 
-    def __init__(self) -> None:
-        super().__init__("This code cannot be claimed.")
+    sentence = "This code cannot be claimed."
 
 
 class Rule(Refusal):
     """Raised when a code can't be claimed; `promotion_id` is its promotion, if there is one."""
 
-    promotion_id: int | None = None
+    promotion_id: int | None = field(default=None, init=False)
 
 
 class UnknownCode(Rule):
     """Raised when the organization has no code with this text."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__(f"There is no code {text!r}.")
-        self.text = text
+    sentence = "There is no code {text!r}."
+    text: str
 
 
 class Disabled(Rule):
-    """Raised when the code or its promotion is switched off."""
+    """Raised when the code or its promotion is switched off, or the job that makes the code is not done."""
 
-    def __init__(self) -> None:
-        super().__init__("This code is switched off.")
+    sentence = "This code is switched off."
 
 
 class NotActivated(Rule):
-    """Raised when a code that was made non-activated has not been activated yet."""
+    """Raised when the code was made non-activated, and nobody activated it."""
 
-    def __init__(self) -> None:
-        super().__init__("This code has not been activated yet.")
+    sentence = "This code has not been activated yet."
 
 
 class NotStarted(Rule):
-    """Raised before the windows of the code and its promotion are both open."""
+    """Raised before the windows of code and promotion are both open."""
 
-    def __init__(self, starts_at: datetime) -> None:
-        super().__init__("This code is not valid yet.")
-        self.starts_at = starts_at
+    sentence = "This code is not valid yet."
+    starts_at: datetime
 
 
 class Ended(Rule):
-    """Raised once the window of the code or of its promotion has closed."""
+    """Raised when the window of the code or of its promotion has closed."""
 
-    def __init__(self, ended_at: datetime) -> None:
-        super().__init__("This code is no longer valid.")
-        self.ended_at = ended_at
+    sentence = "This code is no longer valid."
+    ended_at: datetime
 
 
 class ReservedForAnother(Rule):
-    """Raised when the code is reserved for another customer."""
+    """Raised when the code is another customer's."""
 
-    def __init__(self) -> None:
-        super().__init__("This code is reserved for somebody else.")
+    sentence = "This code is reserved for somebody else."
 
 
 class WrongLocation(Rule):
-    """Raised when the promotion is linked to locations and this is none of them."""
+    """Raised when the promotion does not hold at this location."""
 
-    def __init__(self) -> None:
-        super().__init__("This code is not valid at this location.")
+    sentence = "This code is not valid at this location."
 
 
 class WrongCurrency(Rule):
-    """Raised when the order is in another currency than the promotion's amounts."""
+    """Raised when the order is not in the promotion's currency."""
 
-    def __init__(self, expected: str) -> None:
-        super().__init__(f"This code is valid for orders in {expected}.")
-        self.expected = expected
+    sentence = "This code is valid for orders in {expected}."
+    expected: str
 
 
 class OrderTooSmall(Rule):
-    """Raised when the order's total is below the promotion's minimum, or is missing."""
+    """Raised when the order is below the promotion's minimum, or has no total."""
 
-    def __init__(self, minimum: Money) -> None:
-        super().__init__(f"This code is valid for orders from {minimum.amount} {minimum.currency}.")
-        self.minimum = minimum
+    sentence = "This code is valid for orders from {minimum.amount} {minimum.currency}."
+    minimum: Money
 
 
 class AlreadyClaimed(Rule):
-    """Raised when the customer has claimed the code and may do so once; `claim` is the standing one."""
+    """Raised when the customer has claimed the code, and may do so once."""
 
-    def __init__(self, claim: models.Claim) -> None:
-        super().__init__("This customer has claimed this code already.")
-        self.claim = claim
+    sentence = "This customer has claimed this code already."
+    claim: models.Claim = field(metadata={"description": "The claim that stands."})
 
 
 class CustomerLimitReached(Rule):
-    """Raised when the customer has as many claims of the code or its promotion as one may have."""
+    """Raised when the customer may not claim this once more."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"A customer may claim this {limit} times.")
-        self.limit = limit
+    sentence = "A customer may claim this {limit} times."
+    limit: int
 
 
 class FullyClaimed(Rule):
     """Raised when the code has been claimed as often as it may be."""
 
-    def __init__(self, allowed_claims: int) -> None:
-        super().__init__("This code is fully claimed.")
-        self.allowed_claims = allowed_claims
+    sentence = "This code is fully claimed."
+    allowed_claims: int
 
 
 class PromotionSpent(Rule):
-    """Raised when all codes of the promotion together have been claimed as often as they may be."""
+    """Raised when all codes of the promotion have used up its claims."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__("This promotion is spent.")
-        self.limit = limit
+    sentence = "This promotion is spent."
+    limit: int
+
+
+def _leaves(kind: type[Refusal]) -> Iterator[type[Refusal]]:
+    below = kind.__subclasses__()
+    if not below:
+        yield kind
+    for one in below:
+        yield from _leaves(one)
+
+
+REFUSALS = tuple(_leaves(Refusal))
+"""Every refusal that is raised."""
+RULES = tuple(_leaves(Rule))
+"""Every rule, in the order in which they are asked."""
 
 
 def for_public_key(refusal: Refusal) -> Refusal:

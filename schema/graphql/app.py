@@ -23,7 +23,7 @@ from schema import context as request_context
 from schema import errors as schema_errors
 from schema import limits
 from schema.context import AccessDenied, Caller, NoOrganization
-from schema.graphql import document_limits, http_request, playground
+from schema.graphql import document_limits, http_request, mutations, playground
 from schema.graphql.context import Context
 from schema.graphql.engine import execute, field_resolvers, one_of, supported
 from schema.graphql.engine.documents import (
@@ -36,16 +36,15 @@ from schema.graphql.engine.documents import (
 from schema.graphql.engine.scheduling import ResponseScheduler
 from schema.graphql.error_format import shortened, to_graphql_error
 from schema.graphql.http_request import BadGraphQLRequest, GraphQLRequest, PersistedQueryNotSupported
-from schema.graphql.mutation import Mutation
 from schema.graphql.nouns import NODES
 from schema.graphql.query import Query
-from schema.graphql.refusals import HANDLERS, Refusal
+from schema.graphql.refusals import HANDLERS, TYPES
 from schema.graphql.scalars import SCALARS
 
 schema = strawberry.Schema(
     query=Query,
-    mutation=Mutation,
-    types=[*(kind for _, kind in NODES.values()), *Refusal.__subclasses__()],
+    mutation=mutations.discover(),
+    types=[*(kind for _, kind in NODES.values()), *(shown.type for shown in TYPES.values())],
     config=StrawberryConfig(scalar_map=SCALARS),
     exception_handlers=HANDLERS,
 )

@@ -1,10 +1,11 @@
-"""The enumerations of the schema; the columns' own ones are registered here under their names."""
+"""The enumerations of the schema: of columns, under their own names, of statuses, and of the refusals' reasons."""
 
 from enum import Enum
 
 import strawberry
 
 from db.enums import DeliveryStatus, DiscountKind, JobStatus
+from resolvers.domain import refusals
 from resolvers.domain.code_format import Style
 from resolvers.domain.usage_buckets import BucketSize
 
@@ -40,29 +41,12 @@ class ClaimStatus(Enum):
     RELEASED = "RELEASED"
 
 
+REST_ALONE = (refusals.EmailTaken, refusals.UnknownCustomer, refusals.UnknownToken)
+"""Refusals that no GraphQL field gives."""
+IN_GRAPHQL = tuple(kind for kind in refusals.REFUSALS if kind not in REST_ALONE)
+"""Refusals that have a reason and a type in the schema."""
+
+
 @strawberry.enum
 class RefusalReason(Enum):
-    NOT_CLAIMABLE = "NOT_CLAIMABLE"
-    UNKNOWN_CODE = "UNKNOWN_CODE"
-    UNKNOWN_PROMOTION = "UNKNOWN_PROMOTION"
-    UNKNOWN_LOCATION = "UNKNOWN_LOCATION"
-    NOT_STARTED = "NOT_STARTED"
-    ENDED = "ENDED"
-    DISABLED = "DISABLED"
-    NOT_ACTIVATED = "NOT_ACTIVATED"
-    ALREADY_ACTIVATED = "ALREADY_ACTIVATED"
-    FULLY_CLAIMED = "FULLY_CLAIMED"
-    ALREADY_CLAIMED = "ALREADY_CLAIMED"
-    PROMOTION_SPENT = "PROMOTION_SPENT"
-    CUSTOMER_LIMIT_REACHED = "CUSTOMER_LIMIT_REACHED"
-    RESERVED_FOR_ANOTHER = "RESERVED_FOR_ANOTHER"
-    ORDER_TOO_SMALL = "ORDER_TOO_SMALL"
-    WRONG_CURRENCY = "WRONG_CURRENCY"
-    WRONG_LOCATION = "WRONG_LOCATION"
-    INVALID_INPUT = "INVALID_INPUT"
-    CODE_TAKEN = "CODE_TAKEN"
-    REFERENCE_TAKEN = "REFERENCE_TAKEN"
-    CODE_SPACE_TOO_SMALL = "CODE_SPACE_TOO_SMALL"
-    IDEMPOTENCY_MISMATCH = "IDEMPOTENCY_MISMATCH"
-    VERSION_CONFLICT = "VERSION_CONFLICT"
-    TOO_MANY_ATTEMPTS = "TOO_MANY_ATTEMPTS"
+    vars().update({kind.reason: kind.reason for kind in IN_GRAPHQL})

@@ -23,7 +23,9 @@ def to_graphql_error(error: GraphQLError, is_public: bool) -> GraphQLError:
     if cause is None:
         return _changed(error, error.message.split(" Did you mean")[0], error.extensions) if is_public else error
     if isinstance(cause, InvalidInput):
-        return _changed(error, str(cause), {"code": cause.reason, "path": argument_path(cause, _input_argument(error))})
+        return _changed(
+            error, str(cause), {"code": cause.reason, "path": argument_path(cause.path, _input_argument(error))}
+        )
     if isinstance(cause, Refusal):
         return _changed(error, str(cause), {"code": cause.reason})
     if isinstance(cause, AccessDenied):

@@ -9,14 +9,17 @@ from typing import Protocol, TypeVar
 
 import strawberry
 from strawberry import UNSET
-from strawberry.scalars import JSON
 
 from db.enums import DiscountKind
-from resolvers import create, generate, update
 from resolvers.domain import code_format, money, params
 from resolvers.domain.code_format import Style
 from resolvers.domain.params import ABSENT, Maybe
 from schema.graphql import ids
+
+PROOF = (
+    "What TooManyAttempts asked for: the solved challenge, as ALTCHA's widgets send it. Or the address of the code's"
+    " own page, which its holder has."
+)
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -43,12 +46,9 @@ class _NestedInput(Protocol[T_co]):
     def to_params(self) -> T_co: ...
 
 
-def _nested(value: _NestedInput[T_co] | None) -> Maybe[T_co | None]:
+def nested(value: _NestedInput[T_co] | None) -> Maybe[T_co | None]:
     """The parameters of an input object within another: ABSENT where it was left out, None where it is null."""
     return ABSENT if value is UNSET else value.to_params() if value is not None else None
-
-
-# ------------------------------------------------------------------ inputs within other inputs
 
 
 @strawberry.input(one_of=True, description="A promotion by its id or its reference.")
@@ -109,8 +109,8 @@ class DiscountInput:
             kind=or_absent(self.kind),
             value=or_absent(self.value),
             currency=or_absent(self.currency),
-            minimum_order=_nested(self.minimum_order),
-            maximum_discount=_nested(self.maximum_discount),
+            minimum_order=nested(self.minimum_order),
+            maximum_discount=nested(self.maximum_discount),
         )
 
 
@@ -172,220 +172,3 @@ class LetterInput:
 
     def to_params(self) -> params.Letter:
         return params.Letter(subject=or_absent(self.subject), body=or_absent(self.body))
-
-
-# ------------------------------------------------------------------ inputs of mutations and of checkCode
-
-
-@strawberry.input
-class CreatePromotionInput:
-    name: str
-    reference: str | None = UNSET
-    number: int | None = UNSET
-    identifier: str | None = UNSET
-    is_enabled: bool = True
-    position: int = 0
-    discount: DiscountInput | None = UNSET
-    window: WindowInput | None = UNSET
-    limits: LimitsInput | None = UNSET
-    letter: LetterInput | None = UNSET
-    location_numbers: list[int] | None = UNSET
-    metadata: JSON | None = UNSET
-    codes: list[str] | None = UNSET
-    idempotency_key: str | None = UNSET
-
-    def to_params(self) -> create.NewPromotion:
-        return create.NewPromotion(
-            name=self.name,
-            reference=or_none(self.reference),
-            number=or_none(self.number),
-            identifier=or_none(self.identifier),
-            is_enabled=self.is_enabled,
-            position=self.position,
-            discount=_nested(self.discount),
-            window=_nested(self.window),
-            limits=_nested(self.limits),
-            letter=_nested(self.letter),
-            location_numbers=tuple(or_default(self.location_numbers, [])),
-            metadata=or_none(self.metadata),  # type: ignore[arg-type]  # checked by `validate.metadata`
-            codes=tuple(or_default(self.codes, [])),
-        )
-
-
-@strawberry.input(
-    description="What is left out stays. Null clears what can be empty and is InvalidInput elsewhere; a discount,"
-    " window, limits or letter that is null is what a promotion made without it has."
-)
-class UpdatePromotionInput:
-    promotion: PromotionRef
-    expected_version: int | None = UNSET
-    reference: str | None = UNSET
-    name: str | None = UNSET
-    is_enabled: bool | None = UNSET
-    position: int | None = UNSET
-    discount: DiscountInput | None = UNSET
-    window: WindowInput | None = UNSET
-    limits: LimitsInput | None = UNSET
-    letter: LetterInput | None = UNSET
-    location_numbers: list[int] | None = UNSET
-    metadata: JSON | None = UNSET
-
-    def to_params(self) -> update.PromotionChange:
-        numbers = or_absent(self.location_numbers)
-        return update.PromotionChange(
-            reference=or_absent(self.reference),
-            name=or_absent(self.name),
-            is_enabled=or_absent(self.is_enabled),
-            position=or_absent(self.position),
-            discount=_nested(self.discount),
-            window=_nested(self.window),
-            limits=_nested(self.limits),
-            letter=_nested(self.letter),
-            location_numbers=numbers if isinstance(numbers, params.Absent) else tuple(numbers or ()),
-            metadata=or_absent(self.metadata),  # type: ignore[arg-type]  # checked by `validate.metadata`
-        )
-
-
-@strawberry.input
-class CreateLocationInput:
-    number: int | None = UNSET
-    name: str
-    is_default: bool = False
-
-
-@strawberry.input
-class CreateProductInput:
-    number: int | None = UNSET
-    title: str
-
-
-@strawberry.input
-class DeletePromotionInput:
-    promotion: PromotionRef
-    dry_run: bool = False
-
-
-@strawberry.input(
-    description="Without a promotion the organization's own, `default`; without allowedClaims the promotion's perCode."
-)
-class GenerateCodesInput:
-    promotion: PromotionRef | None = UNSET
-    amount: int
-    format: CodeFormatInput | None = UNSET
-    window: WindowInput | None = UNSET
-    allowed_claims: int | None = UNSET
-    reserved_for: CustomerInput | None = UNSET
-    activated: bool = True
-    metadata: JSON | None = UNSET
-    dry_run: bool = False
-    idempotency_key: str | None = UNSET
-
-    def to_params(self) -> generate.CodeOptions:
-        customer = or_none(self.reserved_for)
-        return generate.CodeOptions(
-            window=_nested(self.window),
-            allowed_claims=or_absent(self.allowed_claims),
-            reserved_for=customer.to_params() if customer else None,
-            activated=self.activated,
-            metadata=or_none(self.metadata),  # type: ignore[arg-type]  # checked by `validate.metadata`
-        )
-
-
-@strawberry.input(description="What is left out stays. Null clears what can be empty and is InvalidInput elsewhere.")
-class UpdateCodeInput:
-    text: str
-    new_text: str | None = UNSET
-    is_enabled: bool | None = UNSET
-    window: WindowInput | None = UNSET
-    allowed_claims: int | None = UNSET
-    reserved_for: CustomerInput | None = UNSET
-    metadata: JSON | None = UNSET
-
-    def to_params(self) -> update.CodeChange:
-        return update.CodeChange(
-            new_text=or_absent(self.new_text),
-            is_enabled=or_absent(self.is_enabled),
-            window=_nested(self.window),
-            allowed_claims=or_absent(self.allowed_claims),
-            reserved_for=_nested(self.reserved_for),
-            metadata=or_absent(self.metadata),  # type: ignore[arg-type]  # checked by `validate.metadata`
-        )
-
-
-@strawberry.input
-class ActivateCodeInput:
-    text: str
-    promotion: PromotionRef | None = UNSET
-    customer: CustomerInput
-    location_number: int | None = UNSET
-    product_number: int | None = UNSET
-    off_peak: bool = False
-
-
-@strawberry.input
-class IssueCodeInput:
-    promotion: PromotionRef
-    customer: CustomerInput
-    location_number: int | None = UNSET
-    product_number: int | None = UNSET
-    off_peak: bool = False
-    idempotency_key: str | None = UNSET
-
-
-PROOF = (
-    "What TooManyAttempts asked for: the solved challenge, as ALTCHA's widgets send it. Or the address of the code's"
-    " own page, which its holder has."
-)
-
-
-@strawberry.input(
-    description="order.reference is the natural key of a retry: the same code, reference and customer give back the"
-    " same standing claim, whatever totals come with it."
-)
-class ClaimCodeInput:
-    text: str
-    customer: CustomerInput
-    order: OrderInput | None = UNSET
-    location_number: int | None = UNSET
-    idempotency_key: str | None = UNSET
-    proof: str | None = strawberry.field(default=UNSET, description=PROOF)
-
-
-@strawberry.input
-class CheckCodeInput:
-    text: str
-    customer: CustomerInput | None = UNSET
-    order: OrderInput | None = UNSET
-    location_number: int | None = UNSET
-    at: datetime | None = UNSET
-    proof: str | None = strawberry.field(default=UNSET, description=PROOF)
-
-
-@strawberry.input
-class ReleaseClaimInput:
-    claim_id: strawberry.ID
-    reason: str
-
-
-@strawberry.input
-class SendCodeInput:
-    text: str
-    recipients: list[CustomerInput]
-    message: str | None = UNSET
-    resend: bool = False
-    even_if_not_claimable: bool = strawberry.field(
-        default=False, description="Send a code that is switched off, over or used up, which is refused otherwise."
-    )
-    dry_run: bool = False
-    idempotency_key: str | None = UNSET
-
-
-@strawberry.input
-class SuppressRecipientInput:
-    email: str
-
-
-@strawberry.input
-class DeleteCodeInput:
-    text: str
-    dry_run: bool = False

@@ -1,8 +1,10 @@
 """The queries of the schema."""
 
 import asyncio
+from datetime import datetime
 
 import strawberry
+from strawberry import UNSET
 
 from db.enums import DeliveryStatus
 from resolvers import check, find, listing
@@ -24,11 +26,21 @@ from schema.graphql.nouns import (
     Organization,
     Promotion,
 )
-from schema.graphql.parts import CheckCodeInput, PromotionRef, or_none
+from schema.graphql.parts import PROOF, CustomerInput, OrderInput, PromotionRef, or_none
 from schema.graphql.public import Public
 from schema.graphql.refusals import Refusal, to_graphql_refusal
 from schema.graphql.usage import UsageStat, usage
 from schema.graphql.value_types import Money
+
+
+@strawberry.input
+class CheckCodeInput:
+    text: str
+    customer: CustomerInput | None = UNSET
+    order: OrderInput | None = UNSET
+    location_number: int | None = UNSET
+    at: datetime | None = UNSET
+    proof: str | None = strawberry.field(default=UNSET, description=PROOF)
 
 
 @strawberry.type(description="Would claimCode succeed? If not, every rule that says no.")

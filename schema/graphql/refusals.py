@@ -1,24 +1,25 @@
-"""The refusals as object types, and the one place where a raised refusal becomes one.
+"""The refusals as object types, each derived from its class in resolvers/domain/refusals.py, and made of a raised one.
 
 Fields marked @public are all that a public key's document may select.
 """
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import Field, dataclass, fields
+from typing import Any, get_type_hints
 
 import strawberry
 from strawberry.schema.schema_converter import field_contains_type
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
-from resolvers.domain import refusals
+from db import models
+from resolvers.domain import money, refusals
 from schema.graphql.context import Info
-from schema.graphql.enums import RefusalReason
+from schema.graphql.enums import IN_GRAPHQL, RefusalReason
+from schema.graphql.nouns import Claim
 from schema.graphql.public import Public
 from schema.graphql.value_types import Money
-
-if TYPE_CHECKING:
-    from schema.graphql.nouns import Claim
 
 
 @strawberry.interface(description="Why something was not done; nothing has changed.")
@@ -27,175 +28,84 @@ class Refusal:
     message: str = strawberry.field(directives=[Public()])
 
 
-@strawberry.type(directives=[Public()], description="All that a public key hears of a rule or an unknown code.")
-class NotClaimable(Refusal):
-    pass
+def argument_path(path: Sequence[str], argument: str | None = "input") -> list[str]:
+    """The path to an invalid value in a field's arguments, in camel case; it begins with `argument`, if any."""
+    names = [to_camel_case(part) for part in path]
+    return names if argument is None else [argument, *names]
 
 
-@strawberry.type(directives=[Public()], description="The organization has no code with this text.")
-class UnknownCode(Refusal):
-    text: str
-
-
-@strawberry.type(directives=[Public()], description="The organization has no such promotion.")
-class UnknownPromotion(Refusal):
-    pass
-
-
-@strawberry.type(directives=[Public()], description="The organization has no such location.")
-class UnknownLocation(Refusal):
-    pass
-
-
-@strawberry.type(directives=[Public()], description="Before the windows of code and promotion are both open.")
-class NotStarted(Refusal):
-    starts_at: datetime
-
-
-@strawberry.type(directives=[Public()], description="The window of the code or of its promotion has closed.")
-class Ended(Refusal):
-    ended_at: datetime
-
-
-@strawberry.type(directives=[Public()], description="The code or its promotion is switched off.")
-class Disabled(Refusal):
-    pass
-
-
-@strawberry.type(directives=[Public()], description="The code was made non-activated, and nobody activated it.")
-class NotActivated(Refusal):
-    pass
-
-
-@strawberry.type(directives=[Public()], description="The code was activated before, or never needed it.")
-class AlreadyActivated(Refusal):
-    at: datetime
-
-
-@strawberry.type(directives=[Public()], description="The code has been claimed as often as it may be.")
-class FullyClaimed(Refusal):
-    allowed_claims: int
-
-
-@strawberry.type(description="The customer has claimed the code, and may do so once.")
-class AlreadyClaimed(Refusal):
-    row: strawberry.Private[refusals.AlreadyClaimed]
-
-    @strawberry.field(description="The claim that stands.")
-    def claim(self, info: Info) -> Annotated["Claim", strawberry.lazy("schema.graphql.nouns")]:
-        from schema.graphql.nouns import Claim
-
-        return Claim.of(self.row.claim)
-
-
-@strawberry.type(directives=[Public()], description="All codes of the promotion have used up its claims.")
-class PromotionSpent(Refusal):
-    limit: int
-
-
-@strawberry.type(directives=[Public()], description="The customer may not claim this once more.")
-class CustomerLimitReached(Refusal):
-    limit: int
-
-
-@strawberry.type(directives=[Public()], description="The code is another customer's.")
-class ReservedForAnother(Refusal):
-    pass
-
-
-@strawberry.type(directives=[Public()], description="The order is below the promotion's minimum, or has no total.")
-class OrderTooSmall(Refusal):
-    minimum: Money
-
-
-@strawberry.type(directives=[Public()], description="The order is not in the promotion's currency.")
-class WrongCurrency(Refusal):
-    expected: str
-
-
-@strawberry.type(directives=[Public()], description="The promotion does not hold at this location.")
-class WrongLocation(Refusal):
-    pass
-
-
-@strawberry.type(directives=[Public()], description="The input is not valid; `path` leads to the field.")
-class InvalidInput(Refusal):
-    path: list[str]
-
-
-@strawberry.type(directives=[Public()], description="Another code is matched by this text.")
-class CodeTaken(Refusal):
-    text: str
-
-
-@strawberry.type(directives=[Public()], description="Another promotion has this reference.")
-class ReferenceTaken(Refusal):
-    reference: str
-
-
-@strawberry.type(directives=[Public()], description="The format has not that many free texts.")
-class CodeSpaceTooSmall(Refusal):
-    capacity: str
-    taken: int
-    requested: int
-
-
-@strawberry.type(directives=[Public()], description="The key or order reference was used for something else.")
-class IdempotencyMismatch(Refusal):
-    pass
-
-
-@strawberry.type(directives=[Public()], description="The promotion is no longer at the expected version.")
-class VersionConflict(Refusal):
-    current: int
-
-
-@strawberry.type(
-    directives=[Public()],
-    description="Too many attempts have failed lately: from one address, or at one organization's codes.",
-)
-class TooManyAttempts(Refusal):
-    retry_after_seconds: int
-    challenge: str | None = strawberry.field(
-        description="A proof of work that serves you before that, as ALTCHA's widgets take it, in JSON: send what"
-        " solves it as `proof`. Null where none helps."
-    )
-
-
-TYPES: dict[type[refusals.Refusal], type[Refusal]] = {
-    getattr(refusals, kind.__name__): kind for kind in Refusal.__subclasses__()
+SHOWN_AS: Mapping[object, tuple[object, Callable[..., object]]] = {
+    money.Money: (Money, Money.of),
+    models.Claim: (Claim, Claim.of),
+    tuple[str, ...]: (list[str], argument_path),
 }
-"""The object type of each refusal that can be raised."""
+"""The GraphQL type of a field whose type is none of GraphQL's, and the function that makes its value."""
+
+PRIVATE = (models.Claim,)
+"""Types that a public key may not see."""
 
 
-def argument_path(refusal: refusals.InvalidInput, argument: str | None = "input") -> list[str]:
-    """The path to the invalid value in a field's arguments, in camel case; it begins with `argument`, if any."""
-    path = [to_camel_case(part) for part in refusal.path]
-    return path if argument is None else [argument, *path]
+@dataclass(frozen=True)
+class RefusalType:
+    """The object type of one refusal, and the functions that make the values of its fields."""
+
+    type: type[Refusal]
+    makers: Mapping[str, Callable[..., object]]
+
+    def of(self, refusal: refusals.Refusal) -> Refusal:
+        """A raised refusal as an object of this type."""
+        data: dict[str, Any] = {name: make(getattr(refusal, name)) for name, make in self.makers.items()}
+        return self.type(reason=RefusalReason(refusal.reason), message=refusal.message, **data)
+
+
+def derive_type(kind: type[refusals.Refusal]) -> RefusalType:
+    """The object type of a class of refusals: its name, its docstring, and the fields that are not internal."""
+    hints = get_type_hints(kind)
+    shown = [field for field in fields(kind) if field.init and not field.metadata.get("is_internal")]  # type: ignore[arg-type]
+    members: dict[str, Any] = {"__module__": __name__, "__doc__": kind.__doc__, "__annotations__": {}}
+    makers: dict[str, Callable[..., object]] = {}
+    for field in shown:
+        members["__annotations__"][field.name], makers[field.name] = _shown_as(field, hints[field.name])
+        if "description" in field.metadata:
+            members[field.name] = strawberry.field(description=field.metadata["description"])
+    is_private = any(hints[field.name] in PRIVATE for field in shown)
+    made = type(kind.__name__, (Refusal,), members)
+    directives = [] if is_private else [Public()]
+    return RefusalType(strawberry.type(made, description=describe(kind), directives=directives), makers)
+
+
+def describe(kind: type[refusals.Refusal]) -> str:
+    """When a refusal is raised: the first paragraph of its docstring, without the words that say so."""
+    paragraph = " ".join((kind.__doc__ or "").split("\n\n")[0].split())
+    text = re.sub(r"^Raised (when )?", "", paragraph)
+    return text[:1].upper() + text[1:]
+
+
+def _shown_as(field: "Field[object]", hint: object) -> tuple[object, Callable[..., object]]:
+    if field.metadata.get("is_large"):
+        return str, str
+    return SHOWN_AS.get(hint, (hint, _unchanged))
+
+
+def _unchanged(value: object) -> object:
+    return value
+
+
+TYPES: Mapping[type[refusals.Refusal], RefusalType] = {kind: derive_type(kind) for kind in IN_GRAPHQL}
+"""The object type of each refusal that a field can give."""
 
 
 def to_graphql_refusal(refusal: refusals.Refusal, is_public: bool) -> Refusal:
     """A raised refusal as an object of its type; with a public key as the refusal that such a key may see."""
     shown = refusals.for_public_key(refusal) if is_public else refusal
-    data: dict[str, Any] = dict(vars(shown))
-    for hidden in ("promotion_id", "by_order_reference", "number"):
-        data.pop(hidden, None)
-    if isinstance(shown, refusals.InvalidInput):
-        data["path"] = argument_path(shown)
-    elif isinstance(shown, refusals.AlreadyClaimed):
-        data = {"message": shown.message, "row": shown}
-    elif isinstance(shown, refusals.CodeSpaceTooSmall):
-        data["capacity"] = str(shown.capacity)
-    elif isinstance(shown, refusals.OrderTooSmall):
-        data["minimum"] = Money.of(shown.minimum)
-    return TYPES[type(shown)](reason=RefusalReason(shown.reason), **data)
+    return TYPES[type(shown)].of(shown)
 
 
 class RefusalHandler:
     """Strawberry's handler of one refusal: a field that raises it has it as its outcome, if its union has that type."""
 
     def __init__(self, kind: type[refusals.Refusal]) -> None:
-        self.exception_type, self.error_type = kind, TYPES[kind]
+        self.exception_type, self.error_type = kind, TYPES[kind].type
 
     def handle(self, exception: refusals.Refusal, *, field: StrawberryField, info: Info) -> Refusal | None:
         """The refusal as an object of its type; None, so that it is an error, where the union has no such type."""
