@@ -1,4 +1,4 @@
-"""Enumerations that columns hold, as their names."""
+"""Enumerations that columns hold, as their names, and those that follow from columns (db/statuses.py)."""
 
 from enum import StrEnum
 
@@ -15,6 +15,28 @@ class DiscountKind(StrEnum):
     FIXED_AMOUNT = "FIXED_AMOUNT"
     FREE_SHIPPING = "FREE_SHIPPING"
     NONE = "NONE"
+
+
+class ClaimStatus(StrEnum):
+    CLAIMED = "CLAIMED"
+    RELEASED = "RELEASED"
+
+
+class CodeStatus(StrEnum):
+    NOT_ACTIVATED = "NOT_ACTIVATED"
+    SCHEDULED = "SCHEDULED"
+    CLAIMABLE = "CLAIMABLE"
+    EXHAUSTED = "EXHAUSTED"
+    EXPIRED = "EXPIRED"
+    DISABLED = "DISABLED"
+
+
+class PromotionStatus(StrEnum):
+    SCHEDULED = "SCHEDULED"
+    ACTIVE = "ACTIVE"
+    ENDED = "ENDED"
+    SPENT = "SPENT"
+    DISABLED = "DISABLED"
 
 
 class DeliveryStatus(StrEnum):

@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 
 from tortoise.queryset import QuerySet
 
-from db import paging
+from db import paging, statuses
+from db.enums import CodeStatus
 from db.models import Claim, Code, Customer, Location, Organization, Promotion
 from db.queries import claims as claim_rows
 from db.queries import codes as code_rows
 from db.queries import customers, locations, promotions
 from resolvers import find
-from resolvers.domain import params, rules
+from resolvers.domain import params
 
 PAGE_SIZE = 2_000
 """Rows of a page, and so in memory at any moment; a server that others wait for passes a smaller `page_size`."""
@@ -30,7 +31,7 @@ class ExportedCode:
 
     code: Code
     promotion: Promotion
-    status: str
+    status: CodeStatus
     reserved_for: str | None
 
 
@@ -74,7 +75,7 @@ async def _codes(pages: AsyncIterator[list[Code]], now: datetime) -> AsyncIterat
             if promotion is None:  # deleted since the page was read, and the code with it
                 continue
             person = persons.get(row.reserved_for_id or 0)
-            yield ExportedCode(row, promotion, rules.code_status(row, promotion, now), person.email if person else None)
+            yield ExportedCode(row, promotion, statuses.of_code(row, promotion, now), person.email if person else None)
 
 
 async def _claims(pages: AsyncIterator[list[Claim]]) -> AsyncIterator[ExportedClaim]:

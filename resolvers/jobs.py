@@ -3,7 +3,7 @@
 A job is leased by one worker, whose name no other process has; a heartbeat (db/leases.py) renews the lease while texts
 are looked up, however long that takes. Each transaction begins by checking the lease and ends by counting what it
 inserted, so an interrupted job continues from its row, in whichever process. Its codes can't be claimed until the last
-of them is there (`rules.is_unfinished`), and a promotion has one such job at a time: others wait for it.
+of them is there (`statuses.is_unfinished`), and a promotion has one such job at a time: others wait for it.
 
 Texts are drawn in runs and inserted in their order: inserts into one part of an index cost a tenth of inserts all over
 it. A run is as likely to have these texts as any others only when all of it is inserted. So it is drawn of a seed that

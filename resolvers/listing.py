@@ -12,7 +12,7 @@ from typing import Any
 from tortoise.queryset import QuerySet
 
 from db import paging
-from db.enums import DeliveryStatus
+from db.enums import ClaimStatus, CodeStatus, DeliveryStatus, PromotionStatus
 from db.models import Claim, Code, Customer, Delivery, Job, Promotion
 from db.paging import Cursor as Cursor  # for schema, which may not import db.paging
 from db.queries import claims as claim_rows
@@ -29,7 +29,7 @@ MAX_SEARCH_WORDS = 8
 
 @dataclass(frozen=True)
 class CodeFilter:
-    status: tuple[str, ...] | None = None
+    status: tuple[CodeStatus, ...] | None = None
     text_prefix: str | None = None
     reserved_for_email: str | None = None
     created_after: datetime | None = None
@@ -40,14 +40,14 @@ class CodeFilter:
 class ClaimFilter:
     email: str | None = None
     order_reference: str | None = None
-    status: tuple[str, ...] | None = None
+    status: tuple[ClaimStatus, ...] | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
 
 
 @dataclass(frozen=True)
 class PromotionFilter:
-    status: tuple[str, ...] | None = None
+    status: tuple[PromotionStatus, ...] | None = None
     search: str | None = None
 
 
@@ -79,11 +79,7 @@ def claims(organization_id: int, filters: ClaimFilter) -> QuerySet[Claim]:
     if filters.order_reference is not None:
         reference = validate.text(filters.order_reference, "filter", "order_reference")
         query = query.filter(order_reference=reference)
-    if filters.status is not None and len(set(filters.status)) == 1:
-        query = query.filter(released_at__isnull=filters.status[0] == "CLAIMED")
-    elif filters.status is not None and not filters.status:
-        query = query.filter(id__in=[])
-    return query
+    return query if filters.status is None else claim_rows.with_status(query, filters.status)
 
 
 def customers(organization_id: int, search: str | None) -> QuerySet[Customer]:

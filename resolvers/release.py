@@ -5,6 +5,7 @@ from datetime import datetime
 from tortoise.transactions import in_transaction
 
 from db import errors as db_errors
+from db import statuses
 from db.models import Claim, Organization
 from db.queries import claims, codes, promotions, usage
 from resolvers.claim import state
@@ -25,7 +26,7 @@ async def claim(organization: Organization, claim_id: int, reason: str, now: dat
         row = await claims.by_id(organization.id, claim_id) if promotion else None
         if promotion is None or row is None:
             raise InvalidInput("There is no such claim.", "claim_id")
-        if row.released_at is None:
+        if statuses.stands(row):
             await _give_back(organization, row, valid_reason, now)
         return row
 

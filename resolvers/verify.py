@@ -52,7 +52,7 @@ async def _drifts(organization: Organization) -> AsyncIterator[str]:
 
 async def _recount(organization: Organization) -> dict[Bucket, Share]:
     shares: dict[Bucket, Share] = defaultdict(lambda: EMPTY_SHARE)
-    async for claim in claims.iterate(claims.all_of(organization.id).filter(released_at=None)):
+    async for claim in claims.iterate(claims.all_standing(organization.id)):
         for bucket in usage_buckets.hour_and_day(
             organization.id, claim.promotion_id, claim.currency, claim.created_at, organization.time_zone
         ):

@@ -334,6 +334,28 @@ def test_there_is_no_drawer() -> None:
     assert parts & DRAWERS == set()
 
 
+# ------------------------------------------------------------------ a claim stands
+
+NAMES_RELEASED_AT = {
+    "db/models.py": "the column",
+    "db/statuses.py": "decides by it whether a claim stands",
+    "db/queries/claims.py": "a new claim has none",
+    "resolvers/release.py": "writes it",
+    "schema/graphql/nouns.py": "shows it",
+    "schema/csv/records.py": "shows it",
+}
+"""The files in which the column `released_at` is named."""
+
+CONDITION = re.compile(r"released_at(?:__\w+|\s+(?:is|IS|==|!=)\b|\s*=\s*(?:None|True|False))")
+
+
+def test_a_claim_stands_by_one_condition() -> None:
+    """The time of a release is named where it is stored or shown, and asked for in db/statuses.py alone."""
+    texts = {named(path): path.read_text(encoding="utf-8") for path in OURS}
+    assert {name for name, text in texts.items() if "released_at" in text} == set(NAMES_RELEASED_AT)
+    assert {name for name, text in texts.items() if CONDITION.search(text)} == {"db/statuses.py"}
+
+
 # ------------------------------------------------------------------ what nobody uses
 
 CALLED_BY_LIBRARIES = {"_in_transaction"}

@@ -8,10 +8,10 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from db import statuses
 from db.enums import KeyKind
 from db.models import Account, Claim, Code, Customer, Delivery, Organization, Promotion
 from resolvers import find, generate, usage_report, verify
-from resolvers.domain import rules
 from resolvers.domain.code_format import Format
 from tests import make
 from tests.graphql_client import GraphQLClient
@@ -91,7 +91,7 @@ async def test_make(shop: Shop, operation: Operation) -> None:
     text = await operation(shop)
     [code] = await Code.all().select_related("promotion")
     assert (code.text, code.organization_id, code.claim_count) == (text, shop.organization.id, 0)
-    assert rules.code_status(code, code.promotion, make.NOW) == "CLAIMABLE"
+    assert statuses.of_code(code, code.promotion, make.NOW) == "CLAIMABLE"
 
 
 async def prepare_by_graphql(shop: Shop) -> str:
@@ -111,7 +111,7 @@ async def test_make_non_activated(shop: Shop, operation: Operation) -> None:
     text = await operation(shop)
     [code] = await Code.all().select_related("promotion")
     assert (code.text, code.reserved_for_id, code.activated_at) == (text, None, None)
-    assert rules.code_status(code, code.promotion, make.NOW) == "NOT_ACTIVATED"
+    assert statuses.of_code(code, code.promotion, make.NOW) == "NOT_ACTIVATED"
 
 
 # ------------------------------------------------------------------ find

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from tortoise.functions import Count
 from tortoise.queryset import QuerySet
 
-from db import paging, sql, statements
+from db import paging, sql, statements, statuses
+from db.enums import ClaimStatus
 from db.models import Claim
 
 PAGE_ROWS = 1_000
@@ -62,27 +63,32 @@ class StandingClaims(NamedTuple):
     first_of_code: int | None
 
 
+_STANDING_OF_CUSTOMERS = f"""
+    SELECT input.customer_id, input.code_id, input.promotion_id,
+        (SELECT COUNT(*) FROM claim WHERE claim.customer_id = input.customer_id
+            AND +claim.code_id = input.code_id AND {statuses.STANDING_SQL}) AS of_code,
+        CASE WHEN input.promotion_id IS NULL THEN 0 ELSE
+            (SELECT COUNT(*) FROM claim WHERE claim.customer_id = input.customer_id
+                AND +claim.promotion_id = input.promotion_id AND {statuses.STANDING_SQL}) END AS of_promotion,
+        (SELECT claim.id FROM claim WHERE claim.customer_id = input.customer_id
+            AND +claim.code_id = input.code_id AND {statuses.STANDING_SQL}
+            ORDER BY claim.created_at, claim.id LIMIT 1) AS first_of_code
+    FROM {{values}} AS input
+    """  # noqa: S608 (a constant)
+"""The plus signs keep the databases to the index of a customer's claims, of which there are few; one code may have a
+million.
+"""
+
+
 def standing_of_customers(
     ids: Collection[tuple[int, int, int | None]],
 ) -> statements.Statement[list[StandingClaims]]:
-    """Standing claims of customers, by the ids of customer, code and promotion; None for one that limits no customer.
+    """Standing claims of customers, by the ids of customer, code and promotion.
 
-    The plus signs keep the databases to the index of a customer's claims: one person has few, one code may have
-    a million.
+    Without the promotion's id the claims of its other codes are not counted.
     """
     return _CUSTOMERS.statement(
-        """
-        SELECT input.customer_id, input.code_id, input.promotion_id,
-            (SELECT COUNT(*) FROM claim WHERE claim.customer_id = input.customer_id
-                AND +claim.code_id = input.code_id AND claim.released_at IS NULL) AS of_code,
-            CASE WHEN input.promotion_id IS NULL THEN 0 ELSE
-                (SELECT COUNT(*) FROM claim WHERE claim.customer_id = input.customer_id
-                    AND +claim.promotion_id = input.promotion_id AND claim.released_at IS NULL) END AS of_promotion,
-            (SELECT claim.id FROM claim WHERE claim.customer_id = input.customer_id
-                AND +claim.code_id = input.code_id AND claim.released_at IS NULL
-                ORDER BY claim.created_at, claim.id LIMIT 1) AS first_of_code
-        FROM {values} AS input
-        """,
+        _STANDING_OF_CUSTOMERS,
         ids,
         columns=StandingClaims._fields,
         read=lambda rows: [StandingClaims(**row) for row in rows],
@@ -151,11 +157,11 @@ async def save(claim: Claim, fields: list[str]) -> None:
 async def exchange(organization_id: int, exchange_key: str, now: datetime) -> int | None:
     """Use up a token that is still good: its claim's id, or None."""
     rows = await sql.rows(
-        """
+        f"""
         UPDATE claim SET exchange_key = NULL
-        WHERE organization_id = $1 AND exchange_key = $2 AND exchange_until > $3 AND released_at IS NULL
+        WHERE organization_id = $1 AND exchange_key = $2 AND exchange_until > $3 AND {statuses.STANDING_SQL}
         RETURNING id
-        """,
+        """,  # noqa: S608 (a constant)
         organization_id,
         exchange_key,
         now,
@@ -165,13 +171,13 @@ async def exchange(organization_id: int, exchange_key: str, now: datetime) -> in
 
 async def standing_of_promotion(promotion_id: int, after: paging.Cursor | None, size: int) -> list[Claim]:
     """A page of a promotion's standing claims, newest first."""
-    standing = Claim.filter(promotion_id=promotion_id, released_at=None)
+    standing = Claim.filter(statuses.STANDING, promotion_id=promotion_id)
     return await paging.page(standing, after, size, newest_first=True)
 
 
 async def customers_with_claims(customer_ids: list[int]) -> set[int]:
     """The ids of those customers that have a standing claim."""
-    standing = Claim.filter(customer_id__in=customer_ids, released_at=None).distinct()
+    standing = Claim.filter(statuses.STANDING, customer_id__in=customer_ids).distinct()
     return set(await standing.values_list("customer_id", flat=True))  # type: ignore[arg-type]
 
 
@@ -182,7 +188,7 @@ async def distinct_customers(
     claims = Claim.filter(organization_id=organization_id, created_at__gte=start, created_at__lt=end)
     if promotion_id is not None:
         claims = claims.filter(promotion_id=promotion_id)
-    counted = claims.filter(released_at=None, currency=currency).annotate(n=Count("customer_id", distinct=True))
+    counted = claims.filter(statuses.STANDING, currency=currency).annotate(n=Count("customer_id", distinct=True))
     [(number,)] = await counted.values_list("n")
     return int(number)
 
@@ -218,7 +224,7 @@ async def sums_of_code(code_id: int) -> list[MinuteSum]:
         f"""
         SELECT {minute} AS at, currency, COUNT(*) AS claims, COALESCE(SUM(order_total), 0) AS order_total,
             COALESCE(SUM(order_quantity), 0) AS order_quantity, COALESCE(SUM(discount), 0) AS discount_total
-        FROM claim WHERE code_id = $1 AND released_at IS NULL GROUP BY 1, 2
+        FROM claim WHERE code_id = $1 AND {statuses.STANDING_SQL} GROUP BY 1, 2
         """,  # noqa: S608 (constants)
         code_id,
     )
@@ -246,18 +252,28 @@ def all_of(organization_id: int) -> QuerySet[Claim]:
     return Claim.filter(organization_id=organization_id)
 
 
+def all_standing(organization_id: int) -> QuerySet[Claim]:
+    """An organization's standing claims."""
+    return all_of(organization_id).filter(statuses.STANDING)
+
+
+def with_status(queryset: QuerySet[Claim], wanted: Collection[ClaimStatus]) -> QuerySet[Claim]:
+    """The claims of the queryset with one of these statuses."""
+    return queryset.filter(statuses.claim_filter(wanted))
+
+
 async def miscounted_codes(organization_id: int) -> list[dict[str, Any]]:
     """Codes whose counter, less the claims without a row, differs from their standing claims: text, counter, claims."""
     return await sql.rows(
-        """
+        f"""
         SELECT code.text AS name, code.claim_count - COALESCE(code.rowless_claim_count, 0) AS counter,
             COUNT(claim.id) AS claims
-        FROM code LEFT JOIN claim ON claim.code_id = code.id AND claim.released_at IS NULL
+        FROM code LEFT JOIN claim ON claim.code_id = code.id AND {statuses.STANDING_SQL}
         WHERE code.organization_id = $1
         GROUP BY code.id, code.text, code.claim_count, code.rowless_claim_count
         HAVING code.claim_count - COALESCE(code.rowless_claim_count, 0) <> COUNT(claim.id)
         ORDER BY code.id
-        """,
+        """,  # noqa: S608 (a constant)
         organization_id,
     )
 
@@ -265,14 +281,14 @@ async def miscounted_codes(organization_id: int) -> list[dict[str, Any]]:
 async def miscounted_promotions(organization_id: int) -> list[dict[str, Any]]:
     """Promotions whose counter, less the deleted share, differs from their standing claims."""
     return await sql.rows(
-        """
+        f"""
         SELECT promotion.reference AS name, promotion.claim_count - promotion.rowless_claim_count AS counter,
             COUNT(claim.id) AS claims
-        FROM promotion LEFT JOIN claim ON claim.promotion_id = promotion.id AND claim.released_at IS NULL
+        FROM promotion LEFT JOIN claim ON claim.promotion_id = promotion.id AND {statuses.STANDING_SQL}
         WHERE promotion.organization_id = $1
         GROUP BY promotion.id, promotion.reference, promotion.claim_count, promotion.rowless_claim_count
         HAVING promotion.claim_count - promotion.rowless_claim_count <> COUNT(claim.id)
         ORDER BY promotion.id
-        """,
+        """,  # noqa: S608 (a constant)
         organization_id,
     )

@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequen
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from tortoise.expressions import Case, F, Q, When
+from tortoise.expressions import F
 from tortoise.queryset import QuerySet
 
-from db import sql, statements
+from db import sql, statements, statuses
+from db.enums import CodeStatus
 from db.models import Code
 
 BATCH_SIZE = 2_000
@@ -317,25 +318,14 @@ def all_of(organization_id: int) -> QuerySet[Code]:
     return Code.filter(organization_id=organization_id)
 
 
-def with_status(queryset: QuerySet[Code], statuses: Sequence[str], now: datetime) -> QuerySet[Code]:
-    """The codes with one of these statuses; the same order of conditions as `rules.code_status`."""
-    return _with_status_column(queryset, now).filter(status__in=list(statuses))
+def with_status(queryset: QuerySet[Code], wanted: Collection[CodeStatus], now: datetime) -> QuerySet[Code]:
+    """The codes of the queryset with one of these statuses at that instant."""
+    return _with_status_column(queryset, now).filter(status__in=list(wanted))
 
 
 def _with_status_column(queryset: QuerySet[Code], now: datetime) -> QuerySet[Code]:
-    spent = Q(promotion__per_promotion__not_isnull=True, promotion__claim_count__gte=F("promotion__per_promotion"))
-    full = Q(allowed_claims__not_isnull=True, claim_count__gte=F("allowed_claims"))
-    unfinished = Q(job_id=F("promotion__unfinished_job_id"))
-    status = Case(
-        When(Q(is_enabled=False) | Q(promotion__is_enabled=False) | unfinished, then="DISABLED"),
-        When(Q(needs_activation=True, activated_at__isnull=True), then="NOT_ACTIVATED"),
-        When(Q(starts_at__gt=now) | Q(promotion__starts_at__gt=now), then="SCHEDULED"),
-        When(Q(ends_at__lte=now) | Q(promotion__ends_at__lte=now), then="EXPIRED"),
-        When(full | spent, then="EXHAUSTED"),
-        default="CLAIMABLE",
-    )
     # Tortoise 1.1 joins no table for an annotation alone: the filter on the promotion's id asks for it.
-    return queryset.filter(promotion__id__gt=0).annotate(status=status)
+    return queryset.filter(promotion__id__gt=0).annotate(status=statuses.code_case(now))
 
 
 async def claimable_by_anybody(organization_id: int, now: datetime, size: int) -> AsyncIterator[list[tuple[int, str]]]:
@@ -348,7 +338,11 @@ async def claimable_by_anybody(organization_id: int, now: datetime, size: int) -
         )
         number = len(rows)
         last = rows[-1][1] if rows else last
-        yield [(promotion, key) for promotion, key, reserved, status in rows if not reserved and status == "CLAIMABLE"]
+        yield [
+            (promotion, key)
+            for promotion, key, reserved, status in rows
+            if not reserved and status == CodeStatus.CLAIMABLE
+        ]
 
 
 class NewCode(NamedTuple):

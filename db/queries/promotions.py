@@ -4,10 +4,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from tortoise.expressions import Case, F, Q, Subquery, When
+from tortoise.expressions import F, Subquery
 from tortoise.queryset import QuerySet
 
-from db import sql, statements
+from db import sql, statements, statuses
+from db.enums import PromotionStatus
 from db.models import DEFAULT_REFERENCE, Claim, Promotion
 
 _IDS = statements.ValuesTable(organization_id="bigint", id="bigint")
@@ -155,13 +156,8 @@ def all_of(organization_id: int, words: Sequence[str]) -> QuerySet[Promotion]:
     return sql.contains_words(promotions, ("search_key", "name", "reference"), words=words)
 
 
-def with_status(queryset: QuerySet[Promotion], statuses: Sequence[str], now: datetime) -> QuerySet[Promotion]:
-    """The promotions with one of these statuses; the same order of conditions as `rules.promotion_status`."""
-    status = Case(
-        When(is_enabled=False, then="DISABLED"),
-        When(starts_at__gt=now, then="SCHEDULED"),
-        When(ends_at__lte=now, then="ENDED"),
-        When(Q(per_promotion__not_isnull=True, claim_count__gte=F("per_promotion")), then="SPENT"),
-        default="ACTIVE",
-    )
-    return queryset.annotate(status=status).filter(status__in=list(statuses))
+def with_status(
+    queryset: QuerySet[Promotion], wanted: Collection[PromotionStatus], now: datetime
+) -> QuerySet[Promotion]:
+    """The promotions of the queryset with one of these statuses at that instant."""
+    return queryset.annotate(status=statuses.promotion_case(now)).filter(status__in=list(wanted))

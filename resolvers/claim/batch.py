@@ -7,7 +7,7 @@ written, however many processes and hosts do the same. (On SQLite the transactio
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 
-from db import batching, statements
+from db import batching, statements, statuses
 from db import errors as db_errors
 from db.models import Claim, Customer, Promotion
 from db.queries import claims, codes, customers, idempotency_keys, locations, promotions, usage
@@ -228,7 +228,7 @@ def _stored_answer(row: KeyAnswer, by_id: dict[int, Claim]) -> StoredAnswer:
         return StoredAnswer(row.fingerprint, None)
     claim = by_id.get(row.answer)
     is_gone = claim is None or claim.organization_id != row.organization_id
-    stands = claim is not None and claim.released_at is None
+    stands = claim is not None and statuses.stands(claim)
     return StoredAnswer(row.fingerprint, claim if stands and not is_gone else None, is_gone)
 
 

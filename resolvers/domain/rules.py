@@ -1,9 +1,14 @@
-"""Pure rules: the status of codes and promotions, and every reason why a code can't be claimed. Time is an argument."""
+"""Pure rules: windows, and every reason why a code can't be claimed. Time is an argument.
 
-from collections.abc import Iterator
+The statuses that the reasons follow from are db/statuses.py's.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
+from db import statuses
+from db.enums import CodeStatus
 from db.models import Claim, Code, Promotion
 from resolvers.domain import money, refusals
 from resolvers.domain.validate import ValidOrder
@@ -19,38 +24,6 @@ def window(code: Code, promotion: Promotion) -> tuple[datetime | None, datetime 
     starts = [at for at in (code.starts_at, promotion.starts_at) if at is not None]
     ends = [at for at in (code.ends_at, promotion.ends_at) if at is not None]
     return max(starts, default=None), min(ends, default=None)
-
-
-def is_unfinished(code: Code, promotion: Promotion) -> bool:
-    """Whether the job that makes a code is unfinished: until it is done the code counts as disabled."""
-    return code.job_id is not None and code.job_id == promotion.unfinished_job_id
-
-
-def promotion_status(promotion: Promotion, now: datetime) -> str:
-    """DISABLED, SCHEDULED, ENDED or SPENT, the first that holds; else ACTIVE."""
-    if not promotion.is_enabled:
-        return "DISABLED"
-    if promotion.starts_at is not None and now < promotion.starts_at:
-        return "SCHEDULED"
-    if promotion.ends_at is not None and promotion.ends_at <= now:
-        return "ENDED"
-    spent = promotion.per_promotion is not None and promotion.claim_count >= promotion.per_promotion
-    return "SPENT" if spent else "ACTIVE"
-
-
-_STATUS_OF = {
-    refusals.Disabled: "DISABLED",
-    refusals.NotActivated: "NOT_ACTIVATED",
-    refusals.NotStarted: "SCHEDULED",
-    refusals.Ended: "EXPIRED",
-}
-
-
-def code_status(code: Code, promotion: Promotion, now: datetime) -> str:
-    """DISABLED, NOT_ACTIVATED, SCHEDULED, EXPIRED or EXHAUSTED, the first that holds; else CLAIMABLE."""
-    for refusal in switches(code, promotion, now):
-        return _STATUS_OF[type(refusal)]
-    return "EXHAUSTED" if any(_places(code, promotion)) else "CLAIMABLE"
 
 
 # ------------------------------------------------------------------ objections to a claim
@@ -93,24 +66,41 @@ def _objections(
     yield from _limits(code, promotion, facts)
 
 
+SWITCHES = (CodeStatus.DISABLED, CodeStatus.NOT_ACTIVATED, CodeStatus.SCHEDULED, CodeStatus.EXPIRED)
+"""Statuses that depend on code, promotion and time alone, not on the claims."""
+
+FINAL = (CodeStatus.DISABLED, CodeStatus.EXPIRED, CodeStatus.EXHAUSTED)
+"""Statuses in which a code stays unless it is changed."""
+
+
 def switches(code: Code, promotion: Promotion, now: datetime) -> Iterator[refusals.Rule]:
-    """The rules that depend on code, promotion and time alone, not on the customer or the order."""
-    if not (code.is_enabled and promotion.is_enabled) or is_unfinished(code, promotion):
-        yield refusals.Disabled()
-    if code.needs_activation and code.activated_at is None:
-        yield refusals.NotActivated()
-    starts_at, ends_at = window(code, promotion)
-    if starts_at is not None and now < starts_at:
-        yield refusals.NotStarted(starts_at)
-    if ends_at is not None and ends_at <= now:
-        yield refusals.Ended(ends_at)
+    """The refusals of SWITCHES that hold."""
+    return _refusals_of(SWITCHES, code, promotion, now)
 
 
 def final_objections(code: Code, promotion: Promotion, now: datetime) -> Iterator[refusals.Rule]:
-    """The reasons why a code can't be claimed any more unless it is changed: disabled, ended or used up."""
-    final = (refusals.Disabled, refusals.Ended)
-    yield from (refusal for refusal in switches(code, promotion, now) if isinstance(refusal, final))
-    yield from _places(code, promotion)
+    """The refusals of FINAL that hold."""
+    return _refusals_of(FINAL, code, promotion, now)
+
+
+def _refusals_of(
+    wanted: Collection[CodeStatus], code: Code, promotion: Promotion, now: datetime
+) -> Iterator[refusals.Rule]:
+    for status in statuses.all_of_code(code, promotion, now):
+        if status in wanted:
+            yield from _REFUSALS[status](code, promotion)
+
+
+def _not_started(code: Code, promotion: Promotion) -> Iterator[refusals.Rule]:
+    starts_at, _ = window(code, promotion)
+    if starts_at is not None:
+        yield refusals.NotStarted(starts_at)
+
+
+def _ended(code: Code, promotion: Promotion) -> Iterator[refusals.Rule]:
+    _, ends_at = window(code, promotion)
+    if ends_at is not None:
+        yield refusals.Ended(ends_at)
 
 
 def _money(promotion: Promotion, order: ValidOrder) -> Iterator[refusals.Rule]:
@@ -133,7 +123,17 @@ def _limits(code: Code, promotion: Promotion, facts: ClaimFacts) -> Iterator[ref
 
 
 def _places(code: Code, promotion: Promotion) -> Iterator[refusals.Rule]:
-    if code.allowed_claims is not None and code.claim_count >= code.allowed_claims:
+    if code.allowed_claims is not None and statuses.is_full(code):
         yield refusals.FullyClaimed(code.allowed_claims)
-    if promotion.per_promotion is not None and promotion.claim_count >= promotion.per_promotion:
+    if promotion.per_promotion is not None and statuses.is_spent(promotion):
         yield refusals.PromotionSpent(promotion.per_promotion)
+
+
+_REFUSALS: dict[CodeStatus, Callable[[Code, Promotion], Iterable[refusals.Rule]]] = {
+    CodeStatus.DISABLED: lambda _code, _promotion: [refusals.Disabled()],
+    CodeStatus.NOT_ACTIVATED: lambda _code, _promotion: [refusals.NotActivated()],
+    CodeStatus.SCHEDULED: _not_started,
+    CodeStatus.EXPIRED: _ended,
+    CodeStatus.EXHAUSTED: _places,
+}
+"""The refusals of each status of a code but CLAIMABLE."""

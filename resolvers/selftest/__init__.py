@@ -94,7 +94,7 @@ async def _breaches(organization: Organization, scenario: Scenario, answers: lis
 
 
 async def _wrong_claims(organization: Organization, scenario: Scenario, answers: list[Answer]) -> list[str]:
-    of_promotion = claims.all_of(organization.id).filter(promotion_id=scenario.promotion.id, released_at=None)
+    of_promotion = claims.all_standing(organization.id).filter(promotion_id=scenario.promotion.id)
     standing = set(await of_promotion.values_list("id", flat=True))
     must = scenario.standing(answers)
     if len(standing) != must:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO, TypeVar
 
+from db import statuses
+from db.enums import CodeStatus
 from db.models import Organization
 from resolvers.domain import instants, money, params
 from resolvers.domain.refusals import InvalidInput
@@ -40,7 +42,6 @@ IMPORT_COLUMNS = ("text", "allowed_claims", "starts_at", "ends_at", "claims_so_f
 """Columns of a file from another system; only `text` is required. The columns of an export are read as well."""
 
 READABLE_COLUMNS = (*IMPORT_COLUMNS, *(column for column in CODE_COLUMNS if column not in IMPORT_COLUMNS))
-STATUSES = ("CLAIMABLE", "NOT_ACTIVATED", "SCHEDULED", "EXPIRED", "EXHAUSTED", "DISABLED")
 UNLIMITED = "unlimited"
 YES, NO = "yes", "no"
 """Instead of true and false, which a spreadsheet translates."""
@@ -161,7 +162,7 @@ def _claim_cells(row: ExportedClaim, dialect: Dialect) -> Iterable[Cell]:
         claim.currency,
         claim.order_quantity,
         _write_amount(claim.discount, claim.currency, dialect),
-        "CLAIMED" if claim.released_at is None else "RELEASED",
+        statuses.of_claim(claim).value,
         _write_instant(claim.released_at),
         claim.release_reason,
         row.location.number if row.location else None,
@@ -240,7 +241,7 @@ def _read_row(line: int, cells: Mapping[str, str]) -> ImportRow | RejectedRow:
 
     try:
         status = cell("status")
-        if status and status not in STATUSES:
+        if status and status not in CodeStatus.__members__:
             raise InvalidInput(f"{status[:50]!r} is no status.", "status")
         activated_at = _read_instant(cell("activated_at"), "activated_at")
         return ImportRow(
@@ -252,11 +253,11 @@ def _read_row(line: int, cells: Mapping[str, str]) -> ImportRow | RejectedRow:
             claims_so_far=_read_integer(cell("claims_so_far") or "0", "claims_so_far"),
             promotion=cell("promotion") or None,
             claim_count=_read_integer(cell("claim_count"), "claim_count") if cell("claim_count") else None,
-            is_enabled=_read_boolean(cell("is_enabled"), "is_enabled", default=status != "DISABLED"),
+            is_enabled=_read_boolean(cell("is_enabled"), "is_enabled", default=status != CodeStatus.DISABLED),
             needs_activation=_read_boolean(
                 cell("needs_activation"),
                 "needs_activation",
-                default=status == "NOT_ACTIVATED" or activated_at is not None,
+                default=status == CodeStatus.NOT_ACTIVATED or activated_at is not None,
             ),
             reserved_for=cell("reserved_for") or None,
             activated_at=activated_at,

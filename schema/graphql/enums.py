@@ -4,41 +4,19 @@ from enum import Enum
 
 import strawberry
 
-from db.enums import DeliveryStatus, DiscountKind, JobStatus
+from db.enums import ClaimStatus, CodeStatus, DeliveryStatus, DiscountKind, JobStatus, PromotionStatus
 from resolvers.domain import refusals
 from resolvers.domain.code_format import Style
 from resolvers.domain.usage_buckets import BucketSize
 
+strawberry.enum(ClaimStatus, name="ClaimStatus")
+strawberry.enum(CodeStatus, name="CodeStatus")
+strawberry.enum(PromotionStatus, name="PromotionStatus")
 strawberry.enum(DiscountKind, name="DiscountKind")
 strawberry.enum(DeliveryStatus, name="DeliveryStatus")
 strawberry.enum(JobStatus, name="JobStatus")
 StatBucket = strawberry.enum(BucketSize, name="StatBucket")
 CodeStyle = strawberry.enum(Style, name="CodeStyle")
-
-
-@strawberry.enum
-class PromotionStatus(Enum):
-    SCHEDULED = "SCHEDULED"
-    ACTIVE = "ACTIVE"
-    ENDED = "ENDED"
-    SPENT = "SPENT"
-    DISABLED = "DISABLED"
-
-
-@strawberry.enum
-class CodeStatus(Enum):
-    NOT_ACTIVATED = "NOT_ACTIVATED"
-    SCHEDULED = "SCHEDULED"
-    CLAIMABLE = "CLAIMABLE"
-    EXHAUSTED = "EXHAUSTED"
-    EXPIRED = "EXPIRED"
-    DISABLED = "DISABLED"
-
-
-@strawberry.enum
-class ClaimStatus(Enum):
-    CLAIMED = "CLAIMED"
-    RELEASED = "RELEASED"
 
 
 REST_ALONE = (refusals.EmailTaken, refusals.UnknownCustomer, refusals.UnknownToken)

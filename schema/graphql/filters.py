@@ -1,15 +1,17 @@
 """Inputs that select rows of a list, or the time and buckets of usage."""
 
 from datetime import datetime
-from typing import Any
+from typing import TypeVar
 
 import strawberry
 from strawberry import UNSET
 
+from db.enums import ClaimStatus, CodeStatus, PromotionStatus
 from resolvers import listing, usage_report
 from resolvers.domain.usage_buckets import BucketSize
-from schema.graphql.enums import ClaimStatus, CodeStatus, PromotionStatus
 from schema.graphql.parts import or_none
+
+S = TypeVar("S")
 
 
 @strawberry.input
@@ -18,7 +20,7 @@ class PromotionFilter:
     search: str | None = UNSET
 
     def to_params(self) -> listing.PromotionFilter:
-        return listing.PromotionFilter(_names(self.status), or_none(self.search))
+        return listing.PromotionFilter(_distinct(self.status), or_none(self.search))
 
 
 @strawberry.input
@@ -31,7 +33,7 @@ class CodeFilter:
 
     def to_params(self) -> listing.CodeFilter:
         return listing.CodeFilter(
-            status=_names(self.status),
+            status=_distinct(self.status),
             text_prefix=or_none(self.text_prefix),
             reserved_for_email=or_none(self.reserved_for_email),
             created_after=or_none(self.created_after),
@@ -51,14 +53,14 @@ class ClaimFilter:
         return listing.ClaimFilter(
             email=or_none(self.email),
             order_reference=or_none(self.order_reference),
-            status=_names(self.status),
+            status=_distinct(self.status),
             created_after=or_none(self.created_after),
             created_before=or_none(self.created_before),
         )
 
 
-def _names(statuses: Any) -> tuple[str, ...] | None:
-    return None if statuses is UNSET or statuses is None else tuple(dict.fromkeys(status.value for status in statuses))
+def _distinct(statuses: list[S] | None) -> tuple[S, ...] | None:
+    return None if statuses is UNSET or statuses is None else tuple(dict.fromkeys(statuses))
 
 
 @strawberry.input(description="Widened to whole buckets. from and to left out: from the first use to now.")

@@ -6,16 +6,14 @@ from typing import Any
 import strawberry
 from strawberry.scalars import JSON
 
-from db import models
-from db.enums import DeliveryStatus, JobStatus
+from db import models, statuses
+from db.enums import ClaimStatus, CodeStatus, DeliveryStatus, JobStatus, PromotionStatus
 from resolvers import find, listing
 from resolvers.authenticate import Right
-from resolvers.domain import rules
 from schema import pages
 from schema.graphql import ids
 from schema.graphql.connections import PAGE_SIZE, Connection, connect, connect_below
 from schema.graphql.context import Info
-from schema.graphql.enums import ClaimStatus, CodeStatus, PromotionStatus
 from schema.graphql.filters import ClaimFilter, CodeFilter, PromotionFilter, UsageInput
 from schema.graphql.public import Public
 from schema.graphql.scalars import BigInt
@@ -92,7 +90,7 @@ class Promotion(Node):
 
     @strawberry.field(description="The first that holds of DISABLED, SCHEDULED, ENDED, SPENT; else ACTIVE.")
     def status(self, info: Info) -> PromotionStatus:
-        return PromotionStatus(rules.promotion_status(self.row, info.context.caller.now))
+        return statuses.of_promotion(self.row, info.context.caller.now)
 
     @strawberry.field(description="Where it holds; empty: everywhere.")
     async def locations(self, info: Info) -> list[Location]:
@@ -259,9 +257,7 @@ class Code(Node):
     )
     def status(self, info: Info) -> CodeStatus:
         now = info.context.caller.now
-        return info.context.with_promotion(
-            self.row, lambda promotion: CodeStatus(rules.code_status(self.row, promotion, now))
-        )
+        return info.context.with_promotion(self.row, lambda promotion: statuses.of_code(self.row, promotion, now))
 
     @strawberry.field(directives=[Public()])
     def promotion(self, info: Info) -> Promotion:
@@ -318,7 +314,7 @@ class Claim(Node):
             row=row,
             order=Order(reference=row.order_reference, total=total, quantity=row.order_quantity) if has_order else None,
             discount=Money.of_minor(row.discount, row.currency),
-            status=ClaimStatus.CLAIMED if row.released_at is None else ClaimStatus.RELEASED,
+            status=statuses.of_claim(row),
             released_at=row.released_at,
             release_reason=row.release_reason,
             created_at=row.created_at,

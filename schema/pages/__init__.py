@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from db import statuses
+from db.enums import CodeStatus
 from db.models import Code, Organization, Promotion
 from resolvers import find, signed_links, suppress
 from resolvers.domain import rules
@@ -100,14 +102,14 @@ async def _code(request: Request) -> Response:
             404, "Nothing here", "There is no code at this address. Is it complete, as it was given to you?"
         )
     places = (await find.locations_of_promotions([promotion.id])).get(promotion.id, [])
-    status = rules.code_status(code, promotion, services.clock())
+    status = statuses.of_code(code, promotion, services.clock())
     return _render(
         "code.html", 200, **_variables(organization, promotion, code, status, [place.name for place in places])
     )
 
 
 def _variables(
-    organization: Organization, promotion: Promotion, code: Code, status: str, places: list[str]
+    organization: Organization, promotion: Promotion, code: Code, status: CodeStatus, places: list[str]
 ) -> dict[str, object]:
     starts_at, ends_at = rules.window(code, promotion)
     return {

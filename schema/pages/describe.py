@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from db.enums import DiscountKind
+from db.enums import CodeStatus, DiscountKind
 from db.models import Promotion
 from resolvers.domain import money, usage_buckets
 
@@ -19,28 +19,30 @@ class CodeState:
 
 
 STATES = {
-    "CLAIMABLE": CodeState("good", "Ready to use", "Show it, or type it in when you order."),
-    "SCHEDULED": CodeState("wait", "Not yet", "Keep it: it can be used from {start}."),
-    "NOT_ACTIVATED": CodeState("wait", "Not activated yet", "It can be used as soon as it has been activated."),
-    "EXHAUSTED": CodeState("over", "Used up", "This code has been used as often as it could be."),
-    "EXPIRED": CodeState("over", "It has ended", "This code could be used {end}."),
-    "DISABLED": CodeState(
+    CodeStatus.CLAIMABLE: CodeState("good", "Ready to use", "Show it, or type it in when you order."),
+    CodeStatus.SCHEDULED: CodeState("wait", "Not yet", "Keep it: it can be used from {start}."),
+    CodeStatus.NOT_ACTIVATED: CodeState(
+        "wait", "Not activated yet", "It can be used as soon as it has been activated."
+    ),
+    CodeStatus.EXHAUSTED: CodeState("over", "Used up", "This code has been used as often as it could be."),
+    CodeStatus.EXPIRED: CodeState("over", "It has ended", "This code could be used {end}."),
+    CodeStatus.DISABLED: CodeState(
         "over", "Switched off", "This code can't be used now. Whoever gave it to you can tell you more."
     ),
 }
 
 
-def state(status: str, starts_at: datetime | None, ends_at: datetime | None, zone: str) -> CodeState:
-    """The state of a code with that status (`rules.code_status`)."""
+def state(status: CodeStatus, starts_at: datetime | None, ends_at: datetime | None, zone: str) -> CodeState:
+    """The state of a code with that status (`statuses.of_code`)."""
     template = STATES[status]
     start = since(starts_at, zone) if starts_at else ""
     end = until(ends_at, zone) if ends_at else ""
     return CodeState(template.mood, template.title, template.sentence.format(start=start, end=end))
 
 
-def validity(status: str, ends_at: datetime | None, zone: str) -> str | None:
+def validity(status: CodeStatus, ends_at: datetime | None, zone: str) -> str | None:
     """The end of a code's validity; None where its state names it already."""
-    if status not in ("CLAIMABLE", "SCHEDULED", "NOT_ACTIVATED"):
+    if status not in (CodeStatus.CLAIMABLE, CodeStatus.SCHEDULED, CodeStatus.NOT_ACTIVATED):
         return None
     return f"Valid {until(ends_at, zone)}." if ends_at else "It has no end date."
 

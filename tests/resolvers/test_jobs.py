@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from tortoise.connection import get_connection
 
-from db import leases
+from db import leases, statuses
 from db.enums import JobStatus
 from db.leases import LeaseLost
 from db.models import Code, Customer, Job, Organization, Promotion
 from db.queries import codes as rows
 from db.queries import jobs as job_rows
 from resolvers import activate, check, delete, generate, jobs, listing, random_codes
-from resolvers.domain import params, rules
+from resolvers.domain import params
 from resolvers.domain.code_format import Format, Style, Text
 from resolvers.domain.refusals import CodeSpaceTooSmall, Disabled, IdempotencyMismatch
 from tests import make
@@ -62,10 +62,10 @@ def cut_after(calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "insert_and_count", cut)
 
 
-async def statuses(organization: Organization) -> Counter[str]:
+async def status_counts(organization: Organization) -> Counter[str]:
     """How many codes have which status, as each of them says."""
     promotions = {row.id: row for row in await Promotion.all()}
-    return Counter(rules.code_status(code, promotions[code.promotion_id], NOW) for code in await Code.all())
+    return Counter(statuses.of_code(code, promotions[code.promotion_id], NOW) for code in await Code.all())
 
 
 async def test_a_job_makes_all_its_codes(organization: Organization, clock: Clock) -> None:
@@ -99,7 +99,7 @@ async def test_codes_of_a_job_become_claimable_together(
         cut_after(7, patched)
         with pytest.raises(Cut):
             await jobs.process("one", clock)
-    assert await statuses(organization) == {"DISABLED": 35, "CLAIMABLE": 1}
+    assert await status_counts(organization) == {"DISABLED": 35, "CLAIMABLE": 1}
     assert await listing.codes(organization.id, listing.CodeFilter(status=("CLAIMABLE",)), NOW).count() == 1
     assert await listing.codes(organization.id, listing.CodeFilter(status=("DISABLED",)), NOW).count() == 35
     unfinished = await Code.exclude(id=before.id).first()
@@ -111,7 +111,7 @@ async def test_codes_of_a_job_become_claimable_together(
     await make.claimed(organization, before.text)
     clock.advance(seconds=11)
     await jobs.process("two", clock)
-    assert await statuses(organization) == {"CLAIMABLE": 50, "EXHAUSTED": 1}
+    assert await status_counts(organization) == {"CLAIMABLE": 50, "EXHAUSTED": 1}
     await make.claimed(organization, unfinished.text)
 
 
@@ -224,7 +224,7 @@ async def test_of_two_jobs_for_one_space_the_later_fails_whole(organization: Org
     assert (first.status, first.done) == (JobStatus.DONE, 60)
     assert (second.status, second.done, second.finished_at) == (JobStatus.FAILED, 0, NOW)
     assert second.error == "This format has 100 texts, 60 of them are taken: 60 more can't be made."
-    assert await statuses(organization) == {"CLAIMABLE": 60}
+    assert await status_counts(organization) == {"CLAIMABLE": 60}
     assert await Promotion.filter(unfinished_job_id__isnull=False).count() == 0
 
 
@@ -250,12 +250,12 @@ async def test_what_a_failed_job_made_is_removed_also_after_a_cut(
             await jobs.process("one", clock)
     await job.refresh_from_db()
     assert (removed, job.status, job.done, job.finished_at) == ([5, 5, 5], JobStatus.FAILED, 35, None)
-    assert await statuses(organization) == {"CLAIMABLE": 50, "DISABLED": 35}
+    assert await status_counts(organization) == {"CLAIMABLE": 50, "DISABLED": 35}
     clock.advance(seconds=11)
     await jobs.process("two", clock)
     await job.refresh_from_db()
     assert (job.status, job.done, job.finished_at) == (JobStatus.FAILED, 0, clock())
-    assert await statuses(organization) == {"CLAIMABLE": 50}
+    assert await status_counts(organization) == {"CLAIMABLE": 50}
 
 
 async def test_a_job_whose_promotion_is_deleted_fails(

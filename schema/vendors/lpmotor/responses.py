@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from db.enums import DiscountKind
+from db import statuses
+from db.enums import CodeStatus, DiscountKind
 from db.models import Claim, Code, Organization
-from resolvers.domain import money, rules
+from resolvers.domain import money
 from schema.vendors.lpmotor import promo
 
 
@@ -32,7 +33,7 @@ def promo_object(code: Code, now: datetime) -> dict[str, Any]:
         "d_on": iso(fields.d_on) if fields.d_on else None,
         "d_off": iso(fields.d_off) if fields.d_off else None,
         "promo_used_count": promotion.claim_count,
-        "is_valid": rules.code_status(code, promotion, now) == "CLAIMABLE",
+        "is_valid": statuses.of_code(code, promotion, now) is CodeStatus.CLAIMABLE,
     }
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from db import statuses
 from db.models import Code, Promotion
 from resolvers.domain import rules
 from tests.make import NOW
@@ -33,7 +34,7 @@ def test_the_first_status_that_holds_is_a_codes() -> None:
     """DISABLED, NOT_ACTIVATED, SCHEDULED, EXPIRED, EXHAUSTED, else CLAIMABLE, in that order."""
     promotion = Promotion(is_enabled=False, starts_at=NOW + timedelta(days=1), per_promotion=1, claim_count=1)
     code = Code(needs_activation=True, ends_at=NOW, allowed_claims=None)
-    statuses = [rules.code_status(code, promotion, NOW)]
+    shown = [statuses.of_code(code, promotion, NOW)]
     for thing, name, value in (
         (promotion, "is_enabled", True),
         (code, "activated_at", NOW),
@@ -42,5 +43,5 @@ def test_the_first_status_that_holds_is_a_codes() -> None:
         (promotion, "per_promotion", None),
     ):
         setattr(thing, name, value)
-        statuses.append(rules.code_status(code, promotion, NOW))
-    assert statuses == ["DISABLED", "NOT_ACTIVATED", "SCHEDULED", "EXPIRED", "EXHAUSTED", "CLAIMABLE"]
+        shown.append(statuses.of_code(code, promotion, NOW))
+    assert shown == ["DISABLED", "NOT_ACTIVATED", "SCHEDULED", "EXPIRED", "EXHAUSTED", "CLAIMABLE"]
