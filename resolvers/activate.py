@@ -7,10 +7,10 @@ from tortoise.transactions import in_transaction
 
 from db import errors as db_errors
 from db.models import Code, Location, Organization, Product, Promotion
-from db.queries import codes, customers, promotions
-from resolvers import claim, find, update
+from db.queries import codes, customers
+from resolvers import find
 from resolvers.domain import params, rules, usage_buckets, validate
-from resolvers.domain.refusals import AlreadyActivated, Disabled, Ended, InvalidInput, UnknownCode, UnknownPromotion
+from resolvers.domain.refusals import AlreadyActivated, Disabled, Ended, InvalidInput
 from resolvers.domain.validate import ValidPerson
 
 
@@ -20,8 +20,8 @@ async def code(
     text: str,
     promotion: params.PromotionRef | None,
     customer: params.Person,
-    location_number: int | None,
-    product_number: int | None,
+    location: Location | None,
+    product: Product | None,
     off_peak: bool,
     now: datetime,
 ) -> Code:
@@ -31,30 +31,13 @@ async def code(
     Disabled, InvalidInput.
     """
     person = validate.person(customer, "customer")
-    location = await claim.location_by_number(organization, location_number)
-    product = await product_by_number(organization, product_number)
     async with in_transaction():
-        if promotion is not None:
-            expected = await find.promotion(organization.id, promotion)
-            row = await update.hold_code(organization.id, text)
-            if row.promotion_id != expected.id:
-                raise UnknownCode(text)
-        else:
-            row = await update.hold_code(organization.id, text)
-        return await start(organization, row, person, location, product, off_peak, now)
+        row = await find.locked_code(organization.id, text, promotion)
+        await _start(organization, row, person, location, product, off_peak, now)
+        return row
 
 
-async def product_by_number(organization: Organization, number: int | None) -> Product | None:
-    """The organization's product with this number; None without a number. Raises InvalidInput when there is none."""
-    if number is None:
-        return None
-    product = await find.product(organization.id, validate.integer(number, "product_number"))
-    if product is None:
-        raise InvalidInput(f"There is no product {number}.", "product_number")
-    return product
-
-
-async def start(
+async def _start(
     organization: Organization,
     row: Code,
     person: ValidPerson,
@@ -62,17 +45,14 @@ async def start(
     product: Product | None,
     off_peak: bool,
     now: datetime,
-) -> Code:
-    """Start a code's lifetime in the present transaction, which has locked its promotion.
+) -> None:
+    """Start the lifetime of a code whose promotion is locked.
 
-    Raises UnknownPromotion, AlreadyActivated, Ended, Disabled, InvalidInput.
+    Raises AlreadyActivated, Ended, Disabled, InvalidInput.
     """
-    promotion = await promotions.by_id(organization.id, row.promotion_id)
-    if promotion is None:
-        raise UnknownPromotion
     if not row.needs_activation or row.activated_at is not None:
         raise AlreadyActivated(row.activated_at or row.created_at)
-    for refusal in rules.switches(row, promotion, now):
+    for refusal in rules.switches(row, row.promotion, now):
         if isinstance(refusal, Disabled | Ended):
             raise refusal
     customer = await customers.ensure(
@@ -87,12 +67,11 @@ async def start(
         "activated_product_id": product.id if product else None,
         "off_peak": off_peak,
         "reserved_for_id": customer.id,
-        "ends_at": lifetime_end(row, promotion, organization.time_zone, now),
+        "ends_at": lifetime_end(row, row.promotion, organization.time_zone, now),
         "updated_at": now,
     }
     row.update_from_dict(columns)
     await codes.save(row, list(columns))
-    return row
 
 
 def lifetime_end(row: Code, promotion: Promotion, zone: str, now: datetime) -> datetime | None:

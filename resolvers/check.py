@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from db.models import Code, Organization
-from resolvers import claim, find
+from resolvers import find
 from resolvers import guard as guards
 from resolvers.claim import batch, state
 from resolvers.claim.state import ClaimRequest, ClaimState
@@ -89,5 +89,5 @@ async def _request(
     key = await find.code_key(organization.id, text)
     person = validate.person(customer, "customer") if customer else None
     valid_order = validate.order(order, "order")
-    location = await claim.location_by_number(organization, location_number)
+    location = await find.location(organization.id, location_number)
     return ClaimRequest(organization, text, key, person, valid_order, location, None, now, in_public)

@@ -14,7 +14,7 @@ from db import errors as db_errors
 from db.models import DEFAULT_REFERENCE, Code, Customer, Organization
 from db.queries import accounts, claims, codes, customers, organizations, promotions, usage
 from db.values import EMPTY_SHARE, Bucket, Share
-from resolvers import find, update
+from resolvers import find
 from resolvers.domain import params, usage_buckets, validate
 from resolvers.domain.refusals import InvalidInput, UnknownCustomer, UnknownPromotion
 
@@ -36,7 +36,7 @@ async def code(organization: Organization, text: str, dry_run: bool) -> DeleteRe
         row = await find.code(organization.id, text)
         return DeleteResult(row.text, 1, await claims.all_of(organization.id).filter(code_id=row.id).count(), True)
     async with in_transaction():
-        row = await update.hold_code(organization.id, text)
+        row = await find.locked_code(organization.id, text)
         await _keep_share(organization, row)
         claims_gone = await claims.delete_of_code(row.id)
         await codes.delete(row.id)
@@ -54,7 +54,7 @@ async def promotion(organization: Organization, ref: params.PromotionRef, dry_ru
         its_claims = await claims.all_of(organization.id).filter(promotion_id=row.id).count()
         return DeleteResult(row.reference, its_codes, its_claims, True)
     async with in_transaction():
-        if await promotions.lock(row.id) is None:
+        if await promotions.lock(organization.id, id=row.id) is None:
             raise UnknownPromotion
         await usage.mark_all_deleted(organization.id, row.id)
         claims_gone = await claims.delete_of_promotion(row.id)

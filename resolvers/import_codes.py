@@ -142,14 +142,14 @@ class RowPromotions:
         Raises UnknownPromotion.
         """
         if self._only is not None:
-            self._only = await _lock(self._only.id)
+            self._only = await _lock(self._organization_id, self._only.id)
         ids = sorted((promotion.id, name) for name, promotion in self._by_reference.items() if promotion is not None)
         for id, name in ids:
-            self._by_reference[name] = await _lock(id)
+            self._by_reference[name] = await _lock(self._organization_id, id)
 
 
-async def _lock(promotion_id: int) -> Promotion:
-    promotion = await promotions.lock(promotion_id)
+async def _lock(organization_id: int, promotion_id: int) -> Promotion:
+    promotion = await promotions.lock(organization_id, id=promotion_id)
     if promotion is None:
         raise UnknownPromotion
     return promotion

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from db.models import Code, Organization
-from resolvers import activate, claim, find, idempotency
+from db.models import Code, Location, Organization, Product
+from resolvers import find, idempotency
 from resolvers.domain import params, validate
 from resolvers.domain.code_format import Format
 from resolvers.generate import batch
@@ -14,8 +14,8 @@ async def code(
     organization: Organization,
     ref: params.PromotionRef,
     customer: params.Person,
-    location_number: int | None,
-    product_number: int | None,
+    location: Location | None,
+    product: Product | None,
     off_peak: bool,
     idempotency_key: str | None,
     now: datetime,
@@ -25,10 +25,9 @@ async def code(
     Raises UnknownPromotion, Disabled, Ended, PromotionSpent, CodeSpaceTooSmall, InvalidInput,
     IdempotencyMismatch.
     """
-    args = ("issue.code", ref, customer, location_number, product_number, off_peak)
+    place = (location.number if location else None, product.number if product else None)
+    args = ("issue.code", ref, customer, *place, off_peak)
     person = validate.person(customer, "customer")
-    location = await claim.location_by_number(organization, location_number)
-    product = await activate.product_by_number(organization, product_number)
     generated = await batch.codes(
         GenerateRequest(
             organization,

@@ -10,7 +10,7 @@ from tortoise.transactions import in_transaction
 from db import errors as db_errors
 from db.models import Code, Delivery, Organization
 from db.queries import codes, deliveries, suppressions
-from resolvers import find, idempotency, update
+from resolvers import find, idempotency
 from resolvers.domain import letter_template, params, rules, validate
 from resolvers.domain.letter_template_check import MAX_MESSAGE_LENGTH
 from resolvers.domain.refusals import IdempotencyMismatch, InvalidInput
@@ -62,7 +62,7 @@ async def code(
         earlier = await idempotency.begin(organization.id, idempotency_key, args, now)
         if earlier is not None:
             return await _replay(earlier)
-        row = await update.hold_code(organization.id, text)
+        row = await find.locked_code(organization.id, text)
         _check(row, even_if_not_claimable, note, now)
         sent = await _write(row, people, note, resend, now)
         await deliveries.add(sent.deliveries)

@@ -20,7 +20,6 @@ from resolvers.domain.refusals import (
     CodeTaken,
     InvalidInput,
     ReferenceTaken,
-    UnknownCode,
     UnknownPromotion,
     VersionConflict,
 )
@@ -88,9 +87,7 @@ async def promotion_with_code(
 
 
 async def _hold(organization_id: int, ref: params.PromotionRef, expected_version: int | None) -> Promotion:
-    row = await promotions.lock((await find.promotion(organization_id, ref)).id)
-    if row is None:
-        raise UnknownPromotion
+    row = await find.locked_promotion(organization_id, ref)
     if expected_version is not None and expected_version != row.version:
         raise VersionConflict(row.version)
     return row
@@ -157,7 +154,7 @@ class CodeChange:
 async def code(organization: Organization, text: str, change: CodeChange, now: datetime) -> Code:
     """Change a code in place; renamed, it keeps its claims. Raises UnknownCode, CodeTaken, InvalidInput."""
     async with in_transaction():
-        row = await hold_code(organization.id, text)
+        row = await find.locked_code(organization.id, text)
         await _change_code(organization, row, change, now)
         return row
 
@@ -166,16 +163,6 @@ async def _change_code(organization: Organization, row: Code, change: CodeChange
     columns = await _code_columns(organization, row, change, now)
     row.update_from_dict({**columns, "updated_at": now})
     await codes.save(row, [*columns, "updated_at"])
-
-
-async def hold_code(organization_id: int, text: str) -> Code:
-    """The code, with its promotion's row locked. Raises UnknownCode."""
-    row = await find.code(organization_id, text)
-    await promotions.lock(row.promotion_id)
-    again = await find.code(organization_id, text)
-    if again.promotion_id != row.promotion_id:  # deleted, and made again elsewhere, while we waited
-        raise UnknownCode(text)
-    return again
 
 
 async def _code_columns(organization: Organization, row: Code, change: CodeChange, now: datetime) -> dict[str, Any]:

@@ -83,13 +83,13 @@ async def ensure(
     now: datetime,
 ) -> Customer:
     """The customer with this address, inserted if new; names and joined_at are filled in where missing."""
-    await sql.rows(
+    rows = await sql.rows(
         f"""
         INSERT INTO customer (organization_id, email, email_key, first_name, last_name, joined_at,
                               particulars, created_at, updated_at, email_folded, first_name_folded, last_name_folded)
         VALUES ($1, $2, $3, $4, $5, $6, '{{}}', $7, $7, $8, $9, $10)
         ON CONFLICT (organization_id, email_key) DO UPDATE SET {_FILL_MISSING}
-        RETURNING id
+        RETURNING {", ".join(sql.columns(Customer))}
         """,  # noqa: S608 (names)
         organization_id,
         email,
@@ -100,7 +100,8 @@ async def ensure(
         now,
         *folded,
     )
-    return await Customer.get(organization_id=organization_id, email_key=email_key)
+    [customer] = sql.models_from_rows(Customer, rows)
+    return customer
 
 
 class MentionedCustomer(NamedTuple):

@@ -8,6 +8,7 @@ from db import sql, statements
 from db.models import Location, PromotionLocation
 
 _NUMBERS = statements.ValuesTable(organization_id="bigint", number="bigint")
+_REQUESTS = statements.ValuesTable(organization_id="bigint", promotion_id="bigint", number="bigint")
 
 
 async def by_number(organization_id: int, number: int) -> Location | None:
@@ -37,10 +38,35 @@ async def of_organization(organization_id: int) -> list[Location]:
     return await Location.filter(organization_id=organization_id).order_by("number")
 
 
-async def defaults(organization_ids: Collection[int]) -> dict[int, Location]:
-    """The default locations, by organization."""
-    locations = await Location.filter(organization_id__in=organization_ids, is_default=True)
-    return {location.organization_id: location for location in locations}
+def by_each_number_or_default(
+    requests: Collection[tuple[int, int, int | None]],
+) -> statements.Statement[dict[tuple[int, int | None], Location]]:
+    """The locations that fit organization, promotion and number, by promotion and number; else the default ones.
+
+    A location fits a promotion that is linked to it, and one without links.
+    """
+    return _REQUESTS.statement(
+        """
+        SELECT input.promotion_id, input.number AS requested, location.* FROM {values} AS input CROSS JOIN location
+        WHERE location.organization_id = input.organization_id AND (location.is_default OR (
+            location.number = input.number AND (
+                NOT EXISTS (SELECT 1 FROM promotionlocation AS link WHERE link.promotion_id = input.promotion_id)
+                OR EXISTS (SELECT 1 FROM promotionlocation AS link
+                    WHERE link.promotion_id = input.promotion_id AND link.location_id = location.id)
+            )
+        ))
+        ORDER BY location.number = input.number
+        """,
+        requests,
+        columns=("promotion_id", "requested", *sql.columns(Location)),
+        read=_by_request,
+    )
+
+
+def _by_request(rows: list[statements.Row]) -> dict[tuple[int, int | None], Location]:
+    """The last location of each request: the one with its number, where that fits."""
+    requests = [(row.pop("promotion_id"), row.pop("requested")) for row in rows]
+    return dict(zip(requests, sql.models_from_rows(Location, rows), strict=True))
 
 
 async def highest_number(organization_id: int) -> int:

@@ -78,9 +78,14 @@ async def by_ids(ids: Iterable[int]) -> dict[int, Promotion]:
     return await Promotion.in_bulk(ids, "id")
 
 
-async def lock(promotion_id: int) -> Promotion | None:
-    """The promotion with its row locked: no other transaction changes its codes or claims meanwhile."""
-    return await Promotion.filter(id=promotion_id).select_for_update(no_key=True).first()
+async def lock(organization_id: int, *, id: int | None = None, reference: str | None = None) -> Promotion | None:
+    """The promotion of this id, or else reference, with its row locked.
+
+    No other transaction changes its codes or claims meanwhile.
+    """
+    promotions = Promotion.filter(organization_id=organization_id)
+    named = promotions.filter(reference=reference) if id is None else promotions.filter(id=id)
+    return await named.select_for_update(no_key=True).first()
 
 
 def of_codes(

@@ -6,13 +6,13 @@ Claims that arrive at the same time are processed in batches and committed toget
 from datetime import datetime
 
 from db import batching
-from db.models import Location, Organization
+from db.models import Organization
 from resolvers import find, idempotency
 from resolvers import guard as guards
 from resolvers.claim import batch
 from resolvers.claim.state import Claimed, ClaimRequest
 from resolvers.domain import params, refusals, validate
-from resolvers.domain.refusals import IdempotencyMismatch, InvalidInput
+from resolvers.domain.refusals import IdempotencyMismatch
 from resolvers.guard import Attempt
 from resolvers.refusal_counter import RefusalCounter
 
@@ -42,7 +42,7 @@ async def code(
     person = validate.person(customer, "customer")
     valid_order = validate.order(order, "order")
     call = idempotency.keyed_call(idempotency_key, args, in_public)
-    location = await location_by_number(organization, location_number)
+    location = await find.location(organization.id, location_number)
     request = ClaimRequest(organization, text, key, person, valid_order, location, call, now, in_public)
     attempt = Attempt(key, person, valid_order.reference, proof, now)
     try:
@@ -51,13 +51,3 @@ async def code(
         promotion_id = getattr(refusal, "promotion_id", None)
         refusal_counter.add(organization, refusal, promotion_id or 0, valid_order.currency, now)
         raise
-
-
-async def location_by_number(organization: Organization, number: int | None) -> Location | None:
-    """The organization's location with this number; None without a number. Raises InvalidInput when there is none."""
-    if number is None:
-        return None
-    location = await find.location(organization.id, validate.integer(number, "location_number"))
-    if location is None:
-        raise InvalidInput(f"There is no location {number}.", "location_number")
-    return location

@@ -5,7 +5,7 @@ Look-ups of codes, promotions by name, locations and products that are made at t
 """
 
 from resolvers.find.claims import standing_claims
-from resolvers.find.codes import code, code_by_token, code_key, only_code, only_codes, prepare
+from resolvers.find.codes import code, code_by_token, code_key, locked_code, only_code, only_codes, prepare
 from resolvers.find.customers import (
     customer,
     customers_referred_by,
@@ -23,7 +23,7 @@ from resolvers.find.places import (
     product,
     products_of_organization,
 )
-from resolvers.find.promotions import promotion, promotion_by_name, valid_ref
+from resolvers.find.promotions import locked_promotion, promotion, promotion_by_name, valid_ref
 
 __all__ = [
     "PAGE_SIZE",
@@ -43,6 +43,8 @@ __all__ = [
     "location_for",
     "locations_of_organization",
     "locations_of_promotions",
+    "locked_code",
+    "locked_promotion",
     "only_code",
     "only_codes",
     "organization",

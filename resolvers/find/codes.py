@@ -7,9 +7,10 @@ from db import batching
 from db.models import Code, Organization, Promotion
 from db.queries import codes, organizations, promotions
 from resolvers import signed_links
-from resolvers.domain import code_format, validate
+from resolvers.domain import code_format, params, validate
 from resolvers.domain.refusals import InvalidInput, UnknownCode, UnknownPromotion
 from resolvers.find import nodes
+from resolvers.find.promotions import locked_promotion
 
 
 async def prepare() -> None:
@@ -36,14 +37,33 @@ async def code(organization_id: int, text: str) -> Code:
 
     Look-ups that are made at the same time are one batch.
     """
-    try:
-        key = await code_key(organization_id, text)
-    except InvalidInput:
-        raise UnknownCode(text[: code_format.MAX_CODE_LENGTH]) from None
-    row = await batching.submit(_by_keys, (organization_id, key))
+    row = await batching.submit(_by_keys, (organization_id, await _known_key(organization_id, text)))
     if row is None:
         raise UnknownCode(text)
     return row
+
+
+async def locked_code(organization_id: int, text: str, ref: params.PromotionRef | None = None) -> Code:
+    """A code with its promotion, whose row is locked first; of the promotion named by `ref`, if it is given.
+
+    Raises UnknownPromotion, UnknownCode.
+    """
+    promotion = None if ref is None else await locked_promotion(organization_id, ref)
+    key = await _known_key(organization_id, text)
+    locked = {promotion.id: promotion} if promotion else await promotions.of_codes({(organization_id, key)}, lock=True)
+    row = await codes.by_text(organization_id, key)
+    if row is None or row.promotion_id not in locked:  # maybe deleted, and made again elsewhere, while we waited
+        raise UnknownCode(text)
+    row.promotion = locked[row.promotion_id]
+    return row
+
+
+async def _known_key(organization_id: int, text: str) -> str:
+    """The key of a text; one that no code can have is UnknownCode."""
+    try:
+        return await code_key(organization_id, text)
+    except InvalidInput:
+        raise UnknownCode(text[: code_format.MAX_CODE_LENGTH]) from None
 
 
 async def _by_keys(pairs: Sequence[tuple[int, str]]) -> list[Code | None]:

@@ -5,11 +5,22 @@ from collections.abc import Sequence
 from db import batching
 from db.models import Location, Product, Promotion
 from db.queries import locations, products
+from resolvers.domain import validate
+from resolvers.domain.refusals import InvalidInput
 
 
-async def location(organization_id: int, number: int) -> Location | None:
-    """A location by its number. Look-ups that are made at the same time are one batch, here and below."""
-    return await batching.submit(_locations_by_number, (organization_id, number))
+async def location(organization_id: int, number: int | None) -> Location | None:
+    """A location by its number; None without one. Raises InvalidInput.
+
+    Look-ups that are made at the same time are one batch, here and below.
+    """
+    if number is None:
+        return None
+    valid = validate.integer(number, "location_number")
+    row = await batching.submit(_locations_by_number, (organization_id, valid))
+    if row is None:
+        raise InvalidInput(f"There is no location {number}.", "location_number")
+    return row
 
 
 async def _locations_by_number(pairs: Sequence[tuple[int, int]]) -> list[Location | None]:
@@ -24,15 +35,8 @@ async def location_for(promotion: Promotion, number: int | None) -> Location | N
 
 async def _locations_for(requests: Sequence[tuple[int, int, int | None]]) -> list[Location | None]:
     """Locations by organization id, promotion id and number, in the order of the requests."""
-    rows = await locations.by_each_number({(owner, number) for owner, _, number in requests if number is not None})
-    linked = await locations.ids_of_promotions({promotion_id for _, promotion_id, _ in requests})
-    defaults = await locations.defaults({owner for owner, _, _ in requests})
-    results: list[Location | None] = []
-    for owner, promotion_id, number in requests:
-        row = None if number is None else rows.get((owner, number))
-        fits = row is not None and (promotion_id not in linked or row.id in linked[promotion_id])
-        results.append(row if fits else defaults.get(owner))
-    return results
+    rows = await locations.by_each_number_or_default(set(requests))
+    return [rows.get((promotion_id, number)) for _, promotion_id, number in requests]
 
 
 async def locations_of_organization(organization_id: int) -> list[Location]:
@@ -45,9 +49,15 @@ async def locations_of_promotions(promotion_ids: Sequence[int]) -> dict[int, lis
     return await locations.of_promotions(promotion_ids)
 
 
-async def product(organization_id: int, number: int) -> Product | None:
-    """A product by its number."""
-    return await batching.submit(_products_by_number, (organization_id, number))
+async def product(organization_id: int, number: int | None) -> Product | None:
+    """A product by its number; None without one. Raises InvalidInput."""
+    if number is None:
+        return None
+    valid = validate.integer(number, "product_number")
+    row = await batching.submit(_products_by_number, (organization_id, valid))
+    if row is None:
+        raise InvalidInput(f"There is no product {number}.", "product_number")
+    return row
 
 
 async def _products_by_number(pairs: Sequence[tuple[int, int]]) -> list[Product | None]:

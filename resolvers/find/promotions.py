@@ -31,6 +31,15 @@ async def promotion(organization_id: int, ref: params.PromotionRef | None) -> Pr
     return row
 
 
+async def locked_promotion(organization_id: int, ref: params.PromotionRef) -> Promotion:
+    """A promotion by its id or reference, with its row locked. Raises UnknownPromotion, InvalidInput."""
+    valid = valid_ref(ref)
+    row = await promotions.lock(organization_id, id=valid.id, reference=valid.reference)
+    if row is None:
+        raise UnknownPromotion
+    return row
+
+
 def valid_ref(ref: params.PromotionRef | None) -> params.PromotionRef:
     """A reference to a promotion that can be looked up; without one, that of the default promotion.
 

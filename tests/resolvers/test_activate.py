@@ -35,15 +35,10 @@ async def sleeping(organization: Organization, options: Any = None, **promotion:
 
 
 async def activated(organization: Organization, text: str, person: params.Person = ADA, **more: Any) -> Code:
-    args = {
-        "promotion": None,
-        "location_number": None,
-        "product_number": None,
-        "off_peak": False,
-        "now": NOW,
-        **more,
-    }
-    return await activate.code(organization, text, customer=person, **args)
+    args = {"promotion": None, "off_peak": False, "now": NOW, **more}
+    location = await find.location(organization.id, args.pop("location_number", None))
+    product = await find.product(organization.id, args.pop("product_number", None))
+    return await activate.code(organization, text, customer=person, location=location, product=product, **args)
 
 
 async def test_an_activated_code_is_a_named_persons(organization: Organization) -> None:

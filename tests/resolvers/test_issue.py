@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from db.models import Code, Organization
-from resolvers import delete, issue, update
+from resolvers import delete, find, issue, update
 from resolvers.domain import params
 from resolvers.domain.refusals import (
     Disabled,
@@ -26,17 +26,10 @@ DAY = timedelta(days=1)
 
 
 async def issued(organization: Organization, **more: Any) -> Code:
-    args = {
-        "ref": SPRING,
-        "customer": ADA,
-        "location_number": None,
-        "product_number": None,
-        "off_peak": False,
-        "idempotency_key": None,
-        "now": NOW,
-        **more,
-    }
-    return await issue.code(organization, **args)
+    args = {"ref": SPRING, "customer": ADA, "off_peak": False, "idempotency_key": None, "now": NOW, **more}
+    location = await find.location(organization.id, args.pop("location_number", None))
+    product = await find.product(organization.id, args.pop("product_number", None))
+    return await issue.code(organization, location=location, product=product, **args)
 
 
 async def test_an_issued_code_is_made_and_activated(organization: Organization) -> None:

@@ -3,7 +3,7 @@
 import strawberry
 from strawberry import UNSET
 
-from resolvers import activate
+from resolvers import activate, find
 from resolvers.authenticate import Right
 from resolvers.domain.refusals import AlreadyActivated, Disabled, Ended, InvalidInput, UnknownCode, UnknownPromotion
 from schema.graphql.context import Info
@@ -36,8 +36,8 @@ async def activate_code(info: Info, input: ActivateCodeInput) -> CodeChanged:
         input.text,
         ref.to_params() if ref else None,
         input.customer.to_params(),
-        or_none(input.location_number),
-        or_none(input.product_number),
+        await find.location(caller.organization.id, or_none(input.location_number)),
+        await find.product(caller.organization.id, or_none(input.product_number)),
         input.off_peak,
         caller.now,
     )

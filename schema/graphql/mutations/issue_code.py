@@ -3,7 +3,7 @@
 import strawberry
 from strawberry import UNSET
 
-from resolvers import issue
+from resolvers import find, issue
 from resolvers.authenticate import Right
 from resolvers.domain.refusals import (
     CodeSpaceTooSmall,
@@ -42,8 +42,8 @@ async def issue_code(info: Info, input: IssueCodeInput) -> CodeChanged:
         caller.organization,
         input.promotion.to_params(),
         input.customer.to_params(),
-        or_none(input.location_number),
-        or_none(input.product_number),
+        await find.location(caller.organization.id, or_none(input.location_number)),
+        await find.product(caller.organization.id, or_none(input.product_number)),
         input.off_peak,
         or_none(input.idempotency_key),
         caller.now,

@@ -8,11 +8,12 @@ from datetime import datetime
 
 from fastapi import Request, Response
 
-from db.models import Code, Location, Organization, Promotion
+from db.models import Code, Organization, Product, Promotion
 from resolvers import activate, authenticate, find, generate, issue
 from resolvers.authenticate import Holder, Right
 from resolvers.domain import params
 from resolvers.domain.code_format import Format
+from resolvers.domain.refusals import InvalidInput
 from schema import context
 from schema.context import AccessDenied, Services
 from schema.vendors import kit
@@ -40,11 +41,6 @@ class CodeRequest:
     def ref(self) -> params.PromotionRef:
         """The promotion as an argument of the verbs."""
         return params.PromotionRef(id=self.promotion.id)
-
-    async def location_number(self, number: int | None) -> int | None:
-        """The requested location if it is linked, else the default [seed]; another one is no error (choice)."""
-        location: Location | None = await find.location_for(self.promotion, number)
-        return None if location is None else location.number
 
 
 async def _holder(request: Request) -> Holder:
@@ -77,6 +73,14 @@ async def _code_request(request: Request, holder: Holder, ref: OrganizationRef, 
     return CodeRequest(organization, promotion, services.public_url, services.clock())
 
 
+async def _product(organization: Organization, number: int | None) -> Product | None:
+    """The requested product; an unknown one is no error (choice)."""
+    try:
+        return await find.product(organization.id, number)
+    except InvalidInput:
+        return None
+
+
 # ------------------------------------------------------------------ the three endpoints
 
 
@@ -90,9 +94,9 @@ async def activate_code(request: Request) -> JsonResponse:
     ref = fields.organization("organization_identifier", "organization_id")
     fields.raise_errors()
     code_request = await _code_request(request, holder, ref, promotion)
-    location_number = await code_request.location_number(fields.number("location_id"))
+    location = await find.location_for(code_request.promotion, fields.number("location_id"))
     await activate.code(
-        code_request.organization, text, code_request.ref, person, location_number, None, False, code_request.now
+        code_request.organization, text, code_request.ref, person, location, None, False, code_request.now
     )
     return responses.success("Promotion code activated successfully")
 
@@ -110,11 +114,9 @@ async def issue_code(request: Request) -> JsonResponse:
     fields.raise_errors()
     code_request = await _code_request(request, holder, ref, promotion)
     organization, promotion_ref, now = code_request.organization, code_request.ref, code_request.now
-    location_number = await code_request.location_number(fields.number("location_id"))
-    product_id = fields.number("product_id")
-    product = None if product_id is None else await find.product(organization.id, product_id)
-    product_number = None if product is None else product.number
-    code = await issue.code(organization, promotion_ref, person, location_number, product_number, off_peak, None, now)
+    location = await find.location_for(code_request.promotion, fields.number("location_id"))
+    product = await _product(organization, fields.number("product_id"))
+    code = await issue.code(organization, promotion_ref, person, location, product, off_peak, None, now)
     result = responses.issued_code(code, code_request.promotion, product, organization, code_request.public_url)
     return responses.success("Promotion code created and activated successfully", result=result)
 

@@ -479,7 +479,7 @@ async def test_a_request_that_arrives_during_the_wait_for_the_lock_is_admitted_l
         return outside.run(asyncio.create_task, claimed(organization, text, email=email))
 
     async with in_transaction():
-        await promotions.lock(held.id)
+        await promotions.lock(organization.id, id=held.id)
         first = comes("A1", ADA)
         await asyncio.sleep(0.2)
         others = [comes("A2", BEN), comes("B1", CLEO), comes("A1", "dan@example.com")]
