@@ -71,7 +71,7 @@ def raw(url: str, style: Style, amount: int) -> dict[str, Any]:
     at: Any = now()
     if url.startswith("sqlite"):
         store = sqlite3.connect(url.removeprefix("sqlite://"), isolation_level=None)
-        for pragma, value in db.SQLITE_PRAGMAS.items():
+        for pragma, value in db.address.SQLITE_PRAGMAS.items():
             store.execute(f"PRAGMA {pragma} = {value}")
         rows = [(1, 1, text, key, 1, 0, 0, 0, "{}", str(at), str(at), 1) for text, key in texts]
         began = time.perf_counter()

@@ -12,8 +12,7 @@ from pathlib import Path
 import asyncpg
 from tortoise.exceptions import BaseORMException
 
-import db
-from db import transfer
+from db import address, transfer
 
 MIGRATIONS = tuple(sorted(path.stem for path in (Path(__file__).parent / "migrations").glob("[0-9]*.py")))
 """The names of all migrations that this program has, in their order."""
@@ -50,7 +49,7 @@ async def inspect(url: str) -> StoreVersion:
     """Inspect a store. Raises UnusableStore where none can be, or the database can't be reached."""
     where = display_name(url)
     try:
-        if db.is_sqlite(url) and not _file_exists(db.file_of(url)):
+        if address.is_sqlite(url) and not _file_exists(address.file_of(url)):
             return StoreVersion(where, Version.MISSING, MIGRATIONS)
         async with transfer.open_source(url) as store:
             applied = await store.migrations()
@@ -125,8 +124,8 @@ def _file_exists(path: Path) -> bool:
 
 def display_name(url: str) -> str:
     """An address without its password. Raises ValueError for what is no address."""
-    if db.is_sqlite(url):
-        return str(db.file_of(url).absolute())
+    if address.is_sqlite(url):
+        return str(address.file_of(url).absolute())
     shown = re.sub(r"(://[^:/?#@]*):.*@", r"\1@", url, count=1)
     return re.sub(r"([?&]password=)[^&]*", r"\1…", shown)
 

@@ -34,13 +34,13 @@ def empty() -> Path:
 
 async def once(url: str, name: str, make: Callable[[str], Awaitable[None]]) -> None:
     """Fill a database without tables by `make`, which takes its address; or copy the one made earlier by that name."""
-    if db.is_sqlite(url):
+    if db.address.is_sqlite(url):
         copy = _folder() / f"{name}.db"
         if copy.exists():
-            shutil.copy(copy, db.file_of(url))
+            shutil.copy(copy, db.address.file_of(url))
         else:
             await make(url)
-            shutil.copy(db.file_of(url), copy)
+            shutil.copy(db.address.file_of(url), copy)
         return
     parts = urlsplit(url)
     database, server = parts.path[1:], parts._replace(path="/postgres").geturl()
@@ -64,8 +64,8 @@ async def up_to_date(url: str) -> None:
 
 async def up_to_date_if_bare(url: str) -> None:
     """The same where a database has no tables; where it has some, as `db.migrate`."""
-    if db.is_sqlite(url):
-        file = db.file_of(url)
+    if db.address.is_sqlite(url):
+        file = db.address.file_of(url)
         is_bare = not file.exists() or not file.stat().st_size
     else:
         connection = await asyncpg.connect(url)

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-import db
+from db import address
 from db.transfer import postgres, sqlite
 from db.transfer.tables import Table
 
@@ -48,9 +48,9 @@ class Target(Source, Protocol):
 
 def open_source(url: str) -> AbstractAsyncContextManager[Source]:
     """`async with` around reading a store, which is not changed or locked."""
-    return sqlite.open_source(db.file_of(url)) if db.is_sqlite(url) else postgres.open_source(url)
+    return sqlite.open_source(address.file_of(url)) if address.is_sqlite(url) else postgres.open_source(url)
 
 
 def open_target(url: str) -> AbstractAsyncContextManager[Target]:
     """`async with` around filling a store, which has its tables; rolled back where the block raises."""
-    return sqlite.open_target(db.file_of(url)) if db.is_sqlite(url) else postgres.open_target(url)
+    return sqlite.open_target(address.file_of(url)) if address.is_sqlite(url) else postgres.open_target(url)

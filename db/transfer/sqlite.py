@@ -9,7 +9,7 @@ from typing import Any
 
 import aiosqlite
 
-from db import BUSY_SECONDS
+from db.address import BUSY_SECONDS
 from db.transfer.tables import BATCH_ROWS, Table
 
 

@@ -143,7 +143,7 @@ async def test_an_older_stores_rows_are_found(bare_url: str) -> None:
     """The migration folds what was there."""
     at = "2026-01-01 00:00:00+00:00"
     try:
-        await migrate(config=db.config(bare_url), target="models.0008_keys")
+        await migrate(config=db.address.config(bare_url), target="models.0008_keys")
         connection = get_connection("default")
         dollar = "$" if connection.capabilities.dialect == "postgres" else "?"
         for statement in (

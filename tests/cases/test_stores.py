@@ -73,10 +73,10 @@ def mark(url: str, statement: str) -> None:
         await connection.execute(statement)
         await connection.close()
 
-    if not db.is_sqlite(url):
+    if not db.address.is_sqlite(url):
         asyncio.run(there())
         return
-    connection = sqlite3.connect(db.file_of(url))
+    connection = sqlite3.connect(db.address.file_of(url))
     connection.execute(statement)
     connection.commit()
     connection.close()

@@ -52,7 +52,7 @@ NEW_KEYS = {
 async def before_keys(url: str) -> None:
     """A store's tables as they were before."""
     try:
-        await migrate(config=db.config(url), target=BEFORE)
+        await migrate(config=db.address.config(url), target=BEFORE)
     finally:
         await Tortoise.close_connections()
 
@@ -67,7 +67,7 @@ async def older_store(url: str, code_rows: list[tuple[int, str, str]]) -> None:
     """A store as it was before, with these codes and with customers, letters and suppressions."""
     await stores.once(url, "before_keys", before_keys)
     try:
-        await Tortoise.init(config=db.config(url))
+        await Tortoise.init(config=db.address.config(url))
         connection = get_connection("default")
         for statement in (
             f"INSERT INTO account (id, number, last_promotion_number, created_at) VALUES (1, 1, 1, '{AT}')",

@@ -41,7 +41,7 @@ async def test_the_models_need_no_other_migration(store: str) -> None:
     """`tortoise makemigrations` finds nothing to make."""
     apps = Tortoise.apps
     assert apps is not None
-    writers = await MigrationAutodetector(apps, db.config(store)["apps"]).changes()
+    writers = await MigrationAutodetector(apps, db.address.config(store)["apps"]).changes()
     assert [writer.as_string() for writer in writers] == []
 
 
@@ -80,7 +80,7 @@ async def with_the_first_release(url: str) -> None:
     """A store as the first migration left it, with rows in its tables."""
     text = (Path(__file__).parent / "first_release.sql").read_text(encoding="utf-8")
     try:
-        await migrate(config=db.config(url), target="models.0001_initial")
+        await migrate(config=db.address.config(url), target="models.0001_initial")
         connection = get_connection("default")
         await connection.execute_script(text)
         if connection.capabilities.dialect == "postgres":
@@ -132,7 +132,7 @@ async def test_a_store_that_was_brought_up_to_date_has_a_new_ones_tables(bare_ur
 
 async def test_who_brought_whom_is_moved(bare_url: str) -> None:
     """What a vendor's door had kept of referrers among its particulars is in the column; nothing else is taken for it."""
-    await migrate(config=db.config(bare_url), target="models.0003_jobs")
+    await migrate(config=db.address.config(bare_url), target="models.0003_jobs")
     await Tortoise.close_connections()
     async with db.opened(bare_url):
         connection = get_connection("default")

@@ -138,7 +138,7 @@ async def test_texts_are_kept_byte_for_byte(database_url: str, tmp_path: Path, b
     await copied(database_url, between)
     await copied(between, f"sqlite://{tmp_path / 'back.db'}")
     dumps = []
-    for file in (db.file_of(database_url), tmp_path / "back.db"):
+    for file in (db.address.file_of(database_url), tmp_path / "back.db"):
         connection = sqlite3.connect(file)
         dumps.append([line for line in connection.iterdump() if "tortoise_migrations" not in line])
         connection.close()
@@ -228,7 +228,7 @@ async def test_a_row_that_cannot_be_kept_leaves_an_empty_target(database_url: st
 
 def rename(url: str, text: str, other: str) -> None:
     """Change a code's text behind everybody's back."""
-    with sqlite3.connect(db.file_of(url)) as connection:
+    with sqlite3.connect(db.address.file_of(url)) as connection:
         connection.execute("UPDATE code SET text = ? WHERE text = ?", (other, text))
     connection.close()
 

@@ -61,7 +61,7 @@ def test_the_drivers_options_are_passed_on() -> None:
 @pytest.mark.parametrize("words", ["connections=1", "connections=many", "connections=", "prepared=maybe", "prepared="])
 def test_an_invalid_parameter_is_named(words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        db.config(f"postgres://h/d?{words}")
+        db.address.config(f"postgres://h/d?{words}")
 
 
 async def test_no_more_connections_are_opened_than_allowed(address: str) -> None:

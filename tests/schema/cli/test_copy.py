@@ -89,7 +89,7 @@ CODES = """
 def with_codes(installation: Installation, amount: int) -> None:
     """Let the store have an organization with that many codes."""
     installation.run("organization", "add", "--name", "N")
-    with sqlite3.connect(db.file_of(source(installation))) as connection:
+    with sqlite3.connect(db.address.file_of(source(installation))) as connection:
         connection.execute(CODES, (amount,))
     connection.close()
 
@@ -163,7 +163,7 @@ def test_memory_does_not_grow_with_the_store(tmp_path: Path, postgres: Postgres)
 def test_a_counter_that_was_wrong_is_reported(installation: Installation, target: str) -> None:
     """A store that counts wrongly is copied as it is, and the exit code says that it does."""
     installation.run("organization", "add", "--name", "N", "--identifier", "n")
-    with sqlite3.connect(db.file_of(source(installation))) as connection:
+    with sqlite3.connect(db.address.file_of(source(installation))) as connection:
         connection.execute("UPDATE promotion SET claim_count = 1")
     connection.close()
     output = installation.run("copy", "--from", source(installation), "--to", target, code=1)

@@ -104,7 +104,7 @@ def test_a_database_named_beside_the_setting(installation: Installation, databas
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_database_that_breaks_the_promise_fails_the_selftest(installation: Installation, database_url: str) -> None:
     """Where a claim vanishes after it was answered, the proof fails, says which and cleans up all the same."""
-    with sqlite3.connect(db.file_of(database_url)) as connection:
+    with sqlite3.connect(db.address.file_of(database_url)) as connection:
         connection.execute(
             """
             CREATE TRIGGER vanish AFTER INSERT ON claim WHEN new.id % 7 = 0 BEGIN
