@@ -1,33 +1,36 @@
 """The application: every route, cross-origin access, and dispatch without FastAPI's overhead."""
 
-import itertools
 import logging
-import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-from urllib.parse import quote, unquote
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from itertools import chain
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.routing import iter_route_contexts
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Match, Route
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from schema import health, pages, vendors
 from schema.context import Services
 from schema.csv import export
 from schema.graphql import app as graphql_app
+from schema.routing import RouteConflict, RouteTable, check_route_conflicts
 from schema.server.trusted_proxies import TrustedProxies
+
+__all__ = ["Application", "RouteConflict", "create_app"]
 
 log = logging.getLogger("tessera")
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-_PARAMETER = re.compile(r"{[^}]*}")
+ROUTE_APP = "tessera.route_app"
+"""The member of a request's scope with the application of its route."""
 
-Lifespan = Callable[[FastAPI], Any]
-
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 MAX_REQUESTED_HEADER_BYTES = 8_000
 """Bytes of `Access-Control-Request-Headers`, which a preflight's answer repeats."""
@@ -73,101 +76,87 @@ def _is_without_origin(scope: Scope) -> bool:
 
 
 class Application(FastAPI):
-    """FastAPI's application, with dispatch to routes that skips its middleware.
+    """FastAPI's application, whose first routes are called past its middleware while nobody has added any.
 
-    The routes handle their own errors and need nothing of that middleware, which was a sixteenth of a claim's time.
-    A request that no route matches goes to FastAPI, which answers 404 or 405.
+    These routes handle their own errors and need nothing of that middleware, which was a sixteenth of a claim's time.
+    Once somebody adds a middleware, an exception handler or a route before them, every request goes FastAPI's way
+    (docs/decisions/0014-fastapi-is-passed-while-nothing-is-added.md); one that none of them matches always does.
     """
 
-    def install_routes(
-        self, routes: Sequence[BaseRoute], browser_paths: tuple[str, ...], proxies: TrustedProxies
+    def __init__(
+        self,
+        routes: Sequence[BaseRoute],
+        routers: Sequence[APIRouter] = (),
+        browser_paths: Sequence[str] = (),
+        proxies: TrustedProxies | None = None,
+        lifespan: Lifespan | None = None,
     ) -> None:
-        """Add the routes, with CORS at paths that begin with `browser_paths`, and with these trusted proxies."""
-        self._proxies = proxies
-        self._own_routes = routes
-        plain = [route for route in routes if isinstance(route, Route) and not route.param_convertors]
-        requests = [(method, route.path) for route in plain for method in route.methods or ("GET", "POST")]
-        self._routes_by_path = {
-            (method, path): self._match_route({"type": "http", "method": method, "path": path})
-            for method, path in requests
-        }
+        super().__init__(title="Tessera", openapi_url=None, redirect_slashes=False, lifespan=lifespan)
         self.router.routes.extend(routes)
-        self._cors = CrossOriginAccess(self._dispatch, browser_paths)
+        for router in routers:
+            self.include_router(router)
+        self.add_middleware(CrossOriginAccess, paths=tuple(browser_paths))
+        self._proxies = proxies if proxies is not None and proxies.networks else None
+        self._first_routes = [*routes, *chain.from_iterable(router.routes for router in routers)]
+        self._as_made = (list(self.router.routes), list(self.user_middleware), dict(self.exception_handlers))
+        self._table = RouteTable([])
+        self._direct_app = CrossOriginAccess(_call_route, tuple(browser_paths))
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """FastAPI's stack, and the table of the routes that are called past it; made for the first request."""
+        self._table = RouteTable([] if self._is_extended() else self._first_routes)
+        return super().build_middleware_stack()
+
+    def _is_extended(self) -> bool:
+        """Whether something was added that a request passes before it comes to the first routes."""
+        routes, middleware, handlers = self._as_made
+        return (
+            self.router.routes[: len(routes)] != routes
+            or self.user_middleware != middleware
+            or self.exception_handlers != handlers
+            or bool(self.root_path)
+            or self._native_telemetry.enabled()
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["app"] = self
-        if scope["type"] == "http":
+        if self.middleware_stack is None:
+            self.middleware_stack = self.build_middleware_stack()
+        if scope["type"] == "lifespan":
+            list(iter_route_contexts(self.routes))  # made now, and not while a request waits
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        if self._proxies is not None:
             self._proxies.apply(scope)
+        found = None if scope.get("root_path") else self._table.find(scope)
         try:
-            await self._cors(scope, receive, send)
+            if found is None:
+                await super().__call__(scope, receive, send)
+                return
+            scope["app"] = self
+            scope[ROUTE_APP], child_scope = found
+            scope.update(child_scope)
+            await self._direct_app(scope, receive, send)
         except ClientDisconnect:
             log.debug("a client disconnected before it was answered, at %s", scope["path"])
 
-    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route, child_scope = self._find_route(scope) if scope["type"] == "http" else (None, {})
-        if route is None:
-            await super().__call__(scope, receive, send)
-            return
-        scope.update(child_scope)
-        await route.handle(scope, receive, send)
 
-    def _find_route(self, scope: Scope) -> tuple[BaseRoute | None, Scope]:
-        """The first route that matches, and its child scope; a table lookup for paths without parameters."""
-        match = None if scope.get("root_path") else self._routes_by_path.get((scope["method"], scope["path"]))
-        return match or self._match_route(scope)
-
-    def _match_route(self, scope: Scope) -> tuple[BaseRoute | None, Scope]:
-        raw = scope.get("raw_path") or b""
-        route_scope = {**scope, "path": escape_segments(raw)} if b"%" in raw else scope
-        for route in self._own_routes:
-            match, child_scope = route.matches(route_scope)
-            if match is Match.FULL:
-                if route_scope is not scope:
-                    child_scope["path_params"] = {
-                        name: unquote(value) for name, value in child_scope["path_params"].items()
-                    }
-                return route, child_scope
-        return None, {}
-
-
-def escape_segments(raw_path: bytes) -> str:
-    """A path with each segment escaped in one way: `%2F` stays within its segment and is no separator.
-
-    Characters that need no escape are unescaped, so that a route matches however its path is written.
-    """
-    segments = raw_path.partition(b"?")[0].decode("ascii", "replace").split("/")
-    return "/".join(quote(unquote(segment), safe="") if "%" in segment else segment for segment in segments)
-
-
-class RouteConflict(Exception):
-    """Raised when two modules have routes for the same method and path: the second would never be called."""
-
-
-def check_route_conflicts(owners: Mapping[str, Sequence[BaseRoute]]) -> None:
-    """Raises RouteConflict, with both names, if a route of one owner matches the path of another owner's route."""
-    for (owner, routes), (other, other_routes) in itertools.permutations(owners.items(), 2):
-        for route in (route for route in routes if isinstance(route, Route)):
-            path = _PARAMETER.sub("x", route.path)
-            for method in route.methods or METHODS:
-                scope = {"type": "http", "method": method, "path": path}
-                if any(each.matches(scope)[0] is Match.FULL for each in other_routes):
-                    raise RouteConflict(
-                        f"{owner} and {other} both answer {method} {route.path}: one of them has to go."
-                    )
+async def _call_route(scope: Scope, receive: Receive, send: Send) -> None:
+    """Call the application of the route that was found."""
+    try:
+        await scope[ROUTE_APP](scope, receive, send)
+    except HTTPException as error:
+        response = await http_exception_handler(Request(scope), error)
+        await response(scope, receive, send)
 
 
 def create_app(services: Services, lifespan: Lifespan | None = None) -> FastAPI:
     """The application with every route: GraphQL, each vendor, health, the codes' pages, downloads."""
-    app = Application(title="Tessera", openapi_url=None, redirect_slashes=False, lifespan=lifespan)
-    app.state.services = services
-    owners: dict[str, Sequence[BaseRoute]] = {
-        "Tessera itself": [*graphql_app.routes(), *health.routes, *pages.routes, *export.routes]
-    }
-    browser_paths = ["/graphql"]
-    for vendor in vendors.discover():
-        owners[vendor.__name__] = vendor.router.routes
-        browser_paths += getattr(vendor, "BROWSER_PATHS", ())
+    routes = [*graphql_app.routes(), *health.routes, *pages.routes, *export.routes]
+    found = vendors.discover()
+    owners = {"Tessera itself": routes, **{vendor.__name__: vendor.router.routes for vendor in found}}
     check_route_conflicts(owners)
-    routes = list(itertools.chain.from_iterable(owners.values()))
-    app.install_routes(routes, tuple(browser_paths), services.proxies)
+    browser_paths = ["/graphql", *chain.from_iterable(getattr(vendor, "BROWSER_PATHS", ()) for vendor in found)]
+    app = Application(routes, [vendor.router for vendor in found], browser_paths, services.proxies, lifespan)
+    app.state.services = services
     return app

@@ -5,7 +5,7 @@ The log has a bug's stack trace under a number, which is all that the caller see
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import monotonic
 
 from starlette.requests import ClientDisconnect
@@ -89,16 +89,25 @@ def retry_headers(error: Exception) -> dict[str, str]:
     return {"Retry-After": str(error.retry_after_seconds)} if hasattr(error, "retry_after_seconds") else {}
 
 
-def log_error(bug: BaseException, where: object) -> InternalError | Unavailable:
+def has_handler(app: object, error: BaseException) -> bool:
+    """Whether a FastAPI application has an exception handler for an error, be it the one for every error."""
+    handlers: Mapping[object, object] = getattr(app, "exception_handlers", {})
+    return 500 in handlers or any(kind in handlers for kind in type(error).__mro__)
+
+
+def log_error(bug: BaseException, where: object, app: object = None) -> InternalError | Unavailable:
     """Log an unexpected error, a bug with its stack trace under a new number; returns the error for the caller.
 
-    A client that has disconnected is no error: raises ClientDisconnect again.
+    A client that has disconnected is no error: raises ClientDisconnect again. A bug for which somebody has added an
+    exception handler to the request's `app` is raised again, to that handler.
     """
     if isinstance(bug, ClientDisconnect):
         raise bug
     if db_errors.is_unavailable(bug):
         outage.record(bug, where)
         return Unavailable()
+    if has_handler(app, bug):
+        raise bug
     error = InternalError(secrets.token_hex(6))
     log.error("fault %s at %s", error.number, where, exc_info=bug)
     return error

@@ -16,6 +16,7 @@ from typing import Any
 import aiosqlite
 import asyncpg
 import pytest
+from fastapi import FastAPI
 from graphql import GraphQLInputObjectType, GraphQLResolveInfo, GraphQLSchema, parse
 from graphql.execution import Executor as GraphqlExecutor
 from graphql.validation.rules import overlapping_fields_can_be_merged as overlapping
@@ -140,6 +141,12 @@ CANARIES = [
         lambda: (
             "_raw_info" in Info.__dataclass_fields__ and {"field_nodes", "fragments"} <= set(GraphQLResolveInfo._fields)
         ),
+    ),
+    Canary(
+        "_native_telemetry",
+        "fastapi",
+        ("schema/app.py",),
+        lambda: FastAPI()._native_telemetry.enabled() is False,
     ),
     Canary(
         "_unset_keepalive_if_required",

@@ -467,12 +467,21 @@ def test_what_is_public_says_what_it_promises(path: Path) -> None:
 FOURTH = '''
 """A fourth vendor."""
 
-from fastapi import Request
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from schema.vendors import kit
 
-router = kit.VendorRouter(lambda no: JSONResponse(str(no), 400))
+
+class Fourth(kit.VendorRoute):
+    """A route that answers errors so."""
+
+    @staticmethod
+    def error_response(error: Exception) -> JSONResponse:
+        return JSONResponse(str(error), 400)
+
+
+router = APIRouter(route_class=Fourth)
 
 
 @router.get("/fourth/hello")

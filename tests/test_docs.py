@@ -151,7 +151,7 @@ UNTOLD_PATHS = {
 """Paths that nobody needs to know."""
 
 UNTOLD_ENDPOINTS = {
-    "_unknown_route": "answers what is asked below a vendor's paths and is none of them, in the vendor's words",
+    "unknown_route": "answers what is asked below a vendor's paths and is none of them, in the vendor's words",
     "_options": "answers OPTIONS below a vendor's paths, which is asked before a question",
 }
 """Endpoints whose paths are not there, though something answers."""

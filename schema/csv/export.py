@@ -63,7 +63,7 @@ async def _download(request: Request, name: str, open_pieces: OpenPieces) -> Res
     except tuple(STATUSES) as error:
         return _error_response(error, STATUSES[type(error)])
     except Exception as bug:
-        fault = errors.log_error(bug, f"{request.method} {request.url.path}")
+        fault = errors.log_error(bug, f"{request.method} {request.url.path}", request.app)
         return _error_response(fault, fault.status)
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',

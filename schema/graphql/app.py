@@ -96,7 +96,11 @@ class GraphQLApp:
         except limits.RequestTimeout as error:
             return error_response(503, str(error), "TIMEOUT", media_type)
         except Exception as bug:
-            shown = bug if isinstance(bug, schema_errors.Unavailable) else schema_errors.log_error(bug, "/graphql")
+            shown = (
+                bug
+                if isinstance(bug, schema_errors.Unavailable)
+                else schema_errors.log_error(bug, "/graphql", request.app)
+            )
             return error_response(shown.status, str(shown), shown.code, media_type, schema_errors.retry_headers(shown))
 
     async def _respond_in_time(self, request: Request, media_type: str) -> Response:

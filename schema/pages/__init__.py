@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from db import statuses
 from db.enums import CodeStatus
@@ -24,6 +24,7 @@ from resolvers.domain.refusals import UnknownCode
 from schema import errors, limits
 from schema.context import Services
 from schema.pages import describe
+from schema.routing import SegmentRoute
 
 HERE = Path(__file__).resolve().parent
 STYLE = (HERE / "style.css").read_text(encoding="utf-8")
@@ -75,7 +76,7 @@ async def _with_error_pages(answer: Callable[[Request], Awaitable[Response]], re
     except limits.RequestTimeout:
         return _error_page(503, "Too busy", "That took too long. Try again in a minute.")
     except Exception as bug:
-        error = errors.log_error(bug, where)
+        error = errors.log_error(bug, where, request.app)
         return _error_page(error.status, "Sorry", str(error))
 
 
@@ -139,6 +140,6 @@ def _render(name: str, status: int, **variables: object) -> Response:
 
 
 routes: list[BaseRoute] = [
-    Route("/c/{address:path}", code),
-    Route("/u/{address:path}", unsubscribe, methods=["GET", "POST"]),
+    SegmentRoute("/c/{address:path}", code),
+    SegmentRoute("/u/{address:path}", unsubscribe, methods=["GET", "POST"]),
 ]

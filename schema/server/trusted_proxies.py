@@ -20,7 +20,7 @@ class TrustedProxies:
     """The configured proxies; finds the client address of a request that came through them."""
 
     def __init__(self, networks: Iterable[Network] = ()) -> None:
-        self._networks = tuple(networks)
+        self.networks = tuple(networks)
         self.trusts = lru_cache(maxsize=4096)(self._trusts)
 
     @classmethod
@@ -29,7 +29,7 @@ class TrustedProxies:
         return cls(_network(part.strip()) for part in setting.split(",") if part.strip())
 
     def _trusts(self, address: Address) -> bool:
-        return any(address.version == network.version and address in network for network in self._networks)
+        return any(address.version == network.version and address in network for network in self.networks)
 
     def apply(self, scope: Scope) -> None:
         """Set `client` of a request's scope to the address behind its trusted proxies, if it came from one.
@@ -41,7 +41,7 @@ class TrustedProxies:
             return
         if client[0].startswith(MAPPED_PREFIX):
             client = scope["client"] = (str(_address(client[0]) or client[0]), client[1])
-        if self._networks:
+        if self.networks:
             address = self._client_address(client[0], scope["headers"])
             if address != client[0]:
                 scope["client"] = (address, 0)  # the port was the proxy's

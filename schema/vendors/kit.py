@@ -1,27 +1,31 @@
-"""Shared by the REST vendors: routing, error responses in a vendor's format, lenient JSON, long JSON lists."""
+"""Shared by the REST vendors: routes, error responses in a vendor's format, lenient JSON, long JSON lists."""
 
 import functools
+import inspect
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.routing import APIRoute
+from fastapi.security.base import SecurityBase
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+from starlette.types import Scope
 
 from resolvers.domain.refusals import Refusal
 from schema import errors, limits
 from schema.context import AccessDenied, NoOrganization
 from schema.limits import BodyTooLarge, RequestTimeout
+from schema.routing import DirectEndpoint, match_by_segments
 from schema.streams import StreamedResponse, Streams, TooManyStreams
 
 # Possessive: a string is matched once, even one without an end, so that hostile bodies take linear time too.
 _STRING_OR_TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*+(?:"|\\?\Z))|,(?=\s*[}\]])', re.DOTALL)
 
 ErrorResponder = Callable[[Exception], Response]
-Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class BadRequest(Exception):
@@ -44,73 +48,68 @@ EXPECTED_ERRORS = (
 )
 
 
-class VendorRouter:
-    """A vendor's routes: `error_response` turns every expected error, and a bug's InternalError, into a response.
+class VendorRoute(APIRoute):
+    """A FastAPI route of a vendor, which answers errors in the vendor's format: a vendor's subclass says how.
 
-    Starlette's own routes, because the vendors' requests are read by hand: FastAPI's reading of a function's
-    signature costs as much again as all the rest of a request.
+    Its endpoint reads the raw request, as clients are read leniently. Models, failures and parameters describe it in
+    OpenAPI, and nothing is parsed or validated by them. So FastAPI has nothing to solve, and `app` calls the endpoint
+    directly; where somebody adds dependencies or parameters, FastAPI solves them before.
     """
 
-    def __init__(self, error_response: ErrorResponder) -> None:
-        self._error_response = error_response
-        self.routes: list[BaseRoute] = []
+    def __init__(self, path: str, endpoint: Callable[..., object], **options: Any) -> None:
+        super().__init__(path, _answering(endpoint, self.error_response), **options)
+        if self._is_direct():
+            self.app = DirectEndpoint(self.endpoint)
 
-    def add_api_route(self, path: str, endpoint: Endpoint, methods: Sequence[str] | None) -> None:
-        """Add a route for exactly these methods (no implicit HEAD) at a path; None is every method."""
-        route = Route(path, VendorEndpoint(endpoint, self._error_response), methods=methods)
-        route.methods = None if methods is None else set(methods)
-        self.routes.append(route)
+    @staticmethod
+    def error_response(error: Exception) -> Response:
+        """The response to an expected error, or to a bug's InternalError or Unavailable."""
+        raise NotImplementedError
 
-    def add_fallback(self, path: str, endpoint: Endpoint) -> None:
-        """Add a route for every method at a path and below it, for requests that no earlier route matches."""
-        self.add_api_route(path, endpoint, None)
-        self.add_api_route(f"{path}/{{rest:path}}", endpoint, None)
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As FastAPI's, but an escape stays within its segment of the path."""
+        return match_by_segments(super().matches, scope)
 
-    def api_route(self, path: str, methods: Sequence[str]) -> Callable[[Endpoint], Endpoint]:
-        """A decorator that adds a route for these methods at a path."""
-
-        def decorate(endpoint: Endpoint) -> Endpoint:
-            self.add_api_route(path, endpoint, methods)
-            return endpoint
-
-        return decorate
-
-    def get(self, path: str) -> Callable[[Endpoint], Endpoint]:
-        """A decorator that adds a GET route at a path."""
-        return self.api_route(path, ["GET"])
-
-    def post(self, path: str) -> Callable[[Endpoint], Endpoint]:
-        """A decorator that adds a POST route at a path."""
-        return self.api_route(path, ["POST"])
-
-    def put(self, path: str) -> Callable[[Endpoint], Endpoint]:
-        """A decorator that adds a PUT route at a path."""
-        return self.api_route(path, ["PUT"])
-
-    def delete(self, path: str) -> Callable[[Endpoint], Endpoint]:
-        """A decorator that adds a DELETE route at a path."""
-        return self.api_route(path, ["DELETE"])
+    def _is_direct(self) -> bool:
+        """Whether the endpoint takes the request alone and returns a response; security is told, and not solved."""
+        signature = inspect.signature(self.endpoint, eval_str=True)
+        return (
+            len(signature.parameters) == 1
+            and self.dependant.request_param_name is not None
+            and isinstance(signature.return_annotation, type)
+            and issubclass(signature.return_annotation, Response)
+            and all(isinstance(each.dependency, SecurityBase) for each in self.dependencies)
+        )
 
 
-class VendorEndpoint:
-    """An ASGI application: an endpoint under the request's time limit, its errors answered in the vendor's format."""
+def _answering(endpoint: Callable[..., object], error_response: ErrorResponder) -> Callable[..., Awaitable[object]]:
+    """An endpoint under the request's time limit, with its errors answered by `error_response`."""
+    call = endpoint if inspect.iscoroutinefunction(endpoint) else functools.partial(run_in_threadpool, endpoint)
 
-    def __init__(self, endpoint: Endpoint, error_response: ErrorResponder) -> None:
-        self._endpoint, self._error_response = endpoint, error_response
-        functools.update_wrapper(self, endpoint)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._answer(Request(scope, receive))
-        await response(scope, receive, send)
-
-    async def _answer(self, request: Request) -> Response:
+    @functools.wraps(endpoint)
+    async def answer(*values: Any, **named: Any) -> object:
         try:
             async with limits.TimeLimit():
-                return await self._endpoint(request)
+                return await call(*values, **named)
+        except HTTPException:
+            raise  # answered by the application, as everywhere in FastAPI
         except EXPECTED_ERRORS as error:
-            return self._error_response(error)
+            return error_response(error)
         except Exception as bug:
-            return self._error_response(errors.log_error(bug, f"{request.method} {request.url.path}"))
+            request = next(value for value in (*values, *named.values()) if isinstance(value, Request))
+            return error_response(errors.log_error(bug, f"{request.method} {request.url.path}", request.app))
+
+    return answer
+
+
+def add_fallback(router: APIRouter, path: str) -> None:
+    """Answer every method at a path and below it that no earlier route matches, by the vendor's error."""
+
+    async def unknown_route(request: Request) -> Response:
+        raise UnknownRoute
+
+    for each in (path, f"{path}/{{rest:path}}"):
+        router.add_api_route(each, unknown_route, methods=[], operation_id="unknown_route", include_in_schema=False)
 
 
 class JsonResponse(Response):

@@ -5,7 +5,7 @@ Marks: [doc] and [seed] are recorded facts, a choice is ours (docs/vendors/lance
 
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 
 from db.enums import KeyKind
 from db.models import Code
@@ -16,14 +16,14 @@ from resolvers.domain.refusals import FullyClaimed, InvalidInput, PromotionSpent
 from schema import context
 from schema.context import AccessDenied, Caller
 from schema.vendors import kit
-from schema.vendors.kit import JsonResponse, UnknownRoute
+from schema.vendors.kit import JsonResponse
 from schema.vendors.lancero import leads, requests, responses
-from schema.vendors.lancero.errors import error_response
+from schema.vendors.lancero.errors import LanceroRoute
 
 BROWSER_PATHS = ("/codes", "/claims", "/leads", "/customers", "/projects")
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE"]
 
-router = kit.VendorRouter(error_response)
+router = APIRouter(route_class=LanceroRoute)
 
 
 # ------------------------------------------------------------------ callers
@@ -126,7 +126,8 @@ async def send_code(request: Request) -> JsonResponse:
     return responses.success({"receivedLeads": result.received, "notifiedLeads": result.queued})
 
 
-@router.api_route("/codes/delete", methods=["POST", "DELETE"])
+@router.post("/codes/delete")
+@router.delete("/codes/delete")
 async def delete_code(request: Request) -> JsonResponse:
     """The deleted code [doc]; POST is the docs' method [seed], DELETE the SDK's [doc]."""
     caller = await _caller(request)
@@ -210,8 +211,10 @@ async def create_lead(request: Request) -> JsonResponse:
     return _lead_response(request, leads.lead_object(customer, caller.organization, referrer, [], has_claimed=False))
 
 
-@router.api_route("/leads/delete", methods=["POST", "DELETE"])
-@router.api_route("/customers/delete", methods=["POST", "DELETE"])
+@router.post("/leads/delete")
+@router.delete("/leads/delete")
+@router.post("/customers/delete")
+@router.delete("/customers/delete")
 async def delete_lead(request: Request) -> JsonResponse:
     """The deleted lead [doc], as it was; POST is the docs' method, DELETE the SDK's [doc]."""
     caller = await _caller(request)
@@ -230,17 +233,12 @@ async def add_visit(request: Request) -> JsonResponse:
     return JsonResponse({"success": True})
 
 
-async def _unknown_route(request: Request) -> JsonResponse:
-    """Every other method and path below the prefixes (choice)."""
-    raise UnknownRoute
-
-
 async def _options(request: Request) -> JsonResponse:
     """OPTIONS, which needs no key (choice)."""
     return JsonResponse({}, headers={"Allow": ", ".join([*METHODS, "OPTIONS"])})
 
 
 for _path in (*BROWSER_PATHS, "/webhooks", "/waitlists"):
-    router.add_api_route(_path, _options, methods=["OPTIONS"])
-    router.add_api_route(f"{_path}/{{rest:path}}", _options, methods=["OPTIONS"])
-    router.add_fallback(_path, _unknown_route)
+    router.options(_path, include_in_schema=False)(_options)
+    router.options(f"{_path}/{{rest:path}}", include_in_schema=False)(_options)
+    kit.add_fallback(router, _path)  # every other method and path (choice)

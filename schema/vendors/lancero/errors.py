@@ -10,6 +10,7 @@ from schema.context import AccessDenied, NoOrganization
 from schema.errors import Unavailable
 from schema.limits import BodyTooLarge, RequestTimeout
 from schema.streams import TooManyStreams
+from schema.vendors import kit
 from schema.vendors.kit import BadRequest, JsonResponse, UnknownRoute
 
 SENTENCES: dict[type[Exception], str] = {
@@ -58,3 +59,9 @@ def error_response(error: Exception) -> JsonResponse:
         "time": time.time_ns() // 1_000_000,
     }
     return JsonResponse(body, status, errors.retry_headers(error))
+
+
+class LanceroRoute(kit.VendorRoute):
+    """A route that answers errors so."""
+
+    error_response = staticmethod(error_response)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 
 from db.enums import KeyKind
 from db.models import Code, Organization
@@ -19,11 +19,11 @@ from schema import context
 from schema.context import AccessDenied, NoOrganization, Services
 from schema.streams import Streams
 from schema.vendors import kit
-from schema.vendors.kit import BadRequest, JsonResponse, UnknownRoute
+from schema.vendors.kit import BadRequest, JsonResponse
 from schema.vendors.lpmotor import promo, requests, responses
-from schema.vendors.lpmotor.errors import NotEditable, error_response
+from schema.vendors.lpmotor.errors import LPMotorRoute, NotEditable
 
-router = kit.VendorRouter(error_response)
+router = APIRouter(route_class=LPMotorRoute)
 
 
 # ------------------------------------------------------------------ callers
@@ -156,9 +156,4 @@ async def promo_statistics(request: Request) -> Response:
 # ------------------------------------------------------------------ the rest
 
 
-async def _unknown_route(request: Request) -> JsonResponse:
-    """Every other method and path below the prefix (choice)."""
-    raise UnknownRoute
-
-
-router.add_fallback("/v1/promo", _unknown_route)
+kit.add_fallback(router, "/v1/promo")  # every other method and path (choice)

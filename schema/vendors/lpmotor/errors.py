@@ -7,6 +7,7 @@ from schema.context import AccessDenied, NoOrganization
 from schema.errors import Unavailable
 from schema.limits import BodyTooLarge, RequestTimeout
 from schema.streams import TooManyStreams
+from schema.vendors import kit
 from schema.vendors.kit import BadRequest, JsonResponse, UnknownRoute
 
 
@@ -36,7 +37,13 @@ UNKNOWN_ERROR = (500, 0, "unknown error")
 """The vendor's response to a bug [doc]."""
 
 
-def error_response(exception: Exception) -> JsonResponse:
+def error_response(error: Exception) -> JsonResponse:
     """An error object of three members [doc]; `code` is the status."""
-    status, error, title = SENTENCES.get(type(exception), UNKNOWN_ERROR)
-    return JsonResponse({"title": title, "error": error, "code": status}, status, errors.retry_headers(exception))
+    status, number, title = SENTENCES.get(type(error), UNKNOWN_ERROR)
+    return JsonResponse({"title": title, "error": number, "code": status}, status, errors.retry_headers(error))
+
+
+class LPMotorRoute(kit.VendorRoute):
+    """A route that answers errors so."""
+
+    error_response = staticmethod(error_response)

@@ -6,7 +6,7 @@ Marks: [seed] and [doc] are recorded facts, a choice is ours (docs/vendors/walle
 from dataclasses import dataclass
 from datetime import datetime
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 
 from db.models import Code, Organization, Product, Promotion
 from resolvers import activate, authenticate, find, generate, issue
@@ -17,12 +17,12 @@ from resolvers.domain.refusals import InvalidInput
 from schema import context
 from schema.context import AccessDenied, Services
 from schema.vendors import kit
-from schema.vendors.kit import JsonResponse, UnknownRoute
+from schema.vendors.kit import JsonResponse
 from schema.vendors.walletapp import responses
-from schema.vendors.walletapp.errors import NoSuchOrganization, NotAllowed, error_response
+from schema.vendors.walletapp.errors import NoSuchOrganization, NotAllowed, WalletAppRoute
 from schema.vendors.walletapp.requests import Fields, OrganizationRef
 
-router = kit.VendorRouter(error_response)
+router = APIRouter(route_class=WalletAppRoute)
 
 
 # ------------------------------------------------------------------ callers and requests
@@ -143,9 +143,4 @@ async def generate_codes(request: Request) -> Response:
 # ------------------------------------------------------------------ the rest
 
 
-async def _unknown_route(request: Request) -> JsonResponse:
-    """Every other method and path below the prefix (choice)."""
-    raise UnknownRoute
-
-
-router.add_fallback("/webshop-promotions", _unknown_route)
+kit.add_fallback(router, "/webshop-promotions")  # every other method and path (choice)

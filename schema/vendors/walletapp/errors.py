@@ -7,6 +7,7 @@ from schema.context import AccessDenied
 from schema.errors import Unavailable
 from schema.limits import BodyTooLarge, RequestTimeout
 from schema.streams import TooManyStreams
+from schema.vendors import kit
 from schema.vendors.kit import BadRequest, JsonResponse, UnknownRoute
 
 
@@ -62,13 +63,13 @@ FIELDS = {"email": "email", "first_name": "firstname", "last_name": "lastname", 
 """The vendor's names of the verbs' fields."""
 
 
-def error_response(exception: Exception) -> JsonResponse:
+def error_response(error: Exception) -> JsonResponse:
     """A failure: `success`, `message`, a plain string, and `errors` for invalid fields only."""
-    status = STATUSES.get(type(exception), 422 if isinstance(exception, Refusal) else 500)
-    message = "Server Error" if status == 500 else SENTENCES.get(type(exception), str(exception))
+    status = STATUSES.get(type(error), 422 if isinstance(error, Refusal) else 500)
+    message = "Server Error" if status == 500 else SENTENCES.get(type(error), str(error))
     body = {"success": False, "message": message}
-    errors = _errors(exception)
-    return JsonResponse({**body, "errors": errors} if errors else body, status, schema_errors.retry_headers(exception))
+    errors = _errors(error)
+    return JsonResponse({**body, "errors": errors} if errors else body, status, schema_errors.retry_headers(error))
 
 
 def _errors(exception: Exception) -> dict[str, list[str]]:
@@ -76,3 +77,9 @@ def _errors(exception: Exception) -> dict[str, list[str]]:
         return exception.errors
     field = FIELDS.get(exception.path[-1]) if isinstance(exception, InvalidInput) and exception.path else None
     return {field: [str(exception)]} if field else {}
+
+
+class WalletAppRoute(kit.VendorRoute):
+    """A route that answers errors so."""
+
+    error_response = staticmethod(error_response)

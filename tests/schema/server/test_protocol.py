@@ -9,14 +9,12 @@ import pytest
 import pytest_asyncio
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 
 from schema import app as http_app
 from schema import limits
 from schema.context import Services
 from schema.server import connection_limit, protocol
 from schema.server.connection_limit import ConnectionLimit
-from schema.server.trusted_proxies import TrustedProxies
 from tests.conftest import serving
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -46,13 +44,9 @@ async def connect(services: Services, monkeypatch: pytest.MonkeyPatch) -> AsyncI
         return StreamingResponse(pieces())
 
     app = http_app.create_app(services)
-    assert isinstance(app, http_app.Application)
-    own = [
-        Route("/length", length, methods=["POST"]),
-        Route("/trailers", trailers, methods=["POST"]),
-        Route("/long", long),
-    ]
-    app.install_routes([*app._own_routes, *own], (), TrustedProxies())
+    app.add_route("/length", length, methods=["POST"])
+    app.add_route("/trailers", trailers, methods=["POST"])
+    app.add_route("/long", long)
     opened = []
     async with serving(app) as address:
         host, port = address.removeprefix("http://").split(":")

@@ -86,8 +86,7 @@ async def test_every_route_gets_the_client_address(proxies: str, expected: str) 
     async def address(request: Request) -> Response:
         return Response(request.client.host if request.client else "")
 
-    app = http_app.Application()
-    app.install_routes([Route("/address", address)], (), TrustedProxies.parse(proxies))
+    app = http_app.Application([Route("/address", address)], proxies=TrustedProxies.parse(proxies))
     async with serving(app) as where, httpx.AsyncClient(base_url=where, verify=False) as http:  # noqa: S501
         response = await http.get("/address", headers={"X-Forwarded-For": "203.0.113.1, 198.51.100.1"})
     assert response.text == expected
