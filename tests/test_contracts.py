@@ -6,6 +6,7 @@ import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -251,6 +252,30 @@ def test_the_printed_schema_is_the_committed_one() -> None:
 
 
 # ------------------------------------------------------------------ rooms
+
+
+def module_name(path: Path) -> str:
+    """The dotted name of a file's module."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+HOUSE = {module_name(path): path for path in files("schema", "resolvers", "db")}
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The modules of the house that a file imports, inside of functions too."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            members = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (member if member in HOUSE else node.module for member in members)
+
+
+def test_no_import_goes_round_in_a_circle() -> None:
+    """Modules can be read one after another: none leads back to itself by what it imports."""
+    graph = {name: {*imported(path)} & HOUSE.keys() - {name} for name, path in HOUSE.items()}
+    TopologicalSorter(graph).prepare()  # raises CycleError, with the circle
 
 
 @every_file("db", "schema")
