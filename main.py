@@ -92,7 +92,7 @@ def tune_garbage_collector() -> None:
 def app() -> FastAPI:
     """The application of one process, as uvicorn starts it."""
     import db
-    from resolvers import find, jobs, sweep
+    from resolvers import deliver, find, jobs, sweep
     from resolvers.refusal_counter import RefusalCounter
     from schema import app as http_app
     from schema.context import Services
@@ -111,13 +111,14 @@ def app() -> FastAPI:
         rate_limits=RateLimits(configured.failed_attempts_per_minute),
         proxies=TrustedProxies.parse(configured.trusted_proxies),
     )
-
+    worker = uuid4().hex
     sender = Sender(
         letters.mailers(configured.smtp_url, Path("outbox").resolve()),
         letters.from_address(configured.mail_from, services.public_url),
         services.public_url,
         utc_now,
         services.letters_queued,
+        worker,
     )
 
     @asynccontextmanager
@@ -128,8 +129,8 @@ def app() -> FastAPI:
             life.push_async_callback(services.refusal_counter.write)
             life.push_async_callback(services.rate_limits.budgets.close)
             await life.enter_async_context(every(1, services.refusal_counter.write))
-            worker = uuid4().hex
             life.push_async_callback(jobs.release_leases, worker)
+            life.push_async_callback(deliver.release_leases, worker)
             await life.enter_async_context(every(1, lambda: run_unhurried(jobs.process(worker, utc_now))))
             await life.enter_async_context(every(3600, lambda: run_unhurried(sweep.leftovers(utc_now()))))
             await life.enter_async_context(every(60, sweep.counters))

@@ -151,7 +151,7 @@ async def claims_a_second(url: str, claims: int, name: str, with_sender: bool) -
                 await asyncio.sleep(
                     0.05
                 )  # 400 letters a second, which is more than a mail server takes from one process
-                batch = await deliver.lease_due(now)
+                batch = await deliver.lease_due("benchmark", now)
                 sent = deliver.Outcome(deliver.OutcomeKind.SENT)
                 await deliver.record(batch, {letter.id: sent for letter in batch.letters}, now + timedelta(seconds=1))
 

@@ -247,7 +247,7 @@ class Job(Model):
 
     It has the columns that its codes have in common. promotion_id and reserved_for_id are no foreign keys: a job
     outlives both. Texts are drawn in runs: run_seed is the seed of the present one, run_size its length, and drawn the
-    length of all runs so far. worker is the process that has leased it, until leased_until.
+    length of all runs so far. worker is the process that has leased it, until leased_until (db/leases.py).
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -383,8 +383,8 @@ class RefusalStat(Model):
 class Delivery(Model):
     """One letter to one recipient about one code.
 
-    due_at is when it is to be sent, or, while it is SENDING, when the lease of the worker that sends it ends. It is
-    null once nothing more is to be done, so that the queue is read by this column alone.
+    due_at is when it is to be sent, and null once nothing more is to be done. While it is SENDING, worker is the
+    process that has leased it, until leased_until (db/leases.py): columns without an index, as they are renewed often.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -401,6 +401,8 @@ class Delivery(Model):
     attempts = fields.IntField(default=0)
     last_error = fields.CharField(1000, null=True)
     due_at = fields.DatetimeField(null=True)
+    worker = fields.CharField(64, null=True)
+    leased_until = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField()
     sent_at = fields.DatetimeField(null=True)
 

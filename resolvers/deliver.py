@@ -4,16 +4,17 @@
       ▲                        │  │
       └── retry later ─────────┘  └── refused, or the last attempt ──▶ FAILED
 
-Between `lease_due` and `record` a letter is leased by one process, for LEASE and no longer: afterwards it is due
-again. So each letter is sent at least once, and twice only when a process dies, or is cut off from the database, after
-the mail server accepted it and before that was recorded. Letters are sent by schema/outgoing/letters; nothing is
-awaited here but the database.
+Between `lease_due` and `record` a letter is leased by one worker (db/leases.py), whose heartbeat renews the lease
+however slow the mail server is. So each letter is sent at least once, and twice only when a process dies, or is cut off
+from the database, after the mail server accepted it and before that was recorded. Letters are sent by
+schema/outgoing/letters; nothing is awaited here but the database.
 """
 
 import secrets
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -56,32 +57,50 @@ ABANDONED = Outcome(OutcomeKind.REFUSED, f"Each process that tried to send it di
 
 @dataclass(frozen=True)
 class LeasedLetters:
-    """Letters that are leased until `leased_until`, each with its organization, code and promotion."""
+    """Letters that `worker` has leased, each with its organization, code and promotion.
+
+    The lease ends at `leased_until`, unless a `heartbeat` renews it.
+    """
 
     letters: list[Delivery]
+    worker: str
     leased_until: datetime
+
+    @property
+    def ids(self) -> list[int]:
+        """The letters' ids."""
+        return [letter.id for letter in self.letters]
 
 
 async def are_due(now: datetime) -> bool:
-    """Whether any letter is due; a read that keeps nobody from writing."""
-    return await deliveries.any_due(now)
+    """Whether any letter is due that nobody has leased; a read that keeps nobody from writing."""
+    return bool(await deliveries.QUEUE.available(now, 1))
 
 
 @db_errors.retry_on_conflict
-async def lease_due(now: datetime) -> LeasedLetters:
+async def lease_due(worker: str, now: datetime) -> LeasedLetters:
     """Lease the letters that are due, at most MAX_IN_FLIGHT; nobody else gets them until the lease is over.
 
     Letters to suppressed recipients are failed here, and so are letters that were leased MAX_ATTEMPTS times by
     processes that died.
     """
-    lease = now + LEASE
     async with in_transaction():
-        ids = await deliveries.lease_due(now, lease, MAX_IN_FLIGHT)
-    leased = LeasedLetters(await deliveries.with_organization_and_promotion(ids), lease)
+        ids = await deliveries.QUEUE.take(MAX_IN_FLIGHT, worker, now, LEASE)
+    leased = LeasedLetters(await deliveries.with_organization_and_promotion(ids), worker, now + LEASE)
     outcomes = await _outcomes_without_attempt(leased.letters)
     if outcomes:
         await record(leased, outcomes, now)
-    return LeasedLetters([letter for letter in leased.letters if letter.id not in outcomes], lease)
+    return replace(leased, letters=[letter for letter in leased.letters if letter.id not in outcomes])
+
+
+def heartbeat(leased: LeasedLetters, clock: Callable[[], datetime]) -> AbstractAsyncContextManager[None]:
+    """`async with` around sending leased letters: renews their lease meanwhile. Raises LeaseLost (db/leases.py)."""
+    return deliveries.QUEUE.heartbeat(leased.ids, leased.worker, LEASE, clock, leased.leased_until)
+
+
+async def release_leases(worker: str) -> None:
+    """Return the letters to the queue that this worker has leased and not recorded, so that others can send them."""
+    await deliveries.QUEUE.release(worker)
 
 
 async def _outcomes_without_attempt(letters: list[Delivery]) -> dict[int, Outcome]:
@@ -101,7 +120,7 @@ async def _outcomes_without_attempt(letters: list[Delivery]) -> dict[int, Outcom
 async def record(leased: LeasedLetters, outcomes: Mapping[int, Outcome], now: datetime) -> None:
     """Store the outcomes of letters by their ids; equal ones in one statement.
 
-    A letter that another process has leased meanwhile, because the lease was over, is left to that one.
+    A letter that another worker has leased meanwhile, because the lease was over, is left to that one.
     """
     same: dict[tuple[Outcome, int], list[int]] = defaultdict(list)
     for letter in leased.letters:
@@ -111,7 +130,7 @@ async def record(leased: LeasedLetters, outcomes: Mapping[int, Outcome], now: da
     async with in_transaction():
         for (outcome, attempts), ids in same.items():
             was_tried = outcome.kind not in (OutcomeKind.NOT_ATTEMPTED, OutcomeKind.SUPPRESSED)
-            await deliveries.record_attempt(ids, leased.leased_until, _columns(outcome, attempts, now), was_tried)
+            await deliveries.record_attempt(ids, leased.worker, _columns(outcome, attempts, now), was_tried)
 
 
 def _columns(outcome: Outcome, attempts: int, now: datetime) -> dict[str, object]:
@@ -119,7 +138,7 @@ def _columns(outcome: Outcome, attempts: int, now: datetime) -> dict[str, object
     if outcome.kind is OutcomeKind.SENT:
         return {"status": DeliveryStatus.SENT, "sent_at": now, "due_at": None, "last_error": None}
     if outcome.kind is OutcomeKind.NOT_ATTEMPTED:
-        return {"status": DeliveryStatus.QUEUED, "due_at": now}
+        return {"status": DeliveryStatus.QUEUED}
     if outcome.kind in (OutcomeKind.RETRY_LATER, OutcomeKind.UNREACHABLE) and attempts < MAX_ATTEMPTS:
         return {"status": DeliveryStatus.QUEUED, "due_at": now + retry_delay(attempts), "last_error": error}
     return {"status": DeliveryStatus.FAILED, "due_at": None, "last_error": error}

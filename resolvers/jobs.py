@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from tortoise.transactions import in_transaction
 
 from db import errors as db_errors
-from db import leases, sql
+from db import sql
 from db.enums import JobStatus
 from db.leases import LeaseLost
 from db.models import Job
@@ -30,6 +30,8 @@ from resolvers.domain.code_format import Format, Style, Text
 from resolvers.domain.refusals import CodeSpaceTooSmall, Refusal, UnknownPromotion
 
 LEASE = timedelta(seconds=10)
+MAX_JOBS = 100
+"""Jobs that are looked up at a time."""
 MAX_RUN_SIZE = 250_000
 EXCLUSIVE_TRANSACTION_TARGET, CONCURRENT_TRANSACTION_TARGET = timedelta(seconds=0.1), timedelta(seconds=0.5)
 """How long a transaction should take where claims wait for it (SQLite), and where they run beside it."""
@@ -42,21 +44,17 @@ Clock = Callable[[], datetime]
 
 async def process(worker: str, clock: Clock, only: int | None = None) -> None:
     """Process every unfinished job that no other worker has leased, or `only` this one, until each is finished."""
-    for job_id in await rows.available(worker, clock()) if only is None else [only]:
+    for job_id in await rows.QUEUE.available(clock(), MAX_JOBS, worker) if only is None else [only]:
         with suppress(LeaseLost):
             await _process_job(job_id, worker, clock)
 
 
 async def _process_job(job_id: int, worker: str, clock: Clock) -> None:
     """Lease one job and finish it. Raises LeaseLost when another worker has it."""
-
-    async def renew() -> bool:
-        return await rows.renew(job_id, worker, clock() + LEASE)
-
     try:
         job = await _lease(job_id, worker, clock())
         if job.status is JobStatus.RUNNING:
-            async with leases.heartbeat(LEASE, renew):
+            async with rows.QUEUE.heartbeat([job_id], worker, LEASE, clock):
                 await _insert_missing(job, worker, clock)
     except Refusal as refusal:
         await _fail(job_id, worker, refusal, clock())
@@ -65,16 +63,16 @@ async def _process_job(job_id: int, worker: str, clock: Clock) -> None:
 
 async def release_leases(worker: str) -> None:
     """End this worker's leases, so that others can take up its jobs at once."""
-    await rows.release_leases(worker)
+    await rows.QUEUE.release(worker)
 
 
 @db_errors.retry_on_conflict
 async def _lease(job_id: int, worker: str, now: datetime) -> Job:
     """Lease a job. Raises LeaseLost, and UnknownPromotion when its promotion was deleted."""
     async with in_transaction():
-        job = await rows.lease(job_id, worker, now, now + LEASE)
-        if job is None:
+        if not await rows.QUEUE.take_one(job_id, worker, now, LEASE):
             raise LeaseLost
+        job = await _lock_leased(job_id, worker, now)
         if await rows.mark_unfinished(job.promotion_id, job.id):
             return job
         if await promotions.by_id(job.organization_id, job.promotion_id) is not None:
@@ -163,7 +161,7 @@ def _shared_columns(job: Job) -> SharedColumns:
 @db_errors.retry_on_conflict
 async def _fail(job_id: int, worker: str, refusal: Refusal, now: datetime) -> None:
     async with in_transaction():
-        job = await rows.lock(job_id, worker, now + LEASE)
+        job = await rows.QUEUE.lock(job_id, worker, now + LEASE)
         if job is not None:
             job.status, job.error, job.run_seed = JobStatus.FAILED, job.error or str(refusal), None
             await rows.save(job, ["status", "error", "run_seed"])
@@ -179,7 +177,7 @@ async def _remove_codes(job_id: int, worker: str, clock: Clock) -> None:
 async def _remove_batch(job_id: int, worker: str, now: datetime) -> bool:
     """Delete some codes of a failed job; returns whether there are more."""
     async with in_transaction():
-        job = await rows.lock(job_id, worker, now + LEASE)
+        job = await rows.QUEUE.lock(job_id, worker, now + LEASE)
         if job is None or job.status is not JobStatus.FAILED:
             return False
         removed = await codes.delete_of_job(job.promotion_id, job.id, job.created_at, generate.MAX_TEXTS_PER_INSERT)
@@ -193,7 +191,7 @@ async def _remove_batch(job_id: int, worker: str, now: datetime) -> bool:
 
 async def _lock_leased(job_id: int, worker: str, now: datetime) -> Job:
     """The job, with its row locked, if the worker still has the lease. Raises LeaseLost."""
-    job = await rows.lock(job_id, worker, now + LEASE)
+    job = await rows.QUEUE.lock(job_id, worker, now + LEASE)
     if job is None:
         raise LeaseLost
     return job

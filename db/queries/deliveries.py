@@ -1,7 +1,7 @@
 """Deliveries: one letter to one recipient."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from tortoise.queryset import QuerySet
 
 from db import sql, statements
 from db.enums import DeliveryStatus
+from db.leases import LeaseQueue
 from db.models import Delivery
 
 _KEYS = statements.ValuesTable(key="text")
@@ -71,31 +72,15 @@ def all_of(organization_id: int) -> QuerySet[Delivery]:
 # ------------------------------------------------------------------ the queue
 
 
-async def any_due(now: datetime) -> bool:
-    """Whether a letter is due; reads one index, and keeps no writer waiting."""
-    return await Delivery.filter(due_at__lte=now).exists()
-
-
-async def lease_due(now: datetime, lease: datetime, limit: int) -> list[int]:
-    """Lease the letters that are due longest, at most `limit`, until `lease`: no other worker gets them meanwhile.
-
-    Materialized: PostgreSQL may else run the subquery again for each row, skip the rows that it has just locked, and
-    lease more.
-    """
-    leased = await sql.rows(
-        f"""
-        WITH due AS MATERIALIZED (
-            SELECT id FROM delivery WHERE due_at <= $2 ORDER BY due_at, id LIMIT $3 {sql.skip_locked()}
-        )
-        UPDATE delivery SET status = 'SENDING', attempts = attempts + 1, due_at = $1
-        WHERE due_at <= $2 AND id IN (SELECT id FROM due)
-        RETURNING id
-        """,  # noqa: S608 (a constant)
-        lease,
-        now,
-        limit,
-    )
-    return [row["id"] for row in leased]
+QUEUE = LeaseQueue(
+    Delivery,
+    due="due_at <= $1",
+    order="due_at, id",
+    unfinished={"status": DeliveryStatus.SENDING},
+    when_taken="status = 'SENDING', attempts = attempts + 1",
+    when_released={"status": DeliveryStatus.QUEUED},
+)
+"""Letters that are due, the longest due first; to take one is an attempt. The index `delivery_due` has them."""
 
 
 async def with_organization_and_promotion(ids: Sequence[int]) -> list[Delivery]:
@@ -103,10 +88,13 @@ async def with_organization_and_promotion(ids: Sequence[int]) -> list[Delivery]:
     return await Delivery.filter(id__in=ids).select_related("organization", "code__promotion").order_by("id")
 
 
-async def record_attempt(ids: Sequence[int], lease: datetime, columns: dict[str, Any], was_tried: bool) -> None:
-    """Save the outcome of letters, except those that another worker has leased since; not `was_tried` is no attempt."""
-    leased = Delivery.filter(id__in=ids, status=DeliveryStatus.SENDING, due_at=lease)
-    await leased.update(**columns, **({} if was_tried else {"attempts": F("attempts") - 1}))
+async def record_attempt(ids: Sequence[int], worker: str, outcome: Mapping[str, object], was_tried: bool) -> None:
+    """End the leases of letters and save their outcome, except of those that another worker has taken since.
+
+    `outcome` is columns with their new values. What was not tried is no attempt.
+    """
+    attempts = {} if was_tried else {"attempts": F("attempts") - 1}
+    await QUEUE.held(ids, worker).update(worker=None, leased_until=None, **outcome, **attempts)
 
 
 async def retry_failed(now: datetime, organization_ids: Iterable[int]) -> int:

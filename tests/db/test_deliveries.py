@@ -1,6 +1,7 @@
 """The queue of letters: however long it is, every query of it uses an index."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from tortoise.connection import get_connection
@@ -9,6 +10,7 @@ from tortoise.queryset import QuerySet
 from db import sql
 from db.enums import DeliveryStatus
 from db.models import Delivery, Organization
+from db.queries import deliveries
 from resolvers import listing
 from tests import make
 from tests.make import NOW
@@ -16,10 +18,13 @@ from tests.make import NOW
 
 async def plan(queryset: QuerySet[Delivery]) -> str:
     """The database's plan for a query set."""
-    explain = "EXPLAIN QUERY PLAN" if get_connection("default").capabilities.dialect == "sqlite" else "EXPLAIN"
     queryset._make_query()
     statement, values = queryset.query.get_parameterized_sql()
-    return str(await sql.execute(f"{explain} {statement}", values))
+    return str(await sql.execute(f"{explain()} {statement}", values))
+
+
+def explain() -> str:
+    return "EXPLAIN QUERY PLAN" if get_connection("default").capabilities.dialect == "sqlite" else "EXPLAIN"
 
 
 async def many(organization: Organization) -> None:
@@ -42,11 +47,22 @@ async def many(organization: Organization) -> None:
 
 
 @pytest.mark.long
-async def test_due_letters_are_read_from_their_index(organization: Organization) -> None:
-    """The query that every process runs each second reads the letters that are due, and no other."""
+async def test_due_letters_are_read_from_their_index(
+    organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The queries that every process runs each second read the letters that are due, and no other."""
     await many(organization)
-    assert "delivery_due" in await plan(Delivery.filter(due_at__lte=NOW).order_by("due_at", "id").limit(20))
-    assert "delivery_due" in await plan(Delivery.filter(due_at__lte=NOW).limit(1))
+    rows, plans = sql.rows, list[str]()
+
+    async def explained(text: str, *values: object) -> list[dict[str, Any]]:
+        plans.append(str(await rows(f"{explain()} {text}", *values)))
+        return await rows(text, *values)
+
+    monkeypatch.setattr(sql, "rows", explained)
+    assert len(await deliveries.QUEUE.available(NOW, 1)) == 1
+    assert len(await deliveries.QUEUE.take(20, "one", NOW, timedelta(seconds=30))) == 2
+    assert len(plans) == 2
+    assert all("delivery_due" in plan for plan in plans)
 
 
 @pytest.mark.long

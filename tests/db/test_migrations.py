@@ -3,6 +3,7 @@
 import asyncio
 import re
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tortoise.migrations.autodetector import MigrationAutodetector
 
 import db
 from db.models import Code, Customer
-from resolvers import authenticate, bootstrap, find, verify
+from resolvers import authenticate, bootstrap, deliver, find, verify
 from tests import make, stores
 from tests.make import NOW
 
@@ -149,3 +150,19 @@ async def test_who_brought_whom_is_moved(bare_url: str) -> None:
     await db.migrate(bare_url)
     async with db.opened(bare_url):
         assert await Customer.all().order_by("id").values_list("brought_by_id", flat=True) == [None, 1, None]
+
+
+async def test_a_letter_in_flight_is_left_to_its_sender(bare_url: str) -> None:
+    """One that an earlier version is sending while the store is migrated is due when its lease ends, and not before."""
+    await with_the_first_release(bare_url)
+    await migrate(config=db.config(bare_url), target="models.0013_rowless_claims_of_promotions")
+    await Tortoise.close_connections()
+    end = NOW + timedelta(seconds=30)
+    async with db.opened(bare_url):
+        text = f"UPDATE delivery SET status = 'SENDING', attempts = 1, due_at = '{end}' WHERE id = 1"  # noqa: S608 (a constant)
+        await get_connection("default").execute_script(text)
+    await db.migrate(bare_url)
+    async with db.opened(bare_url):
+        assert (await deliver.lease_due("early", end - timedelta(seconds=1))).ids == []
+        [letter] = (await deliver.lease_due("next", end)).letters
+        assert (letter.id, letter.attempts, letter.worker, letter.leased_until) == (1, 2, "next", end + deliver.LEASE)

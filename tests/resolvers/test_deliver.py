@@ -32,7 +32,7 @@ async def test_a_batch_is_what_is_due_longest(organization: Organization) -> Non
     await make.code(organization)
     await queue(organization, 25)
     await queue(organization, 1, NOW + timedelta(hours=1))
-    first, second, third = [await deliver.lease_due(NOW + timedelta(seconds=number)) for number in range(3)]
+    first, second, third = [await deliver.lease_due("one", NOW + timedelta(seconds=number)) for number in range(3)]
     assert [len(batch.letters) for batch in (first, second, third)] == [20, 5, 0]
     ids = [letter.id for batch in (first, second) for letter in batch.letters]
     assert ids == sorted(set(ids))
@@ -45,8 +45,8 @@ async def test_the_late_have_no_say(organization: Organization) -> None:
     """Whoever comes back after the lease, when another has taken the letter, changes nothing."""
     await make.code(organization)
     await queue(organization, 1)
-    late = await deliver.lease_due(NOW)
-    again = await deliver.lease_due(NOW + deliver.LEASE)
+    late = await deliver.lease_due("late", NOW)
+    again = await deliver.lease_due("again", NOW + deliver.LEASE)
     [letter] = again.letters
     await deliver.record(late, {letter.id: Outcome(OutcomeKind.REFUSED, "550 No")}, NOW + deliver.LEASE)
     row = await Delivery.get()
@@ -62,10 +62,10 @@ async def test_what_kills_its_sender_is_given_up(organization: Organization) -> 
     await make.code(organization)
     await queue(organization, 1)
     now = NOW
-    for _ in range(deliver.MAX_ATTEMPTS):
-        assert len((await deliver.lease_due(now)).letters) == 1
+    for number in range(deliver.MAX_ATTEMPTS):
+        assert len((await deliver.lease_due(str(number), now)).letters) == 1
         now += deliver.LEASE
-    assert (await deliver.lease_due(now)).letters == []
+    assert (await deliver.lease_due("ninth", now)).letters == []
     row = await Delivery.get()
     assert (row.status, row.due_at) == (DeliveryStatus.FAILED, None)
     assert "died" in str(row.last_error)
@@ -87,7 +87,7 @@ def test_all_waits_are_about_a_day() -> None:
 
 
 TAKER = """
-import asyncio, json, sys
+import asyncio, json, os, sys
 import db
 from resolvers import deliver
 from resolvers.deliver import Outcome, OutcomeKind
@@ -99,7 +99,7 @@ async def main():
         print("ready", flush=True)
         sys.stdin.readline()
         while True:
-            batch = await deliver.lease_due(NOW)
+            batch = await deliver.lease_due(str(os.getpid()), NOW)
             if not batch.letters:
                 break
             taken += [letter.id for letter in batch.letters]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from tortoise.connection import get_connection
 
 from db import leases, statuses
 from db.enums import JobStatus
-from db.leases import LeaseLost
+from db.leases import LeaseLost, LeaseQueue
 from db.models import Code, Customer, Job, Organization, Promotion
 from db.queries import codes as rows
 from db.queries import jobs as job_rows
@@ -180,11 +181,11 @@ async def test_a_cut_run_is_drawn_of_its_seed_again(
 async def test_a_lease_keeps_others_away_until_it_is_over(organization: Organization, clock: Clock) -> None:
     """What somebody is at is left to them; let go, or not renewed for a while, it is anybody's."""
     job = await started(organization)
-    assert await job_rows.lease(job.id, "one", NOW, NOW + jobs.LEASE) is not None
+    assert await job_rows.QUEUE.take_one(job.id, "one", NOW, jobs.LEASE)
     await jobs.process("two", clock)
     assert await Code.all().count() == 0
     clock.advance(seconds=10)
-    assert await job_rows.lease(job.id, "two", clock(), clock() + jobs.LEASE) is not None
+    assert await job_rows.QUEUE.take_one(job.id, "two", clock(), jobs.LEASE)
     with pytest.raises(LeaseLost):
         await jobs._lock_leased(job.id, "one", clock())
     await jobs.release_leases("two")
@@ -345,14 +346,14 @@ async def test_transactions_are_longer_where_claims_do_not_wait(
 def beats(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> list[str]:
     """Who has renewed a lease, with most of one gone by before each time: the heart beats fast, the clock goes on."""
     monkeypatch.setattr(leases, "RENEWALS_PER_LEASE", 500)
-    renew, renewed = job_rows.renew, list[str]()
+    renew, renewed = LeaseQueue.renew, list[str]()
 
-    async def recorded_renew(job_id: int, worker: str, until: datetime) -> bool:
+    async def recorded_renew(queue: LeaseQueue[Job], ids: Sequence[int], worker: str, until: datetime) -> int:
         clock.advance(seconds=8)
         renewed.append(worker)
-        return await renew(job_id, worker, clock() + jobs.LEASE)
+        return await renew(queue, ids, worker, clock() + jobs.LEASE)
 
-    monkeypatch.setattr(job_rows, "renew", recorded_renew)
+    monkeypatch.setattr(LeaseQueue, "renew", recorded_renew)
     return renewed
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
+from db.leases import LeaseLost
 from db.models import Delivery
 from resolvers import deliver
 from resolvers.deliver import LeasedLetters, Outcome, OutcomeKind
@@ -13,8 +14,14 @@ from schema import errors
 from schema.outgoing.letters import compose
 from schema.outgoing.letters.mailer import Mailer, RecipientRefused, TemporaryFailure, Unreachable
 
-RECORDING_SECONDS = 5
-"""Seconds of the lease that are reserved for recording outcomes: letters still being sent then are cancelled."""
+MIN_LEASE_SECONDS = 5
+"""Seconds of the lease that must be left when a batch begins: a database that slow may not renew it in time."""
+
+BATCH_SECONDS = 60
+"""Seconds of a batch after which no further letter is begun: those that are left are returned to the queue."""
+
+LETTER_SECONDS = 180
+"""Seconds after that which letters being sent are given, before they are broken off."""
 
 POLL_SECONDS = 1
 """Seconds between two polls for letters that other processes have queued, or that are due again."""
@@ -41,9 +48,11 @@ class Sender:
         public_url: str,
         clock: Callable[[], datetime],
         queued: asyncio.Event,
+        worker: str,
     ) -> None:
+        """`worker` is the name that letters are leased under, which no other sender has; `queued` is set to wake it."""
         self._mailers, self._from_address, self._public_url = mailers, from_address, public_url
-        self._clock, self._queued = clock, queued
+        self._clock, self._queued, self._worker = clock, queued, worker
         self._stopping = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []
 
@@ -86,11 +95,13 @@ class Sender:
         now = self._clock()
         if not await deliver.are_due(now):
             return 0, True
-        batch = await deliver.lease_due(now)
-        # In a thread, and once for all letters about a code: rendering a QR code would block every request.
-        await asyncio.to_thread(compose.prepare_qr_codes, {letter.code.text for letter in batch.letters})
+        batch = await deliver.lease_due(self._worker, now)
         outcomes: dict[int, Outcome] = {}
-        await self._hand_over(iter(batch.letters), outcomes, (batch.leased_until - self._clock()).total_seconds())
+        try:
+            async with deliver.heartbeat(batch, self._clock):
+                await self._hand_over(batch, outcomes)
+        except LeaseLost:
+            log.warning("the lease of %s letters was lost: another process may send them as well", len(batch.letters))
         all_outcomes = {letter.id: outcomes.get(letter.id, NOT_ATTEMPTED) for letter in batch.letters}
         await self._record(batch, all_outcomes)
         closed = [str(outcome.error) for outcome in all_outcomes.values() if outcome.kind is OutcomeKind.UNREACHABLE]
@@ -99,20 +110,30 @@ class Sender:
         is_reachable = any(outcome.kind in (OutcomeKind.SENT, OutcomeKind.REFUSED) for outcome in all_outcomes.values())
         return len(batch.letters), is_reachable or not closed
 
-    async def _hand_over(self, letters: Iterator[Delivery], outcomes: dict[int, Outcome], lease_seconds: float) -> None:
-        """Every mailer sends one letter after the other, until there are none or the lease (in seconds) nearly ends."""
-        if lease_seconds <= RECORDING_SECONDS:  # the database was slow, and no time is left
+    async def _hand_over(self, batch: LeasedLetters, outcomes: dict[int, Outcome]) -> None:
+        """Every mailer sends one letter after the other, until there are none or the batch has taken too long."""
+        if (batch.leased_until - self._clock()).total_seconds() <= MIN_LEASE_SECONDS:
             return
-        self._workers = [asyncio.create_task(self._send_letters(mailer, letters, outcomes)) for mailer in self._mailers]
-        await asyncio.wait(self._workers, timeout=lease_seconds - RECORDING_SECONDS)
-        for worker in self._workers:
-            worker.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
-        self._workers = []
+        # In a thread, and once for all letters about a code: rendering a QR code would block every request.
+        await asyncio.to_thread(compose.prepare_qr_codes, {letter.code.text for letter in batch.letters})
+        letters, end = iter(batch.letters), asyncio.get_running_loop().time() + BATCH_SECONDS
+        self._workers = [
+            asyncio.create_task(self._send_letters(mailer, letters, outcomes, end)) for mailer in self._mailers
+        ]
+        try:
+            await asyncio.wait(self._workers, timeout=BATCH_SECONDS + LETTER_SECONDS)
+        finally:
+            for worker in self._workers:
+                worker.cancel()
+            await asyncio.gather(*self._workers, return_exceptions=True)
+            self._workers = []
 
-    async def _send_letters(self, mailer: Mailer, letters: Iterator[Delivery], outcomes: dict[int, Outcome]) -> None:
+    async def _send_letters(
+        self, mailer: Mailer, letters: Iterator[Delivery], outcomes: dict[int, Outcome], end: float
+    ) -> None:
+        """Send letters until there are none, or none is begun any more: `end` is in the loop's time."""
         for letter in letters:
-            if self._stopping.is_set():
+            if self._stopping.is_set() or asyncio.get_running_loop().time() >= end:
                 return
             outcomes[letter.id] = INTERRUPTED
             outcomes[letter.id] = outcome = await self._send(mailer, letter)
@@ -136,12 +157,13 @@ class Sender:
         return Outcome(OutcomeKind.SENT)
 
     async def _record(self, batch: LeasedLetters, outcomes: dict[int, Outcome]) -> None:
-        """Record the outcomes; retried until the lease ends while the database is unavailable."""
+        """Record the outcomes; retried for a lease's length while the database is unavailable."""
+        end = self._clock() + deliver.LEASE
         while True:
             try:
                 return await deliver.record(batch, outcomes, self._clock())
             except Exception as error:
-                if self._clock() >= batch.leased_until:
+                if self._clock() >= end:
                     raise
                 errors.log_error(error, f"the outcomes of {len(outcomes)} letters")
                 await asyncio.sleep(1)

@@ -19,7 +19,10 @@ from schema.outgoing.letters.compose import Message
 from schema.outgoing.letters.mailer import RecipientRefused, TemporaryFailure, Unreachable
 
 REPLY_SECONDS = 10
-"""Time limit of one reply of the server."""
+"""Time limit of one reply of the server while it is connected to."""
+
+LETTER_REPLY_SECONDS = 120
+"""Time limit of one reply to a letter. A server that scans letters takes long, and may accept one all the same."""
 
 MAX_LETTERS_PER_CONNECTION = 100
 """Many servers disconnect after about as many; the client disconnects first, between two letters."""
@@ -96,7 +99,13 @@ class SmtpConnection:
         outside_ascii = not (message.sender + message.recipient).isascii()
         options = ["BODY=8BITMIME", "SMTPUTF8"] if outside_ascii else []
         try:
-            await client.sendmail(message.sender, [message.recipient], message.content, mail_options=options)
+            await client.sendmail(
+                message.sender,
+                [message.recipient],
+                message.content,
+                mail_options=options,
+                timeout=LETTER_REPLY_SECONDS,
+            )
         except SMTPRecipientsRefused as error:
             raise self._delivery_error(error.recipients[0]) from None
         except SMTPResponseException as error:

@@ -94,8 +94,8 @@ async def test_a_kill_loses_no_letter(installation: Installation) -> None:
         async with db.opened(url):  # the dead process's lease runs out, for which we don't wait
             abandoned = await Delivery.filter(status=DeliveryStatus.SENDING)
             for row in abandoned:
-                assert row.due_at
-                await Delivery.filter(id=row.id).update(due_at=row.due_at - timedelta(seconds=30))
+                assert row.leased_until
+                await Delivery.filter(id=row.id).update(leased_until=row.leased_until - timedelta(seconds=30))
         assert len(abandoned) <= 20
         async with serving(installation):
             assert await all_sent(url) == {DeliveryStatus.SENT: 1_000}

@@ -1,14 +1,16 @@
 """The sender: what is queued arrives at a real mail server, once, whatever that server says at first."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 
+from db import leases
 from db.enums import DeliveryStatus
 from db.models import Delivery, Organization
 from resolvers import deliver, send, suppress
@@ -33,14 +35,18 @@ def connections(office: PostOffice, number: int = 4, query: str = "") -> list[Ma
     return [smtp.SmtpConnection(server) for _ in range(number)]
 
 
-def sender_of(mailers: Sequence[Mailer], clock: Clock) -> Sender:
+def sender_of(mailers: Sequence[Mailer], clock: Callable[[], datetime]) -> Sender:
     who = compose.FromAddress("", "codes@shop.example")
-    return Sender(mailers, who, "https://codes.example", clock, asyncio.Event())
+    return Sender(mailers, who, "https://codes.example", clock, asyncio.Event(), uuid4().hex)
 
 
 async def queued(organization: Organization, *recipients: str, text: str = "HELLO-15", **more: Any) -> None:
     people = [params.Person(recipient) for recipient in recipients]
     await send.code(organization, text, people, None, more.get("resend", False), False, None, make.NOW)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 async def states() -> list[tuple[str, DeliveryStatus, int, str | None]]:
@@ -176,13 +182,56 @@ async def test_what_was_taken_by_the_dead_is_taken_again(
     """A letter whose taker never came back is nobody else's until the lease is over, and then is sent."""
     await make.code(organization)
     await queued(organization, "ada@example.com")
-    await deliver.lease_due(clock())
+    await deliver.lease_due("dead", clock())
     sender = sender_of(connections(office), clock)
     clock.advance(seconds=29)
     assert await sender.send_batch() == (0, True)
     clock.advance(seconds=1)
     assert await sender.send_batch() == (1, True)
     assert await states() == [("ada@example.com", DeliveryStatus.SENT, 2, None)]
+
+
+@pytest.mark.long
+async def test_a_slow_server_gets_a_letter_once(
+    organization: Organization, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a process lives its letter is nobody else's, though the mail server takes many leases' time for it."""
+    monkeypatch.setattr(deliver, "LEASE", timedelta(seconds=1))
+    monkeypatch.setattr("schema.outgoing.letters.sender.MIN_LEASE_SECONDS", 0)
+    await make.code(organization)
+    await queued(organization, "ada@example.com")
+    office.seconds_a_letter = 2.5
+    mailers = connections(office, 1), connections(office, 1)
+    slow, other = (sender_of(mailer, utc_now) for mailer in mailers)
+    sending = asyncio.create_task(slow.send_batch())
+    while not await Delivery.filter(status=DeliveryStatus.SENDING).exists():
+        await asyncio.sleep(0.01)
+    while not sending.done():
+        assert await other.send_batch() == (0, True)
+        await asyncio.sleep(0.05)
+    assert await sending == (1, True)
+    assert office.recipients == ["ada@example.com"]
+    assert await states() == [("ada@example.com", DeliveryStatus.SENT, 1, None)]
+
+
+async def test_letters_that_another_process_has_are_left_to_it(
+    organization: Organization, office: PostOffice, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    """A process that was stopped for longer than its lease goes on with no letter, and records none."""
+    monkeypatch.setattr(leases, "RENEWALS_PER_LEASE", 1_000)
+    await make.code(organization)
+    await queued(organization, "ada@example.com", "ben@example.com")
+    office.seconds_a_letter = 60
+    sending = asyncio.create_task(sender_of(connections(office, 1), clock).send_batch())
+    while not await Delivery.filter(status=DeliveryStatus.SENDING).exists():
+        await asyncio.sleep(0.01)
+    await Delivery.all().update(worker="another")
+    async with asyncio.timeout(10):
+        await sending
+    assert (
+        await Delivery.all().values_list("worker", "status", "attempts") == [("another", DeliveryStatus.SENDING, 1)] * 2
+    )
+    assert office.letters == []
 
 
 @asynccontextmanager
@@ -197,7 +246,12 @@ async def test_it_wakes_when_a_letter_is_queued(organization: Organization, offi
     await make.code(organization)
     queued_here = asyncio.Event()
     sender = Sender(
-        connections(office), compose.FromAddress("", "codes@shop.example"), "https://codes.example", clock, queued_here
+        connections(office),
+        compose.FromAddress("", "codes@shop.example"),
+        "https://codes.example",
+        clock,
+        queued_here,
+        "w",
     )
     async with running(sender):
         await asyncio.sleep(0.1)
@@ -228,7 +282,8 @@ async def test_a_server_that_never_answers(
     organization: Organization, office: PostOffice, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A letter that is not taken in time is broken off and tried again later; the others are given back."""
-    monkeypatch.setattr("schema.outgoing.letters.sender.RECORDING_SECONDS", 29.5)
+    monkeypatch.setattr("schema.outgoing.letters.sender.BATCH_SECONDS", 0.3)
+    monkeypatch.setattr("schema.outgoing.letters.sender.LETTER_SECONDS", 0.2)
     await make.code(organization)
     await queued(organization, *CROWD[:3])
     office.seconds_a_letter = 60
@@ -250,8 +305,8 @@ async def test_a_lease_that_is_nearly_over(
     await queued(organization, "ada@example.com")
     take = deliver.lease_due
 
-    async def slow(now: Any) -> Any:
-        batch = await take(now)
+    async def slow(*args: Any) -> Any:
+        batch = await take(*args)
         clock.advance(seconds=26)
         return batch
 
@@ -290,10 +345,10 @@ async def test_it_goes_on_after_a_fault(
     await queued(organization, "ada@example.com")
     take, failures = deliver.lease_due, [OSError("the database is away")]
 
-    async def unsteady(now: Any) -> Any:
+    async def unsteady(*args: Any) -> Any:
         if failures:
             raise failures.pop()
-        return await take(now)
+        return await take(*args)
 
     monkeypatch.setattr(deliver, "lease_due", unsteady)
     async with running(sender_of(connections(office), clock)):
