@@ -7,6 +7,7 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping
 from time import monotonic
+from typing import TypeVar
 
 from starlette.requests import ClientDisconnect
 
@@ -15,6 +16,8 @@ from db import errors as db_errors
 RECOVERY_SECONDS = 10
 """Time without a failure after which the database counts as back; longer than a hanging batch takes to fail."""
 REMINDER_SECONDS = 60
+
+Answer = TypeVar("Answer")
 
 log = logging.getLogger("tessera")
 
@@ -82,6 +85,11 @@ class Outage:
 
 
 outage = Outage()
+
+
+def by_class(table: Mapping[type[Exception], Answer], error: Exception) -> Answer:
+    """What a table says of an error's class, or else of the nearest class above it."""
+    return next(table[kind] for kind in type(error).__mro__ if kind in table)
 
 
 def retry_headers(error: Exception) -> dict[str, str]:

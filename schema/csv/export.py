@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Route
 from resolvers import export, find
 from resolvers.authenticate import Right
 from resolvers.domain.params import PromotionRef
-from resolvers.domain.refusals import InvalidInput, UnknownPromotion
+from resolvers.domain.refusals import InvalidInput, Refusal, UnknownPromotion
 from schema import context, errors, limits
 from schema.context import AccessDenied, Caller, NoOrganization
 from schema.csv import reader, records
@@ -17,6 +17,7 @@ from schema.csv.records import Dialect
 from schema.streams import StreamedResponse, TooManyStreams
 
 STATUSES: dict[type[Exception], int] = {
+    Refusal: 409,
     InvalidInput: 400,
     NoOrganization: 400,
     AccessDenied: 401,
@@ -61,7 +62,7 @@ async def _download(request: Request, name: str, open_pieces: OpenPieces) -> Res
             if request.method != "HEAD":
                 await caller.services.streams.acquire(caller.organization.id)
     except tuple(STATUSES) as error:
-        return _error_response(error, STATUSES[type(error)])
+        return _error_response(error, errors.by_class(STATUSES, error))
     except Exception as bug:
         fault = errors.log_error(bug, f"{request.method} {request.url.path}", request.app)
         return _error_response(fault, fault.status)

@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 from strawberry.schema.config import StrawberryConfig
 
-from resolvers.domain.refusals import TooManyAttempts
+from resolvers.domain.refusals import Refusal, TooManyAttempts
 from schema import context as request_context
 from schema import errors as schema_errors
 from schema import limits
@@ -91,8 +91,9 @@ class GraphQLApp:
             return error_response(200, str(error), error.code, media_type, headers)
         except TooManyDocuments as error:
             return error_response(503, str(error), "UNAVAILABLE", media_type, {"Retry-After": "1"})
-        except TooManyAttempts as error:
-            return error_response(429, str(error), error.reason, media_type, schema_errors.retry_headers(error))
+        except Refusal as error:
+            status = 429 if isinstance(error, TooManyAttempts) else 409
+            return error_response(status, str(error), error.reason, media_type, schema_errors.retry_headers(error))
         except limits.RequestTimeout as error:
             return error_response(503, str(error), "TIMEOUT", media_type)
         except Exception as bug:

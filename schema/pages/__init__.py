@@ -20,7 +20,7 @@ from db.enums import CodeStatus
 from db.models import Code, Organization, Promotion
 from resolvers import find, signed_links, suppress
 from resolvers.domain import rules
-from resolvers.domain.refusals import UnknownCode
+from resolvers.domain.refusals import Refusal, UnknownCode
 from schema import errors, limits
 from schema.context import Services
 from schema.pages import describe
@@ -75,6 +75,8 @@ async def _with_error_pages(answer: Callable[[Request], Awaitable[Response]], re
             return await answer(request)
     except limits.RequestTimeout:
         return _error_page(503, "Too busy", "That took too long. Try again in a minute.")
+    except Refusal:
+        return _error_page(409, "Not now", "That can't be done now. Whoever gave you this address can tell you more.")
     except Exception as bug:
         error = errors.log_error(bug, where, request.app)
         return _error_page(error.status, "Sorry", str(error))

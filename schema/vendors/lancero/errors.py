@@ -4,7 +4,7 @@ import time
 from http import HTTPStatus
 
 from resolvers.domain import refusals
-from resolvers.domain.refusals import InvalidInput
+from resolvers.domain.refusals import InvalidInput, Refusal
 from schema import errors
 from schema.context import AccessDenied, NoOrganization
 from schema.errors import Unavailable
@@ -24,6 +24,8 @@ SENTENCES: dict[type[Exception], str] = {
 """Choices, some after the same author's later product; other errors have our own message."""
 
 STATUSES: dict[type[Exception], int] = {
+    Refusal: 403,
+    Exception: 500,
     BadRequest: 400,
     InvalidInput: 400,
     NoOrganization: 400,
@@ -45,12 +47,12 @@ STATUSES: dict[type[Exception], int] = {
     RequestTimeout: 503,
     Unavailable: 503,
 }
-"""Choices; every other Rule is a 403. 401 is for invalid keys only: the SDK hides its message [doc]."""
+"""Choices; the nearest class counts. 401 is for invalid keys only: the SDK hides its message [doc]."""
 
 
 def error_response(error: Exception) -> JsonResponse:
     """An error object of four members [doc]; `message` is always a plain string, as the SDK rejects with it."""
-    status = STATUSES.get(type(error), 403 if isinstance(error, refusals.Rule) else 500)
+    status = errors.by_class(STATUSES, error)
     message = SENTENCES.get(type(error), str(error))
     body = {
         "code": status,

@@ -1,7 +1,7 @@
 """Error responses in LP Motor's format: a title, the vendor's error number, and the status."""
 
 from resolvers.domain import refusals
-from resolvers.domain.refusals import InvalidInput, TooManyAttempts
+from resolvers.domain.refusals import InvalidInput, Refusal, TooManyAttempts
 from schema import errors
 from schema.context import AccessDenied, NoOrganization
 from schema.errors import Unavailable
@@ -16,6 +16,8 @@ class NotEditable(BadRequest):
 
 
 SENTENCES: dict[type[Exception], tuple[int, int, str]] = {
+    Refusal: (409, 0, "request is refused"),
+    Exception: (500, 0, "unknown error"),
     BadRequest: (400, 10, "file or data is invalid"),
     InvalidInput: (400, 10, "file or data is invalid"),
     AccessDenied: (401, 0, "Unauthorized"),
@@ -30,16 +32,13 @@ SENTENCES: dict[type[Exception], tuple[int, int, str]] = {
     RequestTimeout: (503, 0, "request took too long"),
     Unavailable: (503, 0, "service is unavailable"),
 }
-"""Status, error and title. Numbers other than 0 stand in the vendor's own table with that status [doc]; the
-choice among them, and the titles without a number, are choices."""
-
-UNKNOWN_ERROR = (500, 0, "unknown error")
-"""The vendor's response to a bug [doc]."""
+"""Status, error and title; the nearest class counts. Numbers other than 0, and a bug's answer, stand in the vendor's
+own table with that status [doc]; the choice among them, and the other titles, are choices."""
 
 
 def error_response(error: Exception) -> JsonResponse:
     """An error object of three members [doc]; `code` is the status."""
-    status, number, title = SENTENCES.get(type(error), UNKNOWN_ERROR)
+    status, number, title = errors.by_class(SENTENCES, error)
     return JsonResponse({"title": title, "error": number, "code": status}, status, errors.retry_headers(error))
 
 

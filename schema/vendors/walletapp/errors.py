@@ -43,6 +43,8 @@ SENTENCES: dict[type[Exception], str] = {
 """Other errors have our own message."""
 
 STATUSES: dict[type[Exception], int] = {
+    Refusal: 422,
+    Exception: 500,
     BadRequest: 400,
     AccessDenied: 401,
     NotAllowed: 403,
@@ -57,7 +59,7 @@ STATUSES: dict[type[Exception], int] = {
     RequestTimeout: 503,
     Unavailable: 503,
 }
-"""Every other Refusal is a 422, the one failure that the vendor documents [doc]; a bug is a 500."""
+"""The nearest class counts; 422 is the one failure that the vendor documents [doc]."""
 
 FIELDS = {"email": "email", "first_name": "firstname", "last_name": "lastname", "amount": "codes", "text": "code"}
 """The vendor's names of the verbs' fields."""
@@ -65,7 +67,7 @@ FIELDS = {"email": "email", "first_name": "firstname", "last_name": "lastname", 
 
 def error_response(error: Exception) -> JsonResponse:
     """A failure: `success`, `message`, a plain string, and `errors` for invalid fields only."""
-    status = STATUSES.get(type(error), 422 if isinstance(error, Refusal) else 500)
+    status = schema_errors.by_class(STATUSES, error)
     message = "Server Error" if status == 500 else SENTENCES.get(type(error), str(error))
     body = {"success": False, "message": message}
     errors = _errors(error)
