@@ -6,11 +6,16 @@ from typing import Any
 from tortoise import fields
 
 
+def encode_json(value: object) -> str:
+    """The text that a JsonText stores."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 class JsonText(fields.TextField):
     """JSON stored as text, so that both databases return exactly what was written."""
 
-    def to_db_value(self, value: Any, instance: Any) -> str:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    def to_db_value(self, value: object, instance: object) -> str:
+        return encode_json(value)
 
     def to_python_value(self, value: Any) -> Any:
         return json.loads(value) if isinstance(value, str) else value

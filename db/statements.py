@@ -3,7 +3,9 @@
 import functools
 import json
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import Any, Generic, TypeVar
+from datetime import datetime
+from types import NoneType, UnionType
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from tortoise.backends.base.client import TransactionContext
 from tortoise.connection import get_connection
@@ -101,8 +103,34 @@ class ValuesTable:
 
     def __init__(self, **types: str) -> None:
         """Names of the columns, and their types in PostgreSQL's words."""
-        self._types = types
+        self.types = types
         self._texts: dict[tuple[str, int, str | None], str] = {}
+
+    @classmethod
+    def of(cls, row: type, **further: str) -> "ValuesTable":
+        """A table of rows of this class (NamedTuple, TypedDict or dataclass), whose fields are the columns.
+
+        `further` are columns that come after them.
+        """
+        return cls(**{name: _postgres_type(hint) for name, hint in get_type_hints(row).items()}, **further)
+
+    def without(self, *columns: str) -> "ValuesTable":
+        """The table without some of its columns."""
+        return ValuesTable(**{name: type for name, type in self.types.items() if name not in columns})
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(self.types)
+
+    def insert_select(self, table: str, ending: str, /, **expressions: str) -> str:
+        """The text of a statement that inserts these rows into a table that has columns of their names.
+
+        Further columns get SQL expressions over a row, or placeholders. The ending is its ORDER BY, ON CONFLICT and
+        RETURNING.
+        """
+        columns, values = ", ".join([*self.types, *expressions]), ", ".join([*self.types, *expressions.values()])
+        return f"INSERT INTO {table} ({columns}) SELECT {values} FROM {{values}} AS new WHERE true {ending}"  # noqa: S608 (names)
 
     def statement(
         self,
@@ -136,10 +164,10 @@ class ValuesTable:
 
         SQLite inserts them one by one, in half the time that it takes to read as many from JSON.
         """
-        names, rows = ", ".join(self._types), list(rows)
+        names, rows = ", ".join(self.types), list(rows)
         if not rows or not sql.is_single_writer():
             return self.change(f"INSERT INTO {table} ({names}) SELECT * FROM {{values}} AS input", rows)  # noqa: S608 (names)
-        places = ", ".join("?" * len(self._types))
+        places = ", ".join("?" * len(self.types))
         return Statement(f"INSERT INTO {table} ({names}) VALUES ({places})", [], (), lambda _: None, rows)  # noqa: S608 (names)
 
     async def fetch(self, text: str, rows: Iterable[Sequence[Any]], *values: Any) -> list[Row]:
@@ -165,14 +193,26 @@ class ValuesTable:
         return self._texts[key]
 
     def _for_sqlite(self, text: str, values: int) -> str:
-        members = (f"json_extract(value, '$[{at}]') AS {name}" for at, name in enumerate(self._types))
+        members = (f"json_extract(value, '$[{at}]') AS {name}" for at, name in enumerate(self.types))
         table = f"(SELECT {', '.join(members)} FROM json_each(?{values + 1}))"  # noqa: S608 (names and types, no input)
         return sql.with_sqlite_placeholders(text).replace("{values}", table)
 
     def _for_postgres(self, text: str, values: int, lock: str) -> str:
-        arrays = (f"${place}::{type}[]" for place, type in enumerate(self._types.values(), values + 1))
-        table = f"(SELECT * FROM unnest({', '.join(arrays)}) AS input ({', '.join(self._types)}))"  # noqa: S608 (the same)
+        arrays = (f"${place}::{type}[]" for place, type in enumerate(self.types.values(), values + 1))
+        table = f"(SELECT * FROM unnest({', '.join(arrays)}) AS input ({', '.join(self.types)}))"  # noqa: S608 (the same)
         return f"{text.replace('{values}', table)} {lock}"
+
+
+_POSTGRES_TYPES = {bool: "boolean", int: "bigint", str: "text", datetime: "timestamptz", dict: "text"}
+
+
+def _postgres_type(hint: object) -> str:
+    """The type of a column of such values in PostgreSQL's words; JSON (a dict, or an object) is stored as text."""
+    members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    [kind] = {get_origin(member) or member for member in members} - {NoneType}
+    if kind is object:
+        return "text"
+    return next(sql_type for python, sql_type in _POSTGRES_TYPES.items() if issubclass(kind, python))
 
 
 _JSON_ENCODER = json.JSONEncoder(

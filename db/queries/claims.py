@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from tortoise.functions import Count
 from tortoise.queryset import QuerySet
 
 from db import paging, sql, statements, statuses
-from db.enums import ClaimStatus
+from db.enums import ClaimStatus, DiscountKind
 from db.models import Claim
 
 PAGE_ROWS = 1_000
@@ -18,26 +18,6 @@ _IDS = statements.ValuesTable(id="bigint")
 _CUSTOMERS = statements.ValuesTable(customer_id="bigint", code_id="bigint", promotion_id="bigint")
 _ORDERS = statements.ValuesTable(organization_id="bigint", text_key="text", reference="text")
 _TOKENS = statements.ValuesTable(id="bigint", exchange_key="text", exchange_until="timestamptz")
-_COLUMNS = {
-    "id": "bigint",
-    "customer_id": "bigint",
-    "organization_id": "bigint",
-    "promotion_id": "bigint",
-    "code_id": "bigint",
-    "location_id": "bigint",
-    "order_reference": "text",
-    "order_key": "text",
-    "order_total": "bigint",
-    "order_quantity": "int",
-    "currency": "text",
-    "discount": "bigint",
-    "discount_kind": "text",
-    "discount_value": "bigint",
-    "exchange_key": "text",
-    "exchange_until": "timestamptz",
-    "created_at": "timestamptz",
-}
-_DRAFTS = statements.ValuesTable(**_COLUMNS)
 
 
 async def by_id(organization_id: int, claim_id: int) -> Claim | None:
@@ -129,14 +109,44 @@ async def list_by_ids(ids: Iterable[int]) -> list[Claim]:
     return sql.models_from_rows(Claim, await _IDS.fetch(f"SELECT claim.* FROM {{values}} AS input {claim}", zip(ids)))  # noqa: S608 (names)
 
 
-def draft(values: dict[str, Any]) -> Claim:
-    """A claim that is not inserted yet; `values` has its columns."""
-    return sql.model_from_row(Claim, {"released_at": None, "release_reason": None, **values})
+class ClaimColumns(TypedDict):
+    """The columns of a new claim; amounts in minor units of `currency`."""
+
+    id: int
+    customer_id: int | None
+    organization_id: int
+    promotion_id: int
+    code_id: int
+    location_id: int | None
+    order_reference: str | None
+    order_key: str | None
+    order_total: int | None
+    order_quantity: int | None
+    currency: str | None
+    discount: int | None
+    discount_kind: DiscountKind
+    discount_value: int
+    exchange_key: str
+    exchange_until: datetime
+    created_at: datetime
+
+
+_DRAFTS = statements.ValuesTable.of(ClaimColumns)
+
+
+def draft(columns: ClaimColumns) -> Claim:
+    """A claim that is not inserted yet; `add_all` inserts it as it is by then."""
+    return sql.model_from_row(Claim, {"released_at": None, "release_reason": None, **columns})
+
+
+def reference(claim_id: int) -> Claim:
+    """An existing claim of which nothing but the id is known."""
+    return sql.model_from_row(Claim, {"id": claim_id})
 
 
 def add_all(drafts: Sequence[Claim]) -> statements.Statement[None]:
     """Insert drafts."""
-    return _DRAFTS.insert("claim", [[*map(vars(draft).get, _COLUMNS)] for draft in drafts])
+    return _DRAFTS.insert("claim", [[*map(vars(draft).get, _DRAFTS.columns)] for draft in drafts])
 
 
 def save_exchange_keys(claims: Iterable[Claim]) -> statements.Statement[None]:

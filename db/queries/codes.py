@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from tortoise.expressions import F
 from tortoise.queryset import QuerySet
 
 from db import sql, statements, statuses
 from db.enums import CodeStatus
+from db.fields import encode_json
 from db.models import Code
 
 BATCH_SIZE = 2_000
@@ -17,44 +18,6 @@ BATCH_SIZE = 2_000
 _TEXTS = statements.ValuesTable(organization_id="bigint", text_key="text")
 _KEYS = statements.ValuesTable(text_key="text")
 _COUNTS = statements.ValuesTable(id="bigint", claims="bigint")
-_NEW = statements.ValuesTable(text="text", text_key="text")
-_DRAFT_COLUMNS = {
-    "id": "bigint",
-    "organization_id": "bigint",
-    "promotion_id": "bigint",
-    "text": "text",
-    "text_key": "text",
-    "starts_at": "timestamptz",
-    "ends_at": "timestamptz",
-    "allowed_claims": "int",
-    "reserved_for_id": "bigint",
-    "needs_activation": "boolean",
-    "activated_at": "timestamptz",
-    "activated_by_id": "bigint",
-    "activated_location_id": "bigint",
-    "activated_product_id": "bigint",
-    "off_peak": "boolean",
-    "metadata": "text",
-    "created_at": "timestamptz",
-}
-_DRAFTS = statements.ValuesTable(**_DRAFT_COLUMNS)
-_NEW_EACH = statements.ValuesTable(
-    text="text",
-    text_key="text",
-    promotion_id="bigint",
-    allowed_claims="int",
-    starts_at="timestamptz",
-    ends_at="timestamptz",
-    claim_count="bigint",
-    rowless_claim_count="bigint",
-    is_enabled="bool",
-    needs_activation="bool",
-    reserved_for_id="bigint",
-    activated_at="timestamptz",
-    created_at="timestamptz",
-    metadata="text",
-)
-
 CLAIM_COLUMNS = (
     "id", "organization_id", "promotion_id", "text_key", "is_enabled", "starts_at", "ends_at", "allowed_claims",
     "claim_count", "reserved_for_id", "needs_activation", "activated_at", "job_id",
@@ -201,51 +164,80 @@ class SharedColumns(NamedTuple):
     allowed_claims: int | None
     reserved_for_id: int | None
     needs_activation: bool
-    metadata: dict[str, Any]
+    metadata: dict[str, object]
     job_id: int | None = None
 
 
-_INSERT = """
-    INSERT INTO code (text, text_key, organization_id, promotion_id, starts_at, ends_at, allowed_claims,
-        reserved_for_id, needs_activation, metadata, job_id, created_at, updated_at, is_enabled, off_peak,
-        claim_count)
-    SELECT text, text_key, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, true, false, 0
-    FROM {values} AS new WHERE true
-    ON CONFLICT (organization_id, text_key) DO NOTHING
-    RETURNING id
-    """
+_UNLESS_TAKEN = "ON CONFLICT (organization_id, text_key) DO NOTHING RETURNING"
+_NEW = statements.ValuesTable(text="text", text_key="text")
+_SHARED = {name: f"${place}" for place, name in enumerate((*SharedColumns._fields, "created_at"), 1)}
+_INSERT = _NEW.insert_select(
+    "code",
+    f"{_UNLESS_TAKEN} id",
+    **_SHARED,
+    updated_at=_SHARED["created_at"],
+    is_enabled="true",
+    off_peak="false",
+    claim_count="0",
+)
 
 
 async def insert(texts: Sequence[tuple[str, str]], shared: SharedColumns, now: datetime) -> list[int]:
     """Insert (text, key) pairs, skipping those that exist; the ids of the new ones."""
     await statements.use_generic_plans()
-    return [row["id"] for row in await _NEW.fetch(_INSERT, texts, *_as_columns(shared), now)]
+    return [row["id"] for row in await _NEW.fetch(_INSERT, texts, *_encoded(shared), now)]
 
 
 async def insert_and_count(texts: Sequence[tuple[str, str]], shared: SharedColumns, now: datetime) -> int:
     """The same; how many are new, where their ids are not needed."""
     await statements.use_generic_plans()
-    return await _NEW.count_written(_INSERT, texts, *_as_columns(shared), now)
+    return await _NEW.count_written(_INSERT, texts, *_encoded(shared), now)
 
 
-def _as_columns(shared: SharedColumns) -> SharedColumns:
-    return shared._replace(metadata=_as_column(shared.metadata))
+def _encoded(columns: Iterable[object]) -> list[object]:
+    """The columns of a row with JSON as text."""
+    return [encode_json(value) if isinstance(value, dict) else value for value in columns]
 
 
-def _as_column(metadata: Any) -> Any:
-    return Code._meta.fields_map["metadata"].to_db_value(metadata, Code)
+class CodeColumns(TypedDict):
+    """The columns of a new code of its own; those of its activation are null unless they are given."""
+
+    id: int
+    organization_id: int
+    promotion_id: int
+    text: str
+    text_key: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+    allowed_claims: int | None
+    needs_activation: bool
+    off_peak: bool
+    metadata: dict[str, object]
+    created_at: datetime
+    reserved_for_id: NotRequired[int | None]
+    activated_at: NotRequired[datetime | None]
+    activated_by_id: NotRequired[int | None]
+    activated_location_id: NotRequired[int | None]
+    activated_product_id: NotRequired[int | None]
 
 
-def draft(values: dict[str, Any]) -> Code:
-    """A code that is not inserted yet: `values` are the columns that drafts differ in."""
+_DRAFTS = statements.ValuesTable.of(CodeColumns)
+_INSERT_DRAFTS = _DRAFTS.insert_select(
+    "code", f"{_UNLESS_TAKEN} id", updated_at="created_at", is_enabled="true", claim_count="0"
+)
+_NO_COLUMNS = dict.fromkeys(_DRAFTS.columns)
+
+
+def draft(columns: CodeColumns) -> Code:
+    """A code that is not inserted yet; `add_all` inserts it as it is by then."""
     constants = {
         "is_enabled": True,
         "claim_count": 0,
         "rowless_claim_count": None,
         "job_id": None,
-        "updated_at": values["created_at"],
+        "updated_at": columns["created_at"],
     }
-    return sql.model_from_row(Code, {**dict.fromkeys(_DRAFT_COLUMNS), **values, **constants})
+    return sql.model_from_row(Code, {**_NO_COLUMNS, **columns, **constants})
 
 
 def add_all(drafts: Sequence[Code]) -> statements.Statement[set[int]]:
@@ -253,16 +245,10 @@ def add_all(drafts: Sequence[Code]) -> statements.Statement[set[int]]:
 
     They are inserted by organization and key, so that transactions with the same texts rarely deadlock.
     """
-    names = ", ".join(_DRAFT_COLUMNS)
     in_order = sorted(drafts, key=lambda draft: (draft.organization_id, draft.text_key))
     return _DRAFTS.statement(
-        f"""
-        INSERT INTO code ({names}, updated_at, is_enabled, claim_count)
-        SELECT {names}, created_at, true, 0 FROM {{values}} AS drafts WHERE true
-        ON CONFLICT (organization_id, text_key) DO NOTHING
-        RETURNING id
-        """,  # noqa: S608 (names)
-        [[*map((vars(draft) | {"metadata": _as_column(draft.metadata)}).get, _DRAFT_COLUMNS)] for draft in in_order],
+        _INSERT_DRAFTS,
+        [_encoded(map(vars(draft).get, _DRAFTS.columns)) for draft in in_order],
         columns=("id",),
         read=lambda rows: {row["id"] for row in rows},
     )
@@ -361,7 +347,13 @@ class NewCode(NamedTuple):
     reserved_for_id: int | None
     activated_at: datetime | None
     created_at: datetime | None
-    metadata: dict[str, Any]
+    metadata: dict[str, object]
+
+
+_DIFFERENT = statements.ValuesTable.of(NewCode)
+_INSERT_DIFFERENT = _DIFFERENT.insert_select(
+    "code", f"{_UNLESS_TAKEN} text_key", organization_id="$1", updated_at="$2", off_peak="false"
+)
 
 
 async def insert_different(organization_id: int, new: Sequence[NewCode], now: datetime) -> set[str]:
@@ -369,20 +361,5 @@ async def insert_different(organization_id: int, new: Sequence[NewCode], now: da
     if not new:
         return set()
     await statements.use_generic_plans()
-    metadata = Code._meta.fields_map["metadata"]
-    inserted = await _NEW_EACH.fetch(
-        """
-        INSERT INTO code (organization_id, updated_at, off_peak, text, text_key, promotion_id, allowed_claims,
-            starts_at, ends_at, claim_count, rowless_claim_count, is_enabled, needs_activation, reserved_for_id,
-            activated_at, created_at, metadata)
-        SELECT $1, $2, false, text, text_key, promotion_id, allowed_claims, starts_at, ends_at, claim_count,
-            rowless_claim_count, is_enabled, needs_activation, reserved_for_id, activated_at, created_at, metadata
-        FROM {values} AS new WHERE true
-        ON CONFLICT (organization_id, text_key) DO NOTHING
-        RETURNING text_key
-        """,
-        (code._replace(metadata=metadata.to_db_value(code.metadata, Code)) for code in new),
-        organization_id,
-        now,
-    )
+    inserted = await _DIFFERENT.fetch(_INSERT_DIFFERENT, map(_encoded, new), organization_id, now)
     return {row["text_key"] for row in inserted}

@@ -12,29 +12,6 @@ from db.models import Claim, Code, Customer, Job
 from db.values import FoldedNames
 
 _EMAILS = statements.ValuesTable(organization_id="bigint", email_key="text")
-_MENTIONED = statements.ValuesTable(email="text", email_key="text", email_folded="text")
-_ACTING = statements.ValuesTable(
-    id="bigint",
-    organization_id="bigint",
-    email="text",
-    email_key="text",
-    first_name="text",
-    last_name="text",
-    email_folded="text",
-    first_name_folded="text",
-    last_name_folded="text",
-    now="timestamptz",
-)
-
-_FILL_MISSING = """
-            first_name = COALESCE(customer.first_name, excluded.first_name),
-            last_name = COALESCE(customer.last_name, excluded.last_name),
-            first_name_folded = CASE WHEN customer.first_name IS NULL THEN excluded.first_name_folded
-                ELSE customer.first_name_folded END,
-            last_name_folded = CASE WHEN customer.last_name IS NULL THEN excluded.last_name_folded
-                ELSE customer.last_name_folded END,
-            joined_at = COALESCE(customer.joined_at, excluded.joined_at)"""
-"""Assignments of an upsert that fill in what is missing."""
 
 
 async def by_email(organization_id: int, email_key: str) -> Customer | None:
@@ -72,38 +49,6 @@ async def by_ids(ids: Iterable[int]) -> dict[int, Customer]:
     return await Customer.in_bulk(ids, "id")
 
 
-async def ensure(
-    organization_id: int,
-    email: str,
-    email_key: str,
-    first_name: str | None,
-    last_name: str | None,
-    folded: FoldedNames,
-    joined_at: datetime | None,
-    now: datetime,
-) -> Customer:
-    """The customer with this address, inserted if new; names and joined_at are filled in where missing."""
-    rows = await sql.rows(
-        f"""
-        INSERT INTO customer (organization_id, email, email_key, first_name, last_name, joined_at,
-                              particulars, created_at, updated_at, email_folded, first_name_folded, last_name_folded)
-        VALUES ($1, $2, $3, $4, $5, $6, '{{}}', $7, $7, $8, $9, $10)
-        ON CONFLICT (organization_id, email_key) DO UPDATE SET {_FILL_MISSING}
-        RETURNING {", ".join(sql.columns(Customer))}
-        """,  # noqa: S608 (names)
-        organization_id,
-        email,
-        email_key,
-        first_name,
-        last_name,
-        joined_at,
-        now,
-        *folded,
-    )
-    [customer] = sql.models_from_rows(Customer, rows)
-    return customer
-
-
 class MentionedCustomer(NamedTuple):
     """A customer who is named by others, and may not have acted themselves: the address as entered, key and folded."""
 
@@ -112,29 +57,11 @@ class MentionedCustomer(NamedTuple):
     email_folded: str | None
 
 
-async def ensure_mentioned(
-    organization_id: int, emails: Collection[MentionedCustomer], now: datetime
-) -> dict[str, int]:
-    """The ids of the customers with these addresses, by key; inserted if new, as not joined."""
-    if not emails:
-        return {}
-    await _MENTIONED.fetch(
-        """
-        INSERT INTO customer (organization_id, email, email_key, email_folded, particulars, created_at, updated_at)
-        SELECT $1, email, email_key, email_folded, '{}', $2, $2 FROM {values} AS new WHERE true ORDER BY email_key
-        ON CONFLICT (organization_id, email_key) DO NOTHING
-        RETURNING id
-        """,
-        {customer.email_key: customer for customer in emails}.values(),
-        organization_id,
-        now,
-    )
-    customers = await by_emails({(organization_id, customer.email_key) for customer in emails}, lock=True)
-    return {email_key: customer.id for (_, email_key), customer in customers.items()}
-
-
 class ActingCustomer(NamedTuple):
-    """A customer who acts now, with the names of the request; the id is theirs if they are new."""
+    """A customer who acts now, with the names of the request; the id is theirs if they are new.
+
+    A new one is made at `created_at`.
+    """
 
     id: int
     organization_id: int
@@ -145,7 +72,7 @@ class ActingCustomer(NamedTuple):
     email_folded: str | None
     first_name_folded: str | None
     last_name_folded: str | None
-    now: datetime
+    created_at: datetime
 
     def with_names(self, first_name: str | None, last_name: str | None, folded: FoldedNames) -> "ActingCustomer":
         """The same customer, with missing names filled in from another request of theirs."""
@@ -157,22 +84,76 @@ class ActingCustomer(NamedTuple):
         return acting
 
 
+_MENTIONED = statements.ValuesTable.of(MentionedCustomer)
+_ACTING = statements.ValuesTable.of(ActingCustomer)
+_NAMED = _ACTING.without("id")
+
+_FILL_MISSING = """
+    ON CONFLICT (organization_id, email_key) DO UPDATE SET
+        first_name = COALESCE(customer.first_name, excluded.first_name),
+        last_name = COALESCE(customer.last_name, excluded.last_name),
+        first_name_folded = CASE WHEN customer.first_name IS NULL THEN excluded.first_name_folded
+            ELSE customer.first_name_folded END,
+        last_name_folded = CASE WHEN customer.last_name IS NULL THEN excluded.last_name_folded
+            ELSE customer.last_name_folded END,
+        joined_at = COALESCE(customer.joined_at, excluded.joined_at)
+    """
+"""The end of an upsert that fills in what an existing row lacks."""
+
+_SHARED = {"particulars": "'{}'", "updated_at": "created_at"}
+_INSERT_ACTING = _ACTING.insert_select(
+    "customer", f"ORDER BY organization_id, email_key {_FILL_MISSING}", joined_at="created_at", **_SHARED
+)
+_INSERT_NAMED = _NAMED.insert_select("customer", _FILL_MISSING, joined_at="$1", **_SHARED)
+_INSERT_MENTIONED = _MENTIONED.insert_select(
+    "customer",
+    "ORDER BY email_key ON CONFLICT (organization_id, email_key) DO NOTHING RETURNING id",
+    organization_id="$1",
+    created_at="$2",
+    updated_at="$2",
+    particulars="'{}'",
+)
+
+
+async def ensure(
+    organization_id: int,
+    email: str,
+    email_key: str,
+    first_name: str | None,
+    last_name: str | None,
+    folded: FoldedNames,
+    joined_at: datetime | None,
+    now: datetime,
+) -> Customer:
+    """The customer with this address, inserted if new; names and joined_at are filled in where missing."""
+    named = ActingCustomer(0, organization_id, email, email_key, first_name, last_name, *folded, now)
+    returning = f"{_INSERT_NAMED} RETURNING {', '.join(sql.columns(Customer))}"
+    [customer] = sql.models_from_rows(Customer, await _NAMED.fetch(returning, [named[1:]], joined_at))
+    return customer
+
+
+async def ensure_mentioned(
+    organization_id: int, emails: Collection[MentionedCustomer], now: datetime
+) -> dict[str, int]:
+    """The ids of the customers with these addresses, by key; inserted if new, as not joined."""
+    if not emails:
+        return {}
+    await _MENTIONED.fetch(
+        _INSERT_MENTIONED,
+        {customer.email_key: customer for customer in emails}.values(),
+        organization_id,
+        now,
+    )
+    customers = await by_emails({(organization_id, customer.email_key) for customer in emails}, lock=True)
+    return {email_key: customer.id for (_, email_key), customer in customers.items()}
+
+
 def ensure_all(acting: Iterable[ActingCustomer]) -> statements.Statement[None]:
     """As `ensure`, for many customers who join now if they have not. No address may come twice.
 
     They are written by organization and address, so that transactions with the same ones don't deadlock.
     """
-    return _ACTING.change(
-        f"""
-        INSERT INTO customer (id, organization_id, email, email_key, first_name, last_name, joined_at,
-                              particulars, created_at, updated_at, email_folded, first_name_folded, last_name_folded)
-        SELECT id, organization_id, email, email_key, first_name, last_name, now, '{{}}', now, now,
-            email_folded, first_name_folded, last_name_folded
-        FROM {{values}} AS acting WHERE true ORDER BY organization_id, email_key
-        ON CONFLICT (organization_id, email_key) DO UPDATE SET {_FILL_MISSING}
-        """,  # noqa: S608 (names)
-        acting,
-    )
+    return _ACTING.change(_INSERT_ACTING, acting)
 
 
 async def save_vendor_data(

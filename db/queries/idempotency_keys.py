@@ -3,16 +3,12 @@
 import json
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from db import sql, statements
 from db.models import IdempotencyKey
 
 _VALUES = statements.ValuesTable(organization_id="bigint", value="text")
-_RESERVATIONS = statements.ValuesTable(
-    organization_id="bigint", value="text", fingerprint="text", now="timestamptz", expired_before="timestamptz"
-)
-_ANSWERS = statements.ValuesTable(organization_id="bigint", value="text", fingerprint="text", answer="text")
 
 
 class KeyReservation(NamedTuple):
@@ -31,7 +27,11 @@ class KeyAnswer(NamedTuple):
     organization_id: int
     value: str
     fingerprint: str
-    answer: Any
+    answer: object
+
+
+_RESERVATIONS = statements.ValuesTable.of(KeyReservation)
+_ANSWERS = statements.ValuesTable.of(KeyAnswer)
 
 
 async def reserve(
@@ -109,7 +109,7 @@ async def release(keys: Collection[tuple[int, str]]) -> None:
     )
 
 
-async def save_answer(organization_id: int, value: str, answer: Any) -> None:
+async def save_answer(organization_id: int, value: str, answer: object) -> None:
     """Save a key's answer, for the same call from now on."""
     await IdempotencyKey.filter(organization_id=organization_id, value=value).update(answer=answer)
 

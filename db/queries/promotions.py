@@ -12,7 +12,7 @@ from db.enums import PromotionStatus
 from db.models import DEFAULT_REFERENCE, Claim, Promotion
 
 _IDS = statements.ValuesTable(organization_id="bigint", id="bigint")
-_REFERENCES = statements.ValuesTable(organization_id="bigint", reference="text")
+_NAMES = statements.ValuesTable(organization_id="bigint", name="text")
 _OF_CODES = statements.ValuesTable(organization_id="bigint", text_key="text")
 _COUNTS = statements.ValuesTable(id="bigint", claims="bigint")
 
@@ -41,23 +41,25 @@ def by_each_id(ids: Collection[tuple[int, int]]) -> statements.Statement[dict[tu
 
 def by_each_reference(names: Collection[tuple[int, str]]) -> statements.Statement[dict[tuple[int, str], Promotion]]:
     """The same by organization and reference."""
-    promotion = sql.lateral_join("promotion", organization_id="input.organization_id", reference="input.reference")
-    return _REFERENCES.statement(
-        f"SELECT promotion.* FROM {{values}} AS input {promotion}",  # noqa: S608 (names)
-        names,
-        columns=sql.columns(Promotion),
-        read=lambda rows: {(row.organization_id, row.reference): row for row in sql.models_from_rows(Promotion, rows)},
-    )
+    return _by_each_name("reference", names)
 
 
 def by_each_identifier(names: Collection[tuple[int, str]]) -> statements.Statement[dict[tuple[int, str], Promotion]]:
     """The same by organization and identifier."""
-    promotion = sql.lateral_join("promotion", organization_id="input.organization_id", identifier="input.reference")
-    return _REFERENCES.statement(
+    return _by_each_name("identifier", names)
+
+
+def _by_each_name(
+    column: str, names: Collection[tuple[int, str]]
+) -> statements.Statement[dict[tuple[int, str], Promotion]]:
+    promotion = sql.lateral_join("promotion", organization_id="input.organization_id", **{column: "input.name"})
+    return _NAMES.statement(
         f"SELECT promotion.* FROM {{values}} AS input {promotion}",  # noqa: S608 (names)
         names,
         columns=sql.columns(Promotion),
-        read=lambda rows: {(row.organization_id, row.identifier): row for row in sql.models_from_rows(Promotion, rows)},
+        read=lambda rows: {
+            (row.organization_id, getattr(row, column)): row for row in sql.models_from_rows(Promotion, rows)
+        },
     )
 
 

@@ -10,18 +10,11 @@ from db.enums import UsageLevel
 from db.models import RefusalStat, UsageStat
 from db.values import Bucket, Share
 
-_BUCKET = {
-    "organization_id": "bigint",
-    "promotion_id": "bigint",
-    "level": "text",
-    "starts_at": "timestamptz",
-    "currency": "text",
-}
 HIGH_UNIT = 10**18
 """A sum of money is `…_total_high` times this and `…_total`, whose absolute value is smaller."""
 
-_SHARES = statements.ValuesTable(
-    **_BUCKET,
+_SHARES = statements.ValuesTable.of(
+    Bucket,
     claims="bigint",
     order_quantity="bigint",
     order_total="bigint",
@@ -29,7 +22,34 @@ _SHARES = statements.ValuesTable(
     discount_total="bigint",
     discount_total_high="bigint",
 )
-_REFUSALS = statements.ValuesTable(**_BUCKET, reason="text", count="bigint")
+_REFUSALS = statements.ValuesTable.of(Bucket, reason="text", count="bigint")
+
+
+def _addition(column: str, current: str, term: str, term_high: str | None = None) -> str:
+    """The SQL assignments that add a term to a sum that has two columns."""
+    total, high = f"({current} + {term})", term_high or f"{term}_high"
+    high_sum = f"COALESCE({current}_high, 0) + {high} + {total} / {HIGH_UNIT}"
+    return f"{column} = {total} % {HIGH_UNIT}, {column}_high = {high_sum}"
+
+
+_KEY = ", ".join(Bucket.__dataclass_fields__)
+_ADD_SHARES = _SHARES.insert_select(
+    "usagestat",
+    f"""
+    ON CONFLICT ({_KEY}) DO UPDATE SET
+        claims = usagestat.claims + excluded.claims,
+        order_quantity = usagestat.order_quantity + excluded.order_quantity,
+        {_addition("order_total", "usagestat.order_total", "excluded.order_total")},
+        {_addition("discount_total", "usagestat.discount_total", "excluded.discount_total")}
+    """,
+    deleted_claims="0",
+    deleted_order_total="0",
+    deleted_order_quantity="0",
+    deleted_discount_total="0",
+)
+_ADD_REFUSALS = _REFUSALS.insert_select(
+    "refusalstat", f"ON CONFLICT ({_KEY}, reason) DO UPDATE SET count = refusalstat.count + excluded.count"
+)
 
 
 async def add(buckets: Iterable[Bucket], share: Share) -> None:
@@ -39,19 +59,7 @@ async def add(buckets: Iterable[Bucket], share: Share) -> None:
 
 def add_each(shares: Mapping[Bucket, Share]) -> statements.Statement[None]:
     """Add a share to each bucket."""
-    return _SHARES.change(
-        """
-        INSERT INTO usagestat (organization_id, promotion_id, level, starts_at, currency, claims, order_quantity,
-            order_total, order_total_high, discount_total, discount_total_high, deleted_claims, deleted_order_total,
-            deleted_order_quantity, deleted_discount_total)
-        SELECT input.*, 0, 0, 0, 0 FROM {values} AS input WHERE true
-        ON CONFLICT (organization_id, promotion_id, level, starts_at, currency) DO UPDATE SET
-            claims = usagestat.claims + excluded.claims,
-            order_quantity = usagestat.order_quantity + excluded.order_quantity,
-        """  # noqa: S608 (columns)
-        + ", ".join(_addition(column, f"usagestat.{column}", f"excluded.{column}") for column in _MONEY),
-        [(*_as_row(bucket), *_columns(share)) for bucket, share in shares.items()],
-    )
+    return _SHARES.change(_ADD_SHARES, [(*_as_row(bucket), *_columns(share)) for bucket, share in shares.items()])
 
 
 def _as_row(value: Bucket | Share) -> tuple[object, ...]:
@@ -63,16 +71,6 @@ def _columns(share: Share) -> tuple[int, ...]:
     order_high, order_low = divmod(share.order_total, HIGH_UNIT)
     discount_high, discount_low = divmod(share.discount_total, HIGH_UNIT)
     return share.claims, share.order_quantity, order_low, order_high, discount_low, discount_high
-
-
-_MONEY = ("order_total", "discount_total")
-
-
-def _addition(column: str, current: str, term: str, term_high: str | None = None) -> str:
-    """The SQL assignments that add a term to a sum that has two columns."""
-    total, high = f"({current} + {term})", term_high or f"{term}_high"
-    high_sum = f"COALESCE({current}_high, 0) + {high} + {total} / {HIGH_UNIT}"
-    return f"{column} = {total} % {HIGH_UNIT}, {column}_high = {high_sum}"
 
 
 def total_share(row: UsageStat) -> Share:
@@ -134,15 +132,7 @@ async def mark_all_deleted(organization_id: int, promotion_id: int) -> None:
 
 async def count_refusals(refusals: Iterable[tuple[Bucket, str, int]]) -> None:
     """Add counts of refusals to buckets, by reason; no bucket and reason may come twice."""
-    await _REFUSALS.fetch(
-        """
-        INSERT INTO refusalstat (organization_id, promotion_id, level, starts_at, currency, reason, count)
-        SELECT input.* FROM {values} AS input WHERE true
-        ON CONFLICT (organization_id, promotion_id, level, starts_at, currency, reason)
-        DO UPDATE SET count = refusalstat.count + excluded.count
-        """,
-        [(*_as_row(bucket), reason, count) for bucket, reason, count in refusals],
-    )
+    await _REFUSALS.fetch(_ADD_REFUSALS, [(*_as_row(bucket), reason, count) for bucket, reason, count in refusals])
 
 
 def _range(organization_id: int, promotion_id: int | None, level: UsageLevel, start: datetime, end: datetime) -> Q:

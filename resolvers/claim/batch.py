@@ -119,7 +119,7 @@ async def _read_customer_usage(state: ClaimState, batch: Sequence[ClaimRequest])
                 needs_first.add(lookup[:2])
     rows = [row for row in await claims.standing_of_customers(lookups) if row.customer_id]
     # A public key's refusal doesn't show the claim that stands in its way: an id is enough.
-    first = {id: claims.draft({"id": id}) for row in rows if (id := row.first_of_code) is not None}
+    first = {id: claims.reference(id) for row in rows if (id := row.first_of_code) is not None}
     shown = [id for row in rows if (id := row.first_of_code) and (row.customer_id, row.code_id) in needs_first]
     first |= {claim.id: claim for claim in await claims.list_by_ids(shown)} if shown else {}
     for row in rows:

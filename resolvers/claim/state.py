@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from db.models import Claim, Code, Location, Organization, Promotion
 from db.queries import claims, codes, promotions
+from db.queries.claims import ClaimColumns
 from db.queries.customers import KnownCustomer
 from db.values import Share
 from resolvers import idempotency
@@ -186,8 +187,8 @@ class ClaimState:
 
     def _grant(self, request: ClaimRequest, code: Code, promotion: Promotion) -> Claimed:
         customer, token = request.customer, secrets.token_hex(12)
-        ids = {"id": self.new_claims[len(self.granted)], "customer_id": self._customer_id(customer)}
-        claim = claims.draft(ids | _row(request, code, promotion, token))
+        claim_id, customer_id = self.new_claims[len(self.granted)], self._customer_id(customer)
+        claim = claims.draft(_columns(request, code, promotion, claim_id, customer_id, token))
         if customer is not None:
             self.of_code[customer, code.id] += 1
             self.of_promotion[customer, promotion.id] += 1
@@ -206,10 +207,13 @@ class ClaimState:
         return row.id if row else self.new_customers[customer]
 
 
-def _row(request: ClaimRequest, code: Code, promotion: Promotion, token: str) -> dict[str, Any]:
-    """A claim's columns, but for its id and its customer's."""
+def _columns(
+    request: ClaimRequest, code: Code, promotion: Promotion, claim_id: int, customer_id: int | None, token: str
+) -> ClaimColumns:
     order = request.order
     return {
+        "id": claim_id,
+        "customer_id": customer_id,
         "organization_id": request.organization.id,
         "promotion_id": promotion.id,
         "code_id": code.id,

@@ -1,15 +1,30 @@
 """Tables: what is below an organization can be split by it."""
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 
 import asyncpg
 import pytest
 from tortoise import Tortoise
 from tortoise.connection import get_connection
+from tortoise.models import Model
 
 import db
-from db.models import Account, ApiKey, Organization
+from db import statements
+from db.models import (
+    Account,
+    ApiKey,
+    Claim,
+    Code,
+    Customer,
+    IdempotencyKey,
+    Organization,
+    RefusalStat,
+    UsageStat,
+)
+from db.queries import claims, codes, customers, idempotency_keys
+from db.values import Bucket
 from resolvers import delete, generate, release, verify
 from resolvers.domain.code_format import Format, Style
 from tests import make
@@ -32,6 +47,32 @@ async def test_every_key_below_an_organization_begins_with_it(store: str) -> Non
             keys for keys in model._meta.unique_together if keys[0] not in ("organization", "organization_id")
         ] == []
         assert [name for name, field in model._meta.fields_map.items() if field.unique and name != "id"] == []
+
+
+NEW_ROWS: list[tuple[type[Model], type]] = [
+    (Claim, claims.ClaimColumns),
+    (Code, codes.CodeColumns),
+    (Code, codes.NewCode),
+    (Code, codes.SharedColumns),
+    (Customer, customers.ActingCustomer),
+    (Customer, customers.MentionedCustomer),
+    (IdempotencyKey, idempotency_keys.KeyAnswer),
+    (RefusalStat, Bucket),
+    (UsageStat, Bucket),
+]
+POSTGRES_TYPES = {bool: "boolean", int: "bigint", str: "text", datetime: "timestamptz"}
+
+
+@pytest.mark.parametrize(("model", "columns"), NEW_ROWS)
+async def test_the_fields_of_new_rows_are_columns(store: str, model: type[Model], columns: type) -> None:
+    """Each field of a class whose rows are inserted is a column of the table, and of its type."""
+    meta = model._meta
+    types = {column: meta.fields_map[field].field_type for field, column in meta.fields_db_projection.items()}
+    wanted = {
+        name: next(postgres for python, postgres in POSTGRES_TYPES.items() if issubclass(types[name], python))
+        for name in columns.__annotations__
+    }
+    assert statements.ValuesTable.of(columns).types == wanted
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
