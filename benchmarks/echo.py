@@ -36,7 +36,7 @@ class ListedCode(BaseModel):
     updated_at: datetime
 
 
-class Page(BaseModel):
+class CodePage(BaseModel):
     codes: list[ListedCode]
     has_next_page: bool
 
@@ -45,9 +45,9 @@ async def echo(body: EchoBody) -> dict[str, str]:
     return {"text": body.text, "email": body.email}
 
 
-async def page(first: int, organization: int) -> Page:
+async def page(first: int, organization: int) -> CodePage:
     now = datetime.now().astimezone()
-    rows = await listing.page(listing.codes(organization, listing.CodeFilter(), now), None, first)
+    shown = await listing.codes(organization, listing.CodeFilter(), now).page(listing.PageRequest(None, first))
     codes = [
         ListedCode(
             id=row.id,
@@ -59,9 +59,9 @@ async def page(first: int, organization: int) -> Page:
             created_at=row.created_at,
             updated_at=row.updated_at,
         )
-        for row in rows[:first]
+        for row in shown.rows
     ]
-    return Page(codes=codes, has_next_page=len(rows) > first)
+    return CodePage(codes=codes, has_next_page=shown.has_more)
 
 
 async def healthz() -> dict[str, str]:

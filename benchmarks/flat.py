@@ -101,7 +101,7 @@ async def fill(url: str, codes: int, claims: int) -> tuple[str, str]:
         await connection.close()
     async with db.opened(url):
         row = await Code.get(id=number)
-    return key, ids.encode_cursor(row.created_at, row.id)
+    return key, ids.cursor_of(row)
 
 
 # ------------------------------------------------------------------ requests

@@ -1,17 +1,24 @@
 """Keyset paging over (created_at, id): pages don't shift while rows are added. Oldest first by default."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from tortoise.functions import Count
-from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from db import sql
+from db.models import Claim, Code, Customer, Delivery, Job, Promotion
 
-M = TypeVar("M", bound=Model)
+Listed: TypeAlias = Promotion | Code | Claim | Customer | Delivery | Job
+"""A row that is listed in pages."""
+M = TypeVar("M", bound=Listed)
+
+Parent: TypeAlias = type[Promotion] | type[Code] | type[Customer]
+"""The model of the rows that others are listed below."""
+PARENT_COLUMNS: dict[Parent, str] = {Promotion: "promotion_id", Code: "code_id", Customer: "customer_id"}
+"""The column of a listed row that has its parent's id."""
 
 MAX_PARENTS = 100
 """Parents whose pages are read in one statement: SQLite takes 500 SELECTs in a UNION, and a parent has up to two."""
@@ -24,6 +31,11 @@ class Cursor(NamedTuple):
 
     created_at: datetime
     id: int
+
+    @classmethod
+    def of(cls, row: Listed) -> "Cursor":
+        """A row's own position."""
+        return cls(row.created_at, row.id)
 
 
 def _parts(queryset: QuerySet[M], after: Cursor | None, size: int, newest_first: bool = False) -> list[QuerySet[M]]:
@@ -48,29 +60,38 @@ async def page(queryset: QuerySet[M], after: Cursor | None, size: int, newest_fi
     return rows
 
 
+async def every_page(queryset: QuerySet[M], size: int, newest_first: bool = False) -> AsyncIterator[list[M]]:
+    """All rows, a page of at most `size` in memory at a time."""
+    after: Cursor | None = None
+    while rows := await page(queryset, after, size, newest_first):
+        yield rows
+        after = Cursor.of(rows[-1])
+
+
 async def pages(
-    queryset: QuerySet[M], parent: str, parent_ids: Sequence[int], after: Cursor | None, size: int
+    queryset: QuerySet[M], parent: Parent, parent_ids: Sequence[int], after: Cursor | None, size: int
 ) -> dict[int, list[M]]:
-    """The same page for each of several parents, up to MAX_PARENTS of them in a statement; by the parent's id."""
+    """The same page below each of several parents, up to MAX_PARENTS of them in a statement; by the parent's id."""
+    column = PARENT_COLUMNS[parent]
     if len(parent_ids) == 1:
-        return {parent_ids[0]: await page(queryset.filter(**{parent: parent_ids[0]}), after, size)}
-    rows: dict[int, list[Any]] = defaultdict(list)
+        return {parent_ids[0]: await page(queryset.filter(**{column: parent_ids[0]}), after, size)}
+    rows: dict[int, list[M]] = defaultdict(list)
     step = min(MAX_PARENTS, max(1, MAX_ROWS // size))
     for start in range(0, len(parent_ids), step):
         parts = [
             part
             for parent_id in parent_ids[start : start + step]
-            for part in _parts(queryset.filter(**{parent: parent_id}), after, size)
+            for part in _parts(queryset.filter(**{column: parent_id}), after, size)
         ]
         for row in sql.models_from_rows(queryset.model, await sql.execute(*_union(parts))):
-            rows[getattr(row, parent)].append(row)
+            rows[getattr(row, column)].append(row)
     return {id: sorted(page, key=lambda row: (row.created_at, row.id))[:size] for id, page in rows.items()}
 
 
-def _union(parts: Sequence[QuerySet[Any]]) -> tuple[str, list[Any]]:
+def _union(parts: Sequence[QuerySet[M]]) -> tuple[str, list[object]]:
     """One statement with the rows of all query sets, and its values."""
     texts: list[str] = []
-    values: list[Any] = []
+    values: list[object] = []
     for at, part in enumerate(parts):
         part._make_query()
         text, parameters = part.query.get_parameterized_sql()
@@ -79,7 +100,8 @@ def _union(parts: Sequence[QuerySet[Any]]) -> tuple[str, list[Any]]:
     return " UNION ALL ".join(texts), values
 
 
-async def counts(queryset: QuerySet[M], parent: str, parent_ids: Sequence[int]) -> dict[int, int]:
-    """How many rows there are for each of several parents, by its id; a parent without any is left out."""
-    counted = queryset.filter(**{f"{parent}__in": parent_ids}).annotate(number=Count("id")).group_by(parent)
-    return dict(await counted.values_list(parent, "number"))
+async def counts(queryset: QuerySet[M], parent: Parent, parent_ids: Sequence[int]) -> dict[int, int]:
+    """How many rows there are below each of several parents, by its id; a parent without any is left out."""
+    column = PARENT_COLUMNS[parent]
+    counted = queryset.filter(**{f"{column}__in": parent_ids}).annotate(number=Count("id")).group_by(column)
+    return dict(await counted.values_list(column, "number"))

@@ -3,6 +3,7 @@
 import functools
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 from tortoise.connection import get_connection
@@ -65,6 +66,13 @@ def model_from_row(model: type[M], values: dict[str, Any]) -> M:
         values, _partial=is_partial, _saved_in_db=True, _custom_generated_pk=False, _await_when_save={}
     )
     return instance
+
+
+def created_between(queryset: QuerySet[M], start: datetime | None, end: datetime | None) -> QuerySet[M]:
+    """The rows created at `start` or later, and before `end`; None is no bound."""
+    if start is not None:
+        queryset = queryset.filter(created_at__gte=start)
+    return queryset if end is None else queryset.filter(created_at__lt=end)
 
 
 def contains_words(queryset: QuerySet[M], *texts: tuple[str, ...], words: Sequence[str]) -> QuerySet[M]:

@@ -50,14 +50,16 @@ async def codes(
     organization: Organization, ref: params.PromotionRef | None, now: datetime, page_size: int | None = None
 ) -> AsyncIterator[ExportedCode]:
     """Every code, or those of one promotion. Raises UnknownPromotion before the first."""
-    return _codes(_pages(await _of(code_rows.all_of(organization.id), organization, ref), page_size or PAGE_SIZE), now)
+    rows = await _of(code_rows.all_of(organization.id), organization, ref)
+    return _codes(paging.every_page(rows, page_size or PAGE_SIZE), now)
 
 
 async def claims(
     organization: Organization, ref: params.PromotionRef | None, page_size: int | None = None
 ) -> AsyncIterator[ExportedClaim]:
     """Every claim, released ones too, or those of one promotion. Raises UnknownPromotion before the first."""
-    return _claims(_pages(await _of(claim_rows.all_of(organization.id), organization, ref), page_size or PAGE_SIZE))
+    rows = await _of(claim_rows.all_of(organization.id), organization, ref)
+    return _claims(paging.every_page(rows, page_size or PAGE_SIZE))
 
 
 async def _of(query: QuerySet[R], organization: Organization, ref: params.PromotionRef | None) -> QuerySet[R]:
@@ -93,13 +95,6 @@ async def _claims(pages: AsyncIterator[list[Claim]]) -> AsyncIterator[ExportedCl
             if promotion is None or code is None or person is None:  # deleted meanwhile, and the claim with it
                 continue
             yield ExportedClaim(row, code, promotion, person, sites.get(row.location_id or 0))
-
-
-async def _pages(query: QuerySet[R], page_size: int) -> AsyncIterator[list[R]]:
-    after: paging.Cursor | None = None
-    while page := await paging.page(query, after, page_size):
-        yield page
-        after = paging.Cursor(page[-1].created_at, page[-1].id)
 
 
 def _ids(rows: Iterable[Any], column: str) -> set[int]:

@@ -1,20 +1,23 @@
 """Lists rows of one kind that match a filter, a page at a time.
 
-The nouns here give queries, which `page`, `pages` and `counts` run.
+The nouns here give a `Listing`, which reads its own pages and counts, or those below several parents at once.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Generic, NamedTuple, ParamSpec, TypeVar
 
 from tortoise.queryset import QuerySet
 
 from db import paging
 from db.enums import ClaimStatus, CodeStatus, DeliveryStatus, PromotionStatus
 from db.models import Claim, Code, Customer, Delivery, Job, Promotion
-from db.paging import Cursor as Cursor  # for schema, which may not import db.paging
+from db.paging import Cursor as Cursor  # these three for schema, which may not import db.paging
+from db.paging import Listed as Listed
+from db.paging import Parent as Parent
 from db.queries import claims as claim_rows
 from db.queries import codes as code_rows
 from db.queries import customers as customer_rows
@@ -25,6 +28,59 @@ from resolvers.domain import code_format, folding, validate
 
 MAX_SEARCH_WORDS = 8
 """Words of a search that are looked for one by one."""
+
+P = ParamSpec("P")
+Row = TypeVar("Row", bound=Listed)
+
+
+class PageRequest(NamedTuple):
+    """A page of at most `size` rows, which begins after a cursor or else with the first row."""
+
+    after: Cursor | None
+    size: int
+
+
+@dataclass(frozen=True)
+class Page(Generic[Row]):
+    """Rows of a list, the oldest first, and whether there are more after them."""
+
+    rows: Sequence[Row] = ()
+    has_more: bool = False
+
+
+@dataclass(frozen=True)
+class Listing(Generic[Row]):
+    """A list of rows that is not read yet; two with the same conditions are equal."""
+
+    conditions: Hashable
+    _select: Callable[[], QuerySet[Row]] = field(compare=False, repr=False)
+
+    async def page(self, request: PageRequest) -> Page[Row]:
+        """A page of the list."""
+        return _page(await paging.page(self._select(), request.after, request.size + 1), request)
+
+    async def pages_below(
+        self, parent: Parent, parent_ids: Sequence[int], request: PageRequest
+    ) -> dict[int, Page[Row]]:
+        """The same page of the rows below each of several parents of one model, by the parent's id."""
+        pages = await paging.pages(self._select(), parent, parent_ids, request.after, request.size + 1)
+        return {parent_id: _page(rows, request) for parent_id, rows in pages.items()}
+
+    async def count(self) -> int:
+        """How many rows there are on all pages."""
+        return await self._select().count()
+
+    async def counts_below(self, parent: Parent, parent_ids: Sequence[int]) -> dict[int, int]:
+        """How many rows there are below each of several parents, by its id; one without any is left out."""
+        return await paging.counts(self._select(), parent, parent_ids)
+
+
+def _page(rows: Sequence[Row], request: PageRequest) -> Page[Row]:
+    return Page(rows[: request.size], len(rows) > request.size)
+
+
+def _listing(select: Callable[P, QuerySet[Row]], *args: P.args, **kwargs: P.kwargs) -> Listing[Row]:
+    return Listing((select, args, *kwargs.items()), partial(select, *args, **kwargs))
 
 
 @dataclass(frozen=True)
@@ -51,48 +107,48 @@ class PromotionFilter:
     search: str | None = None
 
 
-def promotions(organization_id: int, filters: PromotionFilter, now: datetime) -> QuerySet[Promotion]:
+def promotions(organization_id: int, filters: PromotionFilter, now: datetime) -> Listing[Promotion]:
     """An organization's promotions. Raises InvalidInput."""
-    query = promotion_rows.all_of(organization_id, _search_words(filters.search, "filter", "search"))
-    return query if filters.status is None else promotion_rows.with_status(query, filters.status, now)
+    words = _search_words(filters.search, "filter", "search")
+    return _listing(promotion_rows.matching, organization_id, filters.status, words, now)
 
 
-def codes(organization_id: int, filters: CodeFilter, now: datetime) -> QuerySet[Code]:
+def codes(organization_id: int, filters: CodeFilter, now: datetime) -> Listing[Code]:
     """An organization's codes. Raises InvalidInput."""
-    query = _created_between(code_rows.all_of(organization_id), filters.created_after, filters.created_before)
-    if filters.text_prefix is not None:
-        prefix = validate.optional_text(
-            filters.text_prefix, "filter", "text_prefix", max_length=code_format.MAX_CODE_LENGTH
-        )
-        query = query.filter(text_key__startswith=code_format.match_key(prefix or ""))
-    if filters.reserved_for_email is not None:
-        _, email_key = validate.email(filters.reserved_for_email, "filter", "reserved_for_email")
-        query = query.filter(reserved_for__email_key=email_key)
-    return query if filters.status is None else code_rows.with_status(query, filters.status, now)
+    return _listing(
+        code_rows.matching,
+        organization_id,
+        created_from=_instant(filters.created_after, "created_after"),
+        created_before=_instant(filters.created_before, "created_before"),
+        text_prefix=_prefix_key(filters.text_prefix),
+        reserved_for=_email_key(filters.reserved_for_email, "reserved_for_email"),
+        wanted=filters.status,
+        now=now,
+    )
 
 
-def claims(organization_id: int, filters: ClaimFilter) -> QuerySet[Claim]:
+def claims(organization_id: int, filters: ClaimFilter) -> Listing[Claim]:
     """An organization's claims, released ones too. Raises InvalidInput."""
-    query = _created_between(claim_rows.all_of(organization_id), filters.created_after, filters.created_before)
-    if filters.email is not None:
-        query = query.filter(customer__email_key=validate.email(filters.email, "filter", "email")[1])
-    if filters.order_reference is not None:
-        reference = validate.text(filters.order_reference, "filter", "order_reference")
-        query = query.filter(order_reference=reference)
-    return query if filters.status is None else claim_rows.with_status(query, filters.status)
+    reference = filters.order_reference
+    return _listing(
+        claim_rows.matching,
+        organization_id,
+        created_from=_instant(filters.created_after, "created_after"),
+        created_before=_instant(filters.created_before, "created_before"),
+        customer=_email_key(filters.email, "email"),
+        order_reference=None if reference is None else validate.text(reference, "filter", "order_reference"),
+        wanted=filters.status,
+    )
 
 
-def customers(organization_id: int, search: str | None) -> QuerySet[Customer]:
+def customers(organization_id: int, search: str | None) -> Listing[Customer]:
     """An organization's customers. Raises InvalidInput."""
-    return customer_rows.all_of(organization_id, _search_words(search, "search"))
+    return _listing(customer_rows.all_of, organization_id, _search_words(search, "search"))
 
 
-def deliveries(organization_id: int, status: Sequence[DeliveryStatus] | None) -> QuerySet[Delivery]:
+def deliveries(organization_id: int, status: Sequence[DeliveryStatus] | None) -> Listing[Delivery]:
     """An organization's letters in any of these states."""
-    query = delivery_rows.all_of(organization_id)
-    if status is not None and len(set(status)) == 1:
-        return query.filter(status=status[0])  # the index has them in the page's order
-    return query if status is None else query.filter(status__in=list(dict.fromkeys(status)))
+    return _listing(delivery_rows.matching, organization_id, None if status is None else tuple(dict.fromkeys(status)))
 
 
 async def latest_deliveries(organization_id: int, status: DeliveryStatus | None, limit: int) -> list[Delivery]:
@@ -105,43 +161,28 @@ async def delivery_counts(organization_id: int) -> Counter[DeliveryStatus]:
     return await delivery_rows.count_by_status(organization_id)
 
 
-def jobs(organization_id: int) -> QuerySet[Job]:
+def jobs(organization_id: int) -> Listing[Job]:
     """An organization's generation jobs, finished ones too."""
-    return job_rows.all_of(organization_id)
+    return _listing(job_rows.all_of, organization_id)
 
 
-def _created_between(
-    query: QuerySet[Any], created_after: datetime | None, created_before: datetime | None
-) -> QuerySet[Any]:
-    if created_after is not None:
-        query = query.filter(created_at__gte=validate.storable_instant(created_after, "filter", "created_after"))
-    if created_before is not None:
-        query = query.filter(created_at__lt=validate.storable_instant(created_before, "filter", "created_before"))
-    return query
+def _prefix_key(text_prefix: str | None) -> str | None:
+    if text_prefix is None:
+        return None
+    prefix = validate.optional_text(text_prefix, "filter", "text_prefix", max_length=code_format.MAX_CODE_LENGTH)
+    return code_format.match_key(prefix or "")
 
 
-def _search_words(search: str | None, *path: str) -> list[str]:
+def _email_key(email: str | None, name: str) -> str | None:
+    return None if email is None else validate.email(email, "filter", name)[1]
+
+
+def _instant(instant: datetime | None, name: str) -> datetime | None:
+    return None if instant is None else validate.storable_instant(instant, "filter", name)
+
+
+def _search_words(search: str | None, *path: str) -> tuple[str, ...]:
     """The folded words of a search, at most MAX_SEARCH_WORDS; the last of many is all the rest."""
     if not search:
-        return []
-    return folding.search_key(validate.optional_text(search, *path) or "").split(" ", MAX_SEARCH_WORDS - 1)
-
-
-async def page(query: QuerySet[Any], after: Cursor | None, size: int) -> list[Any]:
-    """The rows after a cursor, one more than `size` if there are more."""
-    return await paging.page(query, after, size + 1)
-
-
-async def pages(
-    query: QuerySet[Any], parent: str, parent_ids: Sequence[int], after: Cursor | None, size: int
-) -> dict[int, list[Any]]:
-    """The same page below each of several parents by its id, one row more than `size` where there are more.
-
-    `parent` is the column that holds the parent's id.
-    """
-    return await paging.pages(query, parent, parent_ids, after, size + 1)
-
-
-async def counts(query: QuerySet[Any], parent: str, parent_ids: Sequence[int]) -> dict[int, int]:
-    """How many rows there are below each of several parents, by its id."""
-    return await paging.counts(query, parent, parent_ids)
+        return ()
+    return (*folding.search_key(validate.optional_text(search, *path) or "").split(" ", MAX_SEARCH_WORDS - 1),)

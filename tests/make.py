@@ -7,13 +7,15 @@ from zoneinfo import ZoneInfo
 
 from db.enums import DiscountKind, KeyKind
 from db.models import Code, Customer, Organization, Promotion
-from resolvers import claim, create, find, idempotency
+from resolvers import claim, create, find, idempotency, listing
 from resolvers.claim.state import Claimed, ClaimRequest
 from resolvers.domain import params, validate
 from resolvers.domain.money import Money
 from resolvers.refusal_counter import RefusalCounter
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+ALL_ROWS = listing.PageRequest(None, 10_000)
+"""The page of a short list that has all of it."""
 
 
 def life(days: int) -> datetime:

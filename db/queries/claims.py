@@ -205,11 +205,9 @@ async def distinct_customers(
 
 async def iterate(queryset: QuerySet[Claim]) -> AsyncIterator[Claim]:
     """Every claim of the queryset, oldest first, PAGE_ROWS in memory at a time."""
-    after: paging.Cursor | None = None
-    while page := await paging.page(queryset, after, PAGE_ROWS):
+    async for page in paging.every_page(queryset, PAGE_ROWS):
         for claim in page:
             yield claim
-        after = paging.Cursor(page[-1].created_at, page[-1].id)
 
 
 class MinuteSum(NamedTuple):
@@ -260,6 +258,23 @@ async def delete_of_promotion(promotion_id: int) -> int:
 
 def all_of(organization_id: int) -> QuerySet[Claim]:
     return Claim.filter(organization_id=organization_id)
+
+
+def matching(
+    organization_id: int,
+    created_from: datetime | None,
+    created_before: datetime | None,
+    customer: str | None,
+    order_reference: str | None,
+    wanted: Collection[ClaimStatus] | None,
+) -> QuerySet[Claim]:
+    """The organization's claims that meet every condition that isn't None; the customer's address is folded."""
+    claims = sql.created_between(all_of(organization_id), created_from, created_before)
+    if customer is not None:
+        claims = claims.filter(customer__email_key=customer)
+    if order_reference is not None:
+        claims = claims.filter(order_reference=order_reference)
+    return claims if wanted is None else with_status(claims, wanted)
 
 
 def all_standing(organization_id: int) -> QuerySet[Claim]:

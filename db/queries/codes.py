@@ -304,6 +304,24 @@ def all_of(organization_id: int) -> QuerySet[Code]:
     return Code.filter(organization_id=organization_id)
 
 
+def matching(
+    organization_id: int,
+    created_from: datetime | None,
+    created_before: datetime | None,
+    text_prefix: str | None,
+    reserved_for: str | None,
+    wanted: Collection[CodeStatus] | None,
+    now: datetime,
+) -> QuerySet[Code]:
+    """The organization's codes that meet every condition that isn't None; text and address are folded."""
+    codes = sql.created_between(all_of(organization_id), created_from, created_before)
+    if text_prefix is not None:
+        codes = codes.filter(text_key__startswith=text_prefix)
+    if reserved_for is not None:
+        codes = codes.filter(reserved_for__email_key=reserved_for)
+    return codes if wanted is None else with_status(codes, wanted, now)
+
+
 def with_status(queryset: QuerySet[Code], wanted: Collection[CodeStatus], now: datetime) -> QuerySet[Code]:
     """The codes of the queryset with one of these statuses at that instant."""
     return _with_status_column(queryset, now).filter(status__in=list(wanted))

@@ -69,6 +69,14 @@ def all_of(organization_id: int) -> QuerySet[Delivery]:
     return Delivery.filter(organization_id=organization_id)
 
 
+def matching(organization_id: int, statuses: Sequence[DeliveryStatus] | None) -> QuerySet[Delivery]:
+    """The organization's letters, or those with one of these statuses."""
+    letters = all_of(organization_id)
+    if statuses is not None and len(statuses) == 1:
+        return letters.filter(status=statuses[0])  # the index has them in the page's order
+    return letters if statuses is None else letters.filter(status__in=list(statuses))
+
+
 # ------------------------------------------------------------------ the queue
 
 

@@ -163,6 +163,14 @@ def all_of(organization_id: int, words: Sequence[str]) -> QuerySet[Promotion]:
     return sql.contains_words(promotions, ("search_key", "name", "reference"), words=words)
 
 
+def matching(
+    organization_id: int, wanted: Collection[PromotionStatus] | None, words: Sequence[str], now: datetime
+) -> QuerySet[Promotion]:
+    """The same, with one of the wanted statuses unless they are None."""
+    promotions = all_of(organization_id, words)
+    return promotions if wanted is None else with_status(promotions, wanted, now)
+
+
 def with_status(
     queryset: QuerySet[Promotion], wanted: Collection[PromotionStatus], now: datetime
 ) -> QuerySet[Promotion]:

@@ -1,16 +1,14 @@
 """Connections: keyset pages, which stay the same while rows are added."""
 
-from collections.abc import Awaitable, Callable, Hashable
-from typing import Any, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
 
 import strawberry
-from graphql import FieldNode, FragmentSpreadNode
-from tortoise.queryset import QuerySet
+from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode
 
-from db.models import Code
-from resolvers import listing
 from resolvers.authenticate import Right
 from resolvers.domain.refusals import InvalidInput
+from resolvers.listing import Listed, Listing, Page, PageRequest, Parent, Row
 from schema.graphql import ids
 from schema.graphql.context import Info
 
@@ -39,12 +37,12 @@ class Edge(Generic[T]):
 
 @strawberry.type
 class Connection(Generic[T]):
-    rows: strawberry.Private[list[Any]]
+    rows: strawberry.Private[Sequence[Listed]]
     count: strawberry.Private[Callable[[], Awaitable[int]]]
 
     @strawberry.field
     def edges(self) -> list[Edge[T]]:
-        return [Edge(cursor=_cursor(row), node=node) for row, node in zip(self.rows, self.nodes, strict=True)]
+        return [Edge(cursor=ids.cursor_of(row), node=node) for row, node in zip(self.rows, self.nodes, strict=True)]
 
     nodes: list[T]
     page_info: PageInfo
@@ -55,91 +53,73 @@ class Connection(Generic[T]):
 
 
 async def connect(
-    info: Info, of: Callable[[Any], T], queryset: QuerySet[Any], first: int, after: str | None
+    info: Info, of: Callable[[Row], T], rows: Listing[Row], first: int, after: str | None
 ) -> Connection[T]:
-    """One page of a query set; `of` makes a node of a row.
+    """One page of a list; `of` makes a node of a row.
 
     Raises AccessDenied; InvalidInput for an invalid page size or cursor.
     """
     info.context.require(Right.MANAGE)
-    cursor, size = ids.decode_cursor(after), _size(first)
-    rows = await listing.page(queryset, cursor, size) if selects(info, *ROW_FIELDS) else []
-    if queryset.model is Code and selects(info, "status", "promotion"):
-        await info.context.load_promotions(rows)
-    return await _page(info, rows, of, first, after, queryset.count)
+    request = _page_request(first, after)
+    page: Page[Row] = await rows.page(request) if selects(info, *ROW_FIELDS) else Page()
+    return await _connection(info, of, page, request, rows.count)
 
 
 async def connect_below(
     info: Info,
-    of: Callable[[Any], T],
-    queryset: QuerySet[Any],
-    conditions: Hashable,
-    parent_column: str,
+    of: Callable[[Row], T],
+    rows: Listing[Row],
+    parent: Parent,
     parent_id: int,
     first: int,
     after: str | None,
 ) -> Connection[T]:
-    """One page of the rows below a parent row: those whose `parent_column` is `parent_id`.
+    """One page of the rows of a list that are below a parent row.
 
-    The same page of other parents is fetched by the same statement; `conditions` tells query sets with other filters
-    apart. Raises as `connect` does.
+    The same page below other rows of `parent` is fetched by the same statement. Raises as `connect` does.
     """
-    info.context.require(Right.MANAGE)
-    key = (queryset.model, conditions)
-    cursor, size = ids.decode_cursor(after), _size(first)
+    context = info.context
+    context.require(Right.MANAGE)
+    request = _page_request(first, after)
     wants_rows = selects(info, *ROW_FIELDS)
-    rows = await info.context.page_below(key, queryset, parent_column, parent_id, cursor, size) if wants_rows else []
-
-    async def count() -> int:
-        return await info.context.count_below(key, queryset, parent_column, parent_id)
-
-    return await _page(info, rows, of, first, after, count)
+    page: Page[Row] = await context.page_below(rows, parent, parent_id, request) if wants_rows else Page()
+    return await _connection(info, of, page, request, lambda: context.count_below(rows, parent, parent_id))
 
 
 def selects(info: Info, *names: str) -> bool:
     """Whether any of these fields is selected below the present one, however deep, in fragments too."""
-    pending: list[Any] = list(info._raw_info.field_nodes)
+    pending = [node.selection_set for node in info._raw_info.field_nodes]
     visited: set[str] = set()
     while pending:
-        node = pending.pop()
-        if isinstance(node, FragmentSpreadNode):
-            if node.name.value in visited:
-                continue
-            visited.add(node.name.value)
-            node = info._raw_info.fragments[node.name.value]
-        selections = node.selection_set.selections if node.selection_set else ()
-        if any(isinstance(child, FieldNode) and child.name.value in names for child in selections):
-            return True
-        pending += selections
+        selection_set = pending.pop()
+        for child in selection_set.selections if selection_set else ():
+            if isinstance(child, FragmentSpreadNode):
+                if child.name.value not in visited:
+                    visited.add(child.name.value)
+                    pending.append(info._raw_info.fragments[child.name.value].selection_set)
+            elif isinstance(child, FieldNode) and child.name.value in names:
+                return True
+            elif isinstance(child, FieldNode | InlineFragmentNode):
+                pending.append(child.selection_set)
     return False
 
 
-def _size(first: int) -> int:
+def _page_request(first: int, after: str | None) -> PageRequest:
+    cursor = ids.decode_cursor(after)
     if not 0 <= first <= MAX_PAGE_SIZE:
         raise InvalidInput(f"A page has 0 to {MAX_PAGE_SIZE} rows.", "first")
-    return first
+    return PageRequest(cursor, first)
 
 
-async def _page(
-    info: Info,
-    rows: list[Any],
-    of: Callable[[Any], T],
-    first: int,
-    after: str | None,
-    count: Callable[[], Awaitable[int]],
+async def _connection(
+    info: Info, of: Callable[[Row], T], page: Page[Row], request: PageRequest, count: Callable[[], Awaitable[int]]
 ) -> Connection[T]:
-    shown = rows[:first]
     page_info = PageInfo(
-        has_next_page=len(rows) > first,
-        has_previous_page=after is not None,
-        start_cursor=_cursor(shown[0]) if shown else None,
-        end_cursor=_cursor(shown[-1]) if shown else None,
+        has_next_page=page.has_more,
+        has_previous_page=request.after is not None,
+        start_cursor=ids.cursor_of(page.rows[0]) if page.rows else None,
+        end_cursor=ids.cursor_of(page.rows[-1]) if page.rows else None,
     )
     if info.context.scheduler.is_long:
-        await info.context.scheduler.wait(ROW_COST * len(shown))
-    nodes = [of(row) for row in shown]
-    return Connection(rows=shown, nodes=nodes, page_info=page_info, count=count)
-
-
-def _cursor(row: Any) -> str:
-    return ids.encode_cursor(row.created_at, row.id)
+        await info.context.scheduler.wait(ROW_COST * len(page.rows))
+    return Connection(rows=page.rows, nodes=[of(row) for row in page.rows], page_info=page_info, count=count)

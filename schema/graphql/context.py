@@ -1,20 +1,19 @@
 """The context of one GraphQL request: its caller, and data loaders that fetch rows in batches."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 from strawberry.dataloader import DataLoader
 from strawberry.types import Info as StrawberryInfo
-from tortoise.queryset import QuerySet
 
 from db.models import Code, Location, Promotion
 from resolvers import find, listing
 from resolvers.authenticate import Right
 from resolvers.domain import validate
 from resolvers.domain.params import Person
-from resolvers.listing import Cursor
 from schema import context
 from schema.context import Caller
 from schema.graphql.engine.scheduling import ResponseScheduler
@@ -72,7 +71,7 @@ class Context:
 
         Raises LookupError where it is gone.
         """
-        row = await self._loader(model.__name__, lambda ids: find.by_ids(model, ids)).load(row_id)
+        row = await self._loader(model.__name__, lambda ids: find.by_ids(model, ids), None).load(row_id)
         if row is None:
             raise LookupError(f"{model.__name__} {row_id} is gone")
         return row
@@ -81,50 +80,41 @@ class Context:
         """A row, or None where there is none or `row_id` is None."""
         if row_id is None:
             return None
-        return await self._loader(model.__name__, lambda ids: find.by_ids(model, ids)).load(row_id)
+        return await self._loader(model.__name__, lambda ids: find.by_ids(model, ids), None).load(row_id)
 
     async def locations_of(self, promotion_id: int) -> list[Location]:
         """The locations that a promotion is linked to."""
-        return await self._loader("locations", find.locations_of_promotions, []).load(promotion_id)  # type: ignore[no-any-return]
+        none: list[Location] = []
+        return await self._loader("locations", find.locations_of_promotions, none).load(promotion_id)
 
     async def page_below(
-        self,
-        key: Hashable,
-        queryset: QuerySet[Any],
-        parent_column: str,
-        parent_id: int,
-        after: Cursor | None,
-        size: int,
-    ) -> list[Any]:
-        """One parent's page; the same page of other parents comes by the same statement. `key` is the query set's."""
+        self, rows: listing.Listing[listing.Row], parent: listing.Parent, parent_id: int, request: listing.PageRequest
+    ) -> listing.Page[listing.Row]:
+        """A page of the rows of a list below one parent; those below its siblings come by the same statement."""
+        empty: listing.Page[listing.Row] = listing.Page()
+        load = partial(rows.pages_below, parent, request=request)
+        return await self._loader(("page", rows, parent, request), load, empty).load(parent_id)
 
-        def load(ids: Sequence[int]) -> Awaitable[dict[int, Any]]:
-            return listing.pages(queryset, parent_column, ids, after, size)
-
-        return await self._loader(("page", key, parent_column, after, size), load, []).load(parent_id)  # type: ignore[no-any-return]
-
-    async def count_below(self, key: Hashable, queryset: QuerySet[Any], parent_column: str, parent_id: int) -> int:
-        """The number of rows below a parent; other parents' come by the same statement. `key` is the query set's."""
-
-        def load(ids: Sequence[int]) -> Awaitable[dict[int, Any]]:
-            return listing.counts(queryset, parent_column, ids)
-
-        return await self._loader(("count", key, parent_column), load, 0).load(parent_id)  # type: ignore[no-any-return]
+    async def count_below(self, rows: listing.Listing[listing.Row], parent: listing.Parent, parent_id: int) -> int:
+        """The number of rows of a list below one parent; those below its siblings come by the same statement."""
+        load = partial(rows.counts_below, parent)
+        return await self._loader(("count", rows, parent), load, 0).load(parent_id)
 
     def _loader(
-        self, key: Hashable, load: Callable[[Sequence[int]], Awaitable[dict[int, Any]]], absent: Any = None
-    ) -> DataLoader[int, Any]:
+        self, key: Hashable, load: Callable[[Sequence[int]], Awaitable[Mapping[int, T]]], absent: T
+    ) -> DataLoader[int, T]:
+        """The data loader of a key, which fetches values by the ids of rows; made when it is first asked for."""
         if key in self._loaders:
             return self._loaders[key]
         one_by_one = asyncio.Lock()  # many rows come one batch after another, and not all of them in one moment
 
-        async def in_order(ids: list[int]) -> list[Any]:
+        async def in_order(ids: list[int]) -> list[T]:
             async with one_by_one:
-                rows = await load(ids)
-            return [rows.get(row_id, absent) for row_id in ids]
+                values = await load(ids)
+            return [values.get(row_id, absent) for row_id in ids]
 
-        self._loaders[key] = DataLoader(load_fn=in_order, max_batch_size=MAX_BATCH)
-        return self._loaders[key]
+        loader = self._loaders[key] = DataLoader(load_fn=in_order, max_batch_size=MAX_BATCH)
+        return loader
 
 
 Info: TypeAlias = StrawberryInfo[Context, None]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import strawberry
 
 from resolvers.domain.refusals import InvalidInput
-from resolvers.listing import Cursor
+from resolvers.listing import Cursor, Listed
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -31,9 +31,9 @@ def row_id(value: str, kind: str, *path: str) -> int:
     return parts[1]
 
 
-def encode_cursor(created_at: datetime, number: int) -> str:
+def cursor_of(row: Listed) -> str:
     """The cursor of a row: its time of creation and its number."""
-    return _encode(f"{(created_at - EPOCH) // MICROSECOND}:{number}")
+    return _encode(f"{(row.created_at - EPOCH) // MICROSECOND}:{row.id}")
 
 
 def decode_cursor(value: str | None) -> Cursor | None:

@@ -103,16 +103,16 @@ class Promotion(Node):
     ) -> Connection["Code"]:
         conditions = filter.to_params() if filter else listing.CodeFilter()
         info.context.remember_promotion(self.row)
-        queryset = listing.codes(info.context.caller.organization.id, conditions, info.context.caller.now)
-        return await connect_below(info, Code.of, queryset, conditions, "promotion_id", self.row.id, first, after)
+        rows = listing.codes(info.context.caller.organization.id, conditions, info.context.caller.now)
+        return await connect_below(info, Code.of, rows, models.Promotion, self.row.id, first, after)
 
     @strawberry.field
     async def claims(
         self, info: Info, filter: ClaimFilter | None = None, first: int = PAGE_SIZE, after: str | None = None
     ) -> Connection["Claim"]:
         conditions = filter.to_params() if filter else listing.ClaimFilter()
-        queryset = listing.claims(info.context.caller.organization.id, conditions)
-        return await connect_below(info, Claim.of, queryset, conditions, "promotion_id", self.row.id, first, after)
+        rows = listing.claims(info.context.caller.organization.id, conditions)
+        return await connect_below(info, Claim.of, rows, models.Promotion, self.row.id, first, after)
 
     @strawberry.field
     async def usage_stats(self, info: Info, input: UsageInput | None = None) -> list[UsageStat]:
@@ -162,8 +162,8 @@ class Organization(Node):
         self, info: Info, filter: PromotionFilter | None = None, first: int = PAGE_SIZE, after: str | None = None
     ) -> Connection[Promotion]:
         conditions = filter.to_params() if filter else listing.PromotionFilter()
-        queryset = listing.promotions(self.row.id, conditions, info.context.caller.now)
-        return await connect(info, Promotion.of, queryset, first, after)
+        rows = listing.promotions(self.row.id, conditions, info.context.caller.now)
+        return await connect(info, Promotion.of, rows, first, after)
 
     @strawberry.field
     async def usage_stats(self, info: Info, input: UsageInput | None = None) -> list[UsageStat]:
@@ -193,8 +193,8 @@ class Customer(Node):
 
     @strawberry.field
     async def claims(self, info: Info, first: int = PAGE_SIZE, after: str | None = None) -> Connection["Claim"]:
-        queryset = listing.claims(info.context.caller.organization.id, listing.ClaimFilter())
-        return await connect_below(info, Claim.of, queryset, None, "customer_id", self.row.id, first, after)
+        rows = listing.claims(info.context.caller.organization.id, listing.ClaimFilter())
+        return await connect_below(info, Claim.of, rows, models.Customer, self.row.id, first, after)
 
 
 @strawberry.type(description="Who was given the code, when, and where and for what.")
@@ -283,13 +283,13 @@ class Code(Node):
         self, info: Info, filter: ClaimFilter | None = None, first: int = PAGE_SIZE, after: str | None = None
     ) -> Connection["Claim"]:
         conditions = filter.to_params() if filter else listing.ClaimFilter()
-        queryset = listing.claims(info.context.caller.organization.id, conditions)
-        return await connect_below(info, Claim.of, queryset, conditions, "code_id", self.row.id, first, after)
+        rows = listing.claims(info.context.caller.organization.id, conditions)
+        return await connect_below(info, Claim.of, rows, models.Code, self.row.id, first, after)
 
     @strawberry.field
     async def deliveries(self, info: Info, first: int = PAGE_SIZE, after: str | None = None) -> Connection["Delivery"]:
-        queryset = listing.deliveries(info.context.caller.organization.id, None)
-        return await connect_below(info, Delivery.of, queryset, None, "code_id", self.row.id, first, after)
+        rows = listing.deliveries(info.context.caller.organization.id, None)
+        return await connect_below(info, Delivery.of, rows, models.Code, self.row.id, first, after)
 
 
 @strawberry.type(description="One customer's use of one code.")

@@ -12,7 +12,7 @@ from resolvers.authenticate import Right
 from resolvers.domain import refusals
 from resolvers.domain.refusals import InvalidInput
 from schema.graphql import ids as opaque
-from schema.graphql.connections import MAX_PAGE_SIZE, PAGE_SIZE, Connection, connect
+from schema.graphql.connections import MAX_PAGE_SIZE, PAGE_SIZE, Connection, connect, selects
 from schema.graphql.context import Info
 from schema.graphql.filters import ClaimFilter, CodeFilter, PromotionFilter, UsageInput
 from schema.graphql.nouns import (
@@ -100,8 +100,8 @@ class Query:
     ) -> Connection[Promotion]:
         caller = info.context.caller
         conditions = filter.to_params() if filter else listing.PromotionFilter()
-        queryset = listing.promotions(caller.organization.id, conditions, caller.now)
-        return await connect(info, Promotion.of, queryset, first, after)
+        rows = listing.promotions(caller.organization.id, conditions, caller.now)
+        return await connect(info, Promotion.of, rows, first, after)
 
     @strawberry.field(description="A code by its text, as people type it.")
     async def code(self, info: Info, text: str) -> Code | None:
@@ -119,15 +119,19 @@ class Query:
     ) -> Connection[Code]:
         caller = info.context.caller
         conditions = filter.to_params() if filter else listing.CodeFilter()
-        return await connect(info, Code.of, listing.codes(caller.organization.id, conditions, caller.now), first, after)
+        rows = listing.codes(caller.organization.id, conditions, caller.now)
+        codes = await connect(info, Code.of, rows, first, after)
+        if selects(info, "status", "promotion"):
+            await info.context.load_promotions([code.row for code in codes.nodes])
+        return codes
 
     @strawberry.field
     async def claims(
         self, info: Info, filter: ClaimFilter | None = None, first: int = PAGE_SIZE, after: str | None = None
     ) -> Connection[Claim]:
         conditions = filter.to_params() if filter else listing.ClaimFilter()
-        queryset = listing.claims(info.context.caller.organization.id, conditions)
-        return await connect(info, Claim.of, queryset, first, after)
+        rows = listing.claims(info.context.caller.organization.id, conditions)
+        return await connect(info, Claim.of, rows, first, after)
 
     @strawberry.field
     async def deliveries(
@@ -137,8 +141,8 @@ class Query:
         first: int = PAGE_SIZE,
         after: str | None = None,
     ) -> Connection[Delivery]:
-        queryset = listing.deliveries(info.context.caller.organization.id, status)
-        return await connect(info, Delivery.of, queryset, first, after)
+        rows = listing.deliveries(info.context.caller.organization.id, status)
+        return await connect(info, Delivery.of, rows, first, after)
 
     @strawberry.field(description="What makes, or has made, more codes than one call can.")
     async def jobs(self, info: Info, first: int = PAGE_SIZE, after: str | None = None) -> Connection[Job]:
@@ -148,8 +152,8 @@ class Query:
     async def customers(
         self, info: Info, search: str | None = None, first: int = PAGE_SIZE, after: str | None = None
     ) -> Connection[Customer]:
-        queryset = listing.customers(info.context.caller.organization.id, search)
-        return await connect(info, Customer.of, queryset, first, after)
+        rows = listing.customers(info.context.caller.organization.id, search)
+        return await connect(info, Customer.of, rows, first, after)
 
     @strawberry.field
     async def usage_stats(self, info: Info, input: UsageInput | None = None) -> list[UsageStat]:

@@ -11,7 +11,6 @@ from db import sql
 from db.enums import DeliveryStatus
 from db.models import Delivery, Organization
 from db.queries import deliveries
-from resolvers import listing
 from tests import make
 from tests.make import NOW
 
@@ -69,8 +68,8 @@ async def test_due_letters_are_read_from_their_index(
 async def test_a_state_is_read_from_its_index(organization: Organization) -> None:
     """A page of the letters in one state, in the order in which it is shown, reads that page."""
     await many(organization)
-    queued = listing.deliveries(organization.id, [DeliveryStatus.QUEUED])
+    queued = deliveries.matching(organization.id, [DeliveryStatus.QUEUED])
     assert "delivery_page_of_status" in await plan(queued.order_by("created_at", "id").limit(51))
     assert await queued.count() == 2
-    both = listing.deliveries(organization.id, [DeliveryStatus.QUEUED, DeliveryStatus.SENT])
+    both = deliveries.matching(organization.id, [DeliveryStatus.QUEUED, DeliveryStatus.SENT])
     assert await both.count() == 5_000

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from db import paging
-from db.models import Claim, Code, Organization
+from db.models import Claim, Code, Organization, Promotion
 from db.paging import Cursor
 from db.queries import codes
 from resolvers import generate
@@ -22,10 +22,6 @@ async def more(organization: Organization, amount: int, seconds: int = 0) -> Non
     await generate.codes(organization, None, amount, SPACE, generate.CodeOptions(), False, None, now)
 
 
-def cursor(code: Code) -> Cursor:
-    return Cursor(code.created_at, code.id)
-
-
 async def test_every_row_is_on_one_page(organization: Organization) -> None:
     """Walking the pages meets every row once, oldest first, though many were made at one instant."""
     await more(organization, 7, seconds=5)
@@ -33,7 +29,7 @@ async def test_every_row_is_on_one_page(organization: Organization) -> None:
     await more(organization, 6, seconds=5)
     queryset = codes.all_of(organization.id)
     seen: list[Code] = []
-    while page := await paging.page(queryset, cursor(seen[-1]) if seen else None, 4):
+    while page := await paging.page(queryset, Cursor.of(seen[-1]) if seen else None, 4):
         seen += page
         assert len(page) == 4 or len(seen) == 23
     assert seen == sorted(seen, key=lambda code: (code.created_at, code.id))
@@ -45,11 +41,11 @@ async def test_a_page_stays_while_rows_are_added_and_deleted(organization: Organ
     await more(organization, 10)
     queryset = codes.all_of(organization.id)
     first = await paging.page(queryset, None, 4)
-    second = await paging.page(queryset, cursor(first[-1]), 4)
+    second = await paging.page(queryset, Cursor.of(first[-1]), 4)
     await more(organization, 5, seconds=1)
-    assert [code.id for code in await paging.page(queryset, cursor(first[-1]), 4)] == [code.id for code in second]
+    assert [code.id for code in await paging.page(queryset, Cursor.of(first[-1]), 4)] == [code.id for code in second]
     await Code.filter(id=first[-1].id).delete()
-    assert [code.id for code in await paging.page(queryset, cursor(first[-1]), 4)] == [code.id for code in second]
+    assert [code.id for code in await paging.page(queryset, Cursor.of(first[-1]), 4)] == [code.id for code in second]
 
 
 async def test_rows_a_microsecond_apart_are_distinct(organization: Organization) -> None:
@@ -60,7 +56,7 @@ async def test_rows_a_microsecond_apart_are_distinct(organization: Organization)
         shared = codes.SharedColumns(organization.id, code.promotion_id, None, None, None, None, False, {})
         await codes.insert([(text, text.lower())], shared, NOW + timedelta(microseconds=later))
     queryset = codes.all_of(organization.id)
-    page = await paging.page(queryset, cursor(code), 9)
+    page = await paging.page(queryset, Cursor.of(code), 9)
     assert [row.text for row in page] == ["SECOND", "THIRD"]
 
 
@@ -79,10 +75,10 @@ async def test_pages_of_many_parents_are_each_parents_page(
     ids = await Code.filter(promotion_id=promotion.id).order_by("id").values_list("id", flat=True)
     queryset = Claim.filter(organization_id=organization.id)
     everything = await paging.page(queryset, None, 99)
-    for after in [None, *(Cursor(claim.created_at, claim.id) for claim in everything)]:
+    for after in [None, *(Cursor.of(claim) for claim in everything)]:
         for size in (1, 2, 5):
             for parents in (ids, ids[:2], ids[:1], ids[3:]):
-                many = await paging.pages(queryset, "code_id", parents, after, size)
+                many = await paging.pages(queryset, Code, parents, after, size)
                 for parent in parents:
                     one = await paging.page(queryset.filter(code_id=parent), after, size)
                     assert [claim.id for claim in many.get(parent, [])] == [claim.id for claim in one]
@@ -96,7 +92,7 @@ async def test_counts_of_many_parents_are_each_parents_count(organization: Organ
     for text in ("A", "A", "B"):
         await claimed(organization, text)
     a, b, c = await Code.filter(promotion_id=promotion.id).order_by("id").values_list("id", flat=True)
-    assert await paging.counts(Claim.filter(organization_id=organization.id), "code_id", [a, b, c]) == {a: 2, b: 1}
+    assert await paging.counts(Claim.filter(organization_id=organization.id), Code, [a, b, c]) == {a: 2, b: 1}
 
 
 async def test_a_filter_by_status_pages_too(organization: Organization) -> None:
@@ -106,9 +102,9 @@ async def test_a_filter_by_status_pages_too(organization: Organization) -> None:
     await claimed(organization, "A")
     queryset = codes.with_status(codes.all_of(organization.id), ["CLAIMABLE"], NOW)
     assert [code.text for code in await paging.page(queryset, None, 9)] == ["B", "C"]
-    many = await paging.pages(queryset, "promotion_id", [first.id, second.id], None, 9)
+    many = await paging.pages(queryset, Promotion, [first.id, second.id], None, 9)
     assert {parent: [code.text for code in page] for parent, page in many.items()} == {
         first.id: ["B"],
         second.id: ["C"],
     }
-    assert await paging.counts(queryset, "promotion_id", [first.id, second.id]) == {first.id: 1, second.id: 1}
+    assert await paging.counts(queryset, Promotion, [first.id, second.id]) == {first.id: 1, second.id: 1}

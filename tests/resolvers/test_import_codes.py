@@ -150,8 +150,8 @@ async def test_claims_so_far_take_places(organization: Organization) -> None:
     }
     async with refused(FullyClaimed):
         await claimed(organization, "none-left")
-    query = listing.codes(organization.id, listing.CodeFilter(status=("EXHAUSTED",)), NOW)
-    assert [row.text for row in await query] == ["none-left"]
+    exhausted = listing.codes(organization.id, listing.CodeFilter(status=("EXHAUSTED",)), NOW)
+    assert [row.text for row in (await exhausted.page(make.ALL_ROWS)).rows] == ["none-left"]
     for email in ("ada@example.com", "ben@example.com"):
         await claimed(organization, "two-left", email)
     async with refused(FullyClaimed):

@@ -46,7 +46,7 @@ def operations(query: str) -> list[str | None]:
 
 
 @dataclass
-class PageRequest:
+class ReceivedRequest:
     """One request as it came in at the server."""
 
     method: str
@@ -66,7 +66,7 @@ class RecordingApp:
 
     app: ASGIApp
     address: str = ""
-    received: list[PageRequest] = field(default_factory=list)
+    received: list[ReceivedRequest] = field(default_factory=list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = bytearray()
@@ -80,7 +80,7 @@ class RecordingApp:
             if message["type"] == "http.response.start":  # recorded before the browser can have the response
                 target = f"{scope['raw_path'].decode()}?{scope['query_string'].decode()}"
                 authorization = dict(scope["headers"]).get(b"authorization", b"").decode() or None
-                self.received.append(PageRequest(scope["method"], target, authorization, bytes(body)))
+                self.received.append(ReceivedRequest(scope["method"], target, authorization, bytes(body)))
             await send(message)
 
         await self.app(scope, receive_body, send_response)
