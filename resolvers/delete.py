@@ -38,8 +38,8 @@ async def code(organization: Organization, text: str, dry_run: bool) -> DeleteRe
     async with in_transaction():
         row = await find.locked_code(organization.id, text)
         await _keep_share(organization, row)
-        claims_gone = await claims.delete_of_code(row.id)
-        await codes.delete(row.id)
+        claims_gone = await claims.delete_of_code(organization.id, row.id)
+        await codes.delete(organization.id, row.id)
         return DeleteResult(row.text, 1, claims_gone, False)
 
 
@@ -57,9 +57,9 @@ async def promotion(organization: Organization, ref: params.PromotionRef, dry_ru
         if await promotions.lock(organization.id, id=row.id) is None:
             raise UnknownPromotion
         await usage.mark_all_deleted(organization.id, row.id)
-        claims_gone = await claims.delete_of_promotion(row.id)
-        codes_gone = await codes.delete_of_promotion(row.id)
-        await promotions.delete(row.id)
+        claims_gone = await claims.delete_of_promotion(organization.id, row.id)
+        codes_gone = await codes.delete_of_promotion(organization.id, row.id)
+        await promotions.delete(organization.id, row.id)
         return DeleteResult(row.reference, codes_gone, claims_gone, False)
 
 
@@ -77,7 +77,7 @@ async def customer(organization: Organization, email: str, now: datetime) -> Cus
         if await customers.is_referenced(row.id):
             await customers.anonymize(row, now)
         else:
-            await customers.delete(row.id)
+            await customers.delete(organization.id, row.id)
         return row
 
 
@@ -97,13 +97,13 @@ async def organization(organization: Organization) -> None:
 async def _keep_share(organization: Organization, code: Code) -> None:
     """Store in counter and buckets the share of a code's standing claims."""
     shares: dict[Bucket, Share] = defaultdict(lambda: EMPTY_SHARE)
-    sums = await claims.sums_of_code(code.id)
+    sums = await claims.sums_of_code(organization.id, code.id)
     for row in sums:
         share = Share(row.claims, row.order_total, row.order_quantity, row.discount_total)
         for bucket in usage_buckets.hour_and_day(
             organization.id, code.promotion_id, row.currency, row.at, organization.time_zone
         ):
             shares[bucket] += share
-    await promotions.add_rowless_claims(code.promotion_id, sum(row.claims for row in sums))
+    await promotions.add_rowless_claims(organization.id, code.promotion_id, sum(row.claims for row in sums))
     for bucket, share in shares.items():
         await usage.add_deleted_share(bucket, share)

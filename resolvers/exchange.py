@@ -21,4 +21,4 @@ async def token(organization: Organization, value: str, now: datetime) -> Claim:
         claim_id = await claims.exchange(organization.id, token_hash(value), now)
         if claim_id is None:
             raise UnknownToken
-        return await claims.with_code_and_customer(claim_id)
+        return await claims.with_code_and_customer(organization.id, claim_id)

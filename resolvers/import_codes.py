@@ -201,8 +201,8 @@ async def _write(
         late += [row for row in batch if isinstance(row, RejectedRow)]
         late += [RejectedRow(row.line, CodeTaken(row.code.text)) for row in valid if row.code.text_key not in keys]
     for promotion_id, claims in sorted(earlier_claims.items()):
-        await promotions.count_claim(promotion_id, claims)
-        await promotions.add_rowless_claims(promotion_id, claims)
+        await promotions.count_claim(organization.id, promotion_id, claims)
+        await promotions.add_rowless_claims(organization.id, promotion_id, claims)
     return inserted, late
 
 

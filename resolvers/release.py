@@ -35,8 +35,8 @@ async def _give_back(organization: Organization, row: Claim, reason: str, now: d
     row.released_at, row.release_reason = now, reason
     row.order_key = row.exchange_key = None
     await claims.save(row, ["released_at", "release_reason", "order_key", "exchange_key"])
-    await codes.count_claim(row.code_id, -1)
-    await promotions.count_claim(row.promotion_id, -1)
+    await codes.count_claim(organization.id, row.code_id, -1)
+    await promotions.count_claim(organization.id, row.promotion_id, -1)
     buckets = usage_buckets.hour_and_day(
         organization.id, row.promotion_id, row.currency, row.created_at, organization.time_zone
     )

@@ -77,7 +77,7 @@ async def promotion_with_code(
     await letter_template.prepare(change.letter)
     async with in_transaction():
         row = await _hold(organization.id, ref, expected_version)
-        its_code = await codes.single_of_promotion(row.id)
+        its_code = await codes.single_of_promotion(organization.id, row.id)
         if its_code is None:
             raise UnknownPromotion
         await _change_promotion(organization, row, change, now)

@@ -89,9 +89,9 @@ async def by_ids(ids: Iterable[int]) -> dict[int, Code]:
     return await Code.in_bulk(ids, "id")
 
 
-async def single_of_promotion(promotion_id: int) -> Code | None:
+async def single_of_promotion(organization_id: int, promotion_id: int) -> Code | None:
     """A promotion's code, if it has exactly one."""
-    first_two = await Code.filter(promotion_id=promotion_id).limit(2)
+    first_two = await Code.filter(organization_id=organization_id, promotion_id=promotion_id).limit(2)
     return first_two[0] if len(first_two) == 1 else None
 
 
@@ -274,9 +274,9 @@ async def save(code: Code, fields: list[str]) -> None:
     await code.save(update_fields=fields)
 
 
-async def count_claim(code_id: int, change: int) -> None:
+async def count_claim(organization_id: int, code_id: int, change: int) -> None:
     """Add one claim (+1) or take one away (-1)."""
-    await Code.filter(id=code_id).update(claim_count=F("claim_count") + change)
+    await Code.filter(organization_id=organization_id, id=code_id).update(claim_count=F("claim_count") + change)
 
 
 def count_claims(numbers: Mapping[int, int]) -> statements.Statement[None]:
@@ -290,14 +290,14 @@ def count_claims(numbers: Mapping[int, int]) -> statements.Statement[None]:
     )
 
 
-async def delete(code_id: int) -> None:
-    """The code with its claims and deliveries."""
-    await Code.filter(id=code_id).delete()
+async def delete(organization_id: int, code_id: int) -> None:
+    """Delete the code with its claims and deliveries."""
+    await Code.filter(organization_id=organization_id, id=code_id).delete()
 
 
-async def delete_of_promotion(promotion_id: int) -> int:
-    """A promotion's codes with their claims and deliveries; how many there were."""
-    return await sql.delete(Code.filter(promotion_id=promotion_id))
+async def delete_of_promotion(organization_id: int, promotion_id: int) -> int:
+    """Delete a promotion's codes with their claims and deliveries; how many codes there were."""
+    return await sql.delete(Code.filter(organization_id=organization_id, promotion_id=promotion_id))
 
 
 def all_of(organization_id: int) -> QuerySet[Code]:

@@ -188,8 +188,8 @@ async def anonymize(customer: Customer, now: datetime) -> None:
     )  # fmt: skip
 
 
-async def delete(customer_id: int) -> None:
-    await Customer.filter(id=customer_id).delete()
+async def delete(organization_id: int, customer_id: int) -> None:
+    await Customer.filter(organization_id=organization_id, id=customer_id).delete()
 
 
 def all_of(organization_id: int, words: Sequence[str]) -> QuerySet[Customer]:
@@ -210,7 +210,8 @@ async def page_of_joined(organization_id: int, after: paging.Cursor | None, size
     return await paging.page(customers, after, size)
 
 
-async def referred_by(customer_ids: Collection[int]) -> list[Customer]:
-    """Customers whom these have referred, in the order they joined."""
-    referred = Customer.filter(brought_by_id__in=customer_ids, joined_at__not_isnull=True, email_key__not_isnull=True)
+async def referred_by(organization_id: int, customer_ids: Collection[int]) -> list[Customer]:
+    """The organization's customers whom these have referred, in the order they joined."""
+    joined = Customer.filter(organization_id=organization_id, joined_at__not_isnull=True, email_key__not_isnull=True)
+    referred = joined.filter(brought_by_id__in=customer_ids)
     return await referred.order_by("joined_at", "id")

@@ -131,9 +131,11 @@ async def save(promotion: Promotion, fields: Iterable[str]) -> None:
     await promotion.save(update_fields=list(fields))
 
 
-async def count_claim(promotion_id: int, change: int) -> None:
-    """Add one claim (+1) or take one away (-1)."""
-    await Promotion.filter(id=promotion_id).update(claim_count=F("claim_count") + change)
+async def count_claim(organization_id: int, promotion_id: int, change: int) -> None:
+    """Add a number of claims, or take one away (-1)."""
+    await Promotion.filter(organization_id=organization_id, id=promotion_id).update(
+        claim_count=F("claim_count") + change
+    )
 
 
 def count_claims(numbers: Mapping[int, int]) -> statements.Statement[None]:
@@ -147,14 +149,15 @@ def count_claims(numbers: Mapping[int, int]) -> statements.Statement[None]:
     )
 
 
-async def add_rowless_claims(promotion_id: int, claims: int) -> None:
+async def add_rowless_claims(organization_id: int, promotion_id: int, claims: int) -> None:
     """Add to the number of counted claims that have no row: imported ones, and those of deleted codes."""
-    await Promotion.filter(id=promotion_id).update(rowless_claim_count=F("rowless_claim_count") + claims)
+    promotions = Promotion.filter(organization_id=organization_id, id=promotion_id)
+    await promotions.update(rowless_claim_count=F("rowless_claim_count") + claims)
 
 
-async def delete(promotion_id: int) -> None:
+async def delete(organization_id: int, promotion_id: int) -> None:
     """Delete the promotion with its codes, their claims and deliveries."""
-    await Promotion.filter(id=promotion_id).delete()
+    await Promotion.filter(organization_id=organization_id, id=promotion_id).delete()
 
 
 def all_of(organization_id: int, words: Sequence[str]) -> QuerySet[Promotion]:

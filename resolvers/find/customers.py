@@ -28,14 +28,14 @@ async def joined_customers(organization_id: int) -> AsyncIterator[list[Customer]
         after = Cursor(page[-1].created_at, page[-1].id)
 
 
-async def customers_with_claims(customer_ids: list[int]) -> set[int]:
+async def customers_with_claims(organization_id: int, customer_ids: Collection[int]) -> set[int]:
     """The ids of those customers that have a standing claim."""
-    return await claims.customers_with_claims(customer_ids)
+    return await claims.customers_with_claims(organization_id, customer_ids)
 
 
-async def customers_referred_by(customer_ids: Collection[int]) -> list[Customer]:
+async def customers_referred_by(organization_id: int, customer_ids: Collection[int]) -> list[Customer]:
     """The customers whom these have referred, in the order they joined."""
-    return await customers.referred_by(customer_ids)
+    return await customers.referred_by(organization_id, customer_ids)
 
 
 async def recipient_by_token(token: str) -> tuple[Organization, str] | None:

@@ -15,8 +15,8 @@ async def load_lead(customer: Customer, organization: Organization, is_new: bool
     """The JSON of one lead; `is_new` saves the search for leads that it has referred."""
     brought_by = customer.brought_by_id or 0
     referrer = (await find.by_ids(Customer, [brought_by])).get(brought_by) if brought_by else None
-    referred = [] if is_new else await find.customers_referred_by([customer.id])
-    has_claimed = customer.id in await find.customers_with_claims([customer.id])
+    referred = [] if is_new else await find.customers_referred_by(organization.id, [customer.id])
+    has_claimed = customer.id in await find.customers_with_claims(organization.id, [customer.id])
     return lead_object(customer, organization, referrer, referred, has_claimed)
 
 
@@ -28,12 +28,12 @@ async def pages(organization: Organization) -> AsyncIterator[list[dict[str, Any]
 
 async def _page(customers: list[Customer], organization: Organization) -> list[dict[str, Any]]:
     ids = [customer.id for customer in customers]
-    have_claimed = await find.customers_with_claims(ids)
+    have_claimed = await find.customers_with_claims(organization.id, ids)
     referrers = await find.by_ids(
         Customer, list({row.brought_by_id for row in customers if row.brought_by_id is not None})
     )
     referred: dict[int, list[Customer]] = defaultdict(list)
-    for customer in await find.customers_referred_by(ids):
+    for customer in await find.customers_referred_by(organization.id, ids):
         referred[customer.brought_by_id or 0].append(customer)
     return [
         lead_object(

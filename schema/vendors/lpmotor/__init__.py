@@ -148,7 +148,7 @@ async def promo_statistics(request: Request) -> Response:
     """A row for each claim, through any API, in a bare array [seed], the newest first (choice)."""
     code = await _promo(request, await _user(request))
     organization = code.promotion.organization
-    claims = find.standing_claims(code.promotion_id)
+    claims = find.standing_claims(code.organization_id, code.promotion_id)
     pages = ([responses.claim_row(claim, code, organization) for claim in page] async for page in claims)
     return await kit.list_response(request, organization.id, _streams(request), pages)
 
