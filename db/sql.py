@@ -4,7 +4,7 @@ import functools
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from tortoise.connection import get_connection
 from tortoise.expressions import RawSQL
@@ -15,13 +15,16 @@ from db.clients import pool
 
 M = TypeVar("M", bound=Model)
 
+Row: TypeAlias = dict[str, Any]
+"""A row of a result by its columns' names. Which types its values have only the statement's text tells."""
 
-async def execute(text: str, values: Sequence[Any]) -> list[dict[str, Any]]:
+
+async def execute(text: str, values: Sequence[object]) -> list[Row]:
     """Run a statement in the database's own dialect, inside the current transaction if there is one."""
     return await get_connection("default").execute_query_dict(text, list(values))
 
 
-async def rows(text: str, *values: Any) -> list[dict[str, Any]]:
+async def rows(text: str, *values: object) -> list[Row]:
     """Run a statement with `$1`, `$2` … placeholders; returns the rows of its SELECT or RETURNING.
 
     Instants come as the driver gives them: numbers and texts are safe to select, the rest is for the models.

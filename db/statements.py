@@ -1,11 +1,32 @@
-"""SQL statements as values: several are run in one round trip, and rows of values are passed as a table."""
+"""SQL statements as values, which are run several in one round trip, over rows that are passed as a table.
+
+A query of db/queries that takes part in a batch returns a `Statement`: SQL that is not run yet, and a function that
+makes its result of the rows. Its caller awaits it, or runs it with others:
+
+    LETTERS = ValuesTable(id="bigint", error="text")
+
+    def save_errors(errors: dict[int, str]) -> Statement[set[int]]:
+        return LETTERS.statement(
+            "UPDATE delivery SET last_error = input.error FROM {values} AS input"
+            " WHERE delivery.id = input.id AND delivery.attempts < $1 RETURNING delivery.id",
+            errors.items(),
+            8,
+            columns=("id",),
+            read=lambda rows: {row["id"] for row in rows},
+        )
+
+    saved = await save_errors({7: "451 Later", 9: "450 Busy"})
+    saved, promotions = await run_together(save_errors({7: "451 Later"}), promotions.by_each_id([(1, 3)]))
+
+Placeholders are PostgreSQL's `$1`, `$2` … in texts of both databases, as in `sql.rows`.
+"""
 
 import functools
 import json
 from collections.abc import Callable, Generator, Iterable, Sequence
 from datetime import datetime
 from types import NoneType, UnionType
-from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Generic, TypeVar, Union, get_args, get_origin, get_type_hints, overload
 
 from tortoise.backends.base.client import TransactionContext
 from tortoise.connection import get_connection
@@ -13,38 +34,57 @@ from tortoise.models import Model
 
 from db import sql
 from db.clients import postgres, sqlite
+from db.sql import Row
 
 T = TypeVar("T")
-Row = dict[str, Any]
+T1 = TypeVar("T1")
+T2 = TypeVar("T2")
+T3 = TypeVar("T3")
+T4 = TypeVar("T4")
+T_co = TypeVar("T_co", covariant=True)
 
 
-class Statement(Generic[T]):
-    """A statement that is not run yet: await it, or run it with others of its transaction by `run_together`.
-
-    `columns` names the columns of its SELECT or RETURNING, and `read` makes the result of those rows. With `rows` it
-    is run once for each of them, and has no result. An empty text is not run, and is read as no rows.
-    """
+class Statement(Generic[T_co]):
+    """A statement that is not run yet, with the type of its result: await it, or run it by `run_together`."""
 
     def __init__(
         self,
         text: str,
-        values: list[Any],
+        values: Sequence[object],
         columns: Sequence[str],
-        read: Callable[[list[Row]], T],
-        rows: list[Sequence[Any]] | None = None,
+        read: Callable[[list[Row]], T_co],
+        rows: Sequence[Sequence[object]] | None = None,
     ) -> None:
+        """`text` is in the database's own dialect, with `values` for its placeholders; an empty one is not run.
+
+        `columns` names the columns of its SELECT or RETURNING, in their order: none where it has neither. `read` makes
+        the result of those rows, or of no rows where the text is empty. With `rows` the statement is run once for each
+        of them, in place of `values`, and has no rows as its result.
+        """
         self.text, self.values, self.columns, self.read, self.rows = text, values, columns, read, rows
 
-    def __await__(self) -> Generator[Any, None, T]:
+    def __await__(self) -> Generator[object, None, T_co]:
         return self._run().__await__()
 
-    async def _run(self) -> T:
+    async def _run(self) -> T_co:
         [result] = await run_together(self)
-        return result  # type: ignore[no-any-return]
+        return result
 
 
-async def run_together(*statements: Statement[Any]) -> list[Any]:
-    """The results of statements that neither need each other's results nor touch each other's rows, in their order.
+@overload
+async def run_together(first: Statement[T1], second: Statement[T2], /) -> tuple[T1, T2]: ...
+@overload
+async def run_together(first: Statement[T1], second: Statement[T2], third: Statement[T3], /) -> tuple[T1, T2, T3]: ...
+@overload
+async def run_together(
+    first: Statement[T1], second: Statement[T2], third: Statement[T3], fourth: Statement[T4], /
+) -> tuple[T1, T2, T3, T4]: ...
+@overload
+async def run_together(*statements: Statement[T]) -> tuple[T, ...]: ...
+async def run_together(*statements: Statement[object]) -> tuple[object, ...]:
+    """Run statements in one round trip: their results, in their order. Raises what the database raises.
+
+    None of them may need another's result, nor touch a row that another writes. In a transaction all or none are done.
 
     SQLite's thread runs them in this order without coming back in between, which costs more than the statements
     do. On PostgreSQL they are one statement, and so one round trip; each sees the rows as they were before it.
@@ -60,18 +100,21 @@ async def run_together(*statements: Statement[Any]) -> list[Any]:
     else:
         results = await _run_combined(to_run)
     rows = iter(results)
-    return [statement.read(next(rows) if statement.text else []) for statement in statements]
+    return tuple([statement.read(next(rows) if statement.text else []) for statement in statements])
 
 
-async def _run_one(statement: Statement[Any]) -> list[Row]:
+async def _run_one(statement: Statement[object]) -> list[Row]:
     if statement.rows is None:
         return await sql.execute(statement.text, statement.values)
-    await get_connection("default").execute_many(statement.text, statement.rows)  # type: ignore[arg-type]
+    await get_connection("default").execute_many(statement.text, [list(row) for row in statement.rows])
     return []
 
 
-async def _run_combined(statements: Sequence[Statement[Any]]) -> list[list[Row]]:
-    """The rows of each of the statements, which are parts of one; its rows are a part's number and a tuple."""
+async def _run_combined(statements: Sequence[Statement[object]]) -> list[list[Row]]:
+    """The rows of each of the statements, which are run as parts of one.
+
+    WITH part0 AS (…), part1 AS (…) SELECT 0 AS part, ROW(id, …) AS result FROM part0 UNION ALL SELECT 1 …
+    """
     text = _combined_text(
         tuple((statement.text, len(statement.values), tuple(statement.columns)) for statement in statements)
     )
@@ -97,12 +140,16 @@ def _combined_text(parts: tuple[tuple[str, int, tuple[str, ...]], ...]) -> str:
 class ValuesTable:
     """Rows of values that a statement selects from as a table: `{values}` in its text.
 
+    ValuesTable(id="bigint", error="text") stands for a table with these two columns:
+
+        UPDATE delivery SET last_error = input.error FROM {values} AS input WHERE delivery.id = input.id
+
     However many rows there are the text is the same, so a database prepares it once: on PostgreSQL they come as an
-    array a column, on SQLite as one JSON text.
+    array a column, on SQLite as one JSON text. A ValuesTable is made once, beside its queries, and keeps these texts.
     """
 
     def __init__(self, **types: str) -> None:
-        """Names of the columns, and their types in PostgreSQL's words."""
+        """Names of the columns, in the order of a row's values, and their types in PostgreSQL's words."""
         self.types = types
         self._texts: dict[tuple[str, int, str | None], str] = {}
 
@@ -135,17 +182,17 @@ class ValuesTable:
     def statement(
         self,
         text: str,
-        rows: Iterable[Sequence[Any]],
-        *values: Any,
+        rows: Iterable[Sequence[object]],
+        *values: object,
         columns: Sequence[str] = (),
         read: Callable[[list[Row]], T],
         lock: str = "",
     ) -> Statement[T]:
         """A statement over these rows, with further values as `$1`, `$2` …; without rows it is not run.
 
-        `columns` names the columns of its SELECT or RETURNING, and `read` makes the result of those rows.
-        `lock`, in PostgreSQL's words, locks the rows in the statement's order; SQLite, where the transaction
-        itself is the lock, needs none.
+        `columns` names the columns of its SELECT or RETURNING, in their order; `read` makes the result of those rows,
+        which is told of no rows where it is not run. `lock`, in PostgreSQL's words, locks the rows in the statement's
+        order (`FOR UPDATE OF code`); SQLite, where the transaction itself is the lock, needs none.
         """
         table = [list(row) for row in rows]
         if not table:
@@ -155,12 +202,12 @@ class ValuesTable:
         arrays = (None if array.count(None) == len(table) else array for array in zip(*table, strict=True))
         return Statement(self._text(text, len(values), lock), [*values, *arrays], columns, read)
 
-    def change(self, text: str, rows: Iterable[Sequence[Any]]) -> Statement[None]:
+    def change(self, text: str, rows: Iterable[Sequence[object]]) -> Statement[None]:
         """A statement over these rows that has no result."""
         return self.statement(text, rows, read=lambda _: None)
 
-    def insert(self, table: str, rows: Iterable[Sequence[Any]]) -> Statement[None]:
-        """Insert these rows into a table that has columns of these names.
+    def insert(self, table: str, rows: Iterable[Sequence[object]]) -> Statement[None]:
+        """Insert rows into a table of the database, which has columns of these names.
 
         SQLite inserts them one by one, in half the time that it takes to read as many from JSON.
         """
@@ -170,11 +217,11 @@ class ValuesTable:
         places = ", ".join("?" * len(self.types))
         return Statement(f"INSERT INTO {table} ({names}) VALUES ({places})", [], (), lambda _: None, rows)  # noqa: S608 (names)
 
-    async def fetch(self, text: str, rows: Iterable[Sequence[Any]], *values: Any) -> list[Row]:
+    async def fetch(self, text: str, rows: Iterable[Sequence[object]], *values: object) -> list[Row]:
         """Run a statement over these rows now: the rows of its SELECT or RETURNING."""
         return await self.statement(text, rows, *values, read=lambda result: result)
 
-    async def count_written(self, text: str, rows: Iterable[Sequence[Any]], *values: Any) -> int:
+    async def count_written(self, text: str, rows: Iterable[Sequence[object]], *values: object) -> int:
         """Run a statement that ends in RETURNING now: how many rows it writes.
 
         On PostgreSQL they aren't sent, which would take long.
@@ -223,25 +270,57 @@ _JSON_ENCODER = json.JSONEncoder(
 )
 
 
-def new_ids(model: type[Model], number: int) -> Statement[list[int]]:
-    """Ids for so many rows that the present transaction may write, ascending; some may stay unused.
+def new_ids(*numbers: tuple[type[Model], int]) -> Statement[list[list[int]]]:
+    """Ids for so many rows of each table that the present transaction may write: a list for each, ascending.
 
-    With a row's id known beforehand, rows that refer to it are written in the same trip, and no id is read back.
+        new_customers, new_claims = await new_ids((Customer, 1), (Claim, 2))  # [7], [40, 41]
+
+    Some may stay unused. With a row's id known beforehand, rows that refer to it are written in the same trip, and no
+    id is read back. On SQLite they are above the last one, which nobody else can use as long as the transaction writes.
     """
-    table = model._meta.db_table
-    if not number:
-        return Statement("", [], (), lambda _: [])
+    tables = [(model._meta.db_table, number) for model, number in numbers]
+    asked = [(table, number) for table, number in tables if number]
     if sql.is_single_writer():
-        last = "SELECT COALESCE(MAX(seq), 0) AS id FROM sqlite_sequence WHERE name = ?"
-        return Statement(last, [table], ("id",), lambda rows: [rows[0]["id"] + place for place in range(1, number + 1)])
-    query = "SELECT nextval((SELECT pg_get_serial_sequence($1, 'id')::regclass)) AS id FROM generate_series(1, $2::int)"
-    return Statement(query, [table, number], ("id",), lambda rows: sorted(row["id"] for row in rows))
+        return Statement(
+            _last_ids(len(asked)), [table for table, _ in asked], ("name", "seq"), lambda rows: _ids_after(tables, rows)
+        )
+    return Statement(
+        _next_ids(len(asked)),
+        [value for pair in asked for value in pair],
+        ("name", "id"),
+        lambda rows: [sorted(row["id"] for row in rows if row["name"] == table) for table, _ in tables],
+    )
+
+
+@functools.cache
+def _last_ids(tables: int) -> str:
+    """The last id of each table, in SQLite's words; a table that never had a row is left out."""
+    names = ", ".join(["?"] * tables)
+    return f"SELECT name, seq FROM sqlite_sequence WHERE name IN ({names})" if tables else ""  # noqa: S608 (placeholders)
+
+
+def _ids_after(tables: list[tuple[str, int]], rows: list[Row]) -> list[list[int]]:
+    last = {row["name"]: row["seq"] for row in rows}
+    return [list(range(last.get(table, 0) + 1, last.get(table, 0) + 1 + number)) for table, number in tables]
+
+
+@functools.cache
+def _next_ids(tables: int) -> str:
+    """So many ids of each table's sequence, in PostgreSQL's words; its parameters are a name and a number a table."""
+    parts = (
+        f"SELECT ${at}::text AS name, nextval((SELECT pg_get_serial_sequence(${at}, 'id')::regclass)) AS id"  # noqa: S608
+        f" FROM generate_series(1, ${at + 1}::int)"
+        for at in range(1, 2 * tables, 2)
+    )
+    return " UNION ALL ".join(parts)
 
 
 def planned_transaction() -> TransactionContext:
     """`async with` around a transaction whose statements are the same few each time, so that their plans are kept.
 
-    Inside another transaction it is a part of that.
+    Only statements that leave PostgreSQL no choice of plan belong in it: see `postgres.GENERIC_PLAN_SETTINGS`. A row
+    that another transaction has locked is waited for at most `pool.LOCK_SECONDS` there. Inside another transaction it
+    is a part of that. On SQLite it is a transaction as any other.
     """
     connection = get_connection("default")
     return (

@@ -462,6 +462,8 @@ def needs_no_docstring(node: Any, path: Path) -> bool:
         )  # these are described in the SDL
     if any(decorator.startswith("strawberry.") for decorator in decorators):
         return True
+    if "overload" in decorators:  # its implementation has the docstring
+        return True
     plain = {"db/queries": PLAIN_QUESTIONS, "schema/graphql": TRANSLATIONS}
     fitting = [words for place, words in plain.items() if named(path).startswith(place)]
     if named(path).startswith("resolvers"):

@@ -65,7 +65,7 @@ class ImmediateTransaction(SqliteTransactionWrapper):
 
     @translate_exceptions
     async def execute_each(
-        self, statements: Sequence[tuple[str, Sequence[Any], Sequence[Sequence[Any]] | None]]
+        self, statements: Sequence[tuple[str, Sequence[object], Sequence[Sequence[object]] | None]]
     ) -> list[list[dict[str, Any]]]:
         """The rows of each statement (text, values, None) or (text, …, rows to run it for), in one call of the thread.
 

@@ -98,7 +98,7 @@ def standing_on_orders(
     )
 
 
-def _with_emails(rows: list[statements.Row]) -> list[tuple[Claim, str | None]]:
+def _with_emails(rows: list[sql.Row]) -> list[tuple[Claim, str | None]]:
     emails = [row.pop("customer_email_key") for row in rows]
     return list(zip(sql.models_from_rows(Claim, rows), emails, strict=True))
 

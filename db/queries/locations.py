@@ -63,7 +63,7 @@ def by_each_number_or_default(
     )
 
 
-def _by_request(rows: list[statements.Row]) -> dict[tuple[int, int | None], Location]:
+def _by_request(rows: list[sql.Row]) -> dict[tuple[int, int | None], Location]:
     """The last location of each request: the one with its number, where that fits."""
     requests = [(row.pop("promotion_id"), row.pop("requested")) for row in rows]
     return dict(zip(requests, sql.models_from_rows(Location, rows), strict=True))

@@ -84,14 +84,13 @@ async def read(batch: Sequence[ClaimRequest], locked: dict[int, Promotion] | Non
     orders = {(*request.code, request.order.reference) for request in batch if request.order.reference is not None}
     state = ClaimState()
     state.promotions = await promotions.of_codes(texts, lock=False) if locked is None else locked
-    to_write = (statements.new_ids(Customer, len(emails)), statements.new_ids(Claim, len(batch))) if hold else ()
-    state.codes, state.customers, on_orders, *new_ids = await statements.run_together(
+    state.codes, state.customers, on_orders, new_ids = await statements.run_together(
         codes.by_texts(texts, codes.CLAIM_COLUMNS if hold else ()),
         customers.by_emails(emails, lock=hold),
         claims.standing_on_orders(orders),
-        *to_write,
+        statements.new_ids((Customer, len(emails) if hold else 0), (Claim, len(batch) if hold else 0)),
     )
-    if new_ids:
+    if hold:
         state.new_customers, state.new_claims = dict(zip(emails, new_ids[0], strict=True)), new_ids[1]
     for claim, email_key in on_orders:
         owner = None if email_key is None else (claim.organization_id, email_key)

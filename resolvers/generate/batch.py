@@ -147,12 +147,11 @@ class _GenerateBatch:
             for request in requests
             if request.customer and request.activation
         }
-        by_id, by_name, self.known, new_customers, new_codes = await statements.run_together(
+        by_id, by_name, self.known, (new_customers, new_codes) = await statements.run_together(
             promotions.by_each_id(ids),
             promotions.by_each_reference(names),
             customers.by_emails(self.people, lock=True),
-            statements.new_ids(Customer, len(self.people)),
-            statements.new_ids(Code, sum(request.amount for request in requests)),
+            statements.new_ids((Customer, len(self.people)), (Code, sum(request.amount for request in requests))),
         )
         self.new_customers = dict(zip(self.people, new_customers, strict=True))
         self.new_codes = iter(new_codes)
@@ -192,7 +191,8 @@ class _GenerateBatch:
         texts = {index: self.requests[index].format.texts(self._candidates(index)) for index in short}
         keys = {(self.requests[index].organization.id, key) for index in short for _, key in texts[index]}
         taken = set(await rows.by_texts(keys, ("organization_id", "text_key")))
-        self.new_codes = iter(await statements.new_ids(Code, sum(map(self._missing, short))))
+        [new_codes] = await statements.new_ids((Code, sum(map(self._missing, short))))
+        self.new_codes = iter(new_codes)
         drafts: list[tuple[int, Code]] = []
         for index in short:
             owner = self.requests[index].organization.id

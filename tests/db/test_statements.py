@@ -7,11 +7,19 @@ from tortoise.exceptions import OperationalError
 from tortoise.transactions import in_transaction
 
 from db import sql, statements
-from db.models import Organization
+from db.models import Claim, Code, Customer, Organization
 from db.queries import codes
 from tests import make
 from tests.make import NOW
 
+CUSTOMERS = statements.ValuesTable(
+    id="bigint",
+    organization_id="bigint",
+    email_key="text",
+    particulars="text",
+    created_at="timestamptz",
+    updated_at="timestamptz",
+)
 VALUES = statements.ValuesTable(place="bigint", text="text", at="timestamptz")
 TEXTS = ["plain", "", 'it\'s "quoted"', "back\\slash", "é 😀 \u2028", "$1 ?1 {values}", "null", '["x"]', None]
 
@@ -88,12 +96,10 @@ async def test_statements_run_together_have_the_results_of_each_alone(organizati
     planned = [places(3, 1, 2), naming(organization.id, "new"), places(), places(7, over=7), places(8, 9, over=8)]
     results: list[list[int] | None] = [[1, 2, 3], None, [], [], [9]]
     assert [await statement for statement in planned] == results
-    assert await statements.run_together(*planned) == results
-    assert await statements.run_together() == []
-    assert await statements.run_together(naming(organization.id, "newer"), naming(organization.id + 1, "none")) == [
-        None,
-        None,
-    ]
+    assert await statements.run_together(*planned) == tuple(results)
+    assert await statements.run_together() == ()
+    renamed = naming(organization.id, "newer"), naming(organization.id + 1, "none")
+    assert await statements.run_together(*renamed) == (None, None)
     assert (await Organization.get()).name == "newer"
 
 
@@ -104,3 +110,18 @@ async def test_of_statements_run_together_all_or_none_are_run(organization: Orga
         async with in_transaction():
             await statements.run_together(naming(organization.id, "new"), failing, naming(organization.id, "newer"))
     assert (await Organization.get()).name == organization.name
+
+
+async def test_ids_of_several_tables_are_one_statement(organization: Organization) -> None:
+    """Each table's are ascending and unused, its first ones too; a table that needs none is not asked."""
+    known = await make.customer(organization, "ada@example.com")
+    async with in_transaction():
+        customers, none, claims = await statements.new_ids((Customer, 3), (Code, 0), (Claim, 2))
+        assert (len(customers), none, claims) == (3, [], [1, 2])
+        assert customers == sorted(set(customers))
+        assert min(customers) > known.id
+        assert (await statements.new_ids((Code, 0)), statements.new_ids((Code, 0)).text) == ([[]], "")
+        rows = [(id, organization.id, f"c{id}", "{}", NOW, NOW) for id in customers]
+        await CUSTOMERS.insert("customer", rows)
+    later = await make.customer(organization, "later@example.com")
+    assert later.id > max(customers)
