@@ -4,13 +4,16 @@ import functools
 import inspect
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, ClassVar
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request, Response, Security
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
 from fastapi.security.base import SecurityBase
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Scope
@@ -25,6 +28,14 @@ from schema.streams import StreamedResponse, Streams, TooManyStreams
 # Possessive: a string is matched once, even one without an end, so that hostile bodies take linear time too.
 _STRING_OR_TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*+(?:"|\\?\Z))|,(?=\s*[}\]])', re.DOTALL)
 
+_PATH_PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
+
+KEY = Security(
+    HTTPBearer(scheme_name="key", description="A key of Tessera's, or one that was imported", auto_error=False)
+)
+"""Tells in OpenAPI that a route takes a key. Its endpoint looks the key up."""
+
+Parameter = Mapping[str, object]
 ErrorResponder = Callable[[Exception], Response]
 
 
@@ -56,7 +67,13 @@ class VendorRoute(APIRoute):
     directly; where somebody adds dependencies or parameters, FastAPI solves them before.
     """
 
+    parameters: ClassVar[Sequence[Parameter]] = ()
+    """Parameters of all of a vendor's routes, in OpenAPI."""
+
     def __init__(self, path: str, endpoint: Callable[..., object], **options: Any) -> None:
+        extra = options.get("openapi_extra") or {}
+        in_path = [parameter("path", name) for name in _PATH_PARAMETER.findall(path)]
+        options["openapi_extra"] = {**extra, "parameters": [*self.parameters, *in_path, *extra.get("parameters", ())]}
         super().__init__(path, _answering(endpoint, self.error_response), **options)
         if self._is_direct():
             self.app = DirectEndpoint(self.endpoint)
@@ -100,6 +117,28 @@ def _answering(endpoint: Callable[..., object], error_response: ErrorResponder) 
             return error_response(errors.log_error(bug, f"{request.method} {request.url.path}", request.app))
 
     return answer
+
+
+def parameter(where: str, name: str, description: str = "", required: bool = True) -> Parameter:
+    """A parameter's description; `where` is path, query or header."""
+    described = {"description": description} if description else {}
+    return {"name": name, "in": where, "required": required, "schema": {"type": "string"}, **described}
+
+
+def body(model: type[BaseModel]) -> dict[str, object]:
+    """The description of a JSON body, for `openapi_extra`: it is read by hand."""
+    schema = model.model_json_schema()
+    return {"requestBody": {"required": True, "content": {JsonResponse.media_type: {"schema": schema}}}}
+
+
+def absent(description: str) -> Any:
+    """A member that may be absent, and is never null for that."""
+    return Field(default_factory=lambda: None, description=description)
+
+
+def failures(model: type[BaseModel], *statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The descriptions of failures with these statuses, for `responses`."""
+    return {status: {"model": model, "description": HTTPStatus(status).phrase} for status in statuses}
 
 
 def add_fallback(router: APIRouter, path: str) -> None:

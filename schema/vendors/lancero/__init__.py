@@ -3,9 +3,11 @@
 Marks: [doc] and [seed] are recorded facts, a choice is ours (docs/vendors/lancero.md has the addresses).
 """
 
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
 
 from db.enums import KeyKind
 from db.models import Code
@@ -17,13 +19,21 @@ from schema import context
 from schema.context import AccessDenied, Caller
 from schema.vendors import kit
 from schema.vendors.kit import JsonResponse
-from schema.vendors.lancero import leads, requests, responses
+from schema.vendors.lancero import leads, models, requests, responses
 from schema.vendors.lancero.errors import LanceroRoute
+from schema.vendors.lancero.models import failures
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 BROWSER_PATHS = ("/codes", "/claims", "/leads", "/customers", "/projects")
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE"]
 
-router = APIRouter(route_class=LanceroRoute)
+router = APIRouter(
+    route_class=LanceroRoute,
+    tags=["Lancero"],
+    dependencies=[kit.KEY],
+    responses=failures(400, 401, 500, 503),
+)
 
 
 # ------------------------------------------------------------------ callers
@@ -59,8 +69,18 @@ def _needs_secret_key(kind: KeyKind) -> AccessDenied:
 # ------------------------------------------------------------------ codes
 
 
-@router.get("/codes/code/{code:path}")
-@router.get("/codes/{code}")
+@router.get(
+    "/codes/code/{code:path}",
+    summary="Find a code, as the SDK asks",
+    response_model=models.LanceroSuccess[models.LanceroCode],
+    responses=failures(404),
+)
+@router.get(
+    "/codes/{code}",
+    summary="Find a code",
+    response_model=models.LanceroSuccess[models.LanceroCode],
+    responses=failures(404),
+)
 async def find_code(request: Request) -> JsonResponse:
     """A code: at the docs' path [seed], and at the one that the SDK calls without escaping [doc]."""
     caller = await _caller(request)
@@ -68,7 +88,13 @@ async def find_code(request: Request) -> JsonResponse:
     return responses.success((await responses.codes([code]))[0])
 
 
-@router.post("/codes/claim")
+@router.post(
+    "/codes/claim",
+    summary="Claim a code",
+    response_model=models.LanceroSuccess[models.ClaimToken],
+    responses=failures(403, 404, 409, 413, 429),
+    openapi_extra=kit.body(models.ClaimBody),
+)
 async def claim_code(request: Request) -> JsonResponse:
     """A claim's token [doc], with either key [seed]; a public one is not told which rule refused it (choice)."""
     caller = await _caller(request, Right.CLAIM)
@@ -91,7 +117,13 @@ async def claim_code(request: Request) -> JsonResponse:
     return responses.success({"token": result.exchange_token})
 
 
-@router.post("/codes/generate")
+@router.post(
+    "/codes/generate",
+    summary="Generate codes",
+    response_model=models.LanceroSuccess[list[models.LanceroCode]],
+    responses=failures(403, 409, 413),
+    openapi_extra=kit.body(models.GenerateBody),
+)
 async def generate_codes(request: Request) -> Response:
     """New codes [seed] of the organization's default promotion, all of them in an array [doc]."""
     caller = await _caller(request)
@@ -103,7 +135,13 @@ async def generate_codes(request: Request) -> Response:
     return await kit.complete_response(b'{"success":true,"data":', pages, b"}")
 
 
-@router.post("/codes/send")
+@router.post(
+    "/codes/send",
+    summary="Send a code by e-mail",
+    response_model=models.LanceroSuccess[models.SentCount],
+    responses=failures(403, 404, 409, 413),
+    openapi_extra=kit.body(models.SendBody),
+)
 async def send_code(request: Request) -> JsonResponse:
     """The number of different recipients [seed], and how many of them have a letter in the queue now (choice).
 
@@ -126,8 +164,20 @@ async def send_code(request: Request) -> JsonResponse:
     return responses.success({"receivedLeads": result.received, "notifiedLeads": result.queued})
 
 
-@router.post("/codes/delete")
-@router.delete("/codes/delete")
+@router.post(
+    "/codes/delete",
+    summary="Delete a code",
+    response_model=models.LanceroSuccess[models.LanceroCode],
+    responses=failures(404, 413),
+    openapi_extra=kit.body(models.CodeBody),
+)
+@router.delete(
+    "/codes/delete",
+    summary="Delete a code, as the SDK does",
+    response_model=models.LanceroSuccess[models.LanceroCode],
+    responses=failures(404, 413),
+    openapi_extra=kit.body(models.CodeBody),
+)
 async def delete_code(request: Request) -> JsonResponse:
     """The deleted code [doc]; POST is the docs' method [seed], DELETE the SDK's [doc]."""
     caller = await _caller(request)
@@ -140,7 +190,13 @@ async def delete_code(request: Request) -> JsonResponse:
 # ------------------------------------------------------------------ claims
 
 
-@router.post("/claims/exchange")
+@router.post(
+    "/claims/exchange",
+    summary="Exchange the token of a claim",
+    response_model=models.LanceroSuccess[models.ExchangedClaim],
+    responses=failures(404, 413),
+    openapi_extra=kit.body(models.ExchangeBody),
+)
 async def exchange_token(request: Request) -> JsonResponse:
     """The claim's code and lead, the lead also as `customer`, which the SDK's types call it [doc]."""
     caller = await _caller(request)
@@ -156,14 +212,41 @@ async def exchange_token(request: Request) -> JsonResponse:
 # ------------------------------------------------------------------ leads
 
 
+def _lead_routes(
+    summary: str,
+    data: object,
+    failures: dict[int | str, dict[str, Any]],
+    path: str,
+    methods: Sequence[str],
+    body: type[BaseModel] | None = None,
+) -> Callable[[Endpoint], Endpoint]:
+    """A decorator that adds routes below `/leads`, and below `/customers`, the name of leads until 2022 [doc]."""
+
+    def add(endpoint: Endpoint) -> Endpoint:
+        for prefix, success in (("/leads", models.LanceroSuccess), ("/customers", models.CustomerSuccess)):
+            for method in methods:
+                router.add_api_route(
+                    prefix + path,
+                    endpoint,
+                    methods=[method],
+                    summary=summary,
+                    response_model=success[data],
+                    responses=failures,
+                    openapi_extra=None if body is None else kit.body(body),
+                    deprecated=prefix == "/customers",
+                )
+        return endpoint
+
+    return add
+
+
 def _lead_response(request: Request, data: Any) -> JsonResponse:
     """The envelope; clients of `/customers/*`, the name of leads until 2022, read `customer` [doc]."""
     is_old = request.url.path.startswith("/customers")
     return responses.success(data, customer=data) if is_old else responses.success(data)
 
 
-@router.get("/leads")
-@router.get("/customers")
+@_lead_routes("List leads", list[models.Lead], failures(429), "", ["GET"])
 async def all_leads(request: Request) -> Response:
     """Every lead [doc], in the order they became known (choice)."""
     caller = await _caller(request)
@@ -174,8 +257,7 @@ async def all_leads(request: Request) -> Response:
     return await kit.list_response(request, organization.id, caller.services.streams, *parts, b"}")
 
 
-@router.get("/leads/email/{email:path}")
-@router.get("/customers/email/{email:path}")
+@_lead_routes("Find a lead", models.Lead, failures(404), "/email/{email:path}", ["GET"])
 async def find_lead(request: Request) -> JsonResponse:
     """A lead by the e-mail address in the path, in which `+` is literal [doc]."""
     caller = await _caller(request)
@@ -186,8 +268,7 @@ async def find_lead(request: Request) -> JsonResponse:
     return _lead_response(request, await leads.load_lead(customer, caller.organization))
 
 
-@router.post("/leads/create")
-@router.post("/customers/create")
+@_lead_routes("Create a lead", models.Lead, failures(409, 413, 429), "/create", ["POST"], models.NewLeadBody)
 async def create_lead(request: Request) -> JsonResponse:
     """A new lead, with either key [doc]; `referralCode` is another lead's [doc], its own is generated.
 
@@ -211,10 +292,7 @@ async def create_lead(request: Request) -> JsonResponse:
     return _lead_response(request, leads.lead_object(customer, caller.organization, referrer, [], has_claimed=False))
 
 
-@router.post("/leads/delete")
-@router.delete("/leads/delete")
-@router.post("/customers/delete")
-@router.delete("/customers/delete")
+@_lead_routes("Delete a lead", models.Lead, failures(404, 413), "/delete", ["POST", "DELETE"], models.LeadBody)
 async def delete_lead(request: Request) -> JsonResponse:
     """The deleted lead [doc], as it was; POST is the docs' method, DELETE the SDK's [doc]."""
     caller = await _caller(request)
@@ -226,7 +304,12 @@ async def delete_lead(request: Request) -> JsonResponse:
 # ------------------------------------------------------------------ the rest
 
 
-@router.post("/projects/addvisit")
+@router.post(
+    "/projects/addvisit",
+    summary="Count a visit",
+    response_model=models.VisitAccepted,
+    openapi_extra=kit.body(models.VisitBody),
+)
 async def add_visit(request: Request) -> JsonResponse:
     """Accepts a page visit, from a script that ignores the response [doc]; it is not stored (choice)."""
     await _visitor(request)

@@ -20,10 +20,16 @@ from schema.context import AccessDenied, NoOrganization, Services
 from schema.streams import Streams
 from schema.vendors import kit
 from schema.vendors.kit import BadRequest, JsonResponse
-from schema.vendors.lpmotor import promo, requests, responses
+from schema.vendors.lpmotor import models, promo, requests, responses
 from schema.vendors.lpmotor.errors import LPMotorRoute, NotEditable
+from schema.vendors.lpmotor.models import failures
 
-router = APIRouter(route_class=LPMotorRoute)
+router = APIRouter(
+    route_class=LPMotorRoute,
+    tags=["LP Motor"],
+    dependencies=[kit.KEY],
+    responses=failures(401, 500, 503),
+)
 
 
 # ------------------------------------------------------------------ callers
@@ -79,7 +85,13 @@ def _streams(request: Request) -> Streams:
 # ------------------------------------------------------------------ promos
 
 
-@router.get("/v1/promo")
+@router.get(
+    "/v1/promo",
+    summary="List the promos of a site",
+    response_model=list[models.ListedPromo],
+    responses=failures(400, 403, 429),
+    openapi_extra={"parameters": [kit.parameter("query", "site_id", "The site's number")]},
+)
 async def all_promos(request: Request) -> Response:
     """A site's promos in a bare array [seed], by `pos`, then `id` (choice)."""
     user = await _user(request)
@@ -88,7 +100,13 @@ async def all_promos(request: Request) -> Response:
     return await kit.list_response(request, site.id, _streams(request), pages)
 
 
-@router.post("/v1/promo")
+@router.post(
+    "/v1/promo",
+    summary="Create a promo",
+    response_model=models.ShownPromo,
+    responses=failures(400, 403, 409, 413),
+    openapi_extra=kit.body(models.NewPromo),
+)
 async def create_promo(request: Request) -> JsonResponse:
     """The new promo [seed]; of its fields only `code` is required."""
     user = await _user(request)
@@ -104,14 +122,25 @@ async def create_promo(request: Request) -> JsonResponse:
     )
 
 
-@router.get("/v1/promo/{promo_id}")
+@router.get(
+    "/v1/promo/{promo_id}",
+    summary="Find a promo",
+    response_model=models.ShownPromo,
+    responses=failures(404),
+)
 async def find_promo(request: Request) -> JsonResponse:
     """A promo [seed]."""
     user = await _user(request)
     return JsonResponse(responses.promo_object(await _promo(request, user), user.now))
 
 
-@router.put("/v1/promo/{promo_id}")
+@router.put(
+    "/v1/promo/{promo_id}",
+    summary="Change a promo",
+    response_model=models.ShownPromo,
+    responses=failures(400, 404, 409, 413),
+    openapi_extra=kit.body(models.PromoChange),
+)
 async def change_promo(request: Request) -> JsonResponse:
     """The promo with the given fields changed; others stay as they are [seed]."""
     user = await _user(request)
@@ -131,7 +160,12 @@ async def change_promo(request: Request) -> JsonResponse:
         return JsonResponse(responses.promo_object(changed, user.now))
 
 
-@router.delete("/v1/promo/{promo_id}")
+@router.delete(
+    "/v1/promo/{promo_id}",
+    summary="Delete a promo",
+    response_model=models.Deleted,
+    responses=failures(403, 404),
+)
 async def delete_promo(request: Request) -> JsonResponse:
     """An empty object; the promo's code and statistics go with it (choices)."""
     user = await _user(request)
@@ -143,7 +177,12 @@ async def delete_promo(request: Request) -> JsonResponse:
     return JsonResponse({})
 
 
-@router.get("/v1/promo/{promo_id}/statistics")
+@router.get(
+    "/v1/promo/{promo_id}/statistics",
+    summary="List the uses of a promo",
+    response_model=list[models.PromoUse],
+    responses=failures(404, 429),
+)
 async def promo_statistics(request: Request) -> Response:
     """A row for each claim, through any API, in a bare array [seed], the newest first (choice)."""
     code = await _promo(request, await _user(request))

@@ -46,3 +46,4 @@ class LPMotorRoute(kit.VendorRoute):
     """A route that answers errors so."""
 
     error_response = staticmethod(error_response)
+    parameters = (kit.parameter("header", "X-Api-User-Id", "The account's number [doc]"),)

@@ -18,11 +18,17 @@ from schema import context
 from schema.context import AccessDenied, Services
 from schema.vendors import kit
 from schema.vendors.kit import JsonResponse
-from schema.vendors.walletapp import responses
+from schema.vendors.walletapp import models, responses
 from schema.vendors.walletapp.errors import NoSuchOrganization, NotAllowed, WalletAppRoute
+from schema.vendors.walletapp.models import failures
 from schema.vendors.walletapp.requests import Fields, OrganizationRef
 
-router = APIRouter(route_class=WalletAppRoute)
+router = APIRouter(
+    route_class=WalletAppRoute,
+    tags=["WalletApp"],
+    dependencies=[kit.KEY],
+    responses=failures(400, 401, 403, 404, 413, 422, 500, 503),
+)
 
 
 # ------------------------------------------------------------------ callers and requests
@@ -84,7 +90,12 @@ async def _product(organization: Organization, number: int | None) -> Product | 
 # ------------------------------------------------------------------ the three endpoints
 
 
-@router.post("/webshop-promotions/webshopcode")
+@router.post(
+    "/webshop-promotions/webshopcode",
+    summary="Activate a code",
+    response_model=models.Activated,
+    openapi_extra=kit.body(models.ActivationBody),
+)
 async def activate_code(request: Request) -> JsonResponse:
     """Activates an existing code for a person [seed]; the response has nothing else [seed]."""
     holder = await _holder(request)
@@ -101,9 +112,24 @@ async def activate_code(request: Request) -> JsonResponse:
     return responses.success("Promotion code activated successfully")
 
 
-@router.post("/webshop-promotions/requestActivatePromotionCode")
-@router.post("/webshop-promotions/Orders")
-@router.post("/webshop-promotions/orders")
+@router.post(
+    "/webshop-promotions/requestActivatePromotionCode",
+    summary="Create and activate a code",
+    response_model=models.Issued,
+    openapi_extra=kit.body(models.IssueBody),
+)
+@router.post(
+    "/webshop-promotions/Orders",
+    summary="Create and activate a code",
+    response_model=models.Issued,
+    openapi_extra=kit.body(models.IssueBody),
+)
+@router.post(
+    "/webshop-promotions/orders",
+    summary="Create and activate a code",
+    response_model=models.Issued,
+    openapi_extra=kit.body(models.IssueBody),
+)
 async def issue_code(request: Request) -> JsonResponse:
     """A new code, activated for a person [seed]; `Orders` is its name in another edition of the page [doc]."""
     holder = await _holder(request)
@@ -121,7 +147,12 @@ async def issue_code(request: Request) -> JsonResponse:
     return responses.success("Promotion code created and activated successfully", result=result)
 
 
-@router.post("/webshop-promotions/createNonActivatedCodes")
+@router.post(
+    "/webshop-promotions/createNonActivatedCodes",
+    summary="Create codes that are not activated",
+    response_model=models.Generated,
+    openapi_extra=kit.body(models.GenerationBody),
+)
 async def generate_codes(request: Request) -> Response:
     """New codes, which can't be claimed until they are activated [seed]; `codes` is their number [seed]."""
     holder = await _holder(request)
