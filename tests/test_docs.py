@@ -36,8 +36,8 @@ from schema import app as http_app
 from schema import cli, limits, streams
 from schema.context import Services
 from schema.graphql import app as graphql_app
-from schema.graphql import connections, document_limits, error_format, http_request, text_limits
-from schema.graphql.engine import documents, execute
+from schema.graphql import connections, document_limits, error_format, http_request
+from schema.graphql.engine import documents, execute, text_limits
 from schema.server import connection_limit, protocol
 from tests import derived, make
 

@@ -26,8 +26,8 @@ from graphql import (
 )
 from strawberry.extensions import DisableIntrospection
 
-from schema.graphql import text_limits
 from schema.graphql.connections import MAX_PAGE_SIZE, PAGE_SIZE, Connection
+from schema.graphql.engine import text_limits
 
 MAX_TOKENS, MAX_ALIASES = text_limits.MAX_TOKENS, text_limits.MAX_ALIASES
 MAX_DEPTH = 15

@@ -9,9 +9,9 @@ import pytest
 from db.models import Organization
 from schema import limits
 from schema.graphql import app as graphql_app
-from schema.graphql import document_limits, text_limits
+from schema.graphql import document_limits
 from schema.graphql.app import schema
-from schema.graphql.engine import documents
+from schema.graphql.engine import documents, text_limits
 from schema.rate_limit import RateLimits
 from tests import make
 from tests.graphql_client import GraphQLClient

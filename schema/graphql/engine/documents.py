@@ -30,7 +30,8 @@ from graphql import (
 from graphql.validation.rules import overlapping_fields_can_be_merged as overlapping
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 
-from schema.graphql import document_limits, text_limits
+from schema.graphql import document_limits
+from schema.graphql.engine import text_limits
 from schema.graphql.engine.one_of import OneOfVariables
 from schema.graphql.engine.plan import Plan, build_plan
 from schema.graphql.public import only_public
