@@ -20,7 +20,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from socket import socket
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import quote, unquote
 from uuid import uuid4
 
@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[str, validated_by("schema.server.trusted_proxies:TrustedProxies.parse")] = ""
     smtp_url: Annotated[str, validated_by("schema.outgoing.letters.smtp:read_url")] = ""
     mail_from: Annotated[str, validated_by("schema.outgoing.letters.compose:read_from_address")] = ""
+    graphql_engine: Literal["plans", "core"] = "plans"
 
 
 def utc_now() -> datetime:
@@ -110,6 +111,7 @@ def app() -> FastAPI:
         refusal_counter=RefusalCounter(),
         rate_limits=RateLimits(configured.failed_attempts_per_minute),
         proxies=TrustedProxies.parse(configured.trusted_proxies),
+        graphql_engine=configured.graphql_engine,
     )
     worker = uuid4().hex
     sender = Sender(

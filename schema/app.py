@@ -152,7 +152,7 @@ async def _call_route(scope: Scope, receive: Receive, send: Send) -> None:
 
 def create_app(services: Services, lifespan: Lifespan | None = None) -> FastAPI:
     """The application with every route: GraphQL, each vendor, health, the codes' pages, downloads."""
-    routes = [*graphql_app.routes(), *health.routes, *pages.routes, *export.routes]
+    routes = [*graphql_app.routes(services.graphql_engine), *health.routes, *pages.routes, *export.routes]
     found = vendors.discover()
     owners = {"Tessera itself": routes, **{vendor.__name__: vendor.router.routes for vendor in found}}
     check_route_conflicts(owners)

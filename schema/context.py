@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from starlette.requests import Request
 
@@ -30,6 +31,7 @@ class Services:
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     letters_queued: asyncio.Event = field(default_factory=asyncio.Event)  # wakes this process's sender
     readiness: Readiness = field(default_factory=Readiness)
+    graphql_engine: Literal["plans", "core"] = "plans"  # what runs documents (schema/graphql/engine)
 
 
 class AccessDenied(Exception):

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import shutil
 import signal
 import time
@@ -25,11 +26,15 @@ from resolvers.refusal_counter import RefusalCounter
 from schema import app as http_app
 from schema import errors, server
 from schema.context import Services
+from schema.graphql.engine import Mode
 from schema.rate_limit import RateLimits
 from schema.server import sockets
 from tests import make, parts, stores
 from tests.graphql_client import GraphQLClient
 from tests.postgres import Postgres
+
+GRAPHQL_ENGINE: Mode = "core" if os.environ.get("TESSERA_GRAPHQL_ENGINE") == "core" else "plans"
+"""What runs documents in all tests, as in processes that they start: `make test-all` runs GraphQL's tests with both."""
 
 
 def restore_signals() -> None:
@@ -189,7 +194,11 @@ def rate_limits() -> RateLimits:
 async def services(clock: Clock, rate_limits: RateLimits) -> AsyncIterator[Services]:
     """The services of a process, which its requests share."""
     yield Services(
-        clock=clock, public_url="https://codes.example", refusal_counter=RefusalCounter(), rate_limits=rate_limits
+        clock=clock,
+        public_url="https://codes.example",
+        refusal_counter=RefusalCounter(),
+        rate_limits=rate_limits,
+        graphql_engine=GRAPHQL_ENGINE,
     )
     await rate_limits.budgets.close()
 

@@ -131,7 +131,12 @@ CANARIES = [
     Canary(
         "_schema",
         "strawberry-graphql",
-        ("schema/graphql/app.py",),
+        (
+            "schema/graphql/app.py",
+            "schema/graphql/engine/engine.py",
+            "schema/graphql/engine/field_resolvers.py",
+            "schema/graphql/engine/plan.py",
+        ),
         lambda: isinstance(graphql_app.schema._schema, GraphQLSchema),
     ),
     Canary(
@@ -230,10 +235,14 @@ def test_packages_that_are_leaned_on_are_bounded_above() -> None:
 
 def test_graphql_cores_executor_has_what_ours_uses() -> None:
     """schema/graphql/engine/execute.py runs plans in a subclass of its Executor, which is documented for overriding only."""
-    tree = ast.parse(inspect.getsource(execute.PlanExecutor))
-    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and of_itself(node)}
-    inherited = used - vars(execute.PlanExecutor).keys() - execute.PlanExecutor.__annotations__.keys()
-    assert inherited >= {"collected_errors", "is_awaitable", "field_resolver", "variable_values"}
+    ours: set[str] = set()
+    used: set[str] = set()
+    for executor in (execute.PlanExecutor, execute.CoreExecutor, execute.ScheduledExecutor):
+        tree = ast.parse(inspect.getsource(executor))
+        used |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and of_itself(node)}
+        ours |= {"plan", *vars(executor), *executor.__annotations__}
+    inherited = used - ours
+    assert inherited >= {"collected_errors", "is_awaitable", "complete_abstract_value", "variable_values"}
     made = GraphqlExecutor.build(graphql_app.schema._schema, parse("{ __typename }"))
     assert isinstance(made, GraphqlExecutor)
     assert [name for name in sorted(inherited) if not hasattr(made, name)] == []

@@ -16,7 +16,7 @@ from resolvers.domain import validate
 from resolvers.domain.params import Person
 from schema import context
 from schema.context import Caller
-from schema.graphql.engine.scheduling import ResponseScheduler
+from schema.graphql.engine import ResponseScheduler
 
 T = TypeVar("T")
 MAX_BATCH = 500

@@ -84,6 +84,14 @@ def document_size(schema: GraphQLSchema, document: DocumentNode) -> DocumentSize
     return _SizeCalculator(schema, document).total()
 
 
+def max_values(schema: GraphQLSchema, document: DocumentNode) -> int:
+    """The most values that a response to a document has. Raises GraphQLError for a document that is too large."""
+    size = document_size(schema, document)
+    if (error := limit_error(size)) is not None:
+        raise error
+    return size.values
+
+
 def limit_error(size: DocumentSize) -> GraphQLError | None:
     """The error of a document that is too large, or None."""
     if size.fields > MAX_FIELDS:

@@ -8,10 +8,11 @@ import pytest
 
 from db.models import Organization
 from schema import limits
+from schema.context import Services
 from schema.graphql import app as graphql_app
 from schema.graphql import document_limits
 from schema.graphql.app import schema
-from schema.graphql.engine import documents, text_limits
+from schema.graphql.engine import DocumentLoader, documents, text_limits
 from schema.rate_limit import RateLimits
 from tests import make
 from tests.graphql_client import GraphQLClient
@@ -63,6 +64,11 @@ HOSTILE = {
 }  # fmt: skip
 
 
+def loader(is_public: bool) -> DocumentLoader:
+    """A loader of its own, as the application has it."""
+    return graphql_app.engine("plans").loader(graphql_app.document_policy(is_public))
+
+
 @pytest.mark.long
 @pytest.mark.case("A1")
 @pytest.mark.case("A5")
@@ -92,7 +98,7 @@ def test_sizes_are_looked_at_before_anything_is_parsed(what: str, monkeypatch: p
     monkeypatch.setattr(documents, "parse", None)
     monkeypatch.setattr(documents, "validate", None)
     with pytest.raises(documents.InvalidDocument):
-        documents.DocumentLoader(schema).load(HOSTILE[what], is_public=False)
+        loader(is_public=False).load(HOSTILE[what])
 
 
 @pytest.mark.case("A1")
@@ -101,45 +107,46 @@ async def test_a_long_document_is_read_beside_the_loop(monkeypatch: pytest.Monke
     import asyncio
     import threading
 
-    ours, read_by = documents.DocumentLoader(schema), []
+    ours, read_by = loader(is_public=True), []
     parse = documents.parse
     monkeypatch.setattr(
         documents, "parse", lambda *a, **b: (read_by.append(threading.current_thread()), parse(*a, **b))[1]
     )
     long = "{ __typename } #" + "x" * documents.MAX_INLINE_CHARACTERS
-    first, second = await asyncio.gather(*(ours.load_async(long, is_public=True) for _ in range(2)))
+    first, second = await asyncio.gather(*(ours.load_async(long) for _ in range(2)))
     assert first is second
     assert len(read_by) == 1
     assert read_by[0] is not threading.current_thread()
-    await ours.load_async("{ __typename }", is_public=True)
+    await ours.load_async("{ __typename }")
     assert read_by[1:] == [threading.current_thread()]
 
 
 @pytest.mark.case("A7")
 def test_documents_of_strangers_are_bounded_in_bytes() -> None:
     """However many they send; what is remembered of the others stays."""
-    ours = documents.DocumentLoader(schema)
-    document = ours.load("{ organization { id } }", is_public=False)
+    others, strangers = loader(is_public=False), loader(is_public=True)
+    document = others.load("{ organization { id } }")
     for number in range(30):
-        ours.load(f'{{ checkCode(input: {{text: "{number}"}}) {{ isClaimable }} }} #{"," * 18_000}', is_public=True)
-    cache = ours._caches[True]
+        strangers.load(f'{{ checkCode(input: {{text: "{number}"}}) {{ isClaimable }} }} #{"," * 18_000}')
+    cache = strangers._cache
     assert cache._bytes == sum(document.size_bytes for document in cache._documents.values())
     small = documents.DocumentCache(3 * document.size_bytes)
     for number in range(9):
         small.put(str(number), document)
         small.put(str(number), document)
     assert list(small._documents) == ["6", "7", "8"]
-    assert ours.cached("{ organization { id } }", is_public=False) is document
+    assert others.cached("{ organization { id } }") is document
 
 
 @pytest.mark.case("A7")
 async def test_few_long_documents_wait_to_be_read(
-    public: GraphQLClient, secret: GraphQLClient, monkeypatch: pytest.MonkeyPatch
+    public: GraphQLClient, secret: GraphQLClient, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One more hears 503; short ones, known ones and those of other keys are read."""
     long = "{ __typename } #" + "x" * 2_000
     assert await public.ask(long) == {"__typename": "Query"}
-    monkeypatch.setitem(graphql_app.documents._waiting, True, documents.MAX_WAITING)
+    strangers = graphql_app.documents(services.graphql_engine, True)
+    monkeypatch.setattr(strangers, "_waiting", documents.MAX_WAITING)
     response = await public.post({"query": f"{long}1"})
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
     assert [error["extensions"] for error in response.json()["errors"]] == [{"code": "UNAVAILABLE"}]
@@ -276,7 +283,9 @@ async def test_no_exception_of_a_rule_is_a_fault(
 
     monkeypatch.setattr(documents, "validate", stumble)
     headers = {**secret.headers, "Accept": "application/graphql-response+json"}
-    response = await secret.client.post("/graphql", json={"query": "{ organization { name } }"}, headers=headers)
+    response = await secret.client.post(
+        "/graphql", json={"query": f"{{ organization {{ name }} }} # {error!r}"}, headers=headers
+    )
     assert (response.status_code, len(response.json()["errors"])) == (400, 1)
 
 

@@ -1,59 +1,59 @@
-"""Documents: parsed, validated and cached by their text, before anything of them runs.
+"""Documents: parsed, validated, planned and cached by their text, before anything of them runs.
 
-A client that sends its values as variables has its document parsed once. Nothing that is validated here depends on
-variables: a page whose size is a variable counts as the largest (document_limits.py). Long documents are loaded by a
-thread, one after another, so that the event loop goes on serving others.
+A client that sends its values as variables has its document parsed once: nothing that is validated here depends on
+variables. Long documents are loaded by a thread, one after another, so that the event loop goes on serving others.
 """
 
 import asyncio
 import gc
-import logging
 import sys
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
-import strawberry
 from graphql import (
+    ASTValidationRule,
+    DirectiveNode,
     DocumentNode,
     GraphQLError,
+    GraphQLSchema,
     Node,
     OperationDefinitionNode,
     Token,
     TokenKind,
+    VariableNode,
     parse,
     specified_rules,
     validate,
 )
 from graphql.validation.rules import overlapping_fields_can_be_merged as overlapping
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from schema.graphql import document_limits
 from schema.graphql.engine import text_limits
-from schema.graphql.engine.one_of import OneOfVariables
-from schema.graphql.engine.plan import Plan, build_plan
-from schema.graphql.public import only_public
+from schema.graphql.engine.plan import Plan
 
-MAX_CACHE_BYTES = {True: 10_000_000, False: 20_000_000}
-"""Bytes of cached documents: those of public keys, and those of all others."""
 MAX_CACHED_CHARACTERS = 20_000
 """Characters of a text that is cached; a longer one is parsed each time."""
 MAX_INLINE_CHARACTERS = 1_000
 """Characters of a text that is loaded by the event loop itself; a longer one is loaded by a thread."""
 MAX_WAITING = 100
-"""Documents that may wait for a thread: of public keys, and of all others."""
-MAX_ERRORS = 5
-"""Errors that validation reports of one document."""
+"""Documents that may wait for a loader's thread."""
 DEFAULT_SWITCH_SECONDS, SWITCH_SECONDS = sys.getswitchinterval(), 0.0005
 """Python's interval between switches of threads: as it is set, and while a thread loads a document."""
 EMPTY_TOKEN = Token(TokenKind.SOF, 0, 0, 0, 0)
-log = logging.getLogger("tessera")
+BASE_RULES: tuple[type[ASTValidationRule], ...] = (*specified_rules, MaybeNullValidationRule)
+"""The validation rules of the specification, and Strawberry's of `Maybe`."""
 
 overlapping.MAX_COMPLEXITY_BUDGET = (
     20_000  # a 25th of its own, far above what clients send; the rule reads it as it begins
 )
+
+Planner: TypeAlias = Callable[[DocumentNode, OperationDefinitionNode], Plan | None]
+"""A function that plans an operation of a valid document; None for one that graphql-core has to run."""
 
 
 class InvalidDocument(Exception):
@@ -62,6 +62,10 @@ class InvalidDocument(Exception):
     def __init__(self, errors: Sequence[GraphQLError]) -> None:
         super().__init__(errors[0].message)
         self.errors = errors
+
+
+class FailedRule(InvalidDocument):
+    """Raised for a document on which a rule itself has failed: `__cause__` is the bug, which the error's text tells."""
 
 
 class TooManyDocuments(Exception):
@@ -125,58 +129,81 @@ def drop_tokens(parsed: DocumentNode) -> None:
 
     Python's garbage collector stops all threads while it goes through cycles. Locations of errors do not need them.
     """
-    token: Any = parsed.loc.start_token if parsed.loc else None
+    token = parsed.loc.start_token if parsed.loc else None
     while token is not None:
         following = token.next
         token.prev = token.next = None
         token = following
-    pending: list[Any] = [parsed]
+    for node in _nodes(parsed):
+        if node.loc is not None:
+            node.loc.start_token = node.loc.end_token = EMPTY_TOKEN
+
+
+def _nodes(top: Node) -> list[Node]:
+    """A node and all nodes below it."""
+    nodes: list[Node] = []
+    pending: list[object] = [top]
     while pending:
         node = pending.pop()
         if isinstance(node, tuple):
             pending.extend(node)
         elif isinstance(node, Node):
-            if node.loc is not None:
-                node.loc.start_token = node.loc.end_token = EMPTY_TOKEN
+            nodes.append(node)
             pending.extend(getattr(node, key) for key in node.keys if key != "loc")
+    return nodes
+
+
+def is_conditional(parsed: DocumentNode) -> bool:
+    """Whether a directive of a document has a variable, so that other fields are selected in each run."""
+    directives = (node for node in _nodes(parsed) if isinstance(node, DirectiveNode))
+    return any(isinstance(argument.value, VariableNode) for node in directives for argument in node.arguments or ())
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What documents of one kind of caller may be. The defaults are what plain Strawberry does.
+
+    `measure` returns the most values that a response to a parsed document has; it raises GraphQLError for a document
+    that is too large to be validated.
+    """
+
+    rules: tuple[type[ASTValidationRule], ...] = (*BASE_RULES, OneOfInputValidationRule)
+    measure: Callable[[DocumentNode], int] | None = None
+    max_errors: int | None = None
+    hide_suggestions: bool = False
+    allow_empty_selection_sets: bool = True
+    cache_bytes: int = 10_000_000
 
 
 class DocumentLoader:
-    """Loads the documents that a schema's callers send: cached, or parsed, validated and planned.
+    """Loads the documents that one kind of caller sends: cached, or parsed, validated and planned.
 
-    `is_public` says that a document comes with a public key: it may select public fields only, and has a cache and a
-    thread apart from all others'.
+    `name` is that of its thread.
     """
 
-    def __init__(self, schema: strawberry.Schema) -> None:
-        self._schema = schema._schema
-        rules = (*specified_rules, MaybeNullValidationRule, OneOfVariables)
-        self._rules = {True: (*rules, *document_limits.NO_INTROSPECTION, only_public(schema.as_str())), False: rules}
-        self._caches = {is_public: DocumentCache(max_bytes) for is_public, max_bytes in MAX_CACHE_BYTES.items()}
-        self._waiting = dict.fromkeys(MAX_CACHE_BYTES, 0)
-        self._threads = {
-            is_public: ThreadPoolExecutor(1, f"documents-{'public' if is_public else 'others'}")
-            for is_public in MAX_CACHE_BYTES
-        }
+    def __init__(self, schema: GraphQLSchema, policy: Policy, planner: Planner, name: str = "documents") -> None:
+        self._schema, self._policy, self._planner = schema, policy, planner
+        self._cache = DocumentCache(policy.cache_bytes)
+        self._waiting = 0
+        self._thread = ThreadPoolExecutor(1, name)
 
-    def cached(self, text: str, is_public: bool) -> Document | None:
+    def cached(self, text: str) -> Document | None:
         """The document with that text, if it is cached."""
-        return self._caches[is_public].get(text)
+        return self._cache.get(text)
 
-    async def load_async(self, text: str, is_public: bool) -> Document:
+    async def load_async(self, text: str) -> Document:
         """The document with that text; a long one is loaded by a thread. Raises InvalidDocument, TooManyDocuments."""
         if len(text) <= MAX_INLINE_CHARACTERS or len(text) > text_limits.MAX_CHARACTERS:
-            return self.load(text, is_public)
-        if self._waiting[is_public] >= MAX_WAITING:
+            return self.load(text)
+        if self._waiting >= MAX_WAITING:
             raise TooManyDocuments
-        self._waiting[is_public] += 1
+        self._waiting += 1
         try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads[is_public], self._load_in_thread, text, is_public)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._load_in_thread, text)
         finally:
-            self._waiting[is_public] -= 1
+            self._waiting -= 1
 
-    def _load_in_thread(self, text: str, is_public: bool) -> Document:
+    def _load_in_thread(self, text: str) -> Document:
         """Load a document while Python switches threads more often than its usual 5 ms.
 
         A claim waits for its thread a dozen times.
@@ -184,54 +211,58 @@ class DocumentLoader:
         sys.setswitchinterval(SWITCH_SECONDS)
         gc.disable()
         try:
-            return self.load(text, is_public)
+            return self.load(text)
         finally:
             gc.collect(0)  # the rules leave cycles that hold the whole document: now they are young and few
             gc.enable()
             sys.setswitchinterval(DEFAULT_SWITCH_SECONDS)
 
-    def load(self, text: str, is_public: bool) -> Document:
+    def load(self, text: str) -> Document:
         """The document with that text. Raises InvalidDocument."""
-        document = self.cached(text, is_public)
+        document = self.cached(text)
         if document is None:
-            document = self._parse(text, is_public)
+            document = self._parse(text)
             if len(text) <= MAX_CACHED_CHARACTERS:
-                self._caches[is_public].put(text, document)
+                self._cache.put(text, document)
         return document
 
-    def _parse(self, text: str, is_public: bool) -> Document:
+    def _parse(self, text: str) -> Document:
         try:
             tokens = text_limits.count_tokens(text)
-            parsed = parse(text, max_tokens=text_limits.MAX_TOKENS, allow_empty_selection_sets=False)
+            parsed = parse(
+                text,
+                max_tokens=text_limits.MAX_TOKENS,
+                allow_empty_selection_sets=self._policy.allow_empty_selection_sets,
+            )
         except GraphQLError as error:
             raise InvalidDocument([error]) from None
         except RecursionError:
             raise InvalidDocument([GraphQLError("This document is nested too deeply.")]) from None
         try:
-            max_values = self._validate(parsed, is_public)
+            max_values = self._validate(parsed)
         finally:
             drop_tokens(parsed)
         operations = [node for node in parsed.definitions if isinstance(node, OperationDefinitionNode)]
         by_name = {node.name.value if node.name else None: node for node in operations}
-        may_have_directives = "@" in text  # which may select something else in each run
         plans: dict[str | None, Plan | None] = {}
-        if not may_have_directives:
-            plans = {name: build_plan(self._schema, parsed, node) for name, node in by_name.items()}
+        if not is_conditional(parsed):
+            plans = {name: self._planner(parsed, node) for name, node in by_name.items()}
         return Document(parsed, by_name, plans, 10_000 + 400 * tokens + 4 * len(text), max_values)
 
-    def _validate(self, parsed: DocumentNode, is_public: bool) -> int:
+    def _validate(self, parsed: DocumentNode) -> int:
         """The most values that a response has. Raises InvalidDocument for one that is too large or breaks a rule."""
+        policy = self._policy
         try:
-            size = document_limits.document_size(self._schema, parsed)
-            limit_error = document_limits.limit_error(size)
-            errors = [limit_error] if limit_error else validate(
-                self._schema, parsed, self._rules[is_public], MAX_ERRORS, hide_suggestions=is_public
-            )  # fmt: skip
+            max_values = policy.measure(parsed) if policy.measure else 0
+            errors = validate(
+                self._schema, parsed, policy.rules, policy.max_errors, hide_suggestions=policy.hide_suggestions
+            )
+        except GraphQLError as error:  # it is too large
+            errors = [error]
         except RecursionError:  # fragments within fragments, hundreds deep
             errors = [GraphQLError("This document is nested too deeply.")]
         except Exception as bug:  # of a rule: a document that it fails on is none that can be run
-            log.error("a document could not be checked", exc_info=bug)
-            errors = [GraphQLError("This document could not be checked.")]
+            raise FailedRule([GraphQLError(str(bug), original_error=bug)]) from bug
         if errors:
             raise InvalidDocument(errors)
-        return size.values
+        return max_values

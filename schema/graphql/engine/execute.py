@@ -1,19 +1,23 @@
-"""Execution of operations: by their plan, where they have one; of all others by graphql-core.
+"""Executors: of operations by their plan, and of all others by graphql-core, with long lists made in chunks.
 
 graphql-core collects the selected fields and looks up the type of each value in each run. Execution by plan only
-calls resolvers, reads attributes and serializes values. Its results and errors are graphql-core's, as a test checks.
+calls resolvers, reads attributes and serializes values. What it meets seldom (awaitables in lists, asynchronous
+generators, types that have to be asked) it leaves to graphql-core's own methods. Its results and errors are
+graphql-core's, as a test checks.
 """
 
-import asyncio
-import functools
-from collections.abc import Awaitable, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeVar
 
 from graphql import (
-    DocumentNode,
     ExecutionResult,
+    FieldNode,
+    FragmentDefinitionNode,
     GraphQLError,
+    GraphQLList,
     GraphQLObjectType,
+    GraphQLOutputType,
     GraphQLResolveInfo,
     GraphQLSchema,
     OperationDefinitionNode,
@@ -22,187 +26,91 @@ from graphql import (
 )
 from graphql.execution import Executor as GraphQLCoreExecutor
 from graphql.execution import default_field_resolver, default_type_resolver
+from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
+from graphql.execution.executor import collect_iterator_awaitables
+from graphql.execution.values import VariableValues
 from graphql.pyutils import Path, gather_with_cancel
 from strawberry.execution.is_awaitable import optimized_is_awaitable
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from schema.graphql.engine.plan import FieldStep, OutputType, Plan
+from schema.graphql.engine.plan import (
+    PLAIN_CLASSES,
+    AbstractOutput,
+    AnyOutput,
+    FieldStep,
+    LeafOutput,
+    ListOutput,
+    NotPlain,
+    Plan,
+)
 from schema.graphql.engine.scheduling import LONG_LIST_ROWS, ResponseScheduler
 
-MAX_COERCION_ERRORS = 5
-"""Invalid values of variables that are reported: each is searched for, and printed at length."""
-MAX_CONCURRENT_FIELDS = 10
-"""Root fields of a query that are run concurrently: many more would keep all others from the database."""
+NO_MORE = object()
+T = TypeVar("T")
+Key = TypeVar("Key")
+Info = GraphQLResolveInfo[object]
 
 
-async def run(
-    schema: GraphQLSchema,
-    document: DocumentNode,
-    operation: OperationDefinitionNode,
-    plan: Plan | None,
-    variables: dict[str, Any],
-    context: Any = None,
-    scheduler: ResponseScheduler | None = None,
-    in_thread: bool = False,
-) -> ExecutionResult | list[GraphQLError]:
-    """The data and errors of an operation; or the errors of its variables alone, where these are not valid.
+class ResolveInfo(NamedTuple):
+    """The info that Strawberry's resolvers are given: graphql-core's, with the variables as a dictionary."""
 
-    With `in_thread` a thread finds those errors, as there may be many values.
-    """
-    values = plan.variables.coerce(variables) if plan is not None and plan.variables is not None else None
-    executor: Any
-    if plan is None or values is None:
-        name = operation.name.value if operation.name else None
-        build = functools.partial(
-            PlanExecutor.build, schema, document, None, context, variables, name,
-            max_coercion_errors=MAX_COERCION_ERRORS, is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
-        )  # fmt: skip
-        executor = await asyncio.to_thread(build) if in_thread else build()
-    else:
-        executor = PlanExecutor(
-            schema, plan.fragment_definitions, plan.fragments, None, context, operation, values,
-            default_field_resolver, default_type_resolver, default_field_resolver,
-            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
-        )  # fmt: skip
-    if isinstance(executor, list):
-        return executor
-    executor.scheduler = scheduler or ResponseScheduler()
-    try:
-        return await executor.run(plan)  # type: ignore[no-any-return]
-    finally:
-        executor.async_helpers = None  # these refer back: a cycle that would hold the document and the result
+    field_name: str
+    field_nodes: list[FieldNode]
+    return_type: GraphQLOutputType
+    parent_type: GraphQLObjectType
+    path: Path
+    schema: GraphQLSchema
+    fragments: dict[str, FragmentDefinitionNode]
+    root_value: object
+    operation: OperationDefinitionNode
+    variable_values: dict[str, object]
+    context: object
+    is_awaitable: object
+    abort_signal: object
+    async_helpers: object
+    operation_extensions: None = None
 
 
-class PlanExecutor(GraphQLCoreExecutor[Any]):
-    """Executes one operation once."""
+class ScheduledExecutor(GraphQLCoreExecutor[T]):
+    """graphql-core's executor, which makes long lists chunk by chunk and few root fields at the same time."""
 
-    plan: Plan
     scheduler: ResponseScheduler
+    max_concurrent_fields: int | None
 
-    async def run(self, plan: Plan | None) -> ExecutionResult:
-        """Data and errors; without a plan as graphql-core executes the operation."""
-        if plan is None:
-            result: Any = self.execute_operation()
-            return await result if self.is_awaitable(result) else result  # type: ignore[no-any-return]
-        self.plan = plan
-        try:
-            data = await self._root_fields(plan.steps)
-        except GraphQLError as error:
-            self.collected_errors.add(error, None)
-            data = None
-        return ExecutionResult(data, self.collected_errors.errors or None)
+    def execute_root_grouped_field_set(
+        self,
+        root_type: GraphQLObjectType,
+        root_value: object,
+        grouped_field_set: GroupedFieldSet,
+        serially: bool,
+        position_context: T | None,
+    ) -> Any:
+        """The root fields of an operation."""
+        arguments = root_type, root_value, grouped_field_set, serially, position_context
+        size = self.max_concurrent_fields
+        if serially or size is None or len(grouped_field_set) <= size:
+            return super().execute_root_grouped_field_set(*arguments)
+        return self._root_fields_in_batches(root_type, root_value, grouped_field_set, size)
 
-    async def _root_fields(self, steps: list[FieldStep]) -> dict[str, Any]:
-        """A query's fields some at a time; a mutation's one after another, as one may depend on those before it."""
-        data: dict[str, Any] = {}
-        size = MAX_CONCURRENT_FIELDS if self.operation.operation is OperationType.QUERY else 1
-        for batch in (steps[start : start + size] for start in range(0, len(steps), size)):
-            results = self._fields(batch, self.root_value, None)
-            data |= await results if self.is_awaitable(results) else results
+    async def _root_fields_in_batches(
+        self, root_type: GraphQLObjectType, root_value: object, fields: GroupedFieldSet, size: int
+    ) -> dict[str, object]:
+        data: dict[str, object] = {}
+        for batch in batches(list(fields.items()), size):
+            results = self.execute_fields(root_type, root_value, None, dict(batch), None)
+            data |= results if isinstance(results, dict) else await results
         return data
 
-    def _fields(self, steps: list[FieldStep], source: Any, path: Path | None) -> Any:
-        """The fields of an object by their keys, or an awaitable of them."""
-        results: dict[str, Any] = {}
-        pending: list[str] = []
-        try:
-            for step in steps:
-                if step.reader is not None and (value := step.reader.read(source)) is not Undefined:
-                    results[step.key] = value
-                    continue
-                results[step.key] = result = self._field(step, source, Path(path, step.key, step.parent.name))
-                if self.is_awaitable(result):
-                    pending.append(step.key)
-        except Exception:
-            self._abandon(results, pending)
-            raise
-        return self._gather(results, pending) if pending else results
-
-    def _field(self, step: FieldStep, source: Any, path: Path) -> Any:
-        try:
-            if step.attribute is not None:
-                value = getattr(source, step.attribute)
-            else:
-                resolve = step.definition.resolve or self.field_resolver
-                value = resolve(source, self._info(step, path), **step.arguments(self.variable_values))
-            if self.is_awaitable(value):
-                return self._complete_awaited(step, step.output, path, value)
-            result = self._complete(step, step.output, path, value)
-            return self._handle_errors(step, step.output, path, result) if self.is_awaitable(result) else result
-        except Exception as error:
-            return self._fail(step, step.output, path, error)
-
-    def _info(self, step: FieldStep, path: Path) -> GraphQLResolveInfo[Any]:
-        return GraphQLResolveInfo(
-            step.name, step.nodes, step.definition.type, step.parent, path, self.schema, self.fragment_definitions,
-            self.root_value, self.operation, self.variable_values, self.context_value, self.is_awaitable,
-            self.abort_signal, self.async_helpers,
-        )  # fmt: skip
-
-    def _complete(self, step: FieldStep, output: OutputType, path: Path, value: Any) -> Any:
-        """A value as it is sent, or an awaitable of it."""
-        if value is None:
-            if output.is_required:
-                raise TypeError(f"Cannot return null for non-nullable field {step.parent}.{step.name}.")
-            return None
-        if output.kind == "leaf":
-            return self.complete_leaf_value(output.nullable, value)
-        if output.kind == "list":
-            return self._list(step, output, path, value)
-        kind = output.nullable if output.kind == "object" else self._runtime_type(step, output, path, value)
-        return self._fields(self.plan.children(step, kind), value, path)
-
-    def _runtime_type(self, step: FieldStep, output: OutputType, path: Path, value: Any) -> GraphQLObjectType:
-        """The object type of a value of an interface or a union."""
-        kind = step.runtime_types.get(type(value))
-        if kind is None:
-            info = self._info(step, path)
-            name = (output.nullable.resolve_type or self.type_resolver)(value, info, output.nullable)
-            kind = self.ensure_valid_runtime_type(name, output.nullable, step.details, info, value)
-            step.runtime_types[type(value)] = kind
-        return kind
-
-    def _list(self, step: FieldStep, output: OutputType, path: Path, values: Any) -> Any:
-        if self.scheduler.is_long or (isinstance(values, list) and len(values) > LONG_LIST_ROWS):
-            return self._list_in_chunks(step, output, path, values)
-        results: list[Any] = []
-        pending: list[int] = []
-        try:
-            for index, value in enumerate(values):
-                results.append(self._item(step, output.item, Path(path, index, None), value))
-                if self.is_awaitable(results[index]):
-                    pending.append(index)
-        except Exception:
-            self._abandon(results, pending)
-            raise
-        return self._gather(results, pending) if pending else results
-
-    async def _list_in_chunks(self, step: FieldStep, output: OutputType, path: Path, values: Any) -> Any:
-        """The same, chunk by chunk."""
-        self.scheduler.is_long = True
-        results: list[Any] = []
-        pending: list[int] = []
-        try:
-            for index, value in enumerate(values):
-                width = self._width(step, output.item, value)
-                self.scheduler.count(width)
-                await self.scheduler.wait(width)
-                results.append(self._item(step, output.item, Path(path, index, None), value))
-                if self.is_awaitable(results[index]):
-                    pending.append(index)
-        except BaseException:
-            self._abandon(results, pending)
-            raise
-        return await self._gather(results, pending) if pending else results
-
-    def _width(self, step: FieldStep, output: OutputType, value: Any) -> int:
-        """The number of fields that are selected of a list's item."""
-        kind: Any = step.runtime_types.get(type(value)) if output.kind == "abstract" else output.nullable
-        return len(step.children.get(kind, ())) or 1  # unknown for the first item
-
     def complete_list_value(
-        self, return_type: Any, field_details_list: Any, info: Any, path: Path, result: Any, position_context: Any
+        self,
+        return_type: GraphQLList[GraphQLOutputType],
+        field_details_list: FieldDetailsList,
+        info: Info,
+        path: Path,
+        result: Any,
+        position_context: T | None,
     ) -> Any:
-        """A list of a document without a plan, as graphql-core completes it; a long one chunk by chunk."""
+        """A list as graphql-core completes it; a long one chunk by chunk."""
         arguments = return_type, field_details_list, info, path, result, position_context
         if not isinstance(result, list) or not (self.scheduler.is_long or len(result) > LONG_LIST_ROWS):
             return super().complete_list_value(*arguments)
@@ -211,13 +119,18 @@ class PlanExecutor(GraphQLCoreExecutor[Any]):
         return self._complete_in_chunks(*arguments)
 
     async def _complete_in_chunks(
-        self, return_type: Any, field_details_list: Any, info: Any, path: Path, result: Any, position_context: Any
-    ) -> list[Any]:
+        self,
+        return_type: GraphQLList[GraphQLOutputType],
+        field_details_list: FieldDetailsList,
+        info: Info,
+        path: Path,
+        result: Iterable[object],
+        position_context: T | None,
+    ) -> list[object]:
         self.scheduler.is_long = True
-        results: list[Any] = []
+        results: list[object] = []
         pending: list[int] = []
-        selection_sets = [details.node.selection_set for details in field_details_list]
-        width = sum(len(selection_set.selections) for selection_set in selection_sets if selection_set) or 1
+        width = selected_width(field_details_list)
         try:
             for index, value in enumerate(result):
                 arguments = return_type.of_type, field_details_list, info, path.add_key(index, None), position_context
@@ -226,44 +139,282 @@ class PlanExecutor(GraphQLCoreExecutor[Any]):
                 if self.complete_list_item_value(value, results, *arguments):
                     pending.append(index)
         except BaseException:
-            self._abandon(results, pending)
+            self.abandon(results, pending)
             raise
-        return await self._gather(results, pending) if pending else results
+        return await gathered(results, pending) if pending else results
 
-    def _item(self, step: FieldStep, output: OutputType, path: Path, value: Any) -> Any:
+    async def complete_async_iterator_value(
+        self,
+        item_type: GraphQLOutputType,
+        field_details_list: FieldDetailsList,
+        info: Info,
+        path: Path,
+        async_iterator: AsyncIterator[object],
+        position_context: T | None,
+    ) -> list[object]:
+        """A list that is an asynchronous generator, as graphql-core completes it; a long one chunk by chunk."""
+        scheduled = self._scheduled(async_iterator, selected_width(field_details_list))
+        return await super().complete_async_iterator_value(
+            item_type, field_details_list, info, path, scheduled, position_context
+        )
+
+    async def _scheduled(self, items: AsyncIterator[object], width: int) -> AsyncGenerator[object, None]:
+        """The same items; from LONG_LIST_ROWS on each is counted and waits."""
+        rows = 0
+        try:
+            while (item := await anext(items, NO_MORE)) is not NO_MORE:
+                rows += 1
+                if rows > LONG_LIST_ROWS:
+                    self.scheduler.is_long = True
+                    self.scheduler.count(width)
+                    await self.scheduler.wait(3 * width)
+                yield item
+        except BaseException:  # it fails, or nobody wants the rest
+            close = getattr(items, "aclose", None)
+            if close is not None:
+                with suppress(Exception):
+                    await close()
+            raise
+
+    def abandon(self, results: Any, pending: Sequence[object]) -> None:
+        """Let pending results finish in the background, as their object or list has failed."""
+        if pending:
+            self.settle_in_background([results[key] for key in pending])
+
+
+class CoreExecutor(ScheduledExecutor[Any], StrawberryGraphQLCoreExecutionContext):
+    """Executes one operation as Strawberry has it executed: by graphql-core, with Strawberry's own resolvers."""
+
+    async def run(self) -> ExecutionResult:
+        """Data and errors."""
+        result: Any = self.execute_operation()
+        return await result if self.is_awaitable(result) else result  # type: ignore[no-any-return]
+
+
+class PlanExecutor(ScheduledExecutor[FieldStep]):
+    """Executes one operation once, by its plan. graphql-core's methods are given a step as their position."""
+
+    def __init__(
+        self, schema: GraphQLSchema, plan: Plan, values: VariableValues, root_value: object, context: object
+    ) -> None:
+        super().__init__(
+            schema, plan.fragment_definitions, plan.fragments, root_value, context, plan.operation, values,
+            default_field_resolver, default_type_resolver, default_field_resolver,
+            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
+        )  # fmt: skip
+        self.plan = plan
+
+    async def run(self) -> ExecutionResult:
+        """Data and errors."""
+        data: dict[str, object] | None
+        try:
+            data = await self._root_fields(self.plan.steps)
+        except GraphQLError as error:
+            self.collected_errors.add(error, None)
+            data = None
+        return ExecutionResult(data, self.collected_errors.errors or None)
+
+    async def _root_fields(self, steps: list[FieldStep]) -> dict[str, object]:
+        """A query's fields some at a time; a mutation's one after another, as one may depend on those before it."""
+        data: dict[str, object] = {}
+        size = self.max_concurrent_fields if self.operation.operation is OperationType.QUERY else 1
+        for batch in batches(steps, size):
+            results = self._fields(batch, self.root_value, None)
+            data |= results if isinstance(results, dict) else await results
+        return data
+
+    def _fields(
+        self, steps: Sequence[FieldStep], source: object, path: Path | None
+    ) -> dict[str, object] | Awaitable[dict[str, object]]:
+        """The fields of an object by their keys, or an awaitable of them."""
+        results: dict[str, object] = {}
+        pending: list[str] = []
+        try:
+            for step in steps:
+                if step.reader is not None:
+                    try:
+                        results[step.key] = step.reader.read(source)
+                        continue
+                    except NotPlain as found:
+                        result = self._value(step, Path(path, step.key, step.parent.name), found.value)
+                    except Exception as error:
+                        self._fail(step, step.output, Path(path, step.key, step.parent.name), error)
+                        result = None
+                else:
+                    result = self._field(step, source, Path(path, step.key, step.parent.name))
+                results[step.key] = result
+                if self.is_awaitable(result):
+                    pending.append(step.key)
+        except Exception:
+            self.abandon(results, pending)
+            raise
+        return gathered(results, pending) if pending else results
+
+    def _field(self, step: FieldStep, source: object, path: Path) -> object:
+        try:
+            if step.attribute is not None:
+                value = getattr(source, step.attribute)
+            else:
+                value = step.resolve(source, self._info(step, path), step.arguments(self.variable_values))
+        except Exception as error:
+            self._fail(step, step.output, path, error)
+            return None
+        return self._value(step, path, value)
+
+    def _value(self, step: FieldStep, path: Path, value: object) -> object:
+        """A field's value as it is sent, or an awaitable of it."""
+        if type(value) not in PLAIN_CLASSES and self.is_awaitable(value):
+            return self._complete_awaited(step, path, value)
+        return self._item(step, step.output, path, value)
+
+    def _info(self, step: FieldStep, path: Path) -> Any:
+        """The info of a field; of an item in its list that of the field."""
+        return ResolveInfo(
+            step.name, step.nodes, step.definition.type, step.parent, path, self.schema, self.fragment_definitions,
+            self.root_value, self.operation, self.variable_values.coerced, self.context_value, self.is_awaitable,
+            self.abort_signal, self.async_helpers,
+        )  # fmt: skip
+
+    def _complete(self, step: FieldStep, output: AnyOutput, path: Path, value: object) -> object:
+        """A value as it is sent, or an awaitable of it."""
+        if type(value) not in PLAIN_CLASSES and isinstance(value, Exception):
+            raise value
+        if value is None or value is Undefined:
+            if output.is_required:
+                raise TypeError(f"Cannot return null for non-nullable field {step.parent}.{step.name}.")
+            return None
+        if isinstance(output, LeafOutput):
+            return self.complete_leaf_value(output.nullable, value)
+        if isinstance(output, ListOutput):
+            if type(value) is list or type(value) is tuple:
+                return self._list(step, output, path, value)
+            return self.complete_list_value(
+                output.nullable, step.details, self._field_info(step, path), path, value, step
+            )
+        kind = step.type_of(value)
+        if kind is not None:
+            return self._fields(self.plan.children(step, kind), value, path)
+        complete = self.complete_abstract_value if isinstance(output, AbstractOutput) else self.complete_object_value
+        return complete(output.nullable, step.details, self._field_info(step, path), path, value, step)  # type: ignore[arg-type]
+
+    def _field_info(self, step: FieldStep, path: Path) -> Any:
+        """The info of a field whose value, or an item in it, has the path."""
+        while isinstance(path.key, int) and path.prev is not None:
+            path = path.prev
+        return self._info(step, path)
+
+    def collect_and_execute_subfields(
+        self,
+        return_type: GraphQLObjectType,
+        field_details_list: FieldDetailsList,
+        path: Path,
+        result: object,
+        position_context: FieldStep | None,
+    ) -> Any:
+        """The fields of an object that graphql-core completes: by their steps."""
+        if position_context is None:  # never: each value that graphql-core completes for a plan comes with its step
+            return super().collect_and_execute_subfields(return_type, field_details_list, path, result, None)
+        position_context.remember_type(result, return_type)
+        return self._fields(self.plan.children(position_context, return_type), result, path)
+
+    def _list(self, step: FieldStep, output: ListOutput, path: Path, values: Sequence[object]) -> object:
+        if self.scheduler.is_long or len(values) > LONG_LIST_ROWS:
+            return self._list_in_chunks(step, output, path, values)
+        results: list[object] = []
+        pending: list[int] = []
+        remaining = iter(values)
+        try:
+            for index, value in enumerate(remaining):
+                result = self._awaitable_or_item(step, output.item, Path(path, index, None), value)
+                results.append(result)
+                if self.is_awaitable(result):
+                    pending.append(index)
+        except Exception:
+            self.abandon(results, pending)
+            self.finish_in_background(collect_iterator_awaitables(remaining, self.is_awaitable))
+            raise
+        return gathered(results, pending) if pending else results
+
+    async def _list_in_chunks(
+        self, step: FieldStep, output: ListOutput, path: Path, values: Sequence[object]
+    ) -> list[object]:
+        """The same, chunk by chunk."""
+        self.scheduler.is_long = True
+        results: list[object] = []
+        pending: list[int] = []
+        remaining = iter(values)
+        try:
+            for index, value in enumerate(remaining):
+                width = len(step.children.get(step.type_of(value), ())) or 1  # type: ignore[arg-type]
+                self.scheduler.count(width)
+                await self.scheduler.wait(width)
+                result = self._awaitable_or_item(step, output.item, Path(path, index, None), value)
+                results.append(result)
+                if self.is_awaitable(result):
+                    pending.append(index)
+        except BaseException:
+            self.abandon(results, pending)
+            self.finish_in_background(collect_iterator_awaitables(remaining, self.is_awaitable))
+            raise
+        return await gathered(results, pending) if pending else results
+
+    def _awaitable_or_item(self, step: FieldStep, output: AnyOutput, path: Path, value: object) -> object:
+        """An item of a list, which may be awaitable itself."""
+        if type(value) not in PLAIN_CLASSES and self.is_awaitable(value):
+            info = self._field_info(step, path)
+            return self.complete_awaitable_list_item_value(value, output.type, step.details, info, path, step)
+        return self._item(step, output, path, value)
+
+    def _item(self, step: FieldStep, output: AnyOutput, path: Path, value: object) -> object:
+        """A value as it is sent, or an awaitable of it; null where it fails."""
         try:
             result = self._complete(step, output, path, value)
             return self._handle_errors(step, output, path, result) if self.is_awaitable(result) else result
         except Exception as error:
-            return self._fail(step, output, path, error)
+            self._fail(step, output, path, error)
+            return None
 
-    async def _complete_awaited(self, step: FieldStep, output: OutputType, path: Path, value: Awaitable[Any]) -> Any:
+    async def _complete_awaited(self, step: FieldStep, path: Path, value: Awaitable[object]) -> object:
         try:
-            result = self._complete(step, output, path, await value)
+            result = self._complete(step, step.output, path, await value)
             return await result if self.is_awaitable(result) else result
         except Exception as error:
-            return self._fail(step, output, path, error)
+            self._fail(step, step.output, path, error)
+            return None
 
-    async def _handle_errors(self, step: FieldStep, output: OutputType, path: Path, result: Awaitable[Any]) -> Any:
+    async def _handle_errors(self, step: FieldStep, output: AnyOutput, path: Path, result: Awaitable[object]) -> object:
         try:
             return await result
         except Exception as error:
-            return self._fail(step, output, path, error)
+            self._fail(step, output, path, error)
+            return None
 
-    def _fail(self, step: FieldStep, output: OutputType, path: Path, error: Exception) -> None:
+    def _fail(self, step: FieldStep, output: AnyOutput, path: Path, error: Exception) -> None:
         """Record an error, of a field that is null then; raises it where the field is non-nullable."""
         self.handle_field_error(error, output.type, step.details, path)
 
-    async def _gather(self, results: Any, pending: Sequence[Any]) -> Any:
-        """The same results, once all pending ones are there."""
-        if len(pending) == 1:
-            results[pending[0]] = await results[pending[0]]
-            return results
-        for key, result in zip(pending, await gather_with_cancel(*(results[key] for key in pending)), strict=True):
-            results[key] = result
-        return results
+    def finish_in_background(self, awaitables: list[Awaitable[object]]) -> None:
+        """Let awaitables that nothing waits for finish in the background."""
+        if awaitables:
+            self.settle_in_background(awaitables)
 
-    def _abandon(self, results: Any, pending: Sequence[Any]) -> None:
-        """Let pending results finish in the background, as their object or list has failed."""
-        if pending:
-            self.settle_in_background([results[key] for key in pending])
+
+def batches(all: Sequence[T], size: int | None) -> Iterable[Sequence[T]]:
+    """A sequence in parts of so many; as one part without a size."""
+    return (all[start : start + size] for start in range(0, len(all), size)) if size else (all,)
+
+
+def selected_width(details: FieldDetailsList) -> int:
+    """The number of fields that are selected of an object, at least one."""
+    selection_sets = [detail.node.selection_set for detail in details]
+    return sum(len(selection_set.selections) for selection_set in selection_sets if selection_set) or 1
+
+
+async def gathered(results: Any, pending: Sequence[Any]) -> Any:
+    """The same results, once all pending ones are there."""
+    if len(pending) == 1:
+        results[pending[0]] = await results[pending[0]]
+        return results
+    for key, result in zip(pending, await gather_with_cancel(*(results[key] for key in pending)), strict=True):
+        results[key] = result
+    return results

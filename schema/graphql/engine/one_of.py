@@ -18,7 +18,7 @@ from graphql import (
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 
-def mark_inputs(schema: GraphQLSchema) -> None:
+def mark_one_of_inputs(schema: GraphQLSchema) -> None:
     """Mark the inputs that are OneOf for Strawberry as such for graphql-core."""
     for kind in schema.type_map.values():
         definition = kind.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)

@@ -1,18 +1,25 @@
 """Execution plans: the fields that an operation selects, with everything precomputed that is the same in every run.
 
-Only operations without directives and introspection have a plan: they select the same fields in every run.
+An operation has a plan if it selects the same fields in every run: none of its directives has a variable, and it does
+not ask about the schema.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
+import strawberry
 from graphql import (
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
+    GraphQLAbstractType,
+    GraphQLError,
     GraphQLField,
+    GraphQLLeafType,
+    GraphQLList,
     GraphQLObjectType,
+    GraphQLOutputType,
     GraphQLSchema,
     OperationDefinitionNode,
     Undefined,
@@ -21,33 +28,88 @@ from graphql import (
     is_leaf_type,
     is_list_type,
     is_non_null_type,
+    is_object_type,
 )
-from graphql.execution.collect_fields import FragmentDetails, GroupedFieldSet, collect_fields, collect_subfields
+from graphql.execution import default_field_resolver
+from graphql.execution.collect_fields import (
+    FieldDetailsList,
+    FragmentDetails,
+    GroupedFieldSet,
+    collect_fields,
+    collect_subfields,
+)
 from graphql.execution.values import VariableValues, get_argument_values
+from graphql.pyutils import inspect
+from strawberry.execution.is_awaitable import optimized_is_awaitable
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.base import StrawberryObjectDefinition
+from strawberry.types.cast import TYPE_CAST_ATTRIBUTE
+from strawberry.types.union import StrawberryUnion
 
-from schema.graphql.engine import field_resolvers
+from schema.graphql.engine.field_resolvers import FieldResolver, FieldResolvers
 from schema.graphql.engine.variables import CoercionError, Variables
 
 NO_VARIABLES = VariableValues({}, {})
+MAX_PLAIN_CLASSES = 1_000
+PLAIN_CLASSES: set[type] = {bool, int, float, str, bytes, bytearray, list, tuple, dict, set, frozenset}
+"""Classes of values that are no awaitables, no exceptions and not null; those of the schema's own values are added."""
 
 
-class FieldReader(NamedTuple):
-    """Reads a field that is an attribute: its name, the serializer of its type, and whether it may be null."""
+def is_plain(value: object) -> bool:
+    """Whether a value is no awaitable, no exception and not null. A class of such values is remembered."""
+    kind = type(value)
+    if kind in PLAIN_CLASSES:
+        return True
+    if value is None or value is Undefined or isinstance(value, Exception) or optimized_is_awaitable(value):
+        return False
+    may_differ = kind.__getattribute__ is not object.__getattribute__ or hasattr(kind, "__getattr__")
+    if not may_differ and len(PLAIN_CLASSES) < MAX_PLAIN_CLASSES:
+        PLAIN_CLASSES.add(kind)
+    return True
+
+
+class NotPlain(Exception):
+    """Raised for an attribute whose value has to be completed like that of any other field."""
+
+    def __init__(self, value: object) -> None:
+        super().__init__()
+        self.value = value
+
+
+@dataclass(slots=True)
+class FieldReader:
+    """Reads a field that is an attribute of one scalar or enum."""
 
     attribute: str
-    serialize: Callable[[Any], Any]
-    is_optional: bool
+    kind: GraphQLLeafType
+    serialize: Callable[[object], object]
 
-    def read(self, source: Any) -> Any:
-        """The field's value as it is sent, or Undefined where graphql-core has to complete it."""
-        try:
-            value = getattr(source, self.attribute)
-            if value is None:
-                return None if self.is_optional else Undefined
-            serialized = self.serialize(value)
-        except Exception:  # nothing is swallowed: graphql-core meets it again, and reports it
-            return Undefined
-        return Undefined if serialized is None else serialized
+    def read(self, source: object) -> object:
+        """The field's value as it is sent. Raises what is wrong with it; NotPlain for null, awaitables, exceptions."""
+        value = getattr(source, self.attribute)
+        if type(value) not in PLAIN_CLASSES and not is_plain(value):
+            raise NotPlain(value)
+        serialized = self.serialize(value)
+        if serialized is None or serialized is Undefined:
+            raise not_serialized(self.kind, value, serialized)
+        return serialized
+
+
+@dataclass(slots=True)
+class OptionalFieldReader(FieldReader):
+    """The same of a field that may be null."""
+
+    def read(self, source: object) -> object:
+        """The field's value as it is sent. Raises what is wrong with it; NotPlain for awaitables and exceptions."""
+        value = getattr(source, self.attribute)
+        if value is None:
+            return None
+        if type(value) not in PLAIN_CLASSES and not is_plain(value):
+            raise NotPlain(value)
+        serialized = self.serialize(value)
+        if serialized is None or serialized is Undefined:
+            raise not_serialized(self.kind, value, serialized)
+        return serialized
 
 
 class TypenameReader(NamedTuple):
@@ -55,49 +117,69 @@ class TypenameReader(NamedTuple):
 
     name: str
 
-    def read(self, _: Any) -> Any:
+    def read(self, _: object) -> object:
         """The type's name."""
         return self.name
 
 
-def field_reader(definition: GraphQLField) -> FieldReader | None:
-    """The reader of a field that is an attribute of one scalar or enum; None for any other."""
-    name = attribute_name(definition)
-    kind: Any = definition.type.of_type if is_non_null_type(definition.type) else definition.type
-    is_optional = kind is definition.type
-    return FieldReader(name, kind.coerce_output_value, is_optional) if name and is_leaf_type(kind) else None
+def not_serialized(kind: GraphQLLeafType, value: object, serialized: object) -> TypeError:
+    """The error of a value that a scalar has serialized to nothing, as graphql-core words it."""
+    return TypeError(
+        f"Expected `{inspect(kind)}.coerce_output_value({inspect(value)})` to return non-nullable value,"
+        f" returned: {inspect(serialized)}"
+    )
 
 
-def attribute_name(definition: GraphQLField) -> str | None:
-    """The name of the attribute that a field is; None for one with a resolver."""
-    field = field_resolvers.strawberry_field(definition)
-    return field.python_name if field is not None and field.is_basic_field else None
-
-
-class OutputType(NamedTuple):
-    """A field's type taken apart: without its non-null wrapper, and of a list the type of its items.
-
-    `kind` is "leaf", "list", "object" or "abstract".
-    """
-
-    type: Any
-    is_required: bool
-    kind: str
-    nullable: Any
-    item: Any
-
-
-def output_type(type: Any) -> OutputType:
-    """A type of the schema taken apart."""
-    is_required = is_non_null_type(type)
-    nullable = type.of_type if is_required else type
-    if is_list_type(nullable):
-        return OutputType(type, is_required, "list", nullable, output_type(nullable.of_type))
-    kind = "leaf" if is_leaf_type(nullable) else "abstract" if is_abstract_type(nullable) else "object"
-    return OutputType(type, is_required, kind, nullable, None)
+T = TypeVar("T", bound=GraphQLOutputType, covariant=True)
 
 
 @dataclass(slots=True)
+class Output(Generic[T]):
+    """A field's type: `type` as it is declared, `nullable` without its non-null wrapper."""
+
+    type: GraphQLOutputType
+    nullable: T
+    is_required: bool
+
+
+class LeafOutput(Output[GraphQLLeafType]):
+    """A scalar or an enum."""
+
+
+class ObjectOutput(Output[GraphQLObjectType]):
+    """An object type."""
+
+
+class AbstractOutput(Output[GraphQLAbstractType]):
+    """An interface or a union."""
+
+
+@dataclass(slots=True)
+class ListOutput(Output[GraphQLList[GraphQLOutputType]]):
+    """A list, with the type of its items."""
+
+    item: "AnyOutput"
+
+
+AnyOutput = LeafOutput | ListOutput | ObjectOutput | AbstractOutput
+
+
+def output_of(type: GraphQLOutputType) -> AnyOutput:
+    """A type of the schema taken apart."""
+    is_required = is_non_null_type(type)
+    nullable: GraphQLOutputType = type.of_type if is_non_null_type(type) else type
+    if is_list_type(nullable):
+        return ListOutput(type, nullable, is_required, output_of(nullable.of_type))
+    if is_leaf_type(nullable):
+        return LeafOutput(type, nullable, is_required)
+    if is_abstract_type(nullable):
+        return AbstractOutput(type, nullable, is_required)
+    if is_object_type(nullable):
+        return ObjectOutput(type, nullable, is_required)
+    raise TypeError(f"{type} is no type of a field")  # never: non-null is not nested
+
+
+@dataclass(slots=True, eq=False)
 class FieldStep:
     """One step of a plan: a selected field of one type.
 
@@ -108,20 +190,25 @@ class FieldStep:
     key: str
     name: str
     parent: GraphQLObjectType
-    details: Any
+    details: FieldDetailsList
     nodes: list[FieldNode]
     definition: GraphQLField
-    output: OutputType
+    output: AnyOutput
     attribute: str | None
+    resolve: FieldResolver
     reader: FieldReader | TypenameReader | None
-    constants: dict[str, Any] | None
-    variables: dict[str, str] | None
+    constants: Mapping[str, object] | None
+    variables: Mapping[str, str] | None
+    only_type: GraphQLObjectType | None
+    """The type of the field's objects, where none has to be asked whether it is of that type."""
+    is_by_class: bool
+    """Whether objects of one class are of one type."""
+    types_by_class: dict[type, GraphQLObjectType] = field(default_factory=dict)
+    """The types of the objects that were met so far, by their classes."""
     children: dict[GraphQLObjectType, list["FieldStep"]] = field(default_factory=dict)
     """The steps below it, by the type of its value."""
-    runtime_types: dict[type, GraphQLObjectType] = field(default_factory=dict)
-    """The type of the schema by the class of a value, where the field's type is an interface or a union."""
 
-    def arguments(self, values: VariableValues) -> dict[str, Any]:
+    def arguments(self, values: VariableValues) -> Mapping[str, object]:
         """The arguments of the field's resolver."""
         if self.constants is not None:
             return self.constants
@@ -131,59 +218,161 @@ class FieldStep:
                 return arguments
         return get_argument_values(self.definition, self.nodes[0], values)
 
+    def type_of(self, value: object) -> GraphQLObjectType | None:
+        """The type of an object, where its class tells."""
+        if self.only_type is not None:
+            return self.only_type
+        kind = self.types_by_class.get(type(value))
+        return None if kind is not None and hasattr(value, TYPE_CAST_ATTRIBUTE) else kind
+
+    def remember_type(self, value: object, kind: GraphQLObjectType) -> None:
+        """Remember the type of an object for others of its class, if that tells."""
+        is_concrete = _is_concrete(getattr(type(value), "__strawberry_definition__", None))
+        if self.is_by_class and is_concrete and not hasattr(value, TYPE_CAST_ATTRIBUTE):
+            self.types_by_class[type(value)] = kind
+
+
+class Planner:
+    """Plans the operations of a schema's documents."""
+
+    def __init__(self, schema: strawberry.Schema) -> None:
+        self._schema = schema._schema
+        self._resolvers = FieldResolvers(schema)
+
+    def plan(self, document: DocumentNode, operation: OperationDefinitionNode) -> "Plan | None":
+        """The plan of an operation of a valid document; None for one that graphql-core has to run."""
+        root = self._schema.get_root_type(operation.operation)
+        if root is None:
+            return None
+        try:
+            plan = Plan(self, document, operation, root)
+        except RecursionError:
+            return None
+        return None if any(step.name in ("__schema", "__type") for step in plan.steps) else plan
+
+    def variables(self, operation: OperationDefinitionNode) -> Variables | None:
+        """The variables of an operation; None where graphql-core has to coerce them."""
+        try:
+            return Variables(self._schema, operation)
+        except CoercionError:
+            return None
+
+    def root_fields(self, plan: "Plan", root: GraphQLObjectType) -> list[FieldStep]:
+        """The steps of an operation's root fields."""
+        return self._steps(root, collect_fields(self._schema, plan.fragments, NO_VARIABLES, root, plan.operation)[0])
+
+    def fields_below(self, plan: "Plan", step: FieldStep, kind: GraphQLObjectType) -> list[FieldStep]:
+        """The steps below a step whose value is of that type."""
+        fields = collect_subfields(self._schema, plan.fragments, NO_VARIABLES, plan.operation, kind, step.details)
+        return self._steps(kind, fields.grouped_field_set)
+
+    def _steps(self, parent: GraphQLObjectType, fields: GroupedFieldSet) -> list[FieldStep]:
+        return [self._step(parent, key, details) for key, details in fields.items()]
+
+    def _step(self, parent: GraphQLObjectType, key: str, details: FieldDetailsList) -> FieldStep:
+        nodes = [detail.node for detail in details]
+        name = nodes[0].name.value
+        definition = self._schema.get_field(parent, name)
+        if definition is None:
+            raise LookupError(f"{parent.name} has no field {name}")  # never: the document is valid
+        output = output_of(definition.type)
+        attribute = self._resolvers.attribute(parent.name, name)
+        named = _named_output(output)
+        only_type = named.nullable if isinstance(named, ObjectOutput) and not named.nullable.is_type_of else None
+        return FieldStep(
+            key, name, parent, details, nodes, definition, output, attribute,
+            self._resolvers.resolver(parent.name, name) or _foreign_resolver(definition),
+            TypenameReader(parent.name) if name == "__typename" else field_reader(attribute, output),
+            _constants(definition, nodes[0]), _variables(definition, nodes[0]),
+            only_type, not isinstance(named, LeafOutput) and _is_by_class(self._schema, named.nullable),
+        )  # fmt: skip
+
 
 class Plan:
     """The execution plan of one operation; `variables` is None where graphql-core has to coerce them."""
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> None:
-        self._schema, self.operation = schema, operation
+    def __init__(
+        self,
+        planner: Planner,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        root: GraphQLObjectType,
+    ) -> None:
+        self._planner, self.operation = planner, operation
         fragments = [node for node in document.definitions if isinstance(node, FragmentDefinitionNode)]
         self.fragment_definitions = {node.name.value: node for node in fragments}
         self.fragments = {name: FragmentDetails(node) for name, node in self.fragment_definitions.items()}
-        root: Any = schema.get_root_type(operation.operation)
-        self.steps = self._steps(root, collect_fields(schema, self.fragments, NO_VARIABLES, root, operation)[0])
-        try:
-            self.variables: Variables | None = Variables(schema, operation)
-        except CoercionError:
-            self.variables = None
+        self.steps = planner.root_fields(self, root)
+        self.variables = planner.variables(operation)
 
     def children(self, step: FieldStep, kind: GraphQLObjectType) -> list[FieldStep]:
         """The steps below a step whose value is of that type; collected when they are first needed."""
         steps = step.children.get(kind)
         if steps is None:
-            fields = collect_subfields(
-                self._schema, self.fragments, NO_VARIABLES, self.operation, kind, step.details
-            ).grouped_field_set
-            steps = step.children[kind] = self._steps(kind, fields)
+            steps = step.children[kind] = self._planner.fields_below(self, step, kind)
         return steps
 
-    def _steps(self, parent: GraphQLObjectType, fields: GroupedFieldSet) -> list[FieldStep]:
-        return [_step(self._schema, parent, key, details) for key, details in fields.items()]
+
+def field_reader(attribute: str | None, output: AnyOutput) -> FieldReader | None:
+    """The reader of a field that is an attribute of one scalar or enum; None for any other."""
+    if attribute is None or not isinstance(output, LeafOutput):
+        return None
+    reader = FieldReader if output.is_required else OptionalFieldReader
+    return reader(attribute, output.nullable, output.nullable.coerce_output_value)
 
 
-def _step(schema: GraphQLSchema, parent: GraphQLObjectType, key: str, details: Any) -> FieldStep:
-    node = details[0].node
-    name = node.name.value
-    definition: Any = schema.get_field(parent, name)  # it is there: the document is valid
-    reader = TypenameReader(parent.name) if name == "__typename" else field_reader(definition)
-    constants = None if node.arguments else get_argument_values(definition, node, NO_VARIABLES)
-    nodes = [detail.node for detail in details]
-    output, attribute = output_type(definition.type), attribute_name(definition)
-    variables = _variables(definition, node)
-    return FieldStep(key, name, parent, details, nodes, definition, output, attribute, reader, constants, variables)
+def _named_output(output: AnyOutput) -> LeafOutput | ObjectOutput | AbstractOutput:
+    while isinstance(output, ListOutput):
+        output = output.item
+    return output
 
 
-def _variables(definition: GraphQLField, node: FieldNode) -> dict[str, str] | None:
+def _foreign_resolver(definition: GraphQLField) -> FieldResolver:
+    """The resolver of a field that is not Strawberry's. (Of an attribute it is not called.)"""
+    resolve = definition.resolve or default_field_resolver
+    return lambda source, info, values: resolve(source, info, **values)
+
+
+def _constants(definition: GraphQLField, node: FieldNode) -> Mapping[str, object] | None:
+    """The arguments of a field that is given none: the defaults."""
+    if node.arguments:
+        return None
+    try:
+        return get_argument_values(definition, node, NO_VARIABLES)
+    except GraphQLError:  # a default that is not valid: it is reported in each run
+        return None
+
+
+def _variables(definition: GraphQLField, node: FieldNode) -> Mapping[str, str] | None:
     """The variable of each argument, where all arguments are there and variables."""
-    arguments: Mapping[str, Any] = {argument.name.value: argument.value for argument in node.arguments or ()}
-    if arguments.keys() != definition.args.keys():
-        return None
-    if not all(isinstance(value, VariableNode) for value in arguments.values()):
-        return None
-    return {name: value.name.value for name, value in arguments.items()}
+    variables = {
+        argument.name.value: argument.value.name.value
+        for argument in node.arguments or ()
+        if isinstance(argument.value, VariableNode)
+    }
+    return variables if variables.keys() == definition.args.keys() else None
 
 
-def build_plan(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> Plan | None:
-    """The plan of an operation of a valid document, or None for introspection."""
-    plan = Plan(schema, document, operation)
-    return None if any(step.name in ("__schema", "__type") for step in plan.steps) else plan
+def _is_by_class(schema: GraphQLSchema, kind: GraphQLObjectType | GraphQLAbstractType) -> bool:
+    """Whether Strawberry tells the type of an object by its class: no `is_type_of` or `resolve_type` looks at it."""
+    definition: object = kind.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    if is_object_type(kind):
+        return _is_concrete(definition) and definition.is_type_of is None  # type: ignore[attr-defined]
+    if not is_abstract_type(kind):
+        return False
+    if isinstance(definition, StrawberryObjectDefinition):
+        is_default = definition.resolve_type is None
+    else:
+        is_default = isinstance(definition, StrawberryUnion) and (
+            type(definition).get_type_resolver is StrawberryUnion.get_type_resolver
+        )
+    return is_default and all(_is_by_class(schema, each) for each in schema.get_possible_types(kind))
+
+
+def _is_concrete(definition: object) -> bool:
+    """Whether Strawberry's definition of an object is that of a type that is not generic."""
+    return (
+        isinstance(definition, StrawberryObjectDefinition)
+        and definition.concrete_of is None
+        and not definition.is_graphql_generic
+    )

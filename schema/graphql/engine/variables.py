@@ -5,23 +5,26 @@ are nested: a tenth of a claim's time. Here a value only goes through functions.
 graphql-core, which reports what is wrong with it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from graphql import (
+    GraphQLInputObjectType,
+    GraphQLInputType,
     GraphQLSchema,
     OperationDefinitionNode,
     Undefined,
     is_input_object_type,
+    is_leaf_type,
     is_list_type,
     is_non_null_type,
     is_required_input_field,
 )
 from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
 from graphql.execution.values import VariableValues, VariableValueSource
-from graphql.utilities.coerce_input_value import coerce_default_value
+from graphql.utilities.coerce_input_value import coerce_default_value, coerce_input_literal
 
-Coercer: TypeAlias = Callable[[Any], Any]
+Coercer: TypeAlias = Callable[[Any], object]
 """A function from a raw value to a coerced one. Raises any exception for a value that is not valid."""
 
 
@@ -29,15 +32,15 @@ class CoercionError(Exception):
     """Raised for a value or type that graphql-core has to coerce."""
 
 
-def coercer(kind: Any, above: tuple[Any, ...] = ()) -> Coercer:
+def coercer(kind: GraphQLInputType, above: tuple[GraphQLInputObjectType, ...] = ()) -> Coercer:
     """The coercer of a type, which may be within the input types `above`.
 
     Raises CoercionError for a type that graphql-core has to coerce.
     """
     is_required = is_non_null_type(kind)
-    coerce = _non_null_coercer(kind.of_type if is_required else kind, above)
+    coerce = _non_null_coercer(kind.of_type if is_non_null_type(kind) else kind, above)
 
-    def coerce_nullable(value: Any) -> Any:
+    def coerce_nullable(value: object) -> object:
         if value is None:
             if is_required:
                 raise CoercionError
@@ -50,33 +53,40 @@ def coercer(kind: Any, above: tuple[Any, ...] = ()) -> Coercer:
     return coerce_nullable
 
 
-def _non_null_coercer(kind: Any, above: tuple[Any, ...]) -> Coercer:
+def _non_null_coercer(kind: GraphQLInputType, above: tuple[GraphQLInputObjectType, ...]) -> Coercer:
     """The same for values that are not null."""
     if is_list_type(kind):
         coerce_item = coercer(kind.of_type, above)
         return lambda values: [coerce_item(value) for value in values] if isinstance(values, list) else Undefined
     if is_input_object_type(kind):
         return _input_coercer(kind, above)
-    coerce: Coercer = kind.coerce_input_value
-    return coerce
+    if not is_leaf_type(kind):
+        raise CoercionError
+    return kind.coerce_input_value
 
 
-def _input_coercer(kind: Any, above: tuple[Any, ...]) -> Coercer:
+def _input_coercer(kind: GraphQLInputObjectType, above: tuple[GraphQLInputObjectType, ...]) -> Coercer:
     if kind in above:  # an input type within itself: its values may be nested too deeply
         raise CoercionError
     above = (*above, kind)
-    fields = {name: (field.out_name or name, coercer(field.type, above)) for name, field in kind.fields.items()}
+    names = kind.fields.keys()
     required = {name for name, field in kind.fields.items() if is_required_input_field(field)}
-    defaults = {fields[name][0]: coerce_default_value(field) for name, field in kind.fields.items()}
-    defaults = {name: value for name, value in defaults.items() if value is not Undefined}
+    fields: list[tuple[str, str, Coercer, object]] = [
+        (name, field.out_name or name, coercer(field.type, above), coerce_default_value(field))
+        for name, field in kind.fields.items()
+    ]
 
-    def coerce_input(raw: dict[str, Any]) -> Any:
-        if not required <= raw.keys() or (kind.is_one_of and (len(raw) != 1 or None in raw.values())):
+    def coerce_input(raw: object) -> object:
+        if not isinstance(raw, dict) or not required <= raw.keys() <= names:
             raise CoercionError
-        values = dict(defaults)
-        for key, value in raw.items():
-            name, coerce = fields[key]
-            values[name] = coerce(value)
+        if kind.is_one_of and (len(raw) != 1 or None in raw.values()):
+            raise CoercionError
+        values: dict[str, object] = {}
+        for key, name, coerce, default in fields:
+            if key in raw:
+                values[name] = coerce(raw[key])
+            elif default is not Undefined:
+                values[name] = default
         return kind.out_type(values)
 
     return coerce_input
@@ -87,30 +97,44 @@ class Variable(NamedTuple):
 
     signature: GraphQLVariableSignature
     coerce: Coercer
-    default: Any
+    default: object
+
+    def default_of_run(self) -> object:
+        """The default value, made anew for each run if a resolver could change it."""
+        literal = self.signature.default.literal if self.signature.default else None
+        if literal is not None and isinstance(self.default, list | dict):
+            return coerce_input_literal(literal, self.signature.type)
+        return self.default
 
 
 class Variables:
     """The variables of an operation. Raises CoercionError where graphql-core has to coerce one of them."""
 
     def __init__(self, schema: GraphQLSchema, operation: OperationDefinitionNode) -> None:
-        signatures: list[Any] = [get_variable_signature(schema, node) for node in operation.variable_definitions or ()]
-        self._all = [
-            Variable(signature, coercer(signature.type), coerce_default_value(signature)) for signature in signatures
-        ]
+        self._all: list[Variable] = []
+        for node in operation.variable_definitions or ():
+            signature = get_variable_signature(schema, node)
+            if not isinstance(signature, GraphQLVariableSignature):
+                raise CoercionError
+            try:
+                default: object = coerce_default_value(signature)
+            except Exception as error:  # it is reported in each run that needs it
+                raise CoercionError from error
+            self._all.append(Variable(signature, coercer(signature.type), default))
 
-    def coerce(self, raw: dict[str, Any]) -> VariableValues | None:
+    def coerce(self, raw: Mapping[str, object]) -> VariableValues | None:
         """The values of the variables as graphql-core has them, or None where one is not valid."""
         sources: dict[str, VariableValueSource] = {}
-        coerced: dict[str, Any] = {}
+        coerced: dict[str, object] = {}
         try:
-            for signature, coerce, default in self._all:
+            for variable in self._all:
+                signature = variable.signature
                 value = raw.get(signature.name, Undefined)
                 sources[signature.name] = VariableValueSource(signature, value)
                 if value is not Undefined:
-                    coerced[signature.name] = coerce(value)
-                elif default is not Undefined:
-                    coerced[signature.name] = default
+                    coerced[signature.name] = variable.coerce(value)
+                elif variable.default is not Undefined:
+                    coerced[signature.name] = variable.default_of_run()
                 elif is_non_null_type(signature.type):
                     return None
         except Exception:  # nothing is swallowed: graphql-core meets it again, and reports it

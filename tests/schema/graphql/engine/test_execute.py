@@ -9,12 +9,11 @@ from typing import Annotated, Any
 
 import pytest
 import strawberry
-from graphql import ExecutionResult, OperationDefinitionNode, parse, validate
+from graphql import ExecutionResult
 from strawberry.schema.config import StrawberryConfig
 
-from schema.graphql.engine import field_resolvers
-from schema.graphql.engine.execute import PlanExecutor, run
-from schema.graphql.engine.plan import build_plan, field_reader
+from schema.graphql.engine import Engine
+from schema.graphql.engine.execute import CoreExecutor, PlanExecutor
 from schema.graphql.engine.scheduling import (
     CHUNK_VALUES,
     LONG_LIST_ROWS,
@@ -174,20 +173,25 @@ class EngineMutation:
 
 NOTES: list[str] = []
 ours = strawberry.Schema(EngineQuery, EngineMutation, types=[Other], config=StrawberryConfig(scalar_map=SCALARS))
-schema = ours._schema
-field_resolvers.install_resolvers(ours)
+ENGINES = {True: Engine(ours), False: Engine(ours, "core")}
+LOADERS = {by_plan: engine.loader() for by_plan, engine in ENGINES.items()}
+
+
+async def run(
+    document: str, by_plan: bool, variables: dict[str, Any], values: int = 0, max_values: int | None = None
+) -> Any:
+    """The result of a document, run by plan or by graphql-core."""
+    loaded = LOADERS[by_plan].load(document)
+    [operation] = loaded.operations.values()
+    assert (loaded.plan(operation) is not None) is by_plan
+    scheduler = ResponseScheduler(values, max_values)
+    return await ENGINES[by_plan].run(loaded, operation, variables, scheduler=scheduler)
 
 
 async def result_of(document: str, by_plan: bool, variables: dict[str, Any], values: int = 0) -> Any:
     """Data, the order of its fields, and the errors of a document, run by plan or by graphql-core."""
     NOTES.clear()
-    parsed = parse(document)
-    assert validate(schema, parsed) == []
-    operation = parsed.definitions[0]
-    assert isinstance(operation, OperationDefinitionNode)
-    plan = build_plan(schema, parsed, operation) if by_plan else None
-    assert (plan is not None) is by_plan
-    result = await run(schema, parsed, operation, plan, variables, scheduler=ResponseScheduler(values))
+    result = await run(document, by_plan, variables, values)
     if isinstance(result, list):
         return None, [], [error.formatted for error in result]
     order = list(result.data) if result.data else []
@@ -275,12 +279,8 @@ async def test_a_long_response_lets_others_be_served(by_plan: bool) -> None:
 @pytest.mark.parametrize("by_plan", [True, False])
 async def test_values_are_counted_as_they_are_made(by_plan: bool) -> None:
     """The length of a list that is no page, which no document bounds, has a limit too."""
-    parsed = parse("{ words(many: 600) }")
-    operation = parsed.definitions[0]
-    assert isinstance(operation, OperationDefinitionNode)
-    plan = build_plan(schema, parsed, operation) if by_plan else None
     for max_values, errors in ((600, 0), (599, 1)):
-        result = await run(schema, parsed, operation, plan, {}, scheduler=ResponseScheduler(0, max_values))
+        result = await run("{ words(many: 600) }", by_plan, {}, 0, max_values)
         assert isinstance(result, ExecutionResult)
         assert len(result.errors or ()) == errors
 
@@ -291,15 +291,11 @@ async def test_a_run_leaves_no_reference_cycles_behind() -> None:
     """A cycle would wait for the garbage collector, with the document and the result that it holds."""
     import gc
 
-    parsed = parse("{ one { name } }")
-    operation = parsed.definitions[0]
-    assert isinstance(operation, OperationDefinitionNode)
-    plan = build_plan(schema, parsed, operation)
-    await run(schema, parsed, operation, plan, {})
+    await run("{ one { name } }", True, {})
     gc.collect()
     gc.disable()
     try:
-        await run(schema, parsed, operation, plan, {})
+        await run("{ one { name } }", True, {})
         assert gc.collect() == 0
     finally:
         gc.enable()
@@ -343,9 +339,9 @@ async def test_variables_are_coerced_as_graphql_core_coerces_them(document: str,
 async def test_valid_variables_are_not_coerced_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """graphql-core coerces the variables of a request with an invalid one, and no others."""
     coerced: list[Any] = []
-    build = PlanExecutor.build
+    build = CoreExecutor.build
     monkeypatch.setattr(
-        PlanExecutor, "build", lambda *args, **kwargs: (coerced.append(args[4]), build(*args, **kwargs))[1]
+        CoreExecutor, "build", lambda *args, **kwargs: (coerced.append(args[4]), build(*args, **kwargs))[1]
     )
     valid = {"thing": {"colour": "RED", "prices": ["2"], "other": {"name": "o"}}}
     await result_of(INPUT_DOCUMENTS[0], True, valid)
@@ -357,13 +353,9 @@ async def test_valid_variables_are_not_coerced_twice(monkeypatch: pytest.MonkeyP
 async def test_a_plan_serves_again() -> None:
     """A second run, with other values, has the result of a first run."""
     document = "query($word: String) { words(many: 2, word: $word) either { ... on Thing { name } } }"
-    parsed = parse(document)
-    plan, results = None, []
+    results = []
     for word in ("x", "y", None):
-        operation = parsed.definitions[0]
-        assert isinstance(operation, OperationDefinitionNode)
-        plan = plan or build_plan(schema, parsed, operation)
-        result = await run(schema, parsed, operation, plan, {"word": word})
+        result = await run(document, True, {"word": word})
         assert isinstance(result, ExecutionResult)
         results.append((result.data, (await result_of(document, False, {"word": word}))[0]))
     assert [ours for ours, _ in results] == [theirs for _, theirs in results]
@@ -371,8 +363,12 @@ async def test_a_plan_serves_again() -> None:
 
 def test_fields_that_are_attributes_of_a_scalar_or_an_enum_have_a_reader() -> None:
     """Lists, objects and fields with a resolver have none."""
-    kind: Any = schema.type_map["Thing"]
-    with_reader = {name for name, definition in kind.fields.items() if field_reader(definition)}
+    every = "name maybe number colour at price id called tags inner { id } doubled later laterBroken broken"
+    document = LOADERS[True].load(f"{{ one {{ {every} }} }}")
+    plan = document.plans[None]
+    assert plan is not None
+    steps = plan.children(plan.steps[0], ours._schema.type_map["Thing"])  # type: ignore[arg-type]
+    with_reader = {step.name for step in steps if step.reader is not None}
     assert with_reader == {"name", "maybe", "number", "colour", "at", "price", "id", "called"}
 
 

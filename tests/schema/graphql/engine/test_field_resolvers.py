@@ -10,8 +10,7 @@ from strawberry.permission import BasePermission
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import Info
 
-from schema.graphql.engine import field_resolvers, supported
-from schema.graphql.engine.supported import Unsupported
+from schema.graphql.engine import Engine, Unsupported
 from schema.graphql.scalars import SCALARS
 from tests.schema.graphql.engine import test_execute
 from tests.schema.graphql.engine.test_execute import (
@@ -123,16 +122,6 @@ def maybe_in_an_input() -> type[Any]:
     return TakesInput
 
 
-def of_the_root() -> type[Any]:
-    @strawberry.type
-    class TakesRoot:
-        @strawberry.field
-        def word(root: strawberry.Parent[str]) -> str:  # noqa: N805
-            return repr(root)
-
-    return TakesRoot
-
-
 def of_its_own() -> type[Any]:
     @strawberry.type
     class Own:
@@ -147,7 +136,6 @@ KINDS = {
     extended: r"Extended.word has extensions \(Louder\)",
     maybe_argument: r"word\(text:\) takes a `strawberry.Maybe`",
     maybe_in_an_input: r"WithMaybe.word takes a `strawberry.Maybe`",
-    of_the_root: r"TakesRoot.word takes `root`",
     of_its_own: r"Own.word is a OwnField",
 }
 
@@ -158,7 +146,7 @@ def test_a_feature_that_would_be_ignored_is_refused(kind: Callable[[], type[Any]
     """At start-up, by its name, before a permission is ignored."""
     schema = strawberry.Schema(kind())
     with pytest.raises(Unsupported, match=KINDS[kind]):
-        field_resolvers.install_resolvers(schema)
+        Engine(schema)
 
 
 class Silent(SchemaExtension):
@@ -176,8 +164,8 @@ class Alone:
 def test_a_schema_uses_no_feature_that_would_be_ignored() -> None:
     """Extensions, and a way of its own to read attributes."""
     with pytest.raises(Unsupported, match="The schema has extensions"):
-        supported.check_schema(strawberry.Schema(Alone, extensions=[Silent]))
+        Engine(strawberry.Schema(Alone, extensions=[Silent]))
     config = StrawberryConfig(default_resolver=lambda source, name: None)
     with pytest.raises(Unsupported, match="`default_resolver`"):
-        supported.check_schema(strawberry.Schema(Alone, config=config))
-    supported.check_schema(plain)
+        Engine(strawberry.Schema(Alone, config=config))
+    Engine(plain)
