@@ -170,7 +170,7 @@ def _prefix_key(text_prefix: str | None) -> str | None:
     if text_prefix is None:
         return None
     prefix = validate.optional_text(text_prefix, "filter", "text_prefix", max_length=code_format.MAX_CODE_LENGTH)
-    return code_format.match_key(prefix or "")
+    return folding.code_key(prefix or "")
 
 
 def _email_key(email: str | None, name: str) -> str | None:

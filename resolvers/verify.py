@@ -10,7 +10,7 @@ from db.models import Organization
 from db.queries import claims, codes, usage
 from db.values import EMPTY_SHARE, Bucket, Share
 from resolvers.claim import state
-from resolvers.domain import code_format, usage_buckets
+from resolvers.domain import folding, usage_buckets
 
 
 async def counters(organization: Organization) -> list[str]:
@@ -27,7 +27,7 @@ async def clashes(organization: Organization) -> list[str]:
     """Codes with the same key as another since a change of folding, a sentence each; no counter is wrong."""
     sentences = []
     for younger in await codes.list_clashing(organization.id):
-        older = await codes.by_text(organization.id, code_format.match_key(younger.text))
+        older = await codes.by_text(organization.id, folding.code_key(younger.text))
         other = f"code {older.id} {older.text!r}" if older else "a code that is gone"
         sentences.append(
             f"code {younger.id} {younger.text!r} is one with {other} as people type them; it is found by its exact"

@@ -16,6 +16,13 @@ _NAMES = statements.ValuesTable(organization_id="bigint", name="text")
 _OF_CODES = statements.ValuesTable(organization_id="bigint", text_key="text")
 _COUNTS = statements.ValuesTable(id="bigint", claims="bigint")
 
+CLAIM_COLUMNS = (
+    "id", "organization_id", "is_enabled", "discount_kind", "discount_value", "currency", "minimum_order",
+    "maximum_discount", "starts_at", "ends_at", "per_promotion", "per_customer", "per_customer_and_code",
+    "claim_count", "unfinished_job_id",
+)  # fmt: skip
+"""The columns that the rules of claiming use: no letter, no metadata."""
+
 
 async def by_id(organization_id: int, promotion_id: int) -> Promotion | None:
     return await Promotion.get_or_none(organization_id=organization_id, id=promotion_id)
@@ -69,8 +76,8 @@ async def default(organization_id: int) -> Promotion:
 
 
 def decoy() -> Promotion:
-    """A disabled promotion that exists nowhere, for claims of unknown codes, as if it were read."""
-    [promotion] = sql.models_from_rows(Promotion, [dict.fromkeys(sql.columns(Promotion))])
+    """A disabled promotion that exists nowhere, for unknown codes, as if it were read with `CLAIM_COLUMNS`."""
+    [promotion] = sql.models_from_rows(Promotion, [dict.fromkeys(CLAIM_COLUMNS)])
     promotion.id = promotion.claim_count = 0
     promotion.is_enabled = False
     return promotion
@@ -91,21 +98,22 @@ async def lock(organization_id: int, *, id: int | None = None, reference: str | 
 
 
 def of_codes(
-    texts: Collection[tuple[int, str]], *, lock: bool, skip_locked: bool = False
+    texts: Collection[tuple[int, str]], columns: Sequence[str] = (), *, lock: bool, skip_locked: bool = False
 ) -> statements.Statement[dict[int, Promotion]]:
-    """The promotions, by id, of codes that are named by organization and text key; with `lock` their rows are locked.
+    """The promotions, by id, of codes that are named by organization and text key; with all columns or these.
 
-    They are locked in the order of their ids, as everywhere, against deadlocks. With `skip_locked` those that other
-    transactions have locked are left out.
+    With `lock` their rows are locked, in the order of their ids, as everywhere, against deadlocks. With `skip_locked`
+    those that other transactions have locked are left out.
     """
     code = sql.lateral_join("code", organization_id="input.organization_id", text_key="input.text_key")
     ids = f"SELECT code.promotion_id FROM {{values}} AS input {code}"  # noqa: S608 (names)
+    columns = columns or sql.columns(Promotion)
     return _OF_CODES.statement(
         f"""
-        SELECT * FROM promotion WHERE id {sql.in_subquery(ids)} ORDER BY id
+        SELECT {", ".join(columns)} FROM promotion WHERE id {sql.in_subquery(ids)} ORDER BY id
         """,  # noqa: S608 (a subquery of our own)
         texts,
-        columns=sql.columns(Promotion),
+        columns=columns,
         read=lambda rows: {promotion.id: promotion for promotion in sql.models_from_rows(Promotion, rows)},
         lock=("FOR NO KEY UPDATE SKIP LOCKED" if skip_locked else "FOR NO KEY UPDATE") if lock else "",
     )

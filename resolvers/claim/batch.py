@@ -46,7 +46,8 @@ async def _process(batch: Sequence[ClaimRequest], skip_locked: bool = False) -> 
     async with statements.planned_transaction():
         batching.admit_late(batch)
         taken = await idempotency.take_keys(batch)
-        locked = await promotions.of_codes({request.code for request in batch}, lock=True, skip_locked=skip_locked)
+        texts = {request.code for request in batch}
+        locked = await promotions.of_codes(texts, promotions.CLAIM_COLUMNS, lock=True, skip_locked=skip_locked)
         early = len(batch)
         batching.admit_late(batch, lambda request: request.call is None)
         state = await read(batch, locked)

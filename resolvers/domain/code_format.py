@@ -1,7 +1,7 @@
 """Formats of code texts: how a text is matched, and how new ones are generated.
 
-Matching: case, spaces and dashes of every kind, there or not, don't matter. `match_key` folds a text in our own code
-and never by a database's collation, so both databases agree.
+Matching: case, spaces and dashes of every kind, there or not, don't matter. `folding.code_key` folds a text in our
+own code and never by a database's collation, so both databases agree.
 
 Generating: every style is a row of slots, each filled from an alphabet of its own. That gives a numbered space of
 texts to draw from uniformly, whose capacity is the product of the alphabets' sizes.
@@ -27,11 +27,6 @@ MAX_BLOCK_TEXTS = 2**16
 """The number of texts up to which neighbouring slots are joined into one table."""
 
 
-def match_key(text: str) -> str:
-    """The key by which a code's text is compared; empty when it has nothing but spaces and dashes."""
-    return folding.code_key(text)
-
-
 class Style(StrEnum):
     CREATIVE = "CREATIVE"
     ALPHANUMERIC = "ALPHANUMERIC"
@@ -47,7 +42,7 @@ Text = tuple[str, str]
 def _joined(alphabets: tuple[Sequence[str], ...]) -> tuple[Text, ...]:
     """Every text of neighbouring slots, in the order of their numbers."""
     texts = map("".join, product(*alphabets))
-    return tuple((text, match_key(text)) for text in texts)
+    return tuple((text, folding.code_key(text)) for text in texts)
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def _is_encodable(value: str) -> bool:
 def code_text(value: str, *path: str) -> tuple[str, str]:
     """A code's text as issued, and its match key."""
     stripped = text(value, *path, max_length=code_format.MAX_CODE_LENGTH)
-    key = code_format.match_key(stripped)
+    key = folding.code_key(stripped)
     if not key:
         raise InvalidInput("A code needs more than spaces and dashes.", *path)
     if len(key) > code_format.MAX_KEY_LENGTH:

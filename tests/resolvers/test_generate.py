@@ -12,7 +12,8 @@ import pytest
 from db.models import Code, Customer, Organization
 from resolvers import delete, find, generate, random_codes
 from resolvers.domain import params
-from resolvers.domain.code_format import Format, Style, match_key
+from resolvers.domain.code_format import Format, Style
+from resolvers.domain.folding import code_key
 from resolvers.domain.refusals import CodeSpaceTooSmall, IdempotencyMismatch, InvalidInput, UnknownPromotion
 from resolvers.generate import CodeOptions, GenerateResult
 from tests import make
@@ -64,7 +65,7 @@ async def test_generated_codes_are_as_they_were_asked_for(organization: Organiza
     assert code.reserved_for is not None
     assert (code.reserved_for.email, code.reserved_for.first_name) == ("ada@example.com", "Ada")
     assert code.reserved_for.joined_at is None
-    assert (code.text_key, code.is_enabled, code.claim_count) == (match_key(code.text), True, 0)
+    assert (code.text_key, code.is_enabled, code.claim_count) == (code_key(code.text), True, 0)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import pytest
 from db.models import Organization
 from resolvers import delete, generate, guessability, update
 from resolvers.domain import params
-from resolvers.domain.code_format import Format, Style, match_key
+from resolvers.domain.code_format import Format, Style
+from resolvers.domain.folding import code_key
 from resolvers.guessability import MIN_ASSUMED_CODES
 from tests import make
 from tests.make import NOW
@@ -54,7 +55,7 @@ async def test_adjective_and_noun(organization: Organization, prefix: str) -> No
     """They are found in our own words, with what stands before them; other words are no guess at them."""
     drawn = await generated(organization, 100, Format(Style.CREATIVE, prefix=prefix))
     chances = await guessability.count(organization.id, NOW)
-    assert chances.of(match_key(drawn[0])) == pytest.approx(max(100, MIN_ASSUMED_CODES) / Format().capacity)
+    assert chances.of(code_key(drawn[0])) == pytest.approx(max(100, MIN_ASSUMED_CODES) / Format().capacity)
     assert chances.of("zzzzzz" + "qqqqqq") <= guessability.MAX_SAFE_CHANCE
     assert chances.at_risk == 100
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextvars
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -531,9 +531,9 @@ async def test_a_batch_that_a_deadlock_ended_is_processed_again(
     batch_sizes: list[int] = []
     locking = promotions.of_codes
 
-    async def counted(texts: set[tuple[int, str]], **options: bool) -> dict[int, Promotion]:
+    async def counted(texts: set[tuple[int, str]], columns: Sequence[str], **options: bool) -> dict[int, Promotion]:
         batch_sizes.append(len(texts))
-        return await locking(texts, **options)
+        return await locking(texts, columns, **options)
 
     monkeypatch.setattr(promotions, "of_codes", counted)
     rival = await get_connection("default")._pool.acquire()
