@@ -106,14 +106,27 @@ async def test_a_result_that_is_an_exception_is_raised_to_its_own_caller() -> No
 
 
 async def test_a_fault_is_its_own_requests(caplog: pytest.LogCaptureFixture) -> None:
-    """A batch that fails is processed one by one, and only the guilty request gets the fault."""
+    """A batch that fails is processed in halves, and only the guilty request gets the fault."""
     doubler = Doubler()
     doubler.wrong[2] = RuntimeError("two")
-    doubler.release(4)
+    doubler.release(5)
     results = await asyncio.gather(*submit(Batcher(doubler.process), 1, 2, 3), return_exceptions=True)
     assert (results[0], repr(results[1]), results[2]) == (2, "RuntimeError('two')", 6)
-    assert doubler.batches == [[1, 2, 3], [1], [2], [3]]
-    assert "processed one by one" in caplog.text
+    assert doubler.batches == [[1, 2, 3], [1], [2, 3], [2], [3]]
+    assert caplog.text.count("processed in halves") == 1
+
+
+async def test_a_fault_costs_few_batches() -> None:
+    """Of a hundred requests one that fails costs fourteen more batches, not a hundred; the others' order stays."""
+    doubler = Doubler()
+    doubler.wrong[40] = RuntimeError("forty")
+    doubler.release(1000)
+    numbers = range(batching.MAX_REQUESTS)
+    results = await asyncio.gather(*submit(Batcher(doubler.process), *numbers), return_exceptions=True)
+    assert [number for number in numbers if results[number] != 2 * number] == [40]
+    assert len(doubler.batches) <= 1 + 14
+    done = [batch for batch in doubler.batches if 40 not in batch]
+    assert [number for batch in done for number in batch] == [number for number in numbers if number != 40]
 
 
 async def test_an_unavailable_database_is_asked_once() -> None:
@@ -171,7 +184,7 @@ async def test_when_all_are_cancelled_the_next_is_a_new_batch() -> None:
     assert doubler.batches == [[1, 2], [4]]
 
 
-async def test_a_cancelled_request_is_not_processed_one_by_one() -> None:
+async def test_a_cancelled_request_is_not_processed_again() -> None:
     """After a fault, requests without a caller are left out."""
     doubler = Doubler()
     batcher = Batcher(doubler.process)
@@ -270,7 +283,7 @@ async def test_a_request_that_is_cancelled_before_it_is_admitted_is_left_out() -
 
 
 async def test_a_fault_of_a_late_request_is_not_the_others() -> None:
-    """Each is processed alone then, and admits no other."""
+    """The halves of a batch that failed admit no request."""
     doubler = LateDoubler()
     doubler.wrong[4] = RuntimeError("a bug")
     batcher, first = await with_first_batch(doubler)
@@ -280,15 +293,15 @@ async def test_a_fault_of_a_late_request_is_not_the_others() -> None:
     await run_tasks()
     later = submit(batcher, 8)
     await run_tasks()
-    doubler.release(4)
+    doubler.release(5)
     results = await asyncio.gather(first, *others, *later, return_exceptions=True)
     assert [result if isinstance(result, int) else type(result) for result in results] == [2, RuntimeError, 12, 16]
-    assert doubler.batches == [[1, 4, 6], [1], [4], [6], [8]]
+    assert doubler.batches == [[1, 4, 6], [1], [4, 6], [4], [6], [8]]
 
 
 @pytest.mark.case("A2")
-async def test_when_the_database_hangs_one_by_one_the_rest_does_not_wait() -> None:
-    """A batch with a bug is processed one by one; the first request without an answer in time is the last."""
+async def test_when_the_database_hangs_after_a_fault_the_rest_does_not_wait() -> None:
+    """A batch with a bug is processed in halves; the first batch without an answer in time is the last."""
     batches: list[list[int]] = []
 
     async def process(batch: Sequence[int]) -> list[int | Exception]:

@@ -419,6 +419,31 @@ async def test_a_fault_of_one_is_nobody_elses(organization: Organization, monkey
     assert await verify.counters(organization) == []
 
 
+async def test_a_fault_of_one_organization_is_no_others(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a batch of many organizations' claims those of one fail, and all others are claimed once, in few batches."""
+    shops = [await make.organization(f"shop{number}") for number in range(20)]
+    for shop in shops:
+        await make.code(shop, per_code=None)
+    batches, writing = [], batch._write
+
+    async def write(state: ClaimState) -> None:
+        batches.append([request.organization.id for request, _ in state.granted])
+        if shops[7].id in batches[-1]:
+            raise RuntimeError("a bug")
+        await writing(state)
+
+    monkeypatch.setattr(batch, "_write", write)
+    answers = await asyncio.gather(
+        *(claimed(shop, email=email) for shop in shops for email in (ADA, BEN)), return_exceptions=True
+    )
+    by_shop = [[type(answer) for answer in answers[2 * place : 2 * place + 2]] for place in range(len(shops))]
+    assert by_shop == [[RuntimeError] * 2 if place == 7 else [Claimed] * 2 for place in range(len(shops))]
+    assert len(batches) < 20
+    for shop in shops:
+        assert await Claim.filter(organization_id=shop.id).count() == (0 if shop is shops[7] else 2)
+        assert await verify.counters(shop) == []
+
+
 async def test_a_cancelled_request_cancels_no_other(organization: Organization) -> None:
     """A request that is cut off while its batch is written is done or not, and the others are answered."""
     await make.code(organization, per_code=None)
