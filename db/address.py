@@ -1,7 +1,6 @@
 """The configuration of a database: its address, and Tortoise's settings for it."""
 
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 from db.clients import postgres
@@ -23,7 +22,7 @@ READING_PRAGMAS = {
 """For reading only: neither the file nor its journal is changed."""
 
 
-def config(url: str, is_read_only: bool = False) -> dict[str, Any]:
+def config(url: str, is_read_only: bool = False) -> dict[str, object]:
     """Tortoise's configuration for a database address.
 
     `sqlite://relative/path.db`, `sqlite:///absolute/path.db`, or `postgres://user:password@host:port/name` with
@@ -37,7 +36,7 @@ def config(url: str, is_read_only: bool = False) -> dict[str, Any]:
     }
 
 
-def _connection(url: str, is_read_only: bool) -> dict[str, Any]:
+def _connection(url: str, is_read_only: bool) -> dict[str, object]:
     if is_sqlite(url):
         pragmas = READING_PRAGMAS if is_read_only else SQLITE_PRAGMAS
         return {"engine": "db.clients.sqlite", "credentials": {"file_path": str(file_of(url)), **pragmas}}

@@ -32,6 +32,9 @@ ProcessBatch = Callable[[Sequence[Request]], Awaitable[Sequence[Result | Excepti
 Pending = list[tuple[Request, asyncio.Future[Result]]]
 """Requests, each with the future that its caller awaits."""
 
+Queue = deque[tuple[Request, asyncio.Future[Result]]]
+"""The same, for batches to come."""
+
 log = logging.getLogger("tessera")
 
 
@@ -39,10 +42,10 @@ class Deferred(Exception):
     """The result of a request that was admitted late and does not fit: it is in the next batch, before all others."""
 
 
-class Batch(list[Request]):
+class Batch(list[Request], Generic[Request, Result]):
     """The requests that are processed together; with the pending ones they come from, and the queue for the next."""
 
-    def __init__(self, pending: Pending[Request, Any], queue: deque[tuple[Request, asyncio.Future[Any]]]) -> None:
+    def __init__(self, pending: Pending[Request, Result], queue: Queue[Request, Result]) -> None:
         super().__init__(request for request, _ in pending)
         self.pending, self.queue = pending, queue
 
@@ -71,7 +74,7 @@ class Batcher(Generic[Request, Result]):
         """When the present batch began, by the loop's clock; None between batches."""
         self.failed_at: float | None = None
         """When the last batch failed because the database is unavailable; None where it did not."""
-        self._queue: deque[tuple[Request, asyncio.Future[Result]]] = deque()
+        self._queue: Queue[Request, Result] = deque()
         self._task: asyncio.Task[None] | None = None
 
     async def submit(self, request: Request) -> Result:
@@ -163,7 +166,7 @@ class Batcher(Generic[Request, Result]):
             elif waiting:
                 await self._process_batch(waiting, admits_late=False)
 
-    async def _process_in_time(self, batch: Batch[Request]) -> Sequence[Result | Exception]:
+    async def _process_in_time(self, batch: Batch[Request, Result]) -> Sequence[Result | Exception]:
         """The batch's results. Raises DatabaseTimeout where they don't come in time; nobody knows what was done."""
         try:
             async with asyncio.timeout(self._seconds) as limit:
@@ -175,7 +178,7 @@ class Batcher(Generic[Request, Result]):
             raise
 
 
-_batchers: WeakKeyDictionary[BaseDBAsyncClient, dict[Any, Batcher[Any, Any]]] = WeakKeyDictionary()
+_batchers: WeakKeyDictionary[BaseDBAsyncClient, dict[object, Batcher[Any, Any]]] = WeakKeyDictionary()
 
 
 async def submit(process: ProcessBatch[Request, Result], request: Request, gathers: bool = False) -> Result:

@@ -5,7 +5,7 @@ import functools
 import random
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import asyncpg
 from tortoise.backends.base.client import TransactionalDBClient
@@ -84,7 +84,7 @@ def is_conflict(error: BaseException) -> bool:
     return any(isinstance(cause, _CONFLICT) for cause in _causes(error))
 
 
-def retry_on_conflict(verb: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+def retry_on_conflict(verb: Callable[P, Coroutine[object, object, T]]) -> Callable[P, Coroutine[object, object, T]]:
     """Decorator that runs a verb again after a conflict, up to MAX_TRIES times in all.
 
     A verb that takes part in another's transaction is not retried by itself: the other one is.

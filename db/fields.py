@@ -1,7 +1,6 @@
 """Model fields of our own, beside those of Tortoise."""
 
 import json
-from typing import Any
 
 from tortoise import fields
 
@@ -12,10 +11,13 @@ def encode_json(value: object) -> str:
 
 
 class JsonText(fields.TextField):
-    """JSON stored as text, so that both databases return exactly what was written."""
+    """A column of JSON stored as text, so that both databases return exactly what was written.
+
+    An object's attribute is the value itself: a dict, list, str, number, bool or None.
+    """
 
     def to_db_value(self, value: object, instance: object) -> str:
         return encode_json(value)
 
-    def to_python_value(self, value: Any) -> Any:
+    def to_python_value(self, value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value

@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
@@ -43,13 +43,15 @@ def columns(model: type[Model]) -> tuple[str, ...]:
     return tuple(model._meta.fields_db_projection.values())
 
 
-def models_from_rows(model: type[M], rows: Iterable[dict[str, Any]]) -> list[M]:
+def models_from_rows(model: type[M], rows: Iterable[Mapping[str, object]]) -> list[M]:
     """Model objects of rows that have all columns, or some of them.
 
     Tortoise's own way sets each of an object's attributes by itself, which took an eighth of a claim's time.
     """
     meta = model._meta
-    conversions: list[tuple[str, Any]] = [(name, field.field_type) for _, name, field in meta.db_default_fields]
+    conversions: list[tuple[str, Callable[[object], object]]] = [
+        (name, field.field_type) for _, name, field in meta.db_default_fields
+    ]
     conversions += [(name, field.to_python_value) for _, name, field in meta.db_complex_fields]
     instances = []
     for row in rows:
@@ -61,7 +63,7 @@ def models_from_rows(model: type[M], rows: Iterable[dict[str, Any]]) -> list[M]:
     return instances
 
 
-def model_from_row(model: type[M], values: dict[str, Any]) -> M:
+def model_from_row(model: type[M], values: Mapping[str, object]) -> M:
     """A model object of column values as the program has them, as if it had been read from the database."""
     instance = model.__new__(model)
     is_partial = len(values) < len(model._meta.db_fields)
@@ -152,7 +154,7 @@ def in_subquery(subquery: str) -> str:
     return f"IN ({subquery})" if _is_sqlite() else f"= ANY (ARRAY({subquery}))"
 
 
-async def delete(queryset: QuerySet[Any]) -> int:
+async def delete(queryset: QuerySet[M]) -> int:
     """Delete rows in the present transaction; how many there were, without those deleted by cascade."""
     number = await queryset.delete()
     if not _is_sqlite():

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import db
 from db import transfer
-from db.transfer import Row, Source, Target, tables
-from db.transfer.tables import Table
+from db.transfer import Source, Target, tables
+from db.transfer.tables import Row, Table
 from resolvers import find, verify
 from resolvers.domain.refusals import InvalidInput
 

@@ -13,7 +13,8 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
-from typing import Any
+from types import TracebackType
+from typing import TypedDict
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import asyncpg
@@ -40,7 +41,15 @@ MIGRATION_LOCK = 0x7E55E7A
 """The advisory lock of a migration: any number that nothing else in the database uses."""
 
 
-def credentials(url: str) -> dict[str, Any]:
+class Credentials(TypedDict):
+    """The arguments of PostgresClient: libpq's address, the most connections, and whether statements are prepared."""
+
+    dsn: str
+    connections: int
+    prepared: bool
+
+
+def credentials(url: str) -> Credentials:
     """The arguments of PostgresClient, of an address. Raises ValueError, naming what makes no sense."""
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -86,7 +95,9 @@ class PooledConnectionContext(TransactionContextPooled):
         self.token = get_connections().set(self.connection_name, self.client)
         return self.client
 
-    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
         get_connections().reset(self.token)
         fault: BaseException | None = exc_val
         try:
@@ -116,7 +127,9 @@ class StatementConnection(PoolConnectionWrapper[asyncpg.Connection]):
         self.notices.__enter__()
         return self.acquired.connection
 
-    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
         fault: BaseException | None = exc_val
         try:
             self.notices.__exit__(exc_type, exc_val, exc_tb)
@@ -140,7 +153,9 @@ class TransactionConnection(StatementConnection):
             raise
         return connection
 
-    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
         fault: BaseException | None = exc_val
         try:
             if not isinstance(exc_val, asyncio.CancelledError):
@@ -193,7 +208,7 @@ class PlannedTransaction(TransactionWrapper):
 class Upper(Function):
     """UPPER of the letters A to Z, as SQLite has it, whatever the database's collation does with others."""
 
-    def __init__(self, term: Any) -> None:
+    def __init__(self, term: Term) -> None:
         super().__init__("UPPER", term)
 
     def get_special_params_sql(self, ctx: SqlContext) -> str:
@@ -218,8 +233,8 @@ class PostgresClient(AsyncpgDBClient):
 
     executor_class = PostgresExecutor
 
-    def __init__(self, dsn: str, connections: int, prepared: bool, **more: Any) -> None:
-        super().__init__(**more)
+    def __init__(self, dsn: str, connections: int, prepared: bool, connection_name: str) -> None:
+        super().__init__(connection_name=connection_name)
         self.dsn, self.prepared = dsn, prepared
         self.pool_maxsize = connections
 

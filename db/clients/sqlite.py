@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from types import TracebackType
 
 import aiosqlite
 from filelock import AsyncFileLock
@@ -34,7 +34,7 @@ ABANDON_SECONDS = 1
 _background_tasks: set["asyncio.Task[None]"] = set()
 
 
-def _in_background(coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+def _in_background(coroutine: Coroutine[object, object, None]) -> "asyncio.Task[None]":
     task = asyncio.get_running_loop().create_task(coroutine)
     _background_tasks.add(task)
     task.add_done_callback(_background_tasks.discard)
@@ -66,7 +66,7 @@ class ImmediateTransaction(SqliteTransactionWrapper):
     @translate_exceptions
     async def execute_each(
         self, statements: Sequence[tuple[str, Sequence[object], Sequence[Sequence[object]] | None]]
-    ) -> list[list[dict[str, Any]]]:
+    ) -> list[list[dict[str, object]]]:
         """The rows of each statement (text, values, None) or (text, …, rows to run it for), in one call of the thread.
 
         aiosqlite has no function for that. With a call for each statement the thread waits for the event loop
@@ -74,7 +74,7 @@ class ImmediateTransaction(SqliteTransactionWrapper):
         """
         connection = self._connection
 
-        def each() -> list[list[dict[str, Any]]]:
+        def each() -> list[list[dict[str, object]]]:
             run, run_many = connection._conn.execute, connection._conn.executemany
             cursors = (run(text, values) if rows is None else run_many(text, rows) for text, values, rows in statements)
             return [[dict(row) for row in cursor.fetchall()] for cursor in cursors]
@@ -99,9 +99,11 @@ class ImmediateContext(SqliteTransactionContext):
         self.token = get_connections().set(self.connection_name, self.connection)
         return self.connection  # type: ignore[no-any-return]
 
-    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
         get_connections().reset(self.token)
-        if exc_type:
+        if exc_val is not None:
             await self._abandon(exc_val)
             return
         try:
@@ -136,8 +138,8 @@ class SqliteClient(tortoise_sqlite.SqliteClient):
     With a WAL readers wait for no writer; on one connection they would wait for each commit.
     """
 
-    def __init__(self, file_path: str, **kwargs: Any) -> None:
-        super().__init__(file_path, **kwargs)
+    def __init__(self, file_path: str, **pragmas: object) -> None:
+        super().__init__(file_path, **pragmas)
         if "query_only" in self.pragmas:
             self.pragmas.pop("journal_mode", None)  # Tortoise sets it by itself, which would change the file
         self._read_only = f"{Path(file_path).absolute().as_uri()}?mode=ro"
@@ -182,20 +184,22 @@ class SqliteClient(tortoise_sqlite.SqliteClient):
             await reader.close()
         await super().close()
 
-    async def execute_insert(self, query: str, values: list[Any]) -> int:
+    async def execute_insert(self, query: str, values: list[object]) -> int:
         """A new row's id."""
         self.file.check()
         row_id = await super().execute_insert(query, values)
         self.file.check()
         return row_id  # type: ignore[no-any-return]
 
-    async def execute_many(self, query: str, values: list[list[Any]]) -> None:
+    async def execute_many(self, query: str, values: list[list[object]]) -> None:
         """Run a statement for each of the rows, in a transaction."""
         self.file.check()
         await super().execute_many(query, values)
         self.file.check()
 
-    async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Sequence[dict[str, Any]]]:
+    async def execute_query(
+        self, query: str, values: list[object] | None = None
+    ) -> tuple[int, Sequence[dict[str, object]]]:
         """A statement's rows and how many there are, or how many it changed."""
         if not _is_select(query):
             self.file.check()
@@ -205,7 +209,7 @@ class SqliteClient(tortoise_sqlite.SqliteClient):
         rows = await self._read(query, values)
         return len(rows), rows
 
-    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
+    async def execute_query_dict(self, query: str, values: list[object] | None = None) -> list[dict[str, object]]:
         """A statement's rows."""
         if not _is_select(query):
             self.file.check()
@@ -215,7 +219,7 @@ class SqliteClient(tortoise_sqlite.SqliteClient):
         return [dict(row) for row in await self._read(query, values)]
 
     @translate_exceptions
-    async def _read(self, query: str, values: list[Any] | None) -> list[Any]:
+    async def _read(self, query: str, values: list[object] | None) -> list[sqlite3.Row]:
         self.file.check()
         self.log.debug("%s: %s", query, values)  # as Tortoise does, so that tests that count statements count these
         return list(await (await self._reader_connection()).execute_fetchall(query, values or []))

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from tortoise.expressions import F
 from tortoise.functions import Count
@@ -31,7 +30,7 @@ async def existing_recipients(code_id: int, recipient_keys: Sequence[str]) -> se
     return {row["recipient_key"] for row in sent}
 
 
-def draft(values: dict[str, Any]) -> Delivery:
+def draft(values: Mapping[str, object]) -> Delivery:
     """A letter that is not queued yet: `values` are the columns that drafts differ in."""
     constants = {"id": None, "status": DeliveryStatus.QUEUED, "attempts": 0, "last_error": None, "sent_at": None}
     return sql.model_from_row(Delivery, {**values, **constants, "due_at": values["created_at"]})

@@ -1,7 +1,6 @@
 """Jobs: codes that are made in the background."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
@@ -21,8 +20,8 @@ async def by_ids(ids: Iterable[int]) -> dict[int, Job]:
     return await Job.in_bulk(ids, "id")
 
 
-async def add(values: dict[str, Any]) -> Job:
-    return await Job.create(**values)
+async def add(values: Mapping[str, object]) -> Job:
+    return await Job.create(None, **values)
 
 
 def all_of(organization_id: int) -> QuerySet[Job]:

@@ -7,14 +7,11 @@ in UTC.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from db import address
 from db.transfer import postgres, sqlite
-from db.transfer.tables import Table
-
-Row: TypeAlias = tuple[str | int | bool | datetime | None, ...]
+from db.transfer.tables import Row, Table
 
 
 class Source(Protocol):

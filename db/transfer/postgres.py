@@ -3,13 +3,12 @@
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
 import asyncpg
 
 from db.clients import pool
 from db.clients.postgres import credentials
-from db.transfer.tables import BATCH_ROWS, Table
+from db.transfer.tables import BATCH_ROWS, Row, Table
 
 LOCK_SECONDS = 30
 
@@ -65,7 +64,7 @@ class PostgresStore:
         """How many rows there are."""
         return int(await self.connection.fetchval(f'SELECT count(*) FROM "{table.name}"'))  # noqa: S608 (our own names)
 
-    async def rows(self, table: Table) -> AsyncIterator[list[Any]]:
+    async def rows(self, table: Table) -> AsyncIterator[list[Row]]:
         """All rows by their ids."""
         text = f'SELECT {table.column_list} FROM "{table.name}" ORDER BY "id"'  # noqa: S608 (our own names)
         cursor = await self.connection.cursor(text)
@@ -85,7 +84,7 @@ class PostgresStore:
         except asyncpg.LockNotAvailableError as error:
             raise ValueError("Somebody is writing to the target; stop them first.") from error
 
-    async def fill(self, table: Table, batches: AsyncIterator[list[Any]]) -> None:
+    async def fill(self, table: Table, batches: AsyncIterator[list[Row]]) -> None:
         """Insert rows."""
         rows = (row async for batch in batches for row in batch)
         try:

@@ -1,16 +1,15 @@
 """Bulk transfer from and to an SQLite file, where a bool is stored as a number and an instant as text."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import aiosqlite
 
 from db.address import BUSY_SECONDS
-from db.transfer.tables import BATCH_ROWS, Table
+from db.transfer.tables import BATCH_ROWS, Row, Table, Value
 
 
 @asynccontextmanager
@@ -60,7 +59,7 @@ class SqliteStore:
         """How many rows there are."""
         return await self._number(f'SELECT count(*) FROM "{table.name}"')  # noqa: S608 (our own names)
 
-    async def rows(self, table: Table) -> AsyncIterator[list[Any]]:
+    async def rows(self, table: Table) -> AsyncIterator[list[Row]]:
         """All rows by their ids."""
         read = _reader(table)
         text = f'SELECT {table.column_list} FROM "{table.name}" ORDER BY "id"'  # noqa: S608 (our own names)
@@ -75,7 +74,7 @@ class SqliteStore:
     async def lock(self, tables: Sequence[Table]) -> None:
         """Nothing: the transaction has locked the file already."""
 
-    async def fill(self, table: Table, batches: AsyncIterator[list[Any]]) -> None:
+    async def fill(self, table: Table, batches: AsyncIterator[list[Row]]) -> None:
         """Insert rows."""
         write = _writer(table)
         placeholders = ", ".join("?" for _ in table.columns)
@@ -106,25 +105,37 @@ def _instant_text(instant: datetime) -> str:
     return instant.isoformat(" ")
 
 
-def _reader(table: Table) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
-    return _converter(table, {datetime: _parse_instant, bool: bool})
+def _reader(table: Table) -> Callable[[Iterable[Value]], Row]:
+    """A function that makes a row of a stored one, whose instants are texts and whose bools are numbers."""
+    instants, bools = _places(table, datetime), _places(table, bool)
 
-
-def _writer(table: Table) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
-    return _converter(table, {datetime: _instant_text})
-
-
-def _converter(
-    table: Table, conversions: dict[type, Callable[[Any], Any]]
-) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
-    """A function that converts a row's values of these types; null stays."""
-    places = [(place, conversions[kind]) for place, kind in enumerate(table.columns.values()) if kind in conversions]
-
-    def convert_row(row: Sequence[Any]) -> tuple[Any, ...]:
-        values = list(row)
-        for place, convert in places:
-            if values[place] is not None:
-                values[place] = convert(values[place])
+    def read(stored: Iterable[Value]) -> Row:
+        values = list(stored)
+        for place in instants:
+            if isinstance(text := values[place], str):
+                values[place] = _parse_instant(text)
+        for place in bools:
+            if (number := values[place]) is not None:
+                values[place] = bool(number)
         return tuple(values)
 
-    return convert_row
+    return read
+
+
+def _writer(table: Table) -> Callable[[Row], Row]:
+    """A function that makes a row as it is stored of a row; a bool is a number to SQLite already."""
+    instants = _places(table, datetime)
+
+    def write(row: Row) -> Row:
+        values = list(row)
+        for place in instants:
+            if isinstance(instant := values[place], datetime):
+                values[place] = _instant_text(instant)
+        return tuple(values)
+
+    return write
+
+
+def _places(table: Table, kind: type) -> list[int]:
+    """Where the columns of a type are in a row."""
+    return [place for place, column in enumerate(table.columns.values()) if column is kind]

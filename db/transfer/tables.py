@@ -1,11 +1,17 @@
 """The tables of a store, derived from the models, so that a new one is copied too."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from graphlib import TopologicalSorter
+from typing import TypeAlias
 
 from tortoise.models import Model
 
 from db import models
+
+Value: TypeAlias = str | int | bool | datetime | None
+Row: TypeAlias = tuple[Value, ...]
+"""A row of either kind of database: the values of `Table.columns`, in their order; instants are aware and in UTC."""
 
 BATCH_ROWS = 5_000
 """Rows of a table that are in memory at a time."""
