@@ -42,6 +42,7 @@ from schema.graphql.engine.plan import (
     ListOutput,
     NotPlain,
     Plan,
+    is_plain,
 )
 from schema.graphql.engine.scheduling import LONG_LIST_ROWS, ResponseScheduler
 
@@ -216,8 +217,11 @@ class PlanExecutor(ScheduledExecutor[FieldStep]):
 
     async def _root_fields(self, steps: list[FieldStep]) -> dict[str, object]:
         """A query's fields some at a time; a mutation's one after another, as one may depend on those before it."""
-        data: dict[str, object] = {}
         size = self.max_concurrent_fields if self.operation.operation is OperationType.QUERY else 1
+        if size is None or len(steps) <= size:
+            results = self._fields(steps, self.root_value, None)
+            return results if isinstance(results, dict) else await results
+        data: dict[str, object] = {}
         for batch in batches(steps, size):
             results = self._fields(batch, self.root_value, None)
             data |= results if isinstance(results, dict) else await results
@@ -231,9 +235,9 @@ class PlanExecutor(ScheduledExecutor[FieldStep]):
         pending: list[str] = []
         try:
             for step in steps:
-                if step.reader is not None:
+                if step.read is not None:
                     try:
-                        results[step.key] = step.reader.read(source)
+                        results[step.key] = step.read(source)
                         continue
                     except NotPlain as found:
                         result = self._value(step, Path(path, step.key, step.parent.name), found.value)
@@ -243,7 +247,7 @@ class PlanExecutor(ScheduledExecutor[FieldStep]):
                 else:
                     result = self._field(step, source, Path(path, step.key, step.parent.name))
                 results[step.key] = result
-                if self.is_awaitable(result):
+                if type(result) not in PLAIN_CLASSES and self.is_awaitable(result):
                     pending.append(step.key)
         except Exception:
             self.abandon(results, pending)
@@ -256,14 +260,19 @@ class PlanExecutor(ScheduledExecutor[FieldStep]):
                 value = getattr(source, step.attribute)
             else:
                 value = step.resolve(source, self._info(step, path), step.arguments(self.variable_values))
+            if type(value) not in PLAIN_CLASSES and self.is_awaitable(value):
+                return self._complete_awaited(step, path, value)
+            result = self._complete(step, step.output, path, value)
+            if type(result) not in PLAIN_CLASSES and self.is_awaitable(result):
+                return self._handle_errors(step, step.output, path, result)
         except Exception as error:
             self._fail(step, step.output, path, error)
             return None
-        return self._value(step, path, value)
+        return result
 
     def _value(self, step: FieldStep, path: Path, value: object) -> object:
-        """A field's value as it is sent, or an awaitable of it."""
-        if type(value) not in PLAIN_CLASSES and self.is_awaitable(value):
+        """An attribute's value as it is sent, or an awaitable of it."""
+        if self.is_awaitable(value):
             return self._complete_awaited(step, path, value)
         return self._item(step, step.output, path, value)
 
@@ -277,7 +286,7 @@ class PlanExecutor(ScheduledExecutor[FieldStep]):
 
     def _complete(self, step: FieldStep, output: AnyOutput, path: Path, value: object) -> object:
         """A value as it is sent, or an awaitable of it."""
-        if type(value) not in PLAIN_CLASSES and isinstance(value, Exception):
+        if type(value) not in PLAIN_CLASSES and not is_plain(value) and isinstance(value, Exception):
             raise value
         if value is None or value is Undefined:
             if output.is_required:
@@ -291,9 +300,9 @@ class PlanExecutor(ScheduledExecutor[FieldStep]):
             return self.complete_list_value(
                 output.nullable, step.details, self._field_info(step, path), path, value, step
             )
-        kind = step.type_of(value)
+        kind = step.only_type or step.type_of(value)
         if kind is not None:
-            return self._fields(self.plan.children(step, kind), value, path)
+            return self._fields(step.children.get(kind) or self.plan.children(step, kind), value, path)
         complete = self.complete_abstract_value if isinstance(output, AbstractOutput) else self.complete_object_value
         return complete(output.nullable, step.details, self._field_info(step, path), path, value, step)  # type: ignore[arg-type]
 
@@ -325,9 +334,13 @@ class PlanExecutor(ScheduledExecutor[FieldStep]):
         remaining = iter(values)
         try:
             for index, value in enumerate(remaining):
-                result = self._awaitable_or_item(step, output.item, Path(path, index, None), value)
+                item_path = Path(path, index, None)
+                if type(value) in PLAIN_CLASSES or not self.is_awaitable(value):
+                    result = self._item(step, output.item, item_path, value)
+                else:
+                    result = self._awaited_item(step, output.item, item_path, value)
                 results.append(result)
-                if self.is_awaitable(result):
+                if type(result) not in PLAIN_CLASSES and self.is_awaitable(result):
                     pending.append(index)
         except Exception:
             self.abandon(results, pending)
@@ -345,12 +358,18 @@ class PlanExecutor(ScheduledExecutor[FieldStep]):
         remaining = iter(values)
         try:
             for index, value in enumerate(remaining):
-                width = len(step.children.get(step.type_of(value), ())) or 1  # type: ignore[arg-type]
+                kind = step.only_type or step.type_of(value)
+                width = len(step.children.get(kind, ())) if kind else 0
+                width = width or 1  # unknown for the first item
                 self.scheduler.count(width)
                 await self.scheduler.wait(width)
-                result = self._awaitable_or_item(step, output.item, Path(path, index, None), value)
+                item_path = Path(path, index, None)
+                if type(value) in PLAIN_CLASSES or not self.is_awaitable(value):
+                    result = self._item(step, output.item, item_path, value)
+                else:
+                    result = self._awaited_item(step, output.item, item_path, value)
                 results.append(result)
-                if self.is_awaitable(result):
+                if type(result) not in PLAIN_CLASSES and self.is_awaitable(result):
                     pending.append(index)
         except BaseException:
             self.abandon(results, pending)
@@ -358,21 +377,23 @@ class PlanExecutor(ScheduledExecutor[FieldStep]):
             raise
         return await gathered(results, pending) if pending else results
 
-    def _awaitable_or_item(self, step: FieldStep, output: AnyOutput, path: Path, value: object) -> object:
-        """An item of a list, which may be awaitable itself."""
-        if type(value) not in PLAIN_CLASSES and self.is_awaitable(value):
-            info = self._field_info(step, path)
-            return self.complete_awaitable_list_item_value(value, output.type, step.details, info, path, step)
-        return self._item(step, output, path, value)
+    def _awaited_item(
+        self, step: FieldStep, output: AnyOutput, path: Path, value: Awaitable[object]
+    ) -> Awaitable[object]:
+        """An awaitable item of a list, as it is sent."""
+        info = self._field_info(step, path)
+        return self.complete_awaitable_list_item_value(value, output.type, step.details, info, path, step)
 
     def _item(self, step: FieldStep, output: AnyOutput, path: Path, value: object) -> object:
         """A value as it is sent, or an awaitable of it; null where it fails."""
         try:
             result = self._complete(step, output, path, value)
-            return self._handle_errors(step, output, path, result) if self.is_awaitable(result) else result
+            if type(result) not in PLAIN_CLASSES and self.is_awaitable(result):
+                return self._handle_errors(step, output, path, result)
         except Exception as error:
             self._fail(step, output, path, error)
             return None
+        return result
 
     async def _complete_awaited(self, step: FieldStep, path: Path, value: Awaitable[object]) -> object:
         try:
@@ -399,9 +420,9 @@ class PlanExecutor(ScheduledExecutor[FieldStep]):
             self.settle_in_background(awaitables)
 
 
-def batches(all: Sequence[T], size: int | None) -> Iterable[Sequence[T]]:
-    """A sequence in parts of so many; as one part without a size."""
-    return (all[start : start + size] for start in range(0, len(all), size)) if size else (all,)
+def batches(all: Sequence[T], size: int) -> Iterable[Sequence[T]]:
+    """A sequence in parts of so many."""
+    return (all[start : start + size] for start in range(0, len(all), size))
 
 
 def selected_width(details: FieldDetailsList) -> int:

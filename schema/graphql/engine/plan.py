@@ -6,7 +6,8 @@ not ask about the schema.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, TypeVar
+from types import FunctionType
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import strawberry
 from graphql import (
@@ -14,13 +15,17 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     GraphQLAbstractType,
+    GraphQLBoolean,
+    GraphQLEnumType,
     GraphQLError,
     GraphQLField,
+    GraphQLID,
     GraphQLLeafType,
     GraphQLList,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLSchema,
+    GraphQLString,
     OperationDefinitionNode,
     Undefined,
     VariableNode,
@@ -44,6 +49,7 @@ from strawberry.execution.is_awaitable import optimized_is_awaitable
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.cast import TYPE_CAST_ATTRIBUTE
+from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.union import StrawberryUnion
 
 from schema.graphql.engine.field_resolvers import FieldResolver, FieldResolvers
@@ -62,7 +68,7 @@ def is_plain(value: object) -> bool:
         return True
     if value is None or value is Undefined or isinstance(value, Exception) or optimized_is_awaitable(value):
         return False
-    may_differ = kind.__getattribute__ is not object.__getattribute__ or hasattr(kind, "__getattr__")
+    may_differ = isinstance(kind.__getattribute__, FunctionType) or any("__getattr__" in vars(c) for c in kind.__mro__)
     if not may_differ and len(PLAIN_CLASSES) < MAX_PLAIN_CLASSES:
         PLAIN_CLASSES.add(kind)
     return True
@@ -76,50 +82,49 @@ class NotPlain(Exception):
         self.value = value
 
 
-@dataclass(slots=True)
-class FieldReader:
-    """Reads a field that is an attribute of one scalar or enum."""
+Reader: TypeAlias = Callable[[object], object]
+"""Reads a field of a source as it is sent. Raises what is wrong with it; NotPlain for a value to be completed."""
 
-    attribute: str
-    kind: GraphQLLeafType
-    serialize: Callable[[object], object]
-
-    def read(self, source: object) -> object:
-        """The field's value as it is sent. Raises what is wrong with it; NotPlain for null, awaitables, exceptions."""
-        value = getattr(source, self.attribute)
-        if type(value) not in PLAIN_CLASSES and not is_plain(value):
-            raise NotPlain(value)
-        serialized = self.serialize(value)
-        if serialized is None or serialized is Undefined:
-            raise not_serialized(self.kind, value, serialized)
-        return serialized
+SENT_AS_THEY_ARE: Mapping[GraphQLLeafType, type] = {GraphQLString: str, GraphQLID: str, GraphQLBoolean: bool}
+"""Scalars, and the class of values that each of them sends as they are."""
 
 
-@dataclass(slots=True)
-class OptionalFieldReader(FieldReader):
-    """The same of a field that may be null."""
+def attribute_reader(attribute: str, kind: GraphQLLeafType, is_optional: bool) -> Reader:
+    """The reader of a field that is an attribute of one scalar or enum."""
+    serialize = enum_serializer(kind) if isinstance(kind, GraphQLEnumType) else kind.coerce_output_value
+    sent_as_it_is = SENT_AS_THEY_ARE.get(kind, NotPlain)
 
-    def read(self, source: object) -> object:
-        """The field's value as it is sent. Raises what is wrong with it; NotPlain for awaitables and exceptions."""
-        value = getattr(source, self.attribute)
-        if value is None:
+    def read(source: object) -> object:
+        value: object = getattr(source, attribute)
+        if type(value) is sent_as_it_is:
+            return value
+        if value is None and is_optional:
             return None
         if type(value) not in PLAIN_CLASSES and not is_plain(value):
             raise NotPlain(value)
-        serialized = self.serialize(value)
+        serialized: object = serialize(value)
         if serialized is None or serialized is Undefined:
-            raise not_serialized(self.kind, value, serialized)
+            raise not_serialized(kind, value, serialized)
         return serialized
 
+    return read
 
-class TypenameReader(NamedTuple):
-    """Reads `__typename`, which is the same for every source."""
 
-    name: str
+def enum_serializer(kind: GraphQLEnumType) -> Callable[[Any], object]:
+    """The function that serializes an enum's values; its members' names are looked up once."""
+    definition: object = kind.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    members: list[object] = list(definition.wrapped_cls) if isinstance(definition, StrawberryEnumDefinition) else []
+    names = {id(member): kind.coerce_output_value(member) for member in members}
 
-    def read(self, _: object) -> object:
-        """The type's name."""
-        return self.name
+    def serialize(value: object) -> object:
+        return names.get(id(value)) or kind.coerce_output_value(value)
+
+    return serialize
+
+
+def typename_reader(name: str) -> Reader:
+    """The reader of `__typename`, which is the same for every source."""
+    return lambda source: name
 
 
 def not_serialized(kind: GraphQLLeafType, value: object, serialized: object) -> TypeError:
@@ -196,7 +201,7 @@ class FieldStep:
     output: AnyOutput
     attribute: str | None
     resolve: FieldResolver
-    reader: FieldReader | TypenameReader | None
+    read: Reader | None
     constants: Mapping[str, object] | None
     variables: Mapping[str, str] | None
     only_type: GraphQLObjectType | None
@@ -220,8 +225,6 @@ class FieldStep:
 
     def type_of(self, value: object) -> GraphQLObjectType | None:
         """The type of an object, where its class tells."""
-        if self.only_type is not None:
-            return self.only_type
         kind = self.types_by_class.get(type(value))
         return None if kind is not None and hasattr(value, TYPE_CAST_ATTRIBUTE) else kind
 
@@ -282,7 +285,7 @@ class Planner:
         return FieldStep(
             key, name, parent, details, nodes, definition, output, attribute,
             self._resolvers.resolver(parent.name, name) or _foreign_resolver(definition),
-            TypenameReader(parent.name) if name == "__typename" else field_reader(attribute, output),
+            typename_reader(parent.name) if name == "__typename" else field_reader(attribute, output),
             _constants(definition, nodes[0]), _variables(definition, nodes[0]),
             only_type, not isinstance(named, LeafOutput) and _is_by_class(self._schema, named.nullable),
         )  # fmt: skip
@@ -313,12 +316,11 @@ class Plan:
         return steps
 
 
-def field_reader(attribute: str | None, output: AnyOutput) -> FieldReader | None:
+def field_reader(attribute: str | None, output: AnyOutput) -> Reader | None:
     """The reader of a field that is an attribute of one scalar or enum; None for any other."""
     if attribute is None or not isinstance(output, LeafOutput):
         return None
-    reader = FieldReader if output.is_required else OptionalFieldReader
-    return reader(attribute, output.nullable, output.nullable.coerce_output_value)
+    return attribute_reader(attribute, output.nullable, not output.is_required)
 
 
 def _named_output(output: AnyOutput) -> LeafOutput | ObjectOutput | AbstractOutput:

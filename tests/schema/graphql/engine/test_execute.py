@@ -368,7 +368,7 @@ def test_fields_that_are_attributes_of_a_scalar_or_an_enum_have_a_reader() -> No
     plan = document.plans[None]
     assert plan is not None
     steps = plan.children(plan.steps[0], ours._schema.type_map["Thing"])  # type: ignore[arg-type]
-    with_reader = {step.name for step in steps if step.reader is not None}
+    with_reader = {step.name for step in steps if step.read is not None}
     assert with_reader == {"name", "maybe", "number", "colour", "at", "price", "id", "called"}
 
 
