@@ -28,7 +28,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -67,8 +67,8 @@ class LeaseQueue(Generic[M]):
     """Columns, with the values that they have as long as a worker is at a row."""
     when_taken: str = ""
     """SQL: further assignments of an UPDATE when a row is taken, such as `attempts = attempts + 1`."""
-    when_released: Mapping[str, object] = field(default_factory=dict)
-    """Columns, with the values that they get when a row is released."""
+    when_released: str = ""
+    """The same when a row is released."""
 
     async def available(self, now: datetime, limit: int, worker: str = "") -> list[int]:
         """The ids of the first `limit` rows that are due and free, or this worker's; no writer waits for this read."""
@@ -119,10 +119,18 @@ class LeaseQueue(Generic[M]):
         """The row, locked in the present transaction and its lease renewed; None where it is not held."""
         return await self.model.get(id=id) if await self.renew([id], worker, until) else None
 
-    async def release(self, worker: str) -> None:
-        """Free all unfinished rows that this worker has taken, so that others need not wait for their leases to end."""
-        held = self.model.filter(worker=worker, **self.unfinished)
-        await held.update(worker=None, leased_until=None, **self.when_released)
+    async def release(self, worker: str, now: datetime) -> None:
+        """End all leases that this worker has, so that others need not wait for it."""
+        also = f", {self.when_released}" if self.when_released else ""
+        await sql.rows(
+            f"""
+            UPDATE {self.model._meta.db_table} SET worker = NULL, leased_until = NULL{also}
+            WHERE {self.due} AND leased_until > $1 AND worker = $2
+            RETURNING id
+            """,  # noqa: S608 (constants)
+            now,
+            worker,
+        )
 
     def heartbeat(
         self,

@@ -98,9 +98,9 @@ def heartbeat(leased: LeasedLetters, clock: Callable[[], datetime]) -> AbstractA
     return deliveries.QUEUE.heartbeat(leased.ids, leased.worker, LEASE, clock, leased.leased_until)
 
 
-async def release_leases(worker: str) -> None:
+async def release_leases(worker: str, now: datetime) -> None:
     """Return the letters to the queue that this worker has leased and not recorded, so that others can send them."""
-    await deliveries.QUEUE.release(worker)
+    await deliveries.QUEUE.release(worker, now)
 
 
 async def _outcomes_without_attempt(letters: list[Delivery]) -> dict[int, Outcome]:

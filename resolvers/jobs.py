@@ -61,9 +61,9 @@ async def _process_job(job_id: int, worker: str, clock: Clock) -> None:
     await _remove_codes(job_id, worker, clock)
 
 
-async def release_leases(worker: str) -> None:
+async def release_leases(worker: str, now: datetime) -> None:
     """End this worker's leases, so that others can take up its jobs at once."""
-    await rows.QUEUE.release(worker)
+    await rows.QUEUE.release(worker, now)
 
 
 @db_errors.retry_on_conflict

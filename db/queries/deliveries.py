@@ -85,7 +85,7 @@ QUEUE = LeaseQueue(
     order="due_at, id",
     unfinished={"status": DeliveryStatus.SENDING},
     when_taken="status = 'SENDING', attempts = attempts + 1",
-    when_released={"status": DeliveryStatus.QUEUED},
+    when_released="status = 'QUEUED'",
 )
 """Letters that are due, the longest due first; to take one is an attempt. The index `delivery_due` has them."""
 

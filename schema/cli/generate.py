@@ -121,7 +121,7 @@ async def _run_job(job_id: int, runtime: Runtime) -> Job:
     finally:
         work.cancel()
         await asyncio.wait([work])
-        await jobs.release_leases(worker)
+        await jobs.release_leases(worker, runtime.clock())
     job = await _job(job_id)
     if job.status is JobStatus.FAILED:
         raise InvalidInput(job.error or "The job failed.")

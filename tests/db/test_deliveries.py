@@ -60,7 +60,9 @@ async def test_due_letters_are_read_from_their_index(
     monkeypatch.setattr(sql, "rows", explained)
     assert len(await deliveries.QUEUE.available(NOW, 1)) == 1
     assert len(await deliveries.QUEUE.take(20, "one", NOW, timedelta(seconds=30))) == 2
-    assert len(plans) == 2
+    await deliveries.QUEUE.release("one", NOW)
+    assert await Delivery.filter(status=DeliveryStatus.QUEUED, worker=None).count() == 2
+    assert len(plans) == 3
     assert all("delivery_due" in plan for plan in plans)
 
 

@@ -227,7 +227,7 @@ async def test_a_fence_refuses_late_writes(organization: Organization, leased: L
     assert await leased.queue.held([id], "late").update(**leased.finished) == 0
     assert await leased.queue.renew([id], "late", now + 9 * LENGTH) == 0
     assert await leased.queue.lock(id, "late", now + 9 * LENGTH) is None
-    await leased.queue.release("late")
+    await leased.queue.release("late", now)
     assert dict(await leased.queue.model.get()) == dict(before)
     locked = await leased.queue.lock(id, "two", now + 2 * LENGTH)
     assert (locked.id, locked.leased_until) == (id, now + 2 * LENGTH)
@@ -244,7 +244,7 @@ async def test_a_finished_row_is_nobodys(organization: Organization, leased: Lea
     assert not await leased.queue.take_one(id, "one", NOW + LENGTH, LENGTH)
     assert await leased.queue.available(NOW + LENGTH, 1, "one") == []
     before = await leased.queue.model.get()
-    await leased.queue.release("one")
+    await leased.queue.release("one", NOW)
     assert dict(await leased.queue.model.get()) == dict(before)
 
 
@@ -253,7 +253,7 @@ async def test_released_rows_are_free_at_once(organization: Organization, leased
     await leased.add(organization, [NOW] * 3)
     released = await leased.queue.take(2, "one", NOW, LENGTH)
     [kept] = await leased.queue.take(1, "two", NOW, LENGTH)
-    await leased.queue.release("one")
+    await leased.queue.release("one", NOW)
     assert await leased.queue.held(released, "one").count() == 0
     assert await leased.queue.held([kept], "two").count() == 1
     assert sorted(await leased.queue.take(9, "three", NOW, LENGTH)) == sorted(released)

@@ -188,7 +188,7 @@ async def test_a_lease_keeps_others_away_until_it_is_over(organization: Organiza
     assert await job_rows.QUEUE.take_one(job.id, "two", clock(), jobs.LEASE)
     with pytest.raises(LeaseLost):
         await jobs._lock_leased(job.id, "one", clock())
-    await jobs.release_leases("two")
+    await jobs.release_leases("two", clock())
     await jobs.process("three", clock)
     assert await Code.all().count() == 50
 
