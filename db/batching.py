@@ -1,5 +1,13 @@
 """Group commit and micro-batching: concurrent requests of one kind are processed as one batch, with no timer.
 
+    async def process(batch: Sequence[ClaimRequest]) -> list[Claimed | Exception]:
+        async with statements.planned_transaction():
+            await lock(batch)
+            admit_late(batch)
+            return [...]  # one for each request, in their order
+
+    claimed = await submit(process, request)  # from any number of tasks
+
 Requests that come while a batch is processed wait for the next one, or join it late where it waits for a lock. A
 request that comes alone is a batch of one, at once. As batches come one after another, each has a time limit, where
 the database has one for it (`sql.batch_seconds`): one that hangs is given up, and the next has another connection.
@@ -27,7 +35,10 @@ QUIET_TICKS = 2
 Request = TypeVar("Request")
 Result = TypeVar("Result")
 ProcessBatch = Callable[[Sequence[Request]], Awaitable[Sequence[Result | Exception]]]
-"""Processes a batch: one result for each request, in their order; an exception is raised to the request's caller."""
+"""Processes a batch: one result for each request, in their order; an exception is raised to the request's caller.
+
+What it raises itself is a fault of the batch: each request is then processed alone, unless the database is unavailable.
+"""
 
 Pending = list[tuple[Request, asyncio.Future[Result]]]
 """Requests, each with the future that its caller awaits."""
@@ -39,7 +50,7 @@ log = logging.getLogger("tessera")
 
 
 class Deferred(Exception):
-    """The result of a request that was admitted late and does not fit: it is in the next batch, before all others."""
+    """What `process` returns for a request that does not fit: it is in the next batch, before all others."""
 
 
 class Batch(list[Request], Generic[Request, Result]):
@@ -51,9 +62,10 @@ class Batch(list[Request], Generic[Request, Result]):
 
 
 def admit_late(batch: Sequence[Request], fits: Callable[[Request], bool] = lambda _: True) -> None:
-    """Append queued requests to the batch: until it is full, the queue is empty, or the next one does not fit.
+    """Append queued requests to the batch that `process` was called with, after it has waited for a lock.
 
-    A sequence that is no `Batch` has no queue, and stays as it is.
+    Until it is full, the queue is empty, or the next one does not fit. `process` then owes a result for each of these
+    too. A sequence that is no `Batch` has no queue, and stays as it is: `process` may be called with any.
     """
     while isinstance(batch, Batch) and batch.queue and len(batch) < MAX_REQUESTS and fits(batch.queue[0][0]):
         queued = batch.queue.popleft()
@@ -68,7 +80,10 @@ class Batcher(Generic[Request, Result]):
     def __init__(
         self, process: ProcessBatch[Request, Result], gathers: bool = False, seconds: float | None = None
     ) -> None:
-        """`seconds` is how long a batch may take; None is as long as it takes. For `gathers` see `submit` below."""
+        """`seconds` is how long a batch may take; None is as long as it takes. For `gathers` see `submit` below.
+
+        The first request starts the task, which ends when the queue is empty.
+        """
         self._process, self._gathers, self._seconds = process, gathers, seconds
         self.started_at: float | None = None
         """When the present batch began, by the loop's clock; None between batches."""
@@ -80,8 +95,8 @@ class Batcher(Generic[Request, Result]):
     async def submit(self, request: Request) -> Result:
         """The request's result; an exception that is its result is raised.
 
-        A caller that is cancelled before its batch begins is left out of it; afterwards the request is processed all
-        the same, and the others don't notice.
+        Raises DatabaseTimeout when its batch has not been processed in time. A caller that is cancelled before its
+        batch begins is left out of it; afterwards the request is processed all the same, and the others don't notice.
         """
         result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._queue.append((request, result))
@@ -184,8 +199,9 @@ _batchers: WeakKeyDictionary[BaseDBAsyncClient, dict[object, Batcher[Any, Any]]]
 async def submit(process: ProcessBatch[Request, Result], request: Request, gathers: bool = False) -> Result:
     """The result of a request that `process` processes in a batch with others; an exception is raised.
 
-    Each opened database has one batcher for each `process` function. With `gathers` its first batch begins once all
-    requests of the same moment are in: what those ask the database next is one batch as well.
+    `process` is a function of a module, the same object each time, as requests are batched by it. Each opened
+    database has one batcher for each `process` function. With `gathers` its first batch begins once all requests of the
+    same moment are in: what those ask the database next is one batch as well.
 
     Inside a transaction the request is processed alone, in the transaction: a batch would go on beside it, and
     outlive it.

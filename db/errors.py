@@ -1,4 +1,13 @@
-"""Database errors that the program is not to blame for: the database is unavailable, or two transactions conflict."""
+"""Database errors that the program is not to blame for: the database is unavailable, or two transactions conflict.
+
+Drivers, Tortoise and the operating system raise some dozens of classes for these. `is_unavailable` and `is_conflict`
+are asked of any exception: a door answers 503 to the first, `retry_on_conflict` runs again after the second. What
+neither knows is a bug.
+
+    RowLocked          a lock was waited for as long as a batch may; nothing was done
+    DatabaseTimeout    no answer in time; nobody knows what was done
+    pool.UnconfirmedCommit    committed, but on no standby; a failover may lose it
+"""
 
 import asyncio
 import functools
@@ -85,7 +94,9 @@ def is_conflict(error: BaseException) -> bool:
 
 
 def retry_on_conflict(verb: Callable[P, Coroutine[object, object, T]]) -> Callable[P, Coroutine[object, object, T]]:
-    """Decorator that runs a verb again after a conflict, up to MAX_TRIES times in all.
+    """Decorator that runs an async function again after a conflict, up to MAX_TRIES times in all.
+
+    The function is one transaction, or several of which each can be repeated; what it raised last is raised.
 
     A verb that takes part in another's transaction is not retried by itself: the other one is.
     """

@@ -20,14 +20,21 @@ Row: TypeAlias = dict[str, Any]
 
 
 async def execute(text: str, values: Sequence[object]) -> list[Row]:
-    """Run a statement in the database's own dialect, inside the current transaction if there is one."""
+    """The rows of a statement in the database's own dialect: `?1` on SQLite, `$1` on PostgreSQL.
+
+    It is run inside the present transaction if there is one; else it commits by itself. Raises what the driver raises,
+    within Tortoise's errors: db/errors.py tells them apart.
+    """
     return await get_connection("default").execute_query_dict(text, list(values))
 
 
 async def rows(text: str, *values: object) -> list[Row]:
-    """Run a statement with `$1`, `$2` … placeholders; returns the rows of its SELECT or RETURNING.
+    """The rows of the SELECT or RETURNING of a statement that is the same text for both databases.
 
-    Instants come as the driver gives them: numbers and texts are safe to select, the rest is for the models.
+        [row] = await rows("SELECT COUNT(*) AS number FROM claim WHERE code_id = $1", 7)  # {"number": 3}
+
+    Placeholders are `$1`, `$2` …, each as often as needed. Instants come as the driver gives them, texts from SQLite:
+    numbers and texts are safe to select, the rest is for `models_from_rows`.
     """
     return await execute(with_sqlite_placeholders(text) if _is_sqlite() else text, values)
 
@@ -44,7 +51,11 @@ def columns(model: type[Model]) -> tuple[str, ...]:
 
 
 def models_from_rows(model: type[M], rows: Iterable[Mapping[str, object]]) -> list[M]:
-    """Model objects of rows that have all columns, or some of them.
+    """Model objects of rows by their columns' names; they have all columns, or some of them, and no others.
+
+        codes = models_from_rows(Code, await rows("SELECT * FROM code WHERE promotion_id = $1", 3))
+
+    Values are converted as Tortoise does: texts to instants, enums and JSON.
 
     Tortoise's own way sets each of an object's attributes by itself, which took an eighth of a claim's time.
     """
@@ -64,7 +75,10 @@ def models_from_rows(model: type[M], rows: Iterable[Mapping[str, object]]) -> li
 
 
 def model_from_row(model: type[M], values: Mapping[str, object]) -> M:
-    """A model object of column values as the program has them, as if it had been read from the database."""
+    """A model object of column values as the program has them, as if it had been read from the database.
+
+    Nothing is converted: an enum's member is given as such, an instant as a datetime.
+    """
     instance = model.__new__(model)
     is_partial = len(values) < len(model._meta.db_fields)
     vars(instance).update(
@@ -119,6 +133,9 @@ def batch_seconds() -> float | None:
 def lateral_join(table: str, **key: str) -> str:
     """A part of a FROM: for each row before it the table's row, if there is one, that a unique key finds.
 
+        join = lateral_join("code", organization_id="input.organization_id", text_key="input.text_key")
+        f"SELECT code.id FROM {{values}} AS input {join}"
+
     `key` has the SQL expression that each column of the key is equal to. The form for PostgreSQL leaves it one plan,
     which is therefore safe to keep (`postgres.GENERIC_PLAN_SETTINGS`): a row is looked for after those before it
     (LATERAL … LIMIT), and in the order of its key's last column, which only the key's own index has. That column is
@@ -135,6 +152,8 @@ def lateral_join(table: str, **key: str) -> str:
 
 def key_condition(table: str, *key: str) -> str:
     """A condition of an UPDATE … FROM {values} AS input: the rows whose key columns are equal to an input row's.
+
+        f"UPDATE code SET is_enabled = false FROM {{values}} AS input WHERE {key_condition('code', 'id')}"
 
     All values of each column are named as well, so that PostgreSQL uses the key's index, whichever of the two tables
     it would begin with.
@@ -168,9 +187,8 @@ async def use_snapshot() -> None:
 
     A SQLite transaction does so anyway.
     """
-    connection = get_connection("default")
-    if connection.capabilities.dialect == "postgres":
-        await connection.execute_query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    if not _is_sqlite():
+        await get_connection("default").execute_query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
 async def lock_table_for_writing(table: str) -> None:
@@ -178,9 +196,8 @@ async def lock_table_for_writing(table: str) -> None:
 
     A SQLite transaction has the database to itself anyway.
     """
-    connection = get_connection("default")
-    if connection.capabilities.dialect == "postgres":
-        await connection.execute_query(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+    if not _is_sqlite():
+        await get_connection("default").execute_query(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
 
 
 def skip_locked() -> str:
@@ -188,4 +205,4 @@ def skip_locked() -> str:
 
     A SQLite statement that writes has the database to itself anyway.
     """
-    return "FOR UPDATE SKIP LOCKED" if get_connection("default").capabilities.dialect == "postgres" else ""
+    return "" if _is_sqlite() else "FOR UPDATE SKIP LOCKED"
