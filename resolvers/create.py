@@ -3,9 +3,9 @@
 import secrets
 import string
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 
 from tortoise.transactions import in_transaction
 
@@ -44,9 +44,9 @@ class NewPromotion:
     limits: params.Maybe[params.Limits | None] = params.ABSENT
     letter: params.Maybe[params.Letter | None] = params.ABSENT
     location_numbers: tuple[int, ...] = ()
-    metadata: dict[str, Any] | None = None
+    metadata: dict[str, object] | None = None
     codes: tuple[str, ...] = ()
-    particulars: dict[str, Any] | None = None  # values of a single vendor, under the vendor's name
+    particulars: dict[str, object] | None = None  # values of a single vendor, under the vendor's name
 
 
 @db_errors.retry_on_conflict
@@ -58,45 +58,50 @@ async def promotion(
     Raises InvalidInput, ReferenceTaken, CodeTaken, UnknownLocation, IdempotencyMismatch.
     """
     await letter_template.prepare(new.letter)
-    values = _columns(organization, new)
+    row = _draft(organization, new)
     texts = _texts(new.codes)
     async with in_transaction():
         earlier = await idempotency.begin(organization.id, idempotency_key, ("create.promotion", new), now)
         if earlier is not None:
             return await _replay(organization.id, earlier)
-        values["number"] = await _promotion_number(organization, new.number)
-        values["reference"] = await _reference(organization.id, new.reference, values["number"])
-        if await promotions.by_identifier(organization.id, values["identifier"]):
+        row.number = await _promotion_number(organization, new.number)
+        row.reference = await _reference(organization.id, new.reference, row.number)
+        if await promotions.by_identifier(organization.id, row.identifier):
             raise InvalidInput("Another promotion has this identifier.", "identifier")
-        values["search_key"] = search_key(values)
-        row = await promotions.add({**values, "created_at": now, "updated_at": now})
+        await _add(row, now)
         await link(organization.id, row.id, new.location_numbers)
         await _insert(organization, row, texts, now)
         await idempotency.finish(organization.id, idempotency_key, row.id)
         return row
 
 
-def search_key(values: dict[str, Any]) -> str | None:
-    """The folded name and reference that a promotion is searched by."""
-    return folding.beyond_ascii(f"{values['name']} {values['reference']}")
+def search_key(name: str, reference: str) -> str | None:
+    """The folded name and reference that a promotion is searched by; None where they are ASCII."""
+    return folding.beyond_ascii(f"{name} {reference}")
 
 
-def _columns(organization: Organization, new: NewPromotion) -> dict[str, Any]:
+def _draft(organization: Organization, new: NewPromotion) -> Promotion:
+    """The promotion, not inserted yet, without its number and reference."""
     starts_at, ends_at = validate.window(new.window, None, None, organization.time_zone)
-    return {
-        "organization_id": organization.id,
-        "name": validate.text(new.name, "name"),
-        "identifier": validate.optional_text(new.identifier, "identifier", max_length=64) or str(uuid.uuid4()),
-        "is_enabled": new.is_enabled,
-        "position": validate.integer(new.position, "position", minimum=-validate.MAX_INT),
+    return Promotion(
+        organization_id=organization.id,
+        name=validate.text(new.name, "name"),
+        identifier=validate.optional_text(new.identifier, "identifier", max_length=64) or str(uuid.uuid4()),
+        is_enabled=new.is_enabled,
+        position=validate.integer(new.position, "position", minimum=-validate.MAX_INT),
         **asdict(validate.discount(new.discount, ValidDiscount(), organization.currency)),
-        "starts_at": starts_at,
-        "ends_at": ends_at,
+        starts_at=starts_at,
+        ends_at=ends_at,
         **asdict(validate.limits(new.limits, ValidLimits())),
         **asdict(letter_template.letter(new.letter, ValidLetter())),
-        "metadata": validate.metadata(new.metadata or {}, "metadata"),
-        "particulars": new.particulars or {},
-    }
+        metadata=validate.metadata(new.metadata or {}, "metadata"),
+        particulars=new.particulars or {},
+    )
+
+
+async def _add(row: Promotion, now: datetime) -> None:
+    row.update_from_dict({"search_key": search_key(row.name, row.reference), "created_at": now, "updated_at": now})
+    await promotions.add(row)
 
 
 def _texts(texts: tuple[str, ...]) -> dict[str, str]:
@@ -158,8 +163,8 @@ async def _insert(organization: Organization, promotion: Promotion, texts: dict[
     raise CodeTaken(texts[min(key for (_, key), code in rows.items() if code.promotion_id != promotion.id)])
 
 
-async def _replay(organization_id: int, promotion_id: int) -> Promotion:
-    row = await promotions.by_id(organization_id, promotion_id)
+async def _replay(organization_id: int, promotion_id: object) -> Promotion:
+    row = await promotions.by_id(organization_id, promotion_id) if isinstance(promotion_id, int) else None
     if row is None:
         raise IdempotencyMismatch("The promotion that this key was used for has been deleted.")
     return row
@@ -197,7 +202,7 @@ async def product(organization: Organization, number: int | None, title: str, no
 async def customer(
     organization: Organization,
     person: params.Person,
-    particulars: dict[str, Any],
+    particulars: Mapping[str, object],
     now: datetime,
     brought_by_id: int | None = None,
 ) -> Customer:
@@ -254,9 +259,9 @@ async def organization(
             account, drawn, chosen_identifier, checked_name, checked_zone, checked_currency, secrets.token_hex(32), now
         )
         default = NewPromotion(name="Default", reference=DEFAULT_REFERENCE)
-        values = {**_columns(row, default), "reference": DEFAULT_REFERENCE}
-        values["number"] = await _promotion_number(row, None)
-        await promotions.add({**values, "created_at": now, "updated_at": now})
+        promotion = _draft(row, default)
+        promotion.reference, promotion.number = DEFAULT_REFERENCE, await _promotion_number(row, None)
+        await _add(promotion, now)
         return row
 
 

@@ -6,7 +6,7 @@ Rows that are inserted, changed or deleted while an export runs may be in it or 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tortoise.queryset import QuerySet
 
@@ -70,8 +70,8 @@ async def _of(query: QuerySet[R], organization: Organization, ref: params.Promot
 
 async def _codes(pages: AsyncIterator[list[Code]], now: datetime) -> AsyncIterator[ExportedCode]:
     async for page in pages:
-        parents = await promotions.by_ids(_ids(page, "promotion_id"))
-        persons = await customers.by_ids(_ids(page, "reserved_for_id"))
+        parents = await promotions.by_ids(_ids(row.promotion_id for row in page))
+        persons = await customers.by_ids(_ids(row.reserved_for_id for row in page))
         for row in page:
             promotion = parents.get(row.promotion_id)
             if promotion is None:  # deleted since the page was read, and the code with it
@@ -82,10 +82,10 @@ async def _codes(pages: AsyncIterator[list[Code]], now: datetime) -> AsyncIterat
 
 async def _claims(pages: AsyncIterator[list[Claim]]) -> AsyncIterator[ExportedClaim]:
     async for page in pages:
-        parents = await promotions.by_ids(_ids(page, "promotion_id"))
-        claimed = await code_rows.by_ids(_ids(page, "code_id"))
-        persons = await customers.by_ids(_ids(page, "customer_id"))
-        sites = await locations.by_ids(_ids(page, "location_id"))
+        parents = await promotions.by_ids(_ids(row.promotion_id for row in page))
+        claimed = await code_rows.by_ids(_ids(row.code_id for row in page))
+        persons = await customers.by_ids(_ids(row.customer_id for row in page))
+        sites = await locations.by_ids(_ids(row.location_id for row in page))
         for row in page:
             promotion, code, person = (
                 parents.get(row.promotion_id),
@@ -97,5 +97,5 @@ async def _claims(pages: AsyncIterator[list[Claim]]) -> AsyncIterator[ExportedCl
             yield ExportedClaim(row, code, promotion, person, sites.get(row.location_id or 0))
 
 
-def _ids(rows: Iterable[Any], column: str) -> set[int]:
-    return {id for id in (getattr(row, column) for row in rows) if id is not None}
+def _ids(ids: Iterable[int | None]) -> set[int]:
+    return {id for id in ids if id is not None}

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from db.models import Organization
 from db.queries import idempotency_keys
@@ -59,7 +59,7 @@ def check_fingerprint(stored: str, fingerprint: str) -> None:
         raise IdempotencyMismatch("This idempotency key was used before for something else.")
 
 
-async def begin(organization_id: int, key: str | None, args: object, now: datetime) -> Any | None:
+async def begin(organization_id: int, key: str | None, args: object, now: datetime) -> object:
     """Take a key for this call, or return the stored answer of the same call; None where the call is to be run.
 
     Call it first in the transaction: a second call with the key waits there for the first. Raises
@@ -75,10 +75,15 @@ async def begin(organization_id: int, key: str | None, args: object, now: dateti
     return earlier.answer
 
 
-async def finish(organization_id: int, key: str | None, answer: Any) -> None:
+async def finish(organization_id: int, key: str | None, answer: object) -> None:
     """Store the answer, a JSON value, for later calls with the key; call it last in the transaction."""
     if key is not None:
         await idempotency_keys.save_answer(organization_id, key.strip(), answer)
+
+
+def stored_ids(part: object) -> list[int]:
+    """The ids that a part of a stored answer has, which is a list of them."""
+    return [id for id in part if isinstance(id, int)] if isinstance(part, list) else []
 
 
 async def take_keys(batch: Sequence[KeyedRequest]) -> set[tuple[int, str]]:

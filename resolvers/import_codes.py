@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any
 
 from tortoise.transactions import in_transaction
 
@@ -47,7 +46,7 @@ class ImportRow:
     reserved_for: str | None = None
     activated_at: datetime | None = None
     created_at: datetime | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: dict[str, object] | None = None
 
 
 @dataclass(frozen=True)

@@ -130,8 +130,12 @@ def _answer(row: Code, sent: SendResult) -> list[object]:
     return [row.id, [row.id for row in sent.deliveries], sent.received, sent.suppressed]
 
 
-async def _replay(answer: tuple[int, list[int], int, int]) -> SendResult:
-    code_id, ids, received, suppressed = answer
+async def _replay(answer: object) -> SendResult:
+    match answer:
+        case [int(code_id), part, int(received), int(suppressed)]:
+            ids = idempotency.stored_ids(part)
+        case _:
+            raise IdempotencyMismatch("This idempotency key was used before for something else.")
     if not await codes.by_ids([code_id]):
         raise IdempotencyMismatch("The code that this key was used for has been deleted.")
     letters = list((await deliveries.by_ids(ids)).values())

@@ -5,7 +5,6 @@ A discount, window, limits or letter that is null as a whole is what a promotion
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 
 from tortoise.transactions import in_transaction
 
@@ -37,8 +36,8 @@ class PromotionChange:
     limits: Maybe[params.Limits | None] = ABSENT
     location_numbers: Maybe[tuple[int, ...] | None] = ABSENT
     letter: Maybe[params.Letter | None] = ABSENT
-    metadata: Maybe[dict[str, Any] | None] = ABSENT
-    particulars: Maybe[dict[str, Any]] = ABSENT  # of the vendors that are named in it; those of others stay
+    metadata: Maybe[dict[str, object] | None] = ABSENT
+    particulars: Maybe[dict[str, object]] = ABSENT  # of the vendors that are named in it; those of others stay
 
 
 @db_errors.retry_on_conflict
@@ -94,23 +93,23 @@ async def _hold(organization_id: int, ref: params.PromotionRef, expected_version
 
 
 async def _change_promotion(organization: Organization, row: Promotion, change: PromotionChange, now: datetime) -> None:
+    reference = row.reference
     columns = _promotion_columns(organization, row, change)
-    columns["search_key"] = create.search_key(columns)
-    if columns["reference"] != row.reference:
-        await _check_reference(organization.id, row, columns["reference"])
+    row.update_from_dict({**columns, "version": row.version + 1, "updated_at": now})
+    row.update_from_dict({"search_key": create.search_key(row.name, row.reference)})
+    if row.reference != reference:
+        await _check_reference(organization.id, reference, row.reference)
     if not isinstance(change.location_numbers, Absent):
         await create.link(organization.id, row.id, change.location_numbers or ())
-    row.update_from_dict({**columns, "version": row.version + 1, "updated_at": now})
-    await promotions.save(row, [*columns, "version", "updated_at"])
+    await promotions.save(row, [*columns, "search_key", "version", "updated_at"])
 
 
-def _promotion_columns(organization: Organization, row: Promotion, change: PromotionChange) -> dict[str, Any]:
+def _promotion_columns(organization: Organization, row: Promotion, change: PromotionChange) -> dict[str, object]:
     current_discount = ValidDiscount(
         row.discount_kind, row.discount_value, row.currency, row.minimum_order, row.maximum_discount
     )
     current_limits = ValidLimits(**{name: getattr(row, name) for name in asdict(ValidLimits())})
     starts_at, ends_at = validate.window(change.window, row.starts_at, row.ends_at, organization.time_zone)
-    current_particulars: Any = row.particulars
     return {
         "reference": _text(change.reference, row.reference, "reference"),
         "name": _text(change.name, row.name, "name"),
@@ -124,7 +123,7 @@ def _promotion_columns(organization: Organization, row: Promotion, change: Promo
         **asdict(validate.limits(change.limits, current_limits)),
         **asdict(letter_template.letter(change.letter, ValidLetter(row.letter_subject, row.letter_body))),
         "metadata": validate.metadata(value_or(change.metadata, row.metadata) or {}, "metadata"),
-        "particulars": {**current_particulars, **value_or(change.particulars, {})},
+        "particulars": {**row.particulars, **value_or(change.particulars, {})},
     }
 
 
@@ -133,8 +132,8 @@ def _text(change: Maybe[str | None], current: str, field: str) -> str:
     return current if isinstance(change, Absent) else validate.text(validate.not_null(change, current, field), field)
 
 
-async def _check_reference(organization_id: int, row: Promotion, reference: str) -> None:
-    if row.reference == DEFAULT_REFERENCE:
+async def _check_reference(organization_id: int, current: str, reference: str) -> None:
+    if current == DEFAULT_REFERENCE:
         raise InvalidInput("The organization's own promotion keeps its reference.", "reference")
     if await promotions.by_reference(organization_id, reference):
         raise ReferenceTaken(reference)
@@ -147,7 +146,7 @@ class CodeChange:
     window: Maybe[params.Window | None] = ABSENT
     allowed_claims: Maybe[int | None] = ABSENT
     reserved_for: Maybe[params.Person | None] = ABSENT
-    metadata: Maybe[dict[str, Any] | None] = ABSENT
+    metadata: Maybe[dict[str, object] | None] = ABSENT
 
 
 @db_errors.retry_on_conflict
@@ -165,9 +164,9 @@ async def _change_code(organization: Organization, row: Code, change: CodeChange
     await codes.save(row, [*columns, "updated_at"])
 
 
-async def _code_columns(organization: Organization, row: Code, change: CodeChange, now: datetime) -> dict[str, Any]:
+async def _code_columns(organization: Organization, row: Code, change: CodeChange, now: datetime) -> dict[str, object]:
     starts_at, ends_at = validate.window(change.window, row.starts_at, row.ends_at, organization.time_zone)
-    columns: dict[str, Any] = {
+    columns: dict[str, object] = {
         "is_enabled": validate.not_null(change.is_enabled, row.is_enabled, "is_enabled"),
         "starts_at": starts_at,
         "ends_at": ends_at,
@@ -179,11 +178,10 @@ async def _code_columns(organization: Organization, row: Code, change: CodeChang
         columns["reserved_for_id"] = customer.id if customer else None
     if not isinstance(change.new_text, Absent):
         await organizations.lock(organization.id)  # of two that choose one text, the second is refused
-        columns["text"], columns["text_key"] = validate.new_code_text(
-            validate.not_null(change.new_text, row.text, "new_text"), "new_text"
-        )
-        if columns["text_key"] != row.text_key and await codes.by_text(organization.id, columns["text_key"]):
-            raise CodeTaken(columns["text"])
+        text, text_key = validate.new_code_text(validate.not_null(change.new_text, row.text, "new_text"), "new_text")
+        if text_key != row.text_key and await codes.by_text(organization.id, text_key):
+            raise CodeTaken(text)
+        columns |= {"text": text, "text_key": text_key}
     return columns
 
 

@@ -38,9 +38,9 @@ async def clashes(organization: Organization) -> list[str]:
 
 async def _drifts(organization: Organization) -> AsyncIterator[str]:
     for row in await claims.miscounted_codes(organization.id):
-        yield f"code {row['name']}: counts {row['counter']} claims, has {row['claims']}"
+        yield f"code {row.name}: counts {row.counter} claims, has {row.claims}"
     for row in await claims.miscounted_promotions(organization.id):
-        yield f"promotion {row['name']}: counts {row['counter']} claims, has {row['claims']}"
+        yield f"promotion {row.name}: counts {row.counter} claims, has {row.claims}"
     recounted = await _recount(organization)
     for bucket, stored in (await _stored_shares(organization)).items():
         share = recounted.pop(bucket, EMPTY_SHARE)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypedDict
+from typing import NamedTuple, TypedDict
 
 from tortoise.functions import Count
 from tortoise.queryset import QuerySet
@@ -302,9 +302,17 @@ def with_status(queryset: QuerySet[Claim], wanted: Collection[ClaimStatus]) -> Q
     return queryset.filter(statuses.claim_filter(wanted))
 
 
-async def miscounted_codes(organization_id: int) -> list[dict[str, Any]]:
-    """Codes whose counter, less the claims without a row, differs from their standing claims: text, counter, claims."""
-    return await sql.rows(
+class Miscount(NamedTuple):
+    """A code's text or a promotion's reference, its counter less the claims without a row, and its standing claims."""
+
+    name: str
+    counter: int
+    claims: int
+
+
+async def miscounted_codes(organization_id: int) -> list[Miscount]:
+    """Codes whose counter, less the claims without a row, differs from the number of their standing claims."""
+    rows = await sql.rows(
         f"""
         SELECT code.text AS name, code.claim_count - COALESCE(code.rowless_claim_count, 0) AS counter,
             COUNT(claim.id) AS claims
@@ -316,11 +324,12 @@ async def miscounted_codes(organization_id: int) -> list[dict[str, Any]]:
         """,  # noqa: S608 (a constant)
         organization_id,
     )
+    return [Miscount(**row) for row in rows]
 
 
-async def miscounted_promotions(organization_id: int) -> list[dict[str, Any]]:
-    """Promotions whose counter, less the deleted share, differs from their standing claims."""
-    return await sql.rows(
+async def miscounted_promotions(organization_id: int) -> list[Miscount]:
+    """Promotions whose counter, less the claims without a row, differs from the number of their standing claims."""
+    rows = await sql.rows(
         f"""
         SELECT promotion.reference AS name, promotion.claim_count - promotion.rowless_claim_count AS counter,
             COUNT(claim.id) AS claims
@@ -332,3 +341,4 @@ async def miscounted_promotions(organization_id: int) -> list[dict[str, Any]]:
         """,  # noqa: S608 (a constant)
         organization_id,
     )
+    return [Miscount(**row) for row in rows]

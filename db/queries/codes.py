@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, NotRequired, TypedDict
+from typing import NamedTuple, NotRequired, TypedDict
 
 from tortoise.expressions import F
 from tortoise.queryset import QuerySet
@@ -337,7 +337,7 @@ async def claimable_by_anybody(organization_id: int, now: datetime, size: int) -
     last, number = "", size
     while number == size:
         page = Code.filter(organization_id=organization_id, text_key__gt=last).order_by("text_key").limit(size)
-        rows: list[tuple[Any, ...]] = await _with_status_column(page, now).values_list(
+        rows: list[tuple[int, str, int | None, str]] = await _with_status_column(page, now).values_list(
             "promotion_id", "text_key", "reserved_for_id", "status"
         )
         number = len(rows)

@@ -1,8 +1,8 @@
 """Customers: persons, one e-mail an organization."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
@@ -157,10 +157,10 @@ def ensure_all(acting: Iterable[ActingCustomer]) -> statements.Statement[None]:
 
 
 async def save_vendor_data(
-    customer: Customer, particulars: dict[str, Any], referrer_id: int | None, now: datetime
+    customer: Customer, particulars: Mapping[str, object], referrer_id: int | None, now: datetime
 ) -> None:
     """Save what a single vendor has of a customer, and the id of the customer who referred them."""
-    columns = {"particulars": particulars, "brought_by_id": referrer_id, "updated_at": now}
+    columns = {"particulars": dict(particulars), "brought_by_id": referrer_id, "updated_at": now}
     customer.update_from_dict(columns)
     await customer.save(update_fields=list(columns))
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import TypedDict
 
 from tortoise.expressions import F
 from tortoise.functions import Count
@@ -14,7 +15,6 @@ from db.leases import LeaseQueue
 from db.models import Delivery
 
 _KEYS = statements.ValuesTable(key="text")
-_NEW = statements.ValuesTable(recipient="text", recipient_key="text", first_name="text", last_name="text")
 
 
 async def existing_recipients(code_id: int, recipient_keys: Sequence[str]) -> set[str]:
@@ -30,31 +30,43 @@ async def existing_recipients(code_id: int, recipient_keys: Sequence[str]) -> se
     return {row["recipient_key"] for row in sent}
 
 
-def draft(values: Mapping[str, object]) -> Delivery:
-    """A letter that is not queued yet: `values` are the columns that drafts differ in."""
+class DeliveryColumns(TypedDict):
+    """The columns of a new letter: those in common with others that are queued together, then its recipient's."""
+
+    organization_id: int
+    code_id: int
+    message: str | None
+    created_at: datetime
+    recipient: str
+    recipient_key: str
+    first_name: str | None
+    last_name: str | None
+
+
+_SHARED = ("organization_id", "code_id", "message", "created_at")
+_NEW = statements.ValuesTable.of(DeliveryColumns).without(*_SHARED)
+_INSERT = _NEW.insert_select(
+    "delivery",
+    "RETURNING id, recipient_key",
+    **{name: f"${place}" for place, name in enumerate(_SHARED, 1)},
+    due_at=f"${_SHARED.index('created_at') + 1}",
+    status="'QUEUED'",
+    attempts="0",
+)
+
+
+def draft(columns: DeliveryColumns) -> Delivery:
+    """A letter that is not queued yet."""
     constants = {"id": None, "status": DeliveryStatus.QUEUED, "attempts": 0, "last_error": None, "sent_at": None}
-    return sql.model_from_row(Delivery, {**values, **constants, "due_at": values["created_at"]})
+    return sql.model_from_row(Delivery, {**columns, **constants, "due_at": columns["created_at"]})
 
 
 async def add(drafts: Sequence[Delivery]) -> None:
     """Queue letters about one code, of one moment and message, each to another recipient; sets the drafts' ids."""
     if not drafts:
         return
-    first = drafts[0]
-    written = await _NEW.fetch(
-        """
-        INSERT INTO delivery (organization_id, code_id, message, due_at, created_at, status, attempts,
-            recipient, recipient_key, first_name, last_name)
-        SELECT $1, $2, $3, $4, $4, 'QUEUED', 0, recipient, recipient_key, first_name, last_name
-        FROM {values} AS new
-        RETURNING id, recipient_key
-        """,
-        ((draft.recipient, draft.recipient_key, draft.first_name, draft.last_name) for draft in drafts),
-        first.organization_id,
-        first.code_id,
-        first.message,
-        first.created_at,
-    )
+    shared = map(vars(drafts[0]).get, _SHARED)
+    written = await _NEW.fetch(_INSERT, (list(map(vars(draft).get, _NEW.columns)) for draft in drafts), *shared)
     ids = {row["recipient_key"]: row["id"] for row in written}
     for draft in drafts:
         draft.id = ids[draft.recipient_key]

@@ -1,12 +1,14 @@
 """Jobs: codes that are made in the background."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from datetime import datetime
 
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from db.leases import LeaseQueue
 from db.models import Job, Promotion
+from db.queries.codes import SharedColumns
 
 QUEUE = LeaseQueue(Job, due="finished_at IS NULL", order="id", unfinished={"finished_at": None})
 """Unfinished jobs, the oldest first; each change begins with `lock`, so that of two workers one writes."""
@@ -20,8 +22,10 @@ async def by_ids(ids: Iterable[int]) -> dict[int, Job]:
     return await Job.in_bulk(ids, "id")
 
 
-async def add(values: Mapping[str, object]) -> Job:
-    return await Job.create(None, **values)
+async def add(columns: SharedColumns, style: str, pattern: str | None, prefix: str, total: int, now: datetime) -> Job:
+    """Insert a job for `total` codes with these columns, whose texts have this format."""
+    shared = {name: value for name, value in columns._asdict().items() if name != "job_id"}
+    return await Job.create(**shared, style=style, pattern=pattern, prefix=prefix, total=total, created_at=now)
 
 
 def all_of(organization_id: int) -> QuerySet[Job]:

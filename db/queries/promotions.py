@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from tortoise.expressions import F, Subquery
 from tortoise.queryset import QuerySet
@@ -131,8 +130,9 @@ async def number_is_taken(account_id: int, number: int) -> bool:
     return await Promotion.exists(organization__account_id=account_id, number=number)
 
 
-async def add(values: dict[str, Any]) -> Promotion:
-    return await Promotion.create(**values)
+async def add(promotion: Promotion) -> None:
+    """Insert a promotion; sets its id."""
+    await promotion.save(force_create=True)
 
 
 async def save(promotion: Promotion, fields: Iterable[str]) -> None:

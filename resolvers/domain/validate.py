@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from email_validator import EmailNotValidError, validate_email
@@ -191,7 +191,7 @@ def time_zone(value: str, *path: str) -> str:
     return value
 
 
-def metadata(value: Any, *path: str) -> dict[str, Any]:
+def metadata(value: object, *path: str) -> dict[str, object]:
     """A JSON object of at most MAX_METADATA_LENGTH characters."""
     if not isinstance(value, dict):
         raise InvalidInput("Metadata is a JSON object.", *path)

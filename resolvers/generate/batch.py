@@ -5,7 +5,6 @@ taken. A request whose texts are taken twice gets TextsTaken, and is made again 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from db import batching, statements
 from db import errors as db_errors
@@ -121,7 +120,7 @@ class _GenerateBatch:
             request = self.requests[index]
             if request.call is not None and isinstance(answer, BatchResult) and not answer.replayed:
                 ids = [code.id for code in answer.codes]
-                stored: Any = ids[0] if request.activation else [request.amount, ids]
+                stored: object = ids[0] if request.activation else [request.amount, ids]
                 key = (request.organization.id, request.call.value)
                 answered[key] = KeyAnswer(*key, request.call.fingerprint, stored)
         if answered:
@@ -282,9 +281,14 @@ def _usable(promotion: Promotion | None, request: GenerateRequest) -> Promotion:
     return promotion
 
 
-def _code_ids(answer: Any) -> list[int]:
+def _code_ids(answer: object) -> list[int]:
     """The ids in a stored answer: of one code that was issued, or an amount and the ids of generated ones."""
-    return [answer] if isinstance(answer, int) else answer[1] if isinstance(answer, list) else []
+    match answer:
+        case int(id):
+            return [id]
+        case [_, part]:
+            return idempotency.stored_ids(part)
+    return []
 
 
 def _replayed(

@@ -44,7 +44,5 @@ async def _insert(
     organization: Organization, promotion: Promotion, amount: int, format: Format, options: CodeOptions, now: datetime
 ) -> Job:
     customer = await reserve(organization, options.reserved_for, now)
-    columns = shared_columns(organization, promotion, options, customer)._asdict()
-    del columns["job_id"]
-    texts = {"style": format.style, "pattern": format.pattern, "prefix": format.prefix}
-    return await jobs.add({**columns, **texts, "total": amount, "created_at": now})
+    columns = shared_columns(organization, promotion, options, customer)
+    return await jobs.add(columns, format.style, format.pattern, format.prefix, amount, now)

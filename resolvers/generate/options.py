@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from db.models import Customer, Organization, Promotion
 from db.queries import codes as rows
@@ -21,7 +20,7 @@ class CodeOptions:
     allowed_claims: params.Maybe[int | None] = params.ABSENT
     reserved_for: params.Person | None = None
     activated: bool = True
-    metadata: dict[str, Any] | None = None
+    metadata: dict[str, object] | None = None
 
 
 def check(options: CodeOptions, organization: Organization) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from db.models import Code, Organization
 from resolvers.domain import params
@@ -40,7 +40,7 @@ class GenerateRequest(NamedTuple):
     ends_at: datetime | None = None
     allowed_claims: params.Maybe[int | None] = params.ABSENT
     needs_activation: bool = False
-    metadata: dict[str, Any] = {}  # noqa: RUF012 (nobody writes to it)
+    metadata: dict[str, object] = {}  # noqa: RUF012 (nobody writes to it)
     activation: CodeActivation | None = None
     numbers: Sequence[int] | None = None
 

@@ -1,13 +1,13 @@
 """The result of a call that generates codes, and of the same call made again."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from db.models import Code, Job, Organization
 from db.queries import codes as rows
 from db.queries import jobs
 from resolvers.domain.code_format import Format
 from resolvers.domain.refusals import IdempotencyMismatch
+from resolvers.idempotency import stored_ids
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,21 @@ class GenerateResult:
     job: Job | None = None
 
 
-async def replay(organization: Organization, answer: Any, format: Format) -> GenerateResult:
+async def replay(organization: Organization, answer: object, format: Format) -> GenerateResult:
     """The result that a call with the same idempotency key had: `{"job": id}` or `[amount, ids]`, as it was stored.
 
     Raises IdempotencyMismatch when its job or codes have been deleted.
     """
-    if isinstance(answer, dict):
-        job = await jobs.by_id(organization.id, answer["job"])
-        if job is None:
-            raise IdempotencyMismatch("The job that this key was used for is gone.")
-        return GenerateResult([], job.total, format, replayed=True, job=job)
-    amount, ids = answer
+    match answer:
+        case {"job": int(job_id)}:
+            job = await jobs.by_id(organization.id, job_id)
+            if job is None:
+                raise IdempotencyMismatch("The job that this key was used for is gone.")
+            return GenerateResult([], job.total, format, replayed=True, job=job)
+        case [int(amount), part]:
+            ids = stored_ids(part)
+        case _:
+            raise IdempotencyMismatch("This idempotency key was used before for something else.")
     codes = await rows.by_ids(ids)
     if len(codes) < len(ids):
         raise IdempotencyMismatch("Some of the codes that this key was used for have been deleted.")

@@ -6,7 +6,7 @@ The caller runs the calls, with as many processes as it has; scenarios.py has th
 import re
 import secrets
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ NAME = "A proof, to be removed"
 MAX_DURATION = timedelta(days=1)
 """No selftest takes longer: an older organization of one was left behind."""
 
-RunCalls = Callable[[Organization, str, list[Call]], Awaitable[list[Answer]]]
+RunCalls = Callable[[Organization, str, Sequence[Call]], Awaitable[list[Answer]]]
 """Runs all calls of a scenario, named by the string, by concurrent processes; returns their answers."""
 
 

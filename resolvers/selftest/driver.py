@@ -4,9 +4,8 @@ This is one process's share; the caller starts as many processes as are to compe
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from db.models import Organization
 from resolvers import activate, claim, delete, generate, rate_limit, release
@@ -15,16 +14,16 @@ from resolvers.domain.code_format import Format, Style
 from resolvers.domain.refusals import Refusal, TooManyAttempts
 from resolvers.refusal_counter import RefusalCounter
 
-Call = list[Any]
+Call = Sequence[object]
 """An operation's name and its arguments, as JSON."""
 
-Answer = list[Any]
+Answer = tuple[str, str, object]
 """The operation's name, and DONE with its result, a refusal's name with null, or FAULT with the error's repr."""
 
 DONE = "done"
 FAULT = "fault"
 
-Operation = Callable[..., Awaitable[Any]]
+Operation = Callable[..., Awaitable[object]]
 
 
 async def run(
@@ -38,13 +37,14 @@ async def run(
     waiting = iter(calls)
 
     async def work() -> None:
-        for operation, *arguments in waiting:
-            on_answer([operation, *await _outcome(OPERATIONS[operation](organization, now, *arguments))])
+        for name, *arguments in waiting:
+            operation = str(name)
+            on_answer((operation, *await _outcome(OPERATIONS[operation](organization, now, *arguments))))
 
     await asyncio.gather(*(work() for _ in range(concurrency)))
 
 
-async def _outcome(operation: Awaitable[Any]) -> tuple[str, Any]:
+async def _outcome(operation: Awaitable[object]) -> tuple[str, object]:
     try:
         return DONE, await operation
     except Refusal as refusal:

@@ -1,6 +1,6 @@
 """The scenarios of the selftest: calls that compete for a limit, and what must come of them; a function each."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
@@ -33,7 +33,7 @@ class Scenario:
 
     name: str
     promotion: Promotion
-    calls: list[Call]
+    calls: Sequence[Call]
     granted: int | None
     refusal: str
     standing: Callable[[Answers], int]

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import signal
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,7 +78,7 @@ async def _run_scenarios(url: str, processes: int, claims: int, now: datetime) -
 def _run_calls(workers: SelftestWorkers, processes: int, progress: Progress, task: TaskID, now: datetime) -> RunCalls:
     from resolvers.selftest import scenarios
 
-    async def race(organization: Organization, name: str, calls: list[Call]) -> list[Answer]:
+    async def race(organization: Organization, name: str, calls: Sequence[Call]) -> list[Answer]:
         progress.reset(task, description=name, total=len(calls))
         shares = [calls[first::processes] for first in range(processes)]
         return await workers.race(

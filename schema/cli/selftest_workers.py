@@ -43,7 +43,7 @@ class SelftestWorkers:
     async def race(
         self,
         organization: str,
-        shares: Sequence[list[Call]],
+        shares: Sequence[Sequence[Call]],
         concurrency: int,
         on_answer: Callable[[], None],
         now: datetime,
@@ -63,7 +63,7 @@ class SelftestWorkers:
     async def _race(
         self,
         organization: str,
-        shares: Sequence[list[Call]],
+        shares: Sequence[Sequence[Call]],
         concurrency: int,
         on_answer: Callable[[], None],
         now: datetime,
@@ -119,7 +119,7 @@ def _kill(process: Process) -> None:
         process.kill()
 
 
-def _send(process: Process, message: Any) -> None:
+def _send(process: Process, message: object) -> None:
     cast(StreamWriter, process.stdin).write(json.dumps(message).encode() + b"\n")
 
 
@@ -131,9 +131,9 @@ async def _read_line(process: Process) -> bytes:
 
 
 async def _read_answers(process: Process, on_answer: Callable[[], None]) -> list[Answer]:
-    answers = []
+    answers: list[Answer] = []
     while (line := await _read_line(process)) != b"\n":
-        answers.append(json.loads(line))
+        answers.append(tuple(json.loads(line)))
         on_answer()
     return answers
 

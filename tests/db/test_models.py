@@ -18,12 +18,13 @@ from db.models import (
     Claim,
     Code,
     Customer,
+    Delivery,
     IdempotencyKey,
     Organization,
     RefusalStat,
     UsageStat,
 )
-from db.queries import claims, codes, customers, idempotency_keys
+from db.queries import claims, codes, customers, deliveries, idempotency_keys
 from db.values import Bucket
 from resolvers import delete, generate, release, verify
 from resolvers.domain.code_format import Format, Style
@@ -56,6 +57,7 @@ NEW_ROWS: list[tuple[type[Model], type]] = [
     (Code, codes.SharedColumns),
     (Customer, customers.ActingCustomer),
     (Customer, customers.MentionedCustomer),
+    (Delivery, deliveries.DeliveryColumns),
     (IdempotencyKey, idempotency_keys.KeyAnswer),
     (RefusalStat, Bucket),
     (UsageStat, Bucket),

@@ -1,6 +1,6 @@
 """What a proof takes for a breach: answers that can't be, rows that are missing, counters that drift."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Any
@@ -19,7 +19,7 @@ Wrong = Callable[[list[Answer]], list[Answer]]
 def running(wrong: Wrong) -> selftest.RunCalls:
     """Somebody who races by themselves, and tells something else of it."""
 
-    async def run(organization: Organization, name: str, calls: list[Call]) -> list[Answer]:
+    async def run(organization: Organization, name: str, calls: Sequence[Call]) -> list[Answer]:
         answers: list[Answer] = []
         await driver.run(organization, calls, 1, answers.append, NOW)
         return wrong(answers)
@@ -58,10 +58,10 @@ def nth_done(answers: list[Answer], change: Callable[[Answer], Answer]) -> list[
     ("wrong", "breach"),
     [
         (lambda answers: answers[1:], "40 calls, and 39 answers"),
-        (lambda answers: nth_done(answers, lambda one: [one[0], driver.FAULT, "Oh()"]), "1 calls failed, the first with Oh()"),
-        (lambda answers: nth_done(answers, lambda one: [one[0], "Ended", None]), "1 calls were refused with Ended"),
-        (lambda answers: nth_done(answers, lambda one: [one[0], "FullyClaimed", None]), "9 calls granted, where 10 are allowed"),
-        (lambda answers: nth_done(answers, lambda one: [one[0], driver.DONE, 999_999]), "1 claims were granted and are not there"),
+        (lambda answers: nth_done(answers, lambda one: (one[0], driver.FAULT, "Oh()")), "1 calls failed, the first with Oh()"),
+        (lambda answers: nth_done(answers, lambda one: (one[0], "Ended", None)), "1 calls were refused with Ended"),
+        (lambda answers: nth_done(answers, lambda one: (one[0], "FullyClaimed", None)), "9 calls granted, where 10 are allowed"),
+        (lambda answers: nth_done(answers, lambda one: (one[0], driver.DONE, 999_999)), "1 claims were granted and are not there"),
     ],
     ids=["unanswered", "fault", "other refusal", "too few", "not there"],
 )  # fmt: skip
