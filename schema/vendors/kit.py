@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, ParamSpec, TypeAlias
 
 from fastapi import APIRouter, Request, Response, Security
 from fastapi.concurrency import run_in_threadpool
@@ -35,7 +35,15 @@ KEY = Security(
 )
 """Tells in OpenAPI that a route takes a key. Its endpoint looks the key up."""
 
+P = ParamSpec("P")
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+"""A value that was read from JSON."""
+JsonObject: TypeAlias = dict[str, object]
+"""An object that is written as JSON."""
 Parameter = Mapping[str, object]
+Failures: TypeAlias = dict[int | str, dict[str, Any]]
+"""Descriptions of failures by their status, as FastAPI has them."""
 ErrorResponder = Callable[[Exception], Response]
 
 
@@ -99,12 +107,12 @@ class VendorRoute(APIRoute):
         )
 
 
-def _answering(endpoint: Callable[..., object], error_response: ErrorResponder) -> Callable[..., Awaitable[object]]:
+def _answering(endpoint: Callable[P, object], error_response: ErrorResponder) -> Callable[P, Awaitable[object]]:
     """An endpoint under the request's time limit, with its errors answered by `error_response`."""
-    call = endpoint if inspect.iscoroutinefunction(endpoint) else functools.partial(run_in_threadpool, endpoint)
+    call = endpoint if inspect.iscoroutinefunction(endpoint) else _in_thread(endpoint)
 
     @functools.wraps(endpoint)
-    async def answer(*values: Any, **named: Any) -> object:
+    async def answer(*values: P.args, **named: P.kwargs) -> object:
         try:
             async with limits.TimeLimit():
                 return await call(*values, **named)
@@ -117,6 +125,13 @@ def _answering(endpoint: Callable[..., object], error_response: ErrorResponder) 
             return error_response(errors.log_error(bug, f"{request.method} {request.url.path}", request.app))
 
     return answer
+
+
+def _in_thread(function: Callable[P, object]) -> Callable[P, Awaitable[object]]:
+    async def call(*values: P.args, **named: P.kwargs) -> object:
+        return await run_in_threadpool(function, *values, **named)
+
+    return call
 
 
 def parameter(where: str, name: str, description: str = "", required: bool = True) -> Parameter:
@@ -136,7 +151,7 @@ def absent(description: str) -> Any:
     return Field(default_factory=lambda: None, description=description)
 
 
-def failures(model: type[BaseModel], *statuses: int) -> dict[int | str, dict[str, Any]]:
+def failures(model: type[BaseModel], *statuses: int) -> Failures:
     """The descriptions of failures with these statuses, for `responses`."""
     return {status: {"model": model, "description": HTTPStatus(status).phrase} for status in statuses}
 
@@ -157,7 +172,7 @@ class JsonResponse(Response):
     media_type = "application/json"
     encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
-    def render(self, content: Any) -> bytes:
+    def render(self, content: object) -> bytes:
         """A value as UTF-8 bytes."""
         return JsonResponse.encode(content).encode()
 
@@ -167,7 +182,7 @@ MAX_BUFFERED_BYTES = 2**18
 
 
 async def list_response(
-    request: Request, organization_id: int, streams: Streams, *parts: bytes | AsyncIterator[Sequence[Any]]
+    request: Request, organization_id: int, streams: Streams, *parts: bytes | AsyncIterator[Sequence[object]]
 ) -> Response:
     """A JSON response of byte texts and lists, each list given as pages of its items; in memory that does not grow.
 
@@ -184,12 +199,12 @@ async def list_response(
     return StreamedResponse(request, streams, organization_id, _chain(buffered, pieces), JsonResponse.media_type)
 
 
-async def complete_response(*parts: bytes | AsyncIterator[Sequence[Any]]) -> Response:
+async def complete_response(*parts: bytes | AsyncIterator[Sequence[object]]) -> Response:
     """The same in one piece, for the result of a write, which can't be asked for again; read a page at a time."""
     return Response(b"".join([piece async for piece in _json_pieces(parts)]), media_type=JsonResponse.media_type)
 
 
-async def _json_pieces(parts: Sequence[bytes | AsyncIterator[Sequence[Any]]]) -> AsyncIterator[bytes]:
+async def _json_pieces(parts: Sequence[bytes | AsyncIterator[Sequence[object]]]) -> AsyncIterator[bytes]:
     for part in parts:
         if isinstance(part, bytes):
             yield part
@@ -216,7 +231,7 @@ MAX_LENIENT_BYTES = 2**16
 """Bytes of a body in which trailing commas are accepted; clients that leave them send less."""
 
 
-async def read_json_object(request: Request, is_public: bool = False) -> dict[str, Any]:
+async def read_json_object(request: Request, is_public: bool = False) -> dict[str, Json]:
     """The request's JSON object; an empty body is an empty object, and trailing commas are accepted in a small one.
 
     Vendors' documented samples have them (lancero `POST /codes/delete`, WalletApp throughout). Raises
@@ -228,7 +243,8 @@ async def read_json_object(request: Request, is_public: bool = False) -> dict[st
     if len(body) > MAX_MEMBERS[is_public] and sum(map(body.count, (b",", b"[", b"{"))) > MAX_MEMBERS[is_public]:
         raise BadRequest(f"The body has more than {MAX_MEMBERS[is_public]} members.")
     try:
-        value = parse_lenient_json(body.decode()) if len(body) <= MAX_LENIENT_BYTES else json.loads(body.decode())
+        text = body.decode()
+        value = parse_lenient_json(text) if len(body) <= MAX_LENIENT_BYTES else parse_json(text)
     except (ValueError, RecursionError):
         raise BadRequest("The body is not valid JSON.") from None
     if not isinstance(value, dict):
@@ -236,9 +252,15 @@ async def read_json_object(request: Request, is_public: bool = False) -> dict[st
     return value
 
 
-def parse_lenient_json(text: str) -> Any:
+def parse_json(text: str) -> Json:
+    """Parse JSON. Raises ValueError."""
+    value: Json = json.loads(text)
+    return value
+
+
+def parse_lenient_json(text: str) -> Json:
     """Parse JSON that may have a comma after its last member. Raises ValueError."""
     try:
-        return json.loads(text)
+        return parse_json(text)
     except ValueError:
-        return json.loads(_STRING_OR_TRAILING_COMMA.sub(lambda match: match[1] or "", text))
+        return parse_json(_STRING_OR_TRAILING_COMMA.sub(lambda match: match[1] or "", text))

@@ -3,8 +3,7 @@
 Marks: [doc] and [seed] are recorded facts, a choice is ours (docs/vendors/lancero.md has the addresses).
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
@@ -18,7 +17,7 @@ from resolvers.domain.refusals import FullyClaimed, InvalidInput, PromotionSpent
 from schema import context
 from schema.context import AccessDenied, Caller
 from schema.vendors import kit
-from schema.vendors.kit import JsonResponse
+from schema.vendors.kit import Failures, JsonObject, JsonResponse
 from schema.vendors.lancero import leads, models, requests, responses
 from schema.vendors.lancero.errors import LanceroRoute
 from schema.vendors.lancero.models import failures
@@ -215,7 +214,7 @@ async def exchange_token(request: Request) -> JsonResponse:
 def _lead_routes(
     summary: str,
     data: object,
-    failures: dict[int | str, dict[str, Any]],
+    failures: Failures,
     path: str,
     methods: Sequence[str],
     body: type[BaseModel] | None = None,
@@ -240,7 +239,7 @@ def _lead_routes(
     return add
 
 
-def _lead_response(request: Request, data: Any) -> JsonResponse:
+def _lead_response(request: Request, data: JsonObject) -> JsonResponse:
     """The envelope; clients of `/customers/*`, the name of leads until 2022, read `customer` [doc]."""
     is_old = request.url.path.startswith("/customers")
     return responses.success(data, customer=data) if is_old else responses.success(data)
@@ -251,7 +250,7 @@ async def all_leads(request: Request) -> Response:
     """Every lead [doc], in the order they became known (choice)."""
     caller = await _caller(request)
     organization = caller.organization
-    parts: list[Any] = [b'{"success":true,"data":', leads.pages(organization)]
+    parts: list[bytes | AsyncIterator[list[JsonObject]]] = [b'{"success":true,"data":', leads.pages(organization)]
     if request.url.path.startswith("/customers"):
         parts += [b',"customer":', leads.pages(organization)]
     return await kit.list_response(request, organization.id, caller.services.streams, *parts, b"}")

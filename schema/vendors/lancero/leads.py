@@ -4,14 +4,15 @@ import base64
 import hmac
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from typing import Any
 
 from db.models import Customer, Organization
 from resolvers import find
+from schema.vendors.kit import JsonObject
+from schema.vendors.lancero.requests import LeadParticulars
 from schema.vendors.lancero.responses import iso
 
 
-async def load_lead(customer: Customer, organization: Organization, is_new: bool = False) -> dict[str, Any]:
+async def load_lead(customer: Customer, organization: Organization, is_new: bool = False) -> JsonObject:
     """The JSON of one lead; `is_new` saves the search for leads that it has referred."""
     brought_by = customer.brought_by_id or 0
     referrer = (await find.by_ids(Customer, [brought_by])).get(brought_by) if brought_by else None
@@ -20,13 +21,13 @@ async def load_lead(customer: Customer, organization: Organization, is_new: bool
     return lead_object(customer, organization, referrer, referred, has_claimed)
 
 
-async def pages(organization: Organization) -> AsyncIterator[list[dict[str, Any]]]:
+async def pages(organization: Organization) -> AsyncIterator[list[JsonObject]]:
     """The JSON of all leads of an organization, in pages."""
     async for page in find.joined_customers(organization.id):
         yield await _page(page, organization)
 
 
-async def _page(customers: list[Customer], organization: Organization) -> list[dict[str, Any]]:
+async def _page(customers: list[Customer], organization: Organization) -> list[JsonObject]:
     ids = [customer.id for customer in customers]
     have_claimed = await find.customers_with_claims(organization.id, ids)
     referrers = await find.by_ids(
@@ -53,10 +54,10 @@ def lead_object(
     referrer: Customer | None,
     referred: list[Customer],
     has_claimed: bool,
-) -> dict[str, Any]:
+) -> JsonObject:
     """An `ILead` [doc]; a missing text is an empty string (choice)."""
     own, joined_at = particulars(customer), customer.joined_at or customer.created_at
-    lead = {
+    lead: JsonObject = {
         "firstname": customer.first_name or "",
         "lastname": customer.last_name or "",
         "email": customer.email,
@@ -74,10 +75,10 @@ def lead_object(
     return lead
 
 
-def particulars(customer: Customer) -> dict[str, Any]:
+def particulars(customer: Customer) -> LeadParticulars:
     """Lancero's own members of a customer: notes and onWaitlist."""
-    by_vendor: Any = customer.particulars
-    own: dict[str, Any] = by_vendor.get("lancero", {})
+    by_vendor: object = customer.particulars  # a field of text, whose value is the JSON in it
+    own: LeadParticulars = by_vendor.get("lancero", {}) if isinstance(by_vendor, dict) else {}
     return own
 
 

@@ -4,12 +4,12 @@ Null is the same as a missing member, except for a number: `allowedClaims: null`
 """
 
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 
 from resolvers import generate, send
 from resolvers.domain import instants, params, validate
 from resolvers.domain.code_format import Format, Style, read_format
-from schema.vendors.kit import BadRequest
+from schema.vendors.kit import BadRequest, Json
 
 MAX_CODES = 10_000
 """Codes of one call, as all of them are in its response (choice)."""
@@ -17,12 +17,20 @@ MAX_CODES = 10_000
 NO_LIMIT = 2**31 - 1
 """`allowedClaims` of a code without a limit (choice)."""
 
+
+class LeadParticulars(TypedDict, total=False):
+    """Lancero's own members of a customer."""
+
+    notes: str
+    onWaitlist: bool
+
+
 MAX_NOTES_CHARS = 10_000
 
 TYPES = {style.lower(): style for style in (Style.CREATIVE, Style.ALPHANUMERIC, Style.NUMERIC)}
 
 
-def optional_text(body: dict[str, Any], field: str) -> str | None:
+def optional_text(body: dict[str, Json], field: str) -> str | None:
     """An optional member that is a string. Raises BadRequest."""
     value = body.get(field)
     if value is not None and not isinstance(value, str):
@@ -30,7 +38,7 @@ def optional_text(body: dict[str, Any], field: str) -> str | None:
     return value if value is None else validate.storable(value, field)
 
 
-def text(body: dict[str, Any], field: str) -> str:
+def text(body: dict[str, Json], field: str) -> str:
     """A required member that is a string. Raises BadRequest."""
     value = optional_text(body, field)
     if value is None or not value.strip():
@@ -38,7 +46,7 @@ def text(body: dict[str, Any], field: str) -> str:
     return value
 
 
-def number(body: dict[str, Any], field: str, most: int) -> int:
+def number(body: dict[str, Json], field: str, most: int) -> int:
     """A whole number from 1, which is the default [doc, seed], to `most`; also as a string (choice)."""
     value = body.get(field, 1)
     if isinstance(value, str) and len(value) <= 20 and value.isascii() and value.strip().isdecimal():
@@ -50,7 +58,7 @@ def number(body: dict[str, Any], field: str, most: int) -> int:
     return value
 
 
-def instant(body: dict[str, Any], field: str) -> datetime | None:
+def instant(body: dict[str, Json], field: str) -> datetime | None:
     """An ISO 8601 instant [seed] with an offset, as it would be ambiguous without (choice)."""
     value = optional_text(body, field)
     if value is None:
@@ -62,17 +70,18 @@ def instant(body: dict[str, Any], field: str) -> datetime | None:
     return validate.storable_instant(instant, field)
 
 
-def recipients(body: dict[str, Any]) -> list[params.Person]:
+def recipients(body: dict[str, Json]) -> list[params.Person]:
     """The people in `emails`, a list [seed] or one address (choice)."""
     emails = body.get("emails")
     listed = [emails] if isinstance(emails, str) else emails
-    if not isinstance(listed, list) or not all(isinstance(email, str) for email in listed):
+    texts = [email for email in listed if isinstance(email, str)] if isinstance(listed, list) else None
+    if texts is None or texts != listed:
         raise BadRequest("`emails` must be an array of strings")
-    recipients = listed[: send.MAX_RECIPIENTS + 1]  # more are refused by their number
+    recipients = texts[: send.MAX_RECIPIENTS + 1]  # more are refused by their number
     return [params.Person(validate.storable(email, "emails")) for email in recipients]
 
 
-def code_format(body: dict[str, Any]) -> Format:
+def code_format(body: dict[str, Json]) -> Format:
     """The code format that `type` names [seed], creative by default. Raises BadRequest."""
     style = TYPES.get(optional_text(body, "type") or "creative")
     if style is None:
@@ -80,7 +89,7 @@ def code_format(body: dict[str, Any]) -> Format:
     return read_format(style, None, None)
 
 
-def options(body: dict[str, Any]) -> generate.CodeOptions:
+def options(body: dict[str, Json]) -> generate.CodeOptions:
     """The attributes of new codes [seed]. Raises BadRequest, InvalidInput."""
     reserved_for = optional_text(body, "reservedFor")
     return generate.CodeOptions(
@@ -90,7 +99,7 @@ def options(body: dict[str, Any]) -> generate.CodeOptions:
     )
 
 
-def particulars(body: dict[str, Any]) -> dict[str, Any]:
+def particulars(body: dict[str, Json]) -> LeadParticulars:
     """Lancero's own members of a new lead."""
     waitlist = body.get("waitlist")
     if not isinstance(waitlist, bool | None):

@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from db.models import Code, Customer
 from resolvers import find
-from schema.vendors.kit import JsonResponse
+from schema.vendors.kit import JsonObject, JsonResponse
 from schema.vendors.lancero.requests import NO_LIMIT
 
 
-def success(data: Any, **more: Any) -> JsonResponse:
+def success(data: object, **more: object) -> JsonResponse:
     """The envelope of every success, always with status 200 [doc]."""
     return JsonResponse({"success": True, "data": data, **more})
 
@@ -20,14 +19,14 @@ def iso(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-async def codes(rows: Sequence[Code]) -> list[dict[str, Any]]:
+async def codes(rows: Sequence[Code]) -> list[JsonObject]:
     """Codes as JSON [doc], with the addresses of the customers for whom they are reserved."""
     ids = list({row.reserved_for_id for row in rows if row.reserved_for_id is not None})
     people = await find.by_ids(Customer, ids) if ids else {}
     return [code_object(row, people.get(row.reserved_for_id or 0)) for row in rows]
 
 
-def code_object(row: Code, person: Customer | None) -> dict[str, Any]:
+def code_object(row: Code, person: Customer | None) -> JsonObject:
     """An `ICode` [doc]; `reservedFor` is absent unless the code is reserved for a customer with an address."""
     reserved = {"reservedFor": {"email": person.email}} if person and person.email else {}
     return {

@@ -5,7 +5,6 @@ Marks: [doc] and [seed] are recorded facts, a choice is ours (docs/vendors/lpmot
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -19,7 +18,7 @@ from schema import context
 from schema.context import AccessDenied, NoOrganization, Services
 from schema.streams import Streams
 from schema.vendors import kit
-from schema.vendors.kit import BadRequest, JsonResponse
+from schema.vendors.kit import BadRequest, Json, JsonResponse
 from schema.vendors.lpmotor import models, promo, requests, responses
 from schema.vendors.lpmotor.errors import LPMotorRoute, NotEditable
 from schema.vendors.lpmotor.models import failures
@@ -54,7 +53,7 @@ async def _user(request: Request) -> ShopUser:
     return ShopUser(holder, number, services.clock())
 
 
-async def _site(user: ShopUser, site_id: object) -> Organization:
+async def _site(user: ShopUser, site_id: Json) -> Organization:
     """The site with this number, which is required (choice), if it is the user's [doc]."""
     number = requests.parse_id(str(requests.whole_number(site_id)))
     site = await authenticate.reachable_organization(user.holder, number) if number else None
@@ -63,7 +62,7 @@ async def _site(user: ShopUser, site_id: object) -> Organization:
     return site
 
 
-def _check_user_id(body: dict[str, Any], user: ShopUser) -> None:
+def _check_user_id(body: dict[str, Json], user: ShopUser) -> None:
     """Raises BadRequest when a body names another user than the request's header."""
     if "user_id" in body and requests.whole_number(body["user_id"]) != user.number:
         raise BadRequest("another user_id than the header's")

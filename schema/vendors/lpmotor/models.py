@@ -46,7 +46,7 @@ class NewPromo(PromoChange):
 # ------------------------------------------------------------------ answers
 
 
-class PromoFields(BaseModel):
+class PromoInAnswer(BaseModel):
     """The fields that each promo has in each answer [seed]."""
 
     code: str
@@ -61,7 +61,7 @@ class PromoFields(BaseModel):
     quantity_limit: int
 
 
-class ShownPromo(PromoFields):
+class ShownPromo(PromoInAnswer):
     """A promo by its id, or as it was made or changed [seed]; that it has the list's fields too is a choice."""
 
     personal_limit_is_enabled: bool
@@ -71,7 +71,7 @@ class ShownPromo(PromoFields):
     is_valid: bool = kit.absent("Whether it can be used now")
 
 
-class ListedPromo(PromoFields):
+class ListedPromo(PromoInAnswer):
     """A promo in a list [seed]; that it tells its personal limit is a choice."""
 
     id: int

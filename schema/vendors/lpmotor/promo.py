@@ -8,13 +8,14 @@ been changed through another API.
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TypedDict
 
 from db.enums import DiscountKind
 from db.models import Code, Promotion
 from resolvers import create, update
 from resolvers.domain import money, params, validate
 from resolvers.domain.params import ABSENT
+from schema.vendors.lpmotor.requests import PromoFields
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,25 @@ class Promo:
     personal_limit_is_enabled: bool = False
 
 
+class PromoParticulars(TypedDict, total=False):
+    """LP Motor's own fields of a promotion, as they are stored; dates in ISO 8601."""
+
+    bonus_type: int
+    time_limit_is_enabled: bool
+    d_on: str
+    d_off: str
+    quantity_limit_is_enabled: bool
+    quantity_limit: int
+    is_enabled: bool
+
+
 # ------------------------------------------------------------------ from a promotion
 
 
-def particulars(promotion: Promotion) -> dict[str, Any]:
+def particulars(promotion: Promotion) -> PromoParticulars:
     """LP Motor's own fields of a promotion."""
-    by_vendor: Any = promotion.particulars
-    own: dict[str, Any] = by_vendor.get("lpmotor", {})
+    by_vendor: object = promotion.particulars  # a field of text, whose value is the JSON in it
+    own: PromoParticulars = by_vendor.get("lpmotor", {}) if isinstance(by_vendor, dict) else {}
     return own
 
 
@@ -49,14 +62,17 @@ def from_code(code: Code) -> Promo:
     promotion, own = code.promotion, particulars(code.promotion)
     limits = [limit for limit in (promotion.per_promotion, code.allowed_claims) if limit is not None]
     is_closed_by_limit = not limits and not promotion.is_enabled and _has_limit_of_zero(own)
+    has_window = promotion.starts_at is not None or promotion.ends_at is not None
     kind = promotion.discount_kind
     return Promo(
         code=code.text,
-        is_enabled=own["is_enabled"] if is_closed_by_limit else promotion.is_enabled and code.is_enabled,
+        is_enabled=own.get("is_enabled", True) if is_closed_by_limit else promotion.is_enabled and code.is_enabled,
         bonus_type=own.get("bonus_type", 0),
         bonus_amount=bonus(kind, promotion.discount_value, promotion.currency),
         bonus_amount_is_in_percentages=kind is DiscountKind.PERCENTAGE,
-        **_window_of(promotion, own),
+        time_limit_is_enabled=has_window or own.get("time_limit_is_enabled", False),
+        d_on=promotion.starts_at if has_window else _date(own.get("d_on")),
+        d_off=promotion.ends_at if has_window else _date(own.get("d_off")),
         quantity_limit_is_enabled=bool(limits) or is_closed_by_limit,
         quantity_limit=min(limits, default=own.get("quantity_limit", 0)),
         personal_limit_is_enabled=promotion.per_customer_and_code == 1,
@@ -69,24 +85,19 @@ def bonus(kind: DiscountKind, value: int, currency: str | None) -> Decimal:
     return money.discount_amount(kind, value, currency) if is_sized else Decimal(0)
 
 
-def _has_limit_of_zero(own: dict[str, Any]) -> bool:
+def _has_limit_of_zero(own: PromoParticulars) -> bool:
     """Whether a quantity limit of 0 was requested, for which the promotion is switched off."""
     return bool(own.get("quantity_limit_is_enabled")) and own.get("quantity_limit") == 0
 
 
-def _window_of(promotion: Promotion, own: dict[str, Any]) -> dict[str, Any]:
-    if promotion.starts_at or promotion.ends_at:
-        return {"time_limit_is_enabled": True, "d_on": promotion.starts_at, "d_off": promotion.ends_at}
-    return {
-        "time_limit_is_enabled": own.get("time_limit_is_enabled", False),
-        **{name: datetime.fromisoformat(own[name]) for name in ("d_on", "d_off") if own.get(name)},
-    }
+def _date(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 # ------------------------------------------------------------------ to a promotion
 
 
-def new_promotion(fields: dict[str, Any]) -> create.NewPromotion:
+def new_promotion(fields: PromoFields) -> create.NewPromotion:
     """The promotion and code of a new promo with these fields. Raises InvalidInput."""
     promo = _validated(Promo(**fields))
     return create.NewPromotion(
@@ -102,7 +113,7 @@ def new_promotion(fields: dict[str, Any]) -> create.NewPromotion:
     )
 
 
-def changes(code: Code, fields: dict[str, Any]) -> tuple[update.PromotionChange, update.CodeChange]:
+def changes(code: Code, fields: PromoFields) -> tuple[update.PromotionChange, update.CodeChange]:
     """The changes of promotion and code that give a promo these fields, and leave the others as they are.
 
     A field that stays the same changes nothing, even where the promotion has more than a promo can express: a client
@@ -163,12 +174,15 @@ def _per_customer(promo: Promo) -> int | None:
     return 1 if promo.personal_limit_is_enabled else None
 
 
-def _to_particulars(promo: Promo) -> dict[str, Any]:
+def _to_particulars(promo: Promo) -> PromoParticulars:
     """The fields that the columns can't hold."""
-    own: dict[str, Any] = {"bonus_type": promo.bonus_type}
+    own: PromoParticulars = {"bonus_type": promo.bonus_type}
     if _window(promo) == params.Window(None, None):
         own["time_limit_is_enabled"] = promo.time_limit_is_enabled
-        own |= {name: at.isoformat() for name in ("d_on", "d_off") if (at := getattr(promo, name))}
+        if promo.d_on:
+            own["d_on"] = promo.d_on.isoformat()
+        if promo.d_off:
+            own["d_off"] = promo.d_off.isoformat()
     if _per_promotion(promo) is None:
         own["quantity_limit_is_enabled"] = promo.quantity_limit_is_enabled
         own["quantity_limit"] = promo.quantity_limit

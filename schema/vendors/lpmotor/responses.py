@@ -3,12 +3,12 @@
 from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 from db import statuses
 from db.enums import CodeStatus, DiscountKind
 from db.models import Claim, Code, Organization
 from resolvers.domain import money
+from schema.vendors.kit import JsonObject
 from schema.vendors.lpmotor import promo
 
 
@@ -22,7 +22,7 @@ def json_number(value: Decimal) -> int | float:
     return int(value) if value == int(value) else float(value)
 
 
-def promo_object(code: Code, now: datetime) -> dict[str, Any]:
+def promo_object(code: Code, now: datetime) -> JsonObject:
     """A promo: the 11 fields of [seed], and in every response `id` and the fields of the list (choice)."""
     promotion, fields = code.promotion, promo.from_code(code)
     return {
@@ -37,7 +37,7 @@ def promo_object(code: Code, now: datetime) -> dict[str, Any]:
     }
 
 
-def claim_row(claim: Claim, code: Code, organization: Organization) -> dict[str, Any]:
+def claim_row(claim: Claim, code: Code, organization: Organization) -> JsonObject:
     """A row of the statistics [seed], with the bonus of its time; its amounts are 0 without an order (choice)."""
     promotion, kind = code.promotion, claim.discount_kind
     currency = claim.currency or organization.currency

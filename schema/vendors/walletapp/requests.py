@@ -4,10 +4,10 @@ All invalid fields are reported at once, in the sentences of its framework (infe
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from resolvers.domain import params, validate
 from resolvers.domain.refusals import InvalidInput
+from schema.vendors.kit import Json
 from schema.vendors.walletapp.errors import InvalidFields
 
 MAX_CODES = 10_000
@@ -29,7 +29,7 @@ class OrganizationRef:
 class Fields:
     """Reads a request's members one after another, and collects their errors for `raise_errors`."""
 
-    body: dict[str, Any]
+    body: dict[str, Json]
     errors: dict[str, list[str]] = field(default_factory=dict)
 
     def raise_errors(self) -> None:
@@ -41,7 +41,7 @@ class Fields:
         label = name.replace("_", " ")
         self.errors.setdefault(name, []).append(f"The {label} field {complaint}.")
 
-    def _value(self, name: str, *aliases: str) -> Any:
+    def _value(self, name: str, *aliases: str) -> Json:
         """The first of these members with a value; null and a blank string are none."""
         values = (self.body.get(each) for each in (name, *aliases))
         present = (v for v in values if v is not None and not (isinstance(v, str) and not v.strip()))
@@ -105,7 +105,7 @@ class Fields:
         return number if number is not None and 1 <= number <= validate.MAX_INT else None
 
 
-def whole_number(value: Any) -> int | None:
+def whole_number(value: Json) -> int | None:
     """A whole number, also written as a decimal string; None for anything else."""
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdecimal() and len(value) <= 20:
         return int(value)

@@ -2,25 +2,24 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from db.models import Code, Organization, Product, Promotion
 from resolvers.domain import rules
 from schema import pages
-from schema.vendors.kit import JsonResponse
+from schema.vendors.kit import JsonObject, JsonResponse
 
 
-def success(message: str, **members: Any) -> JsonResponse:
+def success(message: str, **members: object) -> JsonResponse:
     """A success, always with status 200; the sentences are compared letter for letter [seed]."""
     return JsonResponse({"success": True, "message": message, **members})
 
 
 def issued_code(
     code: Code, promotion: Promotion, product: Product | None, organization: Organization, public_url: str
-) -> list[dict[str, Any]]:
+) -> list[JsonObject]:
     """The array of one object [seed]; `product_title` is absent without a valid product [seed]."""
     _, ends_at = rules.window(code, promotion)
-    entry = {
+    entry: JsonObject = {
         "code": code.text,
         "expiration_date": None if ends_at is None else iso(ends_at),
         "url": pages.url(public_url, organization, code.id),
