@@ -45,7 +45,10 @@ class ConnectionRefused(ConnectionError):
 
 @contextlib.contextmanager
 def time_limit(seconds: float | None) -> Iterator[None]:
-    """Within the block a connection is acquired for so many seconds; None is without a limit."""
+    """`with` around statements: a connection that is acquired in the block is for so many seconds; None is no limit.
+
+    It counts for the present task, and those that it starts.
+    """
     before = _seconds.set(seconds)
     try:
         yield
@@ -63,7 +66,10 @@ class Connector:
         self._closed_until = 0.0
 
     async def __call__(self, dsn: str, **more: Any) -> asyncpg.Connection:
-        """A new connection. Raises what the driver raises, or Refused."""
+        """A new connection, with the options that the driver's pool gives.
+
+        Raises what `connect` raises, and ConnectionRefused.
+        """
         loop = asyncio.get_running_loop()
         if loop.time() < self._closed_until:
             raise ConnectionRefused("The database could not be connected to a moment ago.")
@@ -77,8 +83,9 @@ class Connector:
 async def connect(dsn: str, **more: Any) -> asyncpg.Connection:
     """A connection to the database, or to the first of its hosts that is its primary.
 
-    Hosts are asked at once where one at most can be meant: asked one after another, one that hangs takes all of the
-    time. Raises what the driver raises, of several errors the first that tells more than a host's role.
+    `more` are options of `asyncpg.connect`. Hosts are asked at once where one at most can be meant: asked one after
+    another, one that hangs takes all of the time. Raises what the driver raises, of several errors the first that tells
+    more than a host's role.
     """
     addresses = hosts(dsn)
     if len(addresses) < 2:
@@ -108,7 +115,10 @@ async def connect(dsn: str, **more: Any) -> asyncpg.Connection:
 
 
 def hosts(dsn: str) -> list[tuple[str, int]]:
-    """The hosts of an address that may be asked at once, with their ports; none where the driver is to choose."""
+    """The hosts of an address that may be asked at once, with their ports; none where the driver is to choose.
+
+    hosts("postgres://u@a:1,b/d?target_session_attrs=primary")  # [("a", 1), ("b", 5432)]
+    """
     parts = urlsplit(dsn)
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     if options.get("target_session_attrs") not in PRIMARIES:
@@ -136,7 +146,10 @@ def _split_port(host: str) -> tuple[str, str, str]:
 
 
 class AcquiredConnection:
-    """A connection of a pool, for one statement or one transaction, and for a limited time; to be released."""
+    """A connection of a pool, for one statement or one transaction, and for a limited time; to be released.
+
+    Its `connection` is dropped when the time is up: whoever waits for an answer then gets the driver's error.
+    """
 
     __slots__ = ("_acquired_at", "_loop", "_pool", "_timer", "connection")
 
@@ -148,7 +161,10 @@ class AcquiredConnection:
         self._timer = None if seconds is None else self._loop.call_later(seconds, self._on_timeout)
 
     async def release(self, fault: BaseException | None) -> None:
-        """Return it to the pool; terminate it where its answer was not waited for, or its commit is not confirmed."""
+        """Return it to the pool after its work, which raised `fault` or nothing.
+
+        It is terminated where its answer was not waited for (a cancelled task), or its commit is not confirmed.
+        """
         if self._timer is not None:
             self._timer.cancel()
         if not isinstance(fault, asyncio.CancelledError | UnconfirmedCommit):
@@ -179,7 +195,9 @@ async def acquire(pool: asyncpg.Pool) -> AcquiredConnection:
 
 
 class CommitNotices:
-    """Listens to the server's notices while the block commits. Raises UnconfirmedCommit at its end.
+    """`with` around a commit: listens to the server's notices meanwhile. Raises UnconfirmedCommit at its end.
+
+    `is_commit` tells whether the block is nothing but a COMMIT.
 
     Where the block is one statement that commits by itself, a trigger's own warning comes here too: the name of the
     server's function distinguishes them.

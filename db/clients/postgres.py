@@ -1,5 +1,15 @@
 """Tortoise's client for PostgreSQL: connecting, and how a transaction begins and ends.
 
+    PostgresClient             a pool of connections (asyncpg's)
+      ├─ StatementConnection              `async with` around one statement, which commits by itself
+      ├─ TransactionConnection            the same in a transaction, for `prepared=no`
+      └─ PooledConnectionContext          `async with` around a transaction
+           ├─ TransactionWrapper          Tortoise's own
+           └─ PlannedTransaction          one whose plans are kept (`planned_transaction`)
+
+Each takes a connection by `pool.acquire`, for a limited time, and listens to whether its commit is confirmed. All else
+is speed: PlannedTransaction, and `_use_custom_plans` for what is outside of it.
+
 The address is libpq's, read by the driver: host, port or socket directory, several hosts, `sslmode` and its
 files, `application_name` and whatever else the server knows. Two options are ours: `connections`, the most that
 one process opens, and `prepared=no`, for a PgBouncer that carries no prepared statements from one server
@@ -50,7 +60,11 @@ class Credentials(TypedDict):
 
 
 def credentials(url: str) -> Credentials:
-    """The arguments of PostgresClient, of an address. Raises ValueError, naming what makes no sense."""
+    """The arguments of PostgresClient, read from an address. Raises ValueError, which names what makes no sense.
+
+    credentials("postgres://u:p@h/d?connections=4&sslmode=require")
+    # {"dsn": "postgres://u:p@h/d?sslmode=require", "connections": 4, "prepared": True}
+    """
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     connections = options.pop("connections", str(DEFAULT_CONNECTIONS))
@@ -212,7 +226,7 @@ class Upper(Function):
         super().__init__("UPPER", term)
 
     def get_special_params_sql(self, ctx: SqlContext) -> str:
-        """What follows the argument."""
+        """The SQL that follows the argument within the parentheses."""
         return 'COLLATE "C"'
 
 

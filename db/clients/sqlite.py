@@ -1,5 +1,13 @@
 """Tortoise's client for SQLite: how a transaction begins and ends, and a second connection for reading.
 
+    SqliteClient               a file: one connection that writes, one that reads
+      ├─ SELECT outside a transaction     runs on the reading one
+      ├─ any other statement              runs on the writing one, and commits by itself
+      └─ ImmediateContext                 `async with` around a transaction: takes the writing one for its length
+           └─ ImmediateTransaction        what statements of the block are run by
+
+A connection is a thread of its own (aiosqlite), which each statement is a trip to: `execute_each` makes one of many.
+
 Tortoise opens SQLite with a deferred BEGIN: the first statement that writes asks for the lock then, and
 when another process wrote meanwhile it is refused at once, busy time-out or not. Here BEGIN IMMEDIATE
 takes the lock before the first statement, so a transaction has the database to itself.
@@ -67,7 +75,12 @@ class ImmediateTransaction(SqliteTransactionWrapper):
     async def execute_each(
         self, statements: Sequence[tuple[str, Sequence[object], Sequence[Sequence[object]] | None]]
     ) -> list[list[dict[str, object]]]:
-        """The rows of each statement (text, values, None) or (text, …, rows to run it for), in one call of the thread.
+        """The rows of each of several statements, in their order, by one call of the thread.
+
+        A statement is (text, values, None), or (text, …, rows) to be run for each of these rows, which has no result:
+
+            await execute_each([("SELECT 1 AS a", [], None), ("INSERT INTO t VALUES (?)", [], [[1], [2]])])
+            # [[{"a": 1}], []]
 
         aiosqlite has no function for that. With a call for each statement the thread waits for the event loop
         between any two.
@@ -135,10 +148,12 @@ class ImmediateContext(SqliteTransactionContext):
 class SqliteClient(tortoise_sqlite.SqliteClient):
     """Tortoise's SQLite client with these transactions, and a second connection for reading outside of them.
 
-    With a WAL readers wait for no writer; on one connection they would wait for each commit.
+    With a WAL readers wait for no writer; on one connection they would wait for each commit. Each function raises
+    FileGone where the file has been moved, deleted or replaced; one that writes asks before and after.
     """
 
     def __init__(self, file_path: str, **pragmas: object) -> None:
+        """A client of a file, which is opened by the first statement; `pragmas` are set for both connections."""
         super().__init__(file_path, **pragmas)
         if "query_only" in self.pragmas:
             self.pragmas.pop("journal_mode", None)  # Tortoise sets it by itself, which would change the file
@@ -147,7 +162,7 @@ class SqliteClient(tortoise_sqlite.SqliteClient):
         self.file = OpenedFile(file_path, lambda: _in_background(self._checkpoint()))
 
     async def create_connection(self, with_db: bool) -> None:
-        """Open the file."""
+        """Open the file, unless it is open; makes it where it is not there."""
         if not self._connection:
             await super().create_connection(with_db)
             self.file.remember()
@@ -185,7 +200,7 @@ class SqliteClient(tortoise_sqlite.SqliteClient):
         await super().close()
 
     async def execute_insert(self, query: str, values: list[object]) -> int:
-        """A new row's id."""
+        """Run an INSERT of one row: the row's id."""
         self.file.check()
         row_id = await super().execute_insert(query, values)
         self.file.check()

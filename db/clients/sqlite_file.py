@@ -12,7 +12,7 @@ Identity = tuple[int, int]
 
 
 class FileGone(OSError):
-    """Raised while another file, or none, is at the path of the opened one."""
+    """Raised while another file, or none, is at the path of the opened one; it goes on when the file is back."""
 
 
 class OpenedFile:

@@ -3,6 +3,14 @@
 It does not use Tortoise, whose models work with one kind of database in a process at a time. A row is a tuple in the
 order of its table's columns, of the same plain values from either kind: str, int, bool, None, and aware instants
 in UTC.
+
+    async with open_source(old_url) as old, open_target(new_url) as new:
+        await new.lock(tables.all_tables())
+        for table in tables.all_tables():
+            await new.fill(table, old.rows(table))
+            await new.finish(table, await old.last_id(table))
+
+resolvers/copy.py does so for the command `copy`; db/store_version.py asks a Source for its migrations.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -18,10 +26,10 @@ class Source(Protocol):
     """A snapshot of a store, to be read."""
 
     async def migrations(self) -> set[str]:
-        """The names of the applied migrations; none where there are no tables."""
+        """The names of the applied migrations, such as `0001_initial`; none where there are no tables."""
 
     async def count(self, table: Table) -> int:
-        """How many rows there are."""
+        """How many rows a table has."""
 
     def rows(self, table: Table) -> AsyncIterator[list[Row]]:
         """All rows by their ids, in lists of BATCH_ROWS, but for the last."""
@@ -44,10 +52,16 @@ class Target(Source, Protocol):
 
 
 def open_source(url: str) -> AbstractAsyncContextManager[Source]:
-    """`async with` around reading a store, which is not changed or locked."""
+    """`async with` around reading a store, which is not changed or locked; all of it is of one moment.
+
+    Raises ValueError for an address that makes no sense or a file that is not there, and what the driver raises.
+    """
     return sqlite.open_source(address.file_of(url)) if address.is_sqlite(url) else postgres.open_source(url)
 
 
 def open_target(url: str) -> AbstractAsyncContextManager[Target]:
-    """`async with` around filling a store, which has its tables; rolled back where the block raises."""
+    """`async with` around filling a store, which has its tables: committed at the end, rolled back after a fault.
+
+    Raises as `open_source` does.
+    """
     return sqlite.open_target(address.file_of(url)) if address.is_sqlite(url) else postgres.open_target(url)

@@ -22,7 +22,7 @@ NOT_COPIED: set[type[Model]] = {models.RateLimit}
 
 @dataclass(frozen=True)
 class Table:
-    """A table's name, and its columns with their types: str, int, bool or datetime."""
+    """A table's name, and its columns with their types (str, int, bool or datetime), in the order of a row's values."""
 
     name: str
     columns: dict[str, type]
@@ -34,7 +34,7 @@ class Table:
 
 
 def all_tables() -> list[Table]:
-    """All tables, each after those that it refers to. Tortoise must be initialized."""
+    """All tables that are copied, each after those that it refers to. Tortoise must be initialized."""
     order: TopologicalSorter[type[Model]] = TopologicalSorter()
     for kind in vars(models).values():
         if isinstance(kind, type) and issubclass(kind, Model) and kind not in (Model, *NOT_COPIED):
