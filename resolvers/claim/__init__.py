@@ -42,7 +42,7 @@ async def code(
     person = validate.person(customer, "customer")
     valid_order = validate.order(order, "order")
     call = idempotency.keyed_call(idempotency_key, args, in_public)
-    location = await find.location(organization.id, location_number)
+    location = None if location_number is None else await find.location(organization.id, location_number)
     request = ClaimRequest(organization, text, key, person, valid_order, location, call, now, in_public)
     attempt = Attempt(key, person, valid_order.reference, proof, now)
     try:
