@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from socket import socket
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
 import typer
@@ -41,7 +41,7 @@ class Runtime:
 
 
 def with_database(
-    context: typer.Context, work: Callable[[datetime], Coroutine[Any, Any, T]], is_read_only: bool = False
+    context: typer.Context, work: Callable[[datetime], Coroutine[object, object, T]], is_read_only: bool = False
 ) -> T:
     """The result of a coroutine that is called with the time and an open database of this version.
 

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import TypedDict, cast
 
 import db
 from resolvers import find
@@ -147,7 +147,16 @@ async def _serve() -> None:
             await _race(json.loads(line))
 
 
-async def _race(request: dict[str, Any]) -> None:
+class RaceRequest(TypedDict):
+    """What a worker is sent for each race; `now` in ISO 8601."""
+
+    organization: str
+    calls: list[Call]
+    concurrency: int
+    now: str
+
+
+async def _race(request: RaceRequest) -> None:
     organization = await find.organization(request["organization"], None)
     if organization is None:
         sys.exit(f"There is no organization {request['organization']!r}.")

@@ -13,7 +13,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 
 from db import statuses
 from db.enums import CodeStatus
@@ -295,7 +295,7 @@ def _read_boolean(cell: str, column: str, default: bool) -> bool:
     return values[cell.casefold()]
 
 
-def _read_json(cell: str, column: str) -> dict[str, Any] | None:
+def _read_json(cell: str, column: str) -> dict[str, object] | None:
     if not cell:
         return None
     try:

@@ -1,8 +1,18 @@
 """The HTTP server: uvicorn's options, and the limits around it."""
 
-from typing import Any
+from typing import Literal, TypedDict
 
-OPTIONS: dict[str, Any] = {
+
+class UvicornOptions(TypedDict):
+    """Some of uvicorn's options."""
+
+    access_log: bool
+    http: str
+    ws: Literal["none"]
+    proxy_headers: bool
+
+
+OPTIONS: UvicornOptions = {
     "access_log": False,
     "http": "schema.server.protocol:HttpProtocol",
     "ws": "none",  # no WebSockets

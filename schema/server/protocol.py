@@ -6,11 +6,12 @@ docs/operations.md describes how proxies fit in.
 
 import asyncio
 from functools import cache
-from typing import Any
 
 import httptools
 from starlette.types import Receive, Scope, Send
+from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from schema.server.connection_limit import ConnectionLimit, ThrottledWarning, max_connections
 
@@ -58,8 +59,14 @@ async def busy_app(scope: Scope, receive: Receive, send: Send) -> None:
 class HttpProtocol(HttpToolsProtocol):
     """One connection of a client."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, object],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
         self._connections = process_connections()
         self._application = self.app
         self._refused_status: str | None = None
