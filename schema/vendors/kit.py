@@ -12,7 +12,6 @@ from fastapi import APIRouter, Request, Response, Security
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
-from fastapi.security.base import SecurityBase
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
@@ -80,7 +79,8 @@ class VendorRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., object], **options: Any) -> None:
         extra = options.get("openapi_extra") or {}
-        in_path = [parameter("path", name) for name in _PATH_PARAMETER.findall(path)]
+        declared = inspect.signature(endpoint).parameters
+        in_path = [parameter("path", name) for name in _PATH_PARAMETER.findall(path) if name not in declared]
         options["openapi_extra"] = {**extra, "parameters": [*self.parameters, *in_path, *extra.get("parameters", ())]}
         super().__init__(path, _answering(endpoint, self.error_response), **options)
         if self._is_direct():
@@ -96,14 +96,14 @@ class VendorRoute(APIRoute):
         return match_by_segments(super().matches, scope)
 
     def _is_direct(self) -> bool:
-        """Whether the endpoint takes the request alone and returns a response; security is told, and not solved."""
+        """Whether the endpoint takes the request alone and returns a response; KEY is told, and not solved."""
         signature = inspect.signature(self.endpoint, eval_str=True)
         return (
             len(signature.parameters) == 1
             and self.dependant.request_param_name is not None
             and isinstance(signature.return_annotation, type)
             and issubclass(signature.return_annotation, Response)
-            and all(isinstance(each.dependency, SecurityBase) for each in self.dependencies)
+            and all(each.dependency is KEY.dependency for each in self.dependencies)
         )
 
 
@@ -121,8 +121,10 @@ def _answering(endpoint: Callable[P, object], error_response: ErrorResponder) ->
         except EXPECTED_ERRORS as error:
             return error_response(error)
         except Exception as bug:
-            request = next(value for value in (*values, *named.values()) if isinstance(value, Request))
-            return error_response(errors.log_error(bug, f"{request.method} {request.url.path}", request.app))
+            for value in (*values, *named.values()):
+                if isinstance(value, Request):
+                    return error_response(errors.log_error(bug, f"{value.method} {value.url.path}", value.app))
+            return error_response(errors.log_error(bug, endpoint.__qualname__))
 
     return answer
 
