@@ -1,4 +1,10 @@
-"""Keyset paging over (created_at, id): pages don't shift while rows are added. Oldest first by default."""
+"""Keyset paging over (created_at, id): pages don't shift while rows are added. Oldest first by default.
+
+    first = await page(Code.filter(organization_id=7), None, 50)
+    second = await page(Code.filter(organization_id=7), Cursor.of(first[-1]), 50)
+
+A query set has filters only: its order and limit are set here, and an index must have the filters and the order.
+"""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
@@ -71,7 +77,12 @@ async def every_page(queryset: QuerySet[M], size: int, newest_first: bool = Fals
 async def pages(
     queryset: QuerySet[M], parent: Parent, parent_ids: Sequence[int], after: Cursor | None, size: int
 ) -> dict[int, list[M]]:
-    """The same page below each of several parents, up to MAX_PARENTS of them in a statement; by the parent's id."""
+    """The same page below each of several parents, up to MAX_PARENTS of them in a statement; by the parent's id.
+
+        await pages(Claim.filter(organization_id=7), Code, [40, 41], None, 50)  # {40: [Claim, …], 41: [Claim]}
+
+    A parent without rows may be left out.
+    """
     column = PARENT_COLUMNS[parent]
     if len(parent_ids) == 1:
         return {parent_ids[0]: await page(queryset.filter(**{column: parent_ids[0]}), after, size)}
@@ -101,7 +112,10 @@ def _union(parts: Sequence[QuerySet[M]]) -> tuple[str, list[object]]:
 
 
 async def counts(queryset: QuerySet[M], parent: Parent, parent_ids: Sequence[int]) -> dict[int, int]:
-    """How many rows there are below each of several parents, by its id; a parent without any is left out."""
+    """How many rows there are below each of several parents, by its id; a parent without any is left out.
+
+    await counts(Claim.filter(organization_id=7), Code, [40, 41, 42])  # {40: 3, 41: 1}
+    """
     column = PARENT_COLUMNS[parent]
     counted = queryset.filter(**{f"{column}__in": parent_ids}).annotate(number=Count("id")).group_by(column)
     return dict(await counted.values_list(column, "number"))

@@ -157,6 +157,12 @@ class ValuesTable:
     def of(cls, row: type, **further: str) -> "ValuesTable":
         """A table of rows of this class (NamedTuple, TypedDict or dataclass), whose fields are the columns.
 
+            class Line(NamedTuple):
+                id: int
+                error: str | None
+
+            ValuesTable.of(Line, now="timestamptz")  # of id bigint, error text, now timestamptz
+
         `further` are columns that come after them.
         """
         return cls(**{name: _postgres_type(hint) for name, hint in get_type_hints(row).items()}, **further)
@@ -172,6 +178,8 @@ class ValuesTable:
 
     def insert_select(self, table: str, ending: str, /, **expressions: str) -> str:
         """The text of a statement that inserts these rows into a table that has columns of their names.
+
+            INSERT INTO delivery (id, error, status) SELECT id, error, $1 FROM {values} AS new WHERE true RETURNING id
 
         Further columns get SQL expressions over a row, or placeholders. The ending is its ORDER BY, ON CONFLICT and
         RETURNING.

@@ -10,7 +10,7 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import Any
+from typing import TypedDict, Unpack
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
@@ -59,13 +59,22 @@ def time_limit(seconds: float | None) -> Iterator[None]:
 # ------------------------------------------------------------------ opening
 
 
+class ConnectOptions(TypedDict, total=False):
+    """Options of `asyncpg.connect`: what the driver's pool gives, and how many prepared statements are kept."""
+
+    loop: asyncio.AbstractEventLoop
+    connection_class: type[asyncpg.Connection]
+    record_class: type[asyncpg.Record]
+    statement_cache_size: int
+
+
 class Connector:
     """Opens a pool's connections; after a failure none for RECONNECT_DELAY_SECONDS."""
 
     def __init__(self) -> None:
         self._closed_until = 0.0
 
-    async def __call__(self, dsn: str, **more: Any) -> asyncpg.Connection:
+    async def __call__(self, dsn: str, **options: Unpack[ConnectOptions]) -> asyncpg.Connection:
         """A new connection, with the options that the driver's pool gives.
 
         Raises what `connect` raises, and ConnectionRefused.
@@ -74,24 +83,24 @@ class Connector:
         if loop.time() < self._closed_until:
             raise ConnectionRefused("The database could not be connected to a moment ago.")
         try:
-            return await connect(dsn, **more)
+            return await connect(dsn, **options)
         except (OSError, asyncpg.CannotConnectNowError, asyncpg.TargetServerAttributeNotMatched):
             self._closed_until = loop.time() + RECONNECT_DELAY_SECONDS
             raise
 
 
-async def connect(dsn: str, **more: Any) -> asyncpg.Connection:
+async def connect(dsn: str, **options: Unpack[ConnectOptions]) -> asyncpg.Connection:
     """A connection to the database, or to the first of its hosts that is its primary.
 
-    `more` are options of `asyncpg.connect`. Hosts are asked at once where one at most can be meant: asked one after
+    Hosts are asked at once where one at most can be meant: asked one after
     another, one that hangs takes all of the time. Raises what the driver raises, of several errors the first that tells
     more than a host's role.
     """
     addresses = hosts(dsn)
     if len(addresses) < 2:
-        return await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, **more)
+        return await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, **options)
     tries = [
-        asyncio.create_task(asyncpg.connect(dsn, host=host, port=port, timeout=CONNECT_SECONDS, **more))
+        asyncio.create_task(asyncpg.connect(dsn, host=host, port=port, timeout=CONNECT_SECONDS, **options))
         for host, port in addresses
     ]
     faults: list[Exception] = []
