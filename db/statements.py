@@ -154,8 +154,8 @@ class ValuesTable:
         self._texts: dict[tuple[str, int, str | None], str] = {}
 
     @classmethod
-    def of(cls, row: type, **further: str) -> "ValuesTable":
-        """A table of rows of this class (NamedTuple, TypedDict or dataclass), whose fields are the columns.
+    def of(cls, *parts: type, **further: str) -> "ValuesTable":
+        """A table whose columns are the fields of these classes (NamedTuple, TypedDict or dataclass), in their order.
 
             class Line(NamedTuple):
                 id: int
@@ -165,7 +165,8 @@ class ValuesTable:
 
         `further` are columns that come after them.
         """
-        return cls(**{name: _postgres_type(hint) for name, hint in get_type_hints(row).items()}, **further)
+        hints = [hint for part in parts for hint in get_type_hints(part).items()]
+        return cls(**{name: _postgres_type(hint) for name, hint in hints}, **further)
 
     def without(self, *columns: str) -> "ValuesTable":
         """The table without some of its columns."""

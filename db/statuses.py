@@ -25,7 +25,10 @@ _CLAIMS = {ClaimStatus.CLAIMED: STANDING, ClaimStatus.RELEASED: Q(released_at__i
 
 
 def stands(claim: Claim) -> bool:
-    """Whether a claim counts in limits and counters, is replayed and can be exchanged."""
+    """Whether a claim counts in limits and counters, is replayed and can be exchanged.
+
+    One that doesn't stand has no `order_key` either, by which the claim of an order is found.
+    """
     return claim.released_at is None
 
 
@@ -82,12 +85,16 @@ _PROMOTIONS = (
 )
 
 
+def all_of_promotion(promotion: Promotion, now: datetime) -> Iterator[PromotionStatus]:
+    """Every status that holds of a promotion besides ACTIVE, in the documented order."""
+    for status, holds, _ in _PROMOTIONS:
+        if holds(promotion, now):
+            yield status
+
+
 def of_promotion(promotion: Promotion, now: datetime) -> PromotionStatus:
-    """The status of a promotion: DISABLED, SCHEDULED, ENDED or SPENT, the first that holds; else ACTIVE."""
-    for rule in _PROMOTIONS:
-        if rule.holds(promotion, now):
-            return rule.status
-    return PromotionStatus.ACTIVE
+    """The status of a promotion: the first of `all_of_promotion`, else ACTIVE."""
+    return next(all_of_promotion(promotion, now), PromotionStatus.ACTIVE)
 
 
 def promotion_case(now: datetime) -> Case:

@@ -33,7 +33,10 @@ async def with_code_and_customer(organization_id: int, claim_id: int) -> Claim:
 
 
 class StandingClaims(NamedTuple):
-    """A customer's standing claims: how many of a code, how many of its promotion, and the first of the code."""
+    """A customer's standing claims: how many of a code and of its promotion, and the id of the first of the code.
+
+    Without `promotion_id` those of the promotion are not counted: `of_promotion` is 0.
+    """
 
     customer_id: int
     code_id: int
@@ -63,10 +66,7 @@ million.
 def standing_of_customers(
     ids: Collection[tuple[int, int, int | None]],
 ) -> statements.Statement[list[StandingClaims]]:
-    """Standing claims of customers, by the ids of customer, code and promotion.
-
-    Without the promotion's id the claims of its other codes are not counted.
-    """
+    """The standing claims for each (customer's id, code's id, promotion's id or None), in no order."""
     return _CUSTOMERS.statement(
         _STANDING_OF_CUSTOMERS,
         ids,
@@ -78,9 +78,9 @@ def standing_of_customers(
 def standing_on_orders(
     orders: Collection[tuple[int, str, str]],
 ) -> statements.Statement[list[tuple[Claim, str | None]]]:
-    """The standing claims of orders, each with its customer's folded address.
+    """The standing claims of orders, in no order; each with its customer's folded address, None for a deleted customer.
 
-    An order is its organization's id, the code's text key and the order's reference.
+    An order is (organization's id, code's text key, order's reference). Its key is cleared when its claim is released.
     """
     code = sql.lateral_join("code", organization_id="input.organization_id", text_key="input.text_key")
     claim = sql.lateral_join(
@@ -145,7 +145,7 @@ def reference(claim_id: int) -> Claim:
 
 
 def add_all(drafts: Sequence[Claim]) -> statements.Statement[None]:
-    """Insert drafts."""
+    """Insert drafts, with what was set in them since."""
     return _DRAFTS.insert("claim", [[*map(vars(draft).get, _DRAFTS.columns)] for draft in drafts])
 
 
@@ -165,7 +165,7 @@ async def save(claim: Claim, fields: list[str]) -> None:
 
 
 async def exchange(organization_id: int, exchange_key: str, now: datetime) -> int | None:
-    """Use up a token that is still good: its claim's id, or None."""
+    """Use up a token that is still good, by its hash: its claim's id, or None."""
     rows = await sql.rows(
         f"""
         UPDATE claim SET exchange_key = NULL
@@ -182,7 +182,7 @@ async def exchange(organization_id: int, exchange_key: str, now: datetime) -> in
 async def standing_of_promotion(
     organization_id: int, promotion_id: int, after: paging.Cursor | None, size: int
 ) -> list[Claim]:
-    """A page of a promotion's standing claims, newest first."""
+    """A page of at most `size` of a promotion's standing claims, newest first; those after the cursor."""
     standing = all_standing(organization_id).filter(promotion_id=promotion_id)
     return await paging.page(standing, after, size, newest_first=True)
 
@@ -208,7 +208,10 @@ async def customers_with_claims(organization_id: int, customer_ids: Iterable[int
 async def distinct_customers(
     organization_id: int, promotion_id: int | None, currency: str | None, start: datetime, end: datetime
 ) -> int:
-    """How many customers have a standing claim made in that time, in orders of that currency."""
+    """How many customers have a standing claim made at `start` or later and before `end`, in orders of that currency.
+
+    Without a promotion's id those of all promotions count; without a currency those of orders without a total.
+    """
     claims = all_standing(organization_id).filter(created_at__gte=start, created_at__lt=end, currency=currency)
     if promotion_id is not None:
         claims = claims.filter(promotion_id=promotion_id)
@@ -236,7 +239,7 @@ class MinuteSum(NamedTuple):
 
 
 async def sums_of_code(organization_id: int, code_id: int) -> list[MinuteSum]:
-    """Sums over a code's standing claims by the minute, which no time zone's offset divides."""
+    """Sums over a code's standing claims by minute (which no time zone's offset divides) and currency, in no order."""
     minute = (
         "substr(created_at, 1, 16)"
         if sql.is_single_writer()

@@ -60,7 +60,7 @@ async def by_text(organization_id: int, text_key: str) -> Code | None:
 def by_texts(
     texts: Collection[tuple[int, str]], columns: Sequence[str] = ()
 ) -> statements.Statement[dict[tuple[int, str], Code]]:
-    """Codes of any organizations, by organization and text key; with all columns or these."""
+    """The codes that exist among these (organization's id, text key), by them; with all columns or these."""
     columns = columns or sql.columns(Code)
     code = sql.lateral_join("code", organization_id="input.organization_id", text_key="input.text_key")
     return _TEXTS.statement(
@@ -90,7 +90,7 @@ async def by_ids(ids: Iterable[int]) -> dict[int, Code]:
 
 
 async def single_of_promotion(organization_id: int, promotion_id: int) -> Code | None:
-    """A promotion's code, if it has exactly one."""
+    """A promotion's code, if it has exactly one; else None."""
     first_two = await Code.filter(organization_id=organization_id, promotion_id=promotion_id).limit(2)
     return first_two[0] if len(first_two) == 1 else None
 
@@ -183,7 +183,7 @@ _INSERT = _NEW.insert_select(
 
 
 async def insert(texts: Sequence[tuple[str, str]], shared: SharedColumns, now: datetime) -> list[int]:
-    """Insert (text, key) pairs, skipping those that exist; the ids of the new ones."""
+    """Insert (text, key) pairs as codes, skipping those that exist; the ids of the new ones, in no order."""
     await statements.use_generic_plans()
     return [row["id"] for row in await _NEW.fetch(_INSERT, texts, *_encoded(shared), now)]
 
@@ -255,7 +255,7 @@ def add_all(drafts: Sequence[Code]) -> statements.Statement[set[int]]:
 
 
 async def delete_of_job(promotion_id: int, job_id: int, created_since: datetime, limit: int) -> int:
-    """Delete at most so many of the codes that a job has made; how many."""
+    """Delete at most `limit` of the codes that a job has made, none older than `created_since`; how many."""
     deleted = await sql.rows(
         """
         DELETE FROM code WHERE id IN (
@@ -280,7 +280,7 @@ async def count_claim(organization_id: int, code_id: int, change: int) -> None:
 
 
 def count_claims(numbers: Mapping[int, int]) -> statements.Statement[None]:
-    """Add numbers of claims, by the code's id."""
+    """Add to the counters of codes, of any organizations, a number of claims by the code's id."""
     return _COUNTS.change(
         f"""
         UPDATE code SET claim_count = claim_count + input.claims FROM {{values}} AS input

@@ -30,7 +30,10 @@ class KnownCustomer(NamedTuple):
 def by_emails(
     emails: Collection[tuple[int, str]], *, lock: bool
 ) -> statements.Statement[dict[tuple[int, str], KnownCustomer]]:
-    """Existing customers by organization and folded address; with `lock` none of them can be deleted meanwhile."""
+    """The customers that exist among these (organization's id, folded address), by them.
+
+    With `lock` none of them can be deleted until the transaction ends.
+    """
     customer = sql.lateral_join("customer", organization_id="input.organization_id", email_key="input.email_key")
     return _EMAILS.statement(
         f"""
@@ -125,7 +128,11 @@ async def ensure(
     joined_at: datetime | None,
     now: datetime,
 ) -> Customer:
-    """The customer with this address, inserted if new; names and joined_at are filled in where missing."""
+    """The customer with this address, inserted if new; names and joined_at are filled in where missing.
+
+    `email_key` and `folded` are the address and names as they are compared and searched. Without `joined_at` the
+    customer is only named by others.
+    """
     named = ActingCustomer(0, organization_id, email, email_key, first_name, last_name, *folded, now)
     returning = f"{_INSERT_NAMED} RETURNING {', '.join(sql.columns(Customer))}"
     [customer] = sql.models_from_rows(Customer, await _NAMED.fetch(returning, [named[1:]], joined_at))
@@ -135,7 +142,7 @@ async def ensure(
 async def ensure_mentioned(
     organization_id: int, emails: Collection[MentionedCustomer], now: datetime
 ) -> dict[str, int]:
-    """The ids of the customers with these addresses, by key; inserted if new, as not joined."""
+    """The ids of the customers with these addresses, by key; inserted at `now` if new, as not joined."""
     if not emails:
         return {}
     await _MENTIONED.fetch(

@@ -36,7 +36,7 @@ async def by_identifier(organization_id: int, identifier: str) -> Promotion | No
 
 
 def by_each_id(ids: Collection[tuple[int, int]]) -> statements.Statement[dict[tuple[int, int], Promotion]]:
-    """Promotions by organization and id; of any organizations in one statement."""
+    """The promotions that exist among these (organization's id, id), by them; of any organizations."""
     return _IDS.statement(
         f"SELECT promotion.* FROM {{values}} AS input {sql.lateral_join('promotion', id='input.id')}",  # noqa: S608 (names)
         ids,
@@ -46,12 +46,12 @@ def by_each_id(ids: Collection[tuple[int, int]]) -> statements.Statement[dict[tu
 
 
 def by_each_reference(names: Collection[tuple[int, str]]) -> statements.Statement[dict[tuple[int, str], Promotion]]:
-    """The same by organization and reference."""
+    """The same by (organization's id, reference)."""
     return _by_each_name("reference", names)
 
 
 def by_each_identifier(names: Collection[tuple[int, str]]) -> statements.Statement[dict[tuple[int, str], Promotion]]:
-    """The same by organization and identifier."""
+    """The same by (organization's id, identifier)."""
     return _by_each_name("identifier", names)
 
 
@@ -119,7 +119,7 @@ def of_codes(
 
 
 async def lock_of_claim(organization_id: int, claim_id: int) -> Promotion | None:
-    """The promotion that a claim belongs to, with its row locked."""
+    """The promotion that a claim of the organization belongs to, with its row locked; None without such a claim."""
     of_claim = Claim.filter(organization_id=organization_id, id=claim_id).values("promotion_id")
     promotions = Promotion.filter(id=Subquery(of_claim))
     return await promotions.select_for_update(no_key=True).first()
@@ -147,7 +147,7 @@ async def count_claim(organization_id: int, promotion_id: int, change: int) -> N
 
 
 def count_claims(numbers: Mapping[int, int]) -> statements.Statement[None]:
-    """Add numbers of claims, by the promotion's id."""
+    """Add to the counters of promotions, of any organizations, a number of claims by the promotion's id."""
     return _COUNTS.change(
         f"""
         UPDATE promotion SET claim_count = claim_count + input.claims FROM {{values}} AS input

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from tortoise.expressions import Q
 
@@ -13,15 +14,19 @@ from db.values import Bucket, Share
 HIGH_UNIT = 10**18
 """A sum of money is `…_total_high` times this and `…_total`, whose absolute value is smaller."""
 
-_SHARES = statements.ValuesTable.of(
-    Bucket,
-    claims="bigint",
-    order_quantity="bigint",
-    order_total="bigint",
-    order_total_high="bigint",
-    discount_total="bigint",
-    discount_total_high="bigint",
-)
+
+class ShareColumns(NamedTuple):
+    """A share as columns: a sum of money has two."""
+
+    claims: int
+    order_quantity: int
+    order_total: int
+    order_total_high: int
+    discount_total: int
+    discount_total_high: int
+
+
+_SHARES = statements.ValuesTable.of(Bucket, ShareColumns)
 _REFUSALS = statements.ValuesTable.of(Bucket, reason="text", count="bigint")
 
 
@@ -66,11 +71,10 @@ def _as_row(value: Bucket | Share) -> tuple[object, ...]:
     return tuple(vars(value).values())
 
 
-def _columns(share: Share) -> tuple[int, ...]:
-    """A share's columns; a sum of money has two."""
+def _columns(share: Share) -> ShareColumns:
     order_high, order_low = divmod(share.order_total, HIGH_UNIT)
     discount_high, discount_low = divmod(share.discount_total, HIGH_UNIT)
-    return share.claims, share.order_quantity, order_low, order_high, discount_low, discount_high
+    return ShareColumns(share.claims, share.order_quantity, order_low, order_high, discount_low, discount_high)
 
 
 def total_share(row: UsageStat) -> Share:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from db import statuses
-from db.enums import CodeStatus
+from db.enums import CodeStatus, PromotionStatus
 from db.models import Claim, Code, Promotion
 from resolvers.domain import money, refusals
 from resolvers.domain.validate import ValidOrder
@@ -81,6 +81,17 @@ def switches(code: Code, promotion: Promotion, now: datetime) -> Iterator[refusa
 def final_objections(code: Code, promotion: Promotion, now: datetime) -> Iterator[refusals.Rule]:
     """The refusals of FINAL that hold."""
     return _refusals_of(FINAL, code, promotion, now)
+
+
+def promotion_objections(promotion: Promotion, now: datetime) -> Iterator[refusals.Rule]:
+    """The reasons why a promotion gives out no codes for use: disabled, ended or spent. One that starts later does."""
+    for status in statuses.all_of_promotion(promotion, now):
+        if status is PromotionStatus.DISABLED:
+            yield refusals.Disabled()
+        elif status is PromotionStatus.ENDED and promotion.ends_at is not None:
+            yield refusals.Ended(promotion.ends_at)
+        elif status is PromotionStatus.SPENT and promotion.per_promotion is not None:
+            yield refusals.PromotionSpent(promotion.per_promotion)
 
 
 def _refusals_of(

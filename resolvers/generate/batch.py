@@ -14,9 +14,10 @@ from db.queries import customers, idempotency_keys, organizations, promotions
 from db.queries.customers import ActingCustomer, KnownCustomer
 from db.queries.idempotency_keys import KeyAnswer
 from resolvers import activate, idempotency, random_codes
+from resolvers.domain import rules
 from resolvers.domain.code_format import Text
 from resolvers.domain.params import value_or
-from resolvers.domain.refusals import Disabled, Ended, IdempotencyMismatch, PromotionSpent, Refusal, UnknownPromotion
+from resolvers.domain.refusals import IdempotencyMismatch, Refusal, UnknownPromotion
 from resolvers.domain.validate import ValidPerson
 from resolvers.generate.request import BatchResult, GenerateRequest, OrganizationKey, TextsTaken
 
@@ -270,14 +271,9 @@ def _usable(promotion: Promotion | None, request: GenerateRequest) -> Promotion:
     """
     if promotion is None:
         raise UnknownPromotion
-    if request.activation is None:
-        return promotion
-    if not promotion.is_enabled:
-        raise Disabled
-    if promotion.ends_at is not None and promotion.ends_at <= request.now:
-        raise Ended(promotion.ends_at)
-    if promotion.per_promotion is not None and promotion.claim_count >= promotion.per_promotion:
-        raise PromotionSpent(promotion.per_promotion)
+    if request.activation is not None:
+        for refusal in rules.promotion_objections(promotion, request.now):
+            raise refusal
     return promotion
 
 

@@ -24,7 +24,7 @@ from db.models import (
     RefusalStat,
     UsageStat,
 )
-from db.queries import claims, codes, customers, deliveries, idempotency_keys
+from db.queries import claims, codes, customers, deliveries, idempotency_keys, usage
 from db.values import Bucket
 from resolvers import delete, generate, release, verify
 from resolvers.domain.code_format import Format, Style
@@ -61,6 +61,7 @@ NEW_ROWS: list[tuple[type[Model], type]] = [
     (IdempotencyKey, idempotency_keys.KeyAnswer),
     (RefusalStat, Bucket),
     (UsageStat, Bucket),
+    (UsageStat, usage.ShareColumns),
 ]
 POSTGRES_TYPES = {bool: "boolean", int: "bigint", str: "text", datetime: "timestamptz"}
 
