@@ -155,7 +155,7 @@ async def test_who_brought_whom_is_moved(bare_url: str) -> None:
 async def test_a_letter_in_flight_is_left_to_its_sender(bare_url: str) -> None:
     """One that an earlier version is sending while the store is migrated is due when its lease ends, and not before."""
     await with_the_first_release(bare_url)
-    await migrate(config=db.config(bare_url), target="models.0013_rowless_claims_of_promotions")
+    await migrate(config=db.address.config(bare_url), target="models.0013_rowless_claims_of_promotions")
     await Tortoise.close_connections()
     end = NOW + timedelta(seconds=30)
     async with db.opened(bare_url):

@@ -319,6 +319,24 @@ async def test_a_code_is_activated_once(secret: GraphQLClient, organization: Org
     assert (await secret.claim(text))["__typename"] == "CodeClaimed"
 
 
+@pytest.mark.parametrize(
+    ("mutation", "more"),
+    [("activateCode", {"text": "HELLO-15"}), ("issueCode", {"promotion": {"reference": "default"}})],
+)
+@pytest.mark.parametrize("field", ["locationNumber", "productNumber"])
+async def test_an_unknown_place_or_product_is_invalid_input(
+    secret: GraphQLClient, organization: Organization, mutation: str, more: dict[str, Any], field: str
+) -> None:
+    """It is so at its field, and nothing is activated or issued."""
+    await make.code(organization)
+    for number in (9, 0):
+        refused = await secret.mutate(
+            mutation, "... on InvalidInput { path }", {"customer": {"email": "ada@example.com"}, **more, field: number}
+        )
+        assert (refused["__typename"], refused["path"]) == ("InvalidInput", ["input", field])
+    assert await Code.all().count() == 1
+
+
 async def test_a_code_is_issued(secret: GraphQLClient) -> None:
     """issueCode makes a code and gives it to a person; the same key gives back the same code."""
     input = {
