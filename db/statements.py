@@ -241,6 +241,7 @@ class ValuesTable:
         return sum(int(row["number"]) for row in await self.fetch(counting, rows, *values))
 
     def _text(self, text: str, values: int, lock: str | None) -> str:
+        """The text for the present database, made once for each; `lock` is None on SQLite. `values` is their number."""
         key = text, values, lock
         if key not in self._texts:
             self._texts[key] = (
