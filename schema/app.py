@@ -76,11 +76,11 @@ def _is_without_origin(scope: Scope) -> bool:
 
 
 class Application(FastAPI):
-    """FastAPI's application, whose first routes are called past its middleware while nobody has added any.
+    """FastAPI's application, whose first routes are called past what FastAPI would wrap around them.
 
-    These routes handle their own errors and need nothing of that middleware, which was a sixteenth of a claim's time.
-    Once somebody adds a middleware, an exception handler or a route before them, every request goes FastAPI's way
-    (docs/decisions/0014-fastapi-is-passed-while-nothing-is-added.md); one that none of them matches always does.
+    These routes handle their own errors and need nothing of it, which was a sixteenth of a claim's time. A table finds
+    them below the middleware that somebody adds, and past all middleware while nobody does; every other request goes
+    FastAPI's way (docs/decisions/0014-routes-are-found-past-fastapi.md).
     """
 
     def __init__(
@@ -99,24 +99,20 @@ class Application(FastAPI):
         self._proxies = proxies if proxies is not None and proxies.networks else None
         self._first_routes = [*routes, *chain.from_iterable(router.routes for router in routers)]
         self._as_made = (list(self.router.routes), list(self.user_middleware), dict(self.exception_handlers))
-        self._table = RouteTable([])
+        self._table, self._is_extended = RouteTable([]), True
         self._direct_app = CrossOriginAccess(_call_route, tuple(browser_paths))
+        self._dispatch_by_fastapi = self.router.middleware_stack
+        self.router.middleware_stack = self._dispatch
 
     def build_middleware_stack(self) -> ASGIApp:
-        """FastAPI's stack, and the table of the routes that are called past it; made for the first request."""
-        self._table = RouteTable([] if self._is_extended() else self._first_routes)
-        return super().build_middleware_stack()
-
-    def _is_extended(self) -> bool:
-        """Whether something was added that a request passes before it comes to the first routes."""
+        """FastAPI's stack, and the table of routes by what was added until now; made for the first request."""
         routes, middleware, handlers = self._as_made
-        return (
-            self.router.routes[: len(routes)] != routes
-            or self.user_middleware != middleware
-            or self.exception_handlers != handlers
-            or bool(self.root_path)
-            or self._native_telemetry.enabled()
+        is_first = self.router.routes[: len(routes)] == routes and not self._native_telemetry.enabled()
+        self._table = RouteTable(self._first_routes if is_first else [])
+        self._is_extended = (
+            self.user_middleware != middleware or self.exception_handlers != handlers or bool(self.root_path)
         )
+        return super().build_middleware_stack()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.middleware_stack is None:
@@ -128,7 +124,7 @@ class Application(FastAPI):
             return
         if self._proxies is not None:
             self._proxies.apply(scope)
-        found = None if scope.get("root_path") else self._table.find(scope)
+        found = None if self._is_extended else self._table.find(scope)
         try:
             if found is None:
                 await super().__call__(scope, receive, send)
@@ -139,6 +135,16 @@ class Application(FastAPI):
             await self._direct_app(scope, receive, send)
         except ClientDisconnect:
             log.debug("a client disconnected before it was answered, at %s", scope["path"])
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The innermost application of the middleware stack: a route of the table, or FastAPI's way to a route."""
+        found = self._table.find(scope) if scope["type"] == "http" else None
+        if found is None:
+            await self._dispatch_by_fastapi(scope, receive, send)
+            return
+        app, child_scope = found
+        scope.update(child_scope)
+        await app(scope, receive, send)
 
 
 async def _call_route(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,7 +1,7 @@
 """Limits of a request: the size of its body and its time."""
 
 import asyncio
-from typing import Any
+from types import TracebackType
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -40,9 +40,11 @@ class TimeLimit:
         self._limit = asyncio.timeout(REQUEST_SECONDS)
         await self._limit.__aenter__()
 
-    async def __aexit__(self, *error: Any) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
-            await self._limit.__aexit__(*error)
+            await self._limit.__aexit__(kind, error, trace)
         except TimeoutError:
             raise RequestTimeout from None
 

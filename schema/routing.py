@@ -49,6 +49,8 @@ class RouteTable:
 
     def find(self, scope: Scope) -> tuple[ASGIApp, Scope] | None:
         """The application of an HTTP request's route, and what the route adds to the scope; None for FastAPI's."""
+        if scope.get("root_path"):
+            return None
         return self._by_path.get((scope["method"], scope["path"])) or self._match(scope)
 
     def _match(self, scope: Scope) -> tuple[ASGIApp, Scope] | None:

@@ -37,9 +37,17 @@ HOT = [
 Call = Callable[..., Awaitable[httpx.Response]]
 
 
-@pytest.fixture
-def app(store: str, services: Services) -> FastAPI:
-    return http_app.create_app(services)
+@pytest.fixture(params=["table", "fastapi"])
+def app(request: pytest.FixtureRequest, store: str, services: Services) -> FastAPI:
+    """The application, dispatching by its table of routes or in FastAPI's way."""
+    app = http_app.create_app(services)
+    return app if request.param == "table" else by_fastapi(app)
+
+
+def by_fastapi(app: FastAPI) -> FastAPI:
+    """An application in which a route stands before all others, so that FastAPI asks each in its order."""
+    app.router.routes.insert(0, Route("/before/all/others", lambda request: PlainTextResponse("")))
+    return app
 
 
 def client(app: ASGIApp, **options: Any) -> httpx.AsyncClient:
@@ -84,12 +92,11 @@ def test_the_table_finds_the_first_matching_route(services: Services) -> None:
             assert (found[0] if found else None) == (fitting[0].app if fitting else None), (method, path)
 
 
-async def test_fastapi_dispatches_as_the_table_does(app: FastAPI, organization: Organization) -> None:
+async def test_fastapi_dispatches_as_the_table_does(services: Services, organization: Organization) -> None:
     """Each request has the same answer past FastAPI and through it, escapes in its path included."""
     key = await make.key(organization)
     await make.code(organization, "a/b")
-    extended = http_app.create_app(app.state.services)
-    extended.add_exception_handler(KeysBroken, lambda request, error: PlainTextResponse("never"))
+    app, slow = http_app.create_app(services), by_fastapi(http_app.create_app(services))
     paths = [
         "/codes/a%2Fb",
         "/codes/a/b",
@@ -102,7 +109,7 @@ async def test_fastapi_dispatches_as_the_table_does(app: FastAPI, organization: 
     requests += [
         (method, path) for path in ("/codes/claim", "/leads/delete", "/v1/promo") for method in ("OPTIONS", "BREW")
     ]
-    async with client(app) as direct, client(extended) as through:
+    async with client(app) as direct, client(slow) as through:
         for method, path in requests:
             for headers in ({}, {"Authorization": f"Bearer {key}", "Origin": "https://shop.example"}):
                 answers = [await one.request(method, path, headers=headers) for one in (direct, through)]
@@ -151,6 +158,27 @@ async def test_a_middleware_is_passed_by_every_request(app: FastAPI) -> None:
             response = await http.request(method, path)
             assert (response.status_code, response.headers["x-marked"]) == (status, "yes"), path
     assert seen == [("counted", path) for _, path, _ in HOT]
+
+
+async def test_the_table_is_used_below_a_middleware(services: Services, store: str) -> None:
+    """FastAPI searches for none that is in the table."""
+    app = http_app.create_app(services)
+    assert isinstance(app, http_app.Application)
+    searched = []
+
+    @app.middleware("http")
+    async def pass_on(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        return await call_next(request)
+
+    async def search(scope: Scope, receive: Receive, send: Send) -> None:
+        searched.append(scope["path"])
+        await PlainTextResponse("", 404)(scope, receive, send)
+
+    app._dispatch_by_fastapi = search
+    async with client(app) as http:
+        for method, path, _ in HOT:
+            await http.request(method, path)
+    assert searched == ["/nowhere", "/healthz"]
 
 
 async def test_a_middleware_may_answer_by_itself(app: FastAPI, organization: Organization) -> None:
