@@ -9,7 +9,6 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from functools import cache, partial
-from typing import Any
 
 import strawberry
 from graphql import GraphQLError, OperationType
@@ -194,7 +193,7 @@ class GraphQLApp:
                 error.extensions and error.extensions.get("code") == schema_errors.Unavailable.code for error in errors
             ):
                 raise schema_errors.Unavailable  # a part of the data would look like the whole
-            payload: dict[str, Any] = {"data": result.data}
+            payload: dict[str, object] = {"data": result.data}
             if errors:
                 payload["errors"] = [error.formatted for error in errors]
             body = await encode_in_chunks(payload) if scheduler.is_long else JSON_ENCODER.encode(payload)
@@ -235,7 +234,7 @@ def _rejected_document(errors: Sequence[GraphQLError], is_public: bool, media_ty
     return _json_response({"data": None, "errors": formatted}, 200, media_type)
 
 
-async def encode_in_chunks(payload: dict[str, Any]) -> bytes:
+async def encode_in_chunks(payload: dict[str, object]) -> bytes:
     """A long response in JSON; between two chunks the event loop serves others."""
     body = bytearray()
     for chunk in _chunks(payload):
@@ -245,7 +244,7 @@ async def encode_in_chunks(payload: dict[str, Any]) -> bytes:
     return bytes(body)
 
 
-def _chunks(value: Any) -> Iterator[str]:
+def _chunks(value: object) -> Iterator[str]:
     """A value in JSON, a row or more at a time."""
     buffer = ""
     for part in _json_parts(value):
@@ -256,7 +255,7 @@ def _chunks(value: Any) -> Iterator[str]:
     yield buffer
 
 
-def _json_parts(value: Any, depth: int = 0) -> Iterator[str]:
+def _json_parts(value: object, depth: int = 0) -> Iterator[str]:
     if depth > MAX_CHUNKED_DEPTH:
         yield JSON_ENCODER.encode(value)
     elif isinstance(value, dict) and any(isinstance(member, dict | list) for member in value.values()):
@@ -281,14 +280,14 @@ def error_response(
     status: int, message: str, code: str, media_type: str, headers: dict[str, str] | None = None
 ) -> Response:
     """A response of one error and no data; `code` stands in the error's extensions."""
-    payload: dict[str, Any] = {"errors": [{"message": message, "extensions": {"code": code}}]}
+    payload: dict[str, object] = {"errors": [{"message": message, "extensions": {"code": code}}]}
     if media_type == http_request.JSON:
         payload = {"data": None, **payload}
     return _json_response(payload, status, media_type, headers)
 
 
 def _json_response(
-    payload: dict[str, Any], status: int, media_type: str, headers: dict[str, str] | None = None
+    payload: dict[str, object], status: int, media_type: str, headers: dict[str, str] | None = None
 ) -> Response:
     return Response(JSON_ENCODER.encode(payload), status, headers, f"{media_type}; charset=utf-8")
 

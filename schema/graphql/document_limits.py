@@ -183,7 +183,7 @@ class _SizeCalculator:
         )
 
 
-def has_fields(kind: Any) -> bool:
+def has_fields(kind: object) -> bool:
     """Whether fields can be selected of a type by name."""
     return is_object_type(kind) or is_interface_type(kind)
 

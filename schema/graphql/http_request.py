@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from starlette.requests import Request
 
@@ -42,7 +41,7 @@ class GraphQLRequest:
     """The text of a document, its variables, the operation's name, and whether the body is large."""
 
     query: str
-    variables: dict[str, Any] | None
+    variables: dict[str, object] | None
     operation_name: str | None
     is_large: bool = False
 
@@ -58,14 +57,15 @@ async def read(request: Request, is_public: bool) -> GraphQLRequest:
             raise BadGraphQLRequest(f"Unsupported content type: a request is {JSON}.", 415)
         body = await limits.read_body(request, limits.MAX_PUBLIC_BODY_BYTES if is_public else limits.MAX_BODY_BYTES)
         return _from_params(_json_object(body, "body", is_public), len(body) > LARGE_BODY_BYTES)
-    params: dict[str, Any] = dict(request.query_params)
+    params: dict[str, object] = dict(request.query_params)
     for name in ("variables", "extensions"):
-        if params.get(name):
-            params[name] = _json_object(params[name], name, is_public)
+        text = request.query_params.get(name)
+        if text:
+            params[name] = _json_object(text, name, is_public)
     return _from_params(params)
 
 
-def _from_params(params: Mapping[str, Any], is_large: bool = False) -> GraphQLRequest:
+def _from_params(params: Mapping[str, object], is_large: bool = False) -> GraphQLRequest:
     query, name = params.get("query"), params.get("operationName")
     extensions = params.get("extensions")
     if query is None and isinstance(extensions, dict) and "persistedQuery" in extensions:
@@ -74,13 +74,18 @@ def _from_params(params: Mapping[str, Any], is_large: bool = False) -> GraphQLRe
         raise BadGraphQLRequest("There is no `query`, which is a string.")
     if not isinstance(name, str | None):
         raise BadGraphQLRequest("`operationName` is a string or null.")
-    for other in ("variables", "extensions"):
-        if not isinstance(params.get(other), dict | None):
-            raise BadGraphQLRequest(f"`{other}` is an object or null.")
-    return GraphQLRequest(query, params.get("variables"), name, is_large)
+    variables = _optional_object(params.get("variables"), "variables")
+    _optional_object(extensions, "extensions")
+    return GraphQLRequest(query, variables, name, is_large)
 
 
-def _json_object(source: str | bytes, name: str, is_public: bool) -> dict[str, Any]:
+def _optional_object(value: object, name: str) -> dict[str, object] | None:
+    if not isinstance(value, dict | None):
+        raise BadGraphQLRequest(f"`{name}` is an object or null.")
+    return value
+
+
+def _json_object(source: str | bytes, name: str, is_public: bool) -> dict[str, object]:
     max_members = MAX_MEMBERS[is_public]
     try:
         text = source if isinstance(source, str) else source.decode(json.detect_encoding(source), "surrogatepass")
