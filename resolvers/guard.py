@@ -40,13 +40,11 @@ class Guard(Protocol):
         """Count an attempt before it is looked at. Raises TooManyAttempts."""
 
 
-async def attempt(guard: Guard | None, facts: Attempt, answer: Callable[[], Awaitable[T]]) -> T:
+async def attempt(guard: Guard, facts: Attempt, answer: Callable[[], Awaitable[T]]) -> T:
     """The answer, counted as an attempt: failed where it raises a Rule or an IdempotencyMismatch.
 
     Raises TooManyAttempts. Another exception reveals nothing, and is not counted.
     """
-    if guard is None:
-        return await answer()
     pending = await guard.take(facts)
     try:
         result = await answer()

@@ -44,8 +44,10 @@ async def code(
     call = idempotency.keyed_call(idempotency_key, args, in_public)
     location = None if location_number is None else await find.location(organization.id, location_number)
     request = ClaimRequest(organization, text, key, person, valid_order, location, call, now, in_public)
-    attempt = Attempt(key, person, valid_order.reference, proof, now)
     try:
+        if guard is None:
+            return await batching.submit(batch.process, request)
+        attempt = Attempt(key, person, valid_order.reference, proof, now)
         return await guards.attempt(guard, attempt, lambda: batching.submit(batch.process, request))
     except (refusals.Rule, IdempotencyMismatch) as refusal:
         promotion_id = getattr(refusal, "promotion_id", None)
