@@ -11,6 +11,7 @@ from db import paging, sql, statements
 from db.models import Claim, Code, Customer, Job
 from db.values import FoldedNames
 
+_IDS = statements.ValuesTable(id="bigint")
 _EMAILS = statements.ValuesTable(organization_id="bigint", email_key="text")
 
 
@@ -218,7 +219,18 @@ async def page_of_joined(organization_id: int, after: paging.Cursor | None, size
 
 
 async def referred_by(organization_id: int, customer_ids: Collection[int]) -> list[Customer]:
-    """The organization's customers whom these have referred, in the order they joined."""
-    joined = Customer.filter(organization_id=organization_id, joined_at__not_isnull=True, email_key__not_isnull=True)
-    referred = joined.filter(brought_by_id__in=customer_ids)
-    return await referred.order_by("joined_at", "id")
+    """An organization's customers whom these have referred, in the order they joined.
+
+    The plus sign keeps SQLite to the index of referrers: it may else read all of an organization's customers.
+    """
+    rows = await _IDS.fetch(
+        """
+        SELECT customer.* FROM {values} AS input CROSS JOIN customer
+        WHERE customer.brought_by_id = input.id AND +customer.organization_id = $1
+            AND customer.joined_at IS NOT NULL AND customer.email_key IS NOT NULL
+        ORDER BY customer.joined_at, customer.id
+        """,
+        ((id,) for id in customer_ids),
+        organization_id,
+    )
+    return sql.models_from_rows(Customer, rows)
