@@ -17,6 +17,9 @@ quick lint test test-all: export PYTHONDONTWRITEBYTECODE =
 # Marks of tests, which tests/parts.py tells of and sets. Of repeated tests `make test-all` runs a share, which a seed draws.
 NOT_QUICK = postgres or processes or browser or long or slow
 NOT_GATE = repeated or browser or slow
+NOT_CORE = postgres or processes or browser or slow
+# Tests that speak GraphQL; those of the engine alone run it in both modes themselves.
+GRAPHQL = tests/schema/graphql tests/cases tests/test_every_door.py --ignore tests/schema/graphql/engine
 SHARE ?= 100
 PYTEST = $(BIN)/python -m pytest -n logical --dist loadgroup $(if $(SEED),--seed $(SEED))
 
@@ -28,9 +31,11 @@ quick: lint
 test: lint
 	$(PYTEST) -m 'not ($(NOT_GATE))'
 
-# All of it: the gate, and doors on PostgreSQL, browsers, kills, chaos, and stores of a hundred thousand rows.
+# All of it: the gate, and doors on PostgreSQL, browsers, kills, chaos, and stores of a hundred thousand rows; and what speaks
+# GraphQL once more, run by graphql-core.
 test-all: test
 	$(PYTEST) -m '$(NOT_GATE)' --share $(SHARE)
+	TESSERA_GRAPHQL_ENGINE=core $(PYTEST) -m 'not ($(NOT_CORE))' $(GRAPHQL)
 
 # Lints, formats, types, import contracts.
 lint: developing

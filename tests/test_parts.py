@@ -25,9 +25,15 @@ def test_a_marked_test_starts_processes() -> None:
 
 
 def test_what_the_gate_leaves_out_is_what_test_all_adds(request: pytest.FixtureRequest) -> None:
-    """`make test` and `make test-all` choose by one expression and its opposite, of marks that there are."""
+    """`make test` and `make test-all` choose by one expression and its opposite, of marks that there are.
+
+    `make test-all` runs GraphQL's tests once more, on SQLite, with the other engine.
+    """
     choices = re.findall(r"-m '(.*?)'", MAKEFILE)
-    assert choices == ["not ($(NOT_QUICK))", "not ($(NOT_GATE))", "$(NOT_GATE)"]
+    assert choices == ["not ($(NOT_QUICK))", "not ($(NOT_GATE))", "$(NOT_GATE)", "not ($(NOT_CORE))"]
+    assert re.findall(r"^\tTESSERA_GRAPHQL_ENGINE=core .*$", MAKEFILE, re.M) == [
+        "\tTESSERA_GRAPHQL_ENGINE=core $(PYTEST) -m 'not ($(NOT_CORE))' $(GRAPHQL)"
+    ]
     known = {line.partition(":")[0] for line in request.config.getini("markers")}
     named = {name for line in re.findall(r"^NOT_\w+ = (.*)$", MAKEFILE, re.M) for name in line.split(" or ")}
     assert named >= {"repeated", "browser", "slow", "postgres", "processes", "long"}

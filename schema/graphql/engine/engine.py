@@ -110,14 +110,15 @@ class Engine:
         root_value: object = None,
         operation_name: str | None = None,
     ) -> ExecutionResult:
-        """Load a document and run an operation of it, as Strawberry's own `execute` does."""
+        """Load a document and run an operation of it, the first without a name, as Strawberry's own `execute` does."""
         try:
             document = await self._loader.load_async(query)
         except InvalidDocument as error:
             return ExecutionResult(None, list(error.errors))
-        operation = document.operation(operation_name)
+        name = operation_name if operation_name is not None else next(iter(document.operations), None)
+        operation = document.operation(name)
         if operation is None:
-            return ExecutionResult(None, [GraphQLError(f"There is no operation {operation_name!r} to run.")])
+            return ExecutionResult(None, [GraphQLError(f"Unknown operation named '{name}'.")])
         result = await self.run(document, operation, variable_values or {}, context_value, root_value=root_value)
         return ExecutionResult(None, result) if isinstance(result, list) else result
 

@@ -84,12 +84,12 @@ class DocumentMaker:
         conditions = [kind]
         if isinstance(kind, GraphQLUnionType | GraphQLInterfaceType):
             conditions += self.schema.get_possible_types(kind)
-        conditions += getattr(kind, "interfaces", ())
-        if draw.random() < 0.02:
+        conditions += [each for each in getattr(kind, "interfaces", ()) if draw.random() < 0.5]
+        if draw.random() < 0.01:
             all_types = self.schema.type_map.values()
             conditions = [draw.choice([each for each in all_types if isinstance(each, GraphQLObjectType)])]
         on = draw.choice(conditions)
-        same = [name for name, (where, _) in self.fragments.items() if where == on.name]
+        same = [name for name, (where, _) in self.fragments.items() if where == on.name and depth]
         if same and draw.random() < 0.3:
             return f"...{draw.choice(same)}{self.directive()}"
         body = self.selections(on, depth + 1)

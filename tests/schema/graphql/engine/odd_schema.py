@@ -190,15 +190,15 @@ class Maker:
         if isinstance(kind, GraphQLNonNull):
             return self.value(kind.of_type, depth, may_raise)
         chance = self.draw.random()
-        if chance < 0.02:
+        if chance < 0.015:
             return self.draw.choice(ERRORS)()
-        if chance < 0.05:
+        if chance < 0.04:
             return self.draw.choice([None, None, Undefined])
-        if chance < 0.07:
+        if chance < 0.05:
             return self.draw.choice(["bad", "nothing", 3.5, object, {"a": 1}, 2**40, [], b"x", float("nan"), ...])
         if chance < 0.12:
             return Later(self.value(kind, depth, True), self.draw.randrange(3))
-        if may_raise and chance < 0.2:
+        if may_raise and chance < 0.17:
             return Raised(self.draw.choice(ERRORS)())
         return self.good(kind, depth)
 
@@ -228,11 +228,11 @@ class Maker:
         values = [self.value(kind, depth + 1) for _ in range(length)]
         stops = self.draw.random() < 0.2
         forms: list[Callable[[], Any]] = [
-            lambda: values, lambda: values, lambda: values, lambda: values, lambda: tuple(values),
-            lambda: _generated(values, stops), lambda: _generated_async(values, stops), lambda: Counted(values, stops),
+            lambda: values, lambda: tuple(values), lambda: _generated(values, stops),
+            lambda: _generated_async(values, stops), lambda: Counted(values, stops),
             lambda: "letters", lambda: {"a": 1}, lambda: dict.fromkeys(range(length)).keys(),
         ]  # fmt: skip
-        return self.draw.choice(forms)()
+        return self.draw.choices(forms, [12, 2, 2, 3, 2, 0.4, 0.3, 0.3])[0]()
 
     def object(self, kind: GraphQLObjectType, depth: int) -> Any:
         definition: Any = kind.extensions["strawberry-definition"]

@@ -1,16 +1,18 @@
 """Our field resolvers do what plain Strawberry does, or the schema is refused at start-up."""
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
 import strawberry
+from strawberry.directive import DirectiveLocation
 from strawberry.extensions import FieldExtension, SchemaExtension
 from strawberry.permission import BasePermission
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import Info
 
-from schema.graphql.engine import Engine, Unsupported
+from schema.graphql.engine import MODES, Engine, Mode, Unsupported
 from schema.graphql.scalars import SCALARS
 from tests.schema.graphql.engine import test_execute
 from tests.schema.graphql.engine.test_execute import (
@@ -130,7 +132,24 @@ def of_its_own() -> type[Any]:
     return Own
 
 
+def made_by_itself() -> type[Any]:
+    @strawberry.input
+    class Making:
+        word: str
+
+    Making.__strawberry_definition__.from_input = lambda *_: "made"  # type: ignore[attr-defined]
+
+    @strawberry.type
+    class TakesMaking:
+        @strawberry.field
+        def word(self, making: Making) -> str:
+            return repr(making)
+
+    return TakesMaking
+
+
 KINDS = {
+    made_by_itself: r"word\(making:\) takes a Making with a `from_input` of its own",
     guarded: r"Guarded.word has permission classes \(Nobody\)",
     guarded_attribute: r"Inner.word has permission classes \(Nobody\)",
     extended: r"Extended.word has extensions \(Louder\)",
@@ -169,3 +188,60 @@ def test_a_schema_uses_no_feature_that_would_be_ignored() -> None:
     with pytest.raises(Unsupported, match="`default_resolver`"):
         Engine(strawberry.Schema(Alone, config=config))
     Engine(plain)
+
+
+class LoudSchema(strawberry.Schema):
+    def process_errors(self, errors: Any, execution_context: Any = None) -> None:
+        pass
+
+
+class OtherSchema(strawberry.Schema):
+    async def execute(self, *args: Any, **kwargs: Any) -> Any:
+        return None
+
+
+class OwnExecutor(StrawberryGraphQLCoreExecutionContext):
+    pass
+
+
+@strawberry.directive(locations=[DirectiveLocation.FIELD])
+def louder(value: str) -> str:
+    return value.upper()
+
+
+@strawberry.type
+class Ticks:
+    @strawberry.subscription
+    async def tick(self) -> AsyncGenerator[int, None]:
+        yield 1
+
+
+WHOLE: dict[str, Callable[[], strawberry.Schema]] = {
+    "has directives": lambda: strawberry.Schema(Alone, directives=[louder]),
+    "has subscription": lambda: strawberry.Schema(Alone, subscription=Ticks),
+    "`execution_context_class`": lambda: strawberry.Schema(Alone, execution_context_class=OwnExecutor),
+    "`process_errors`": lambda: LoudSchema(Alone),
+    "`execute`": lambda: OtherSchema(Alone),
+    "`enable_experimental_incremental_execution`": lambda: strawberry.Schema(
+        Alone, config=StrawberryConfig(enable_experimental_incremental_execution=True)
+    ),
+    "`disable_field_suggestions`": lambda: strawberry.Schema(
+        Alone, config=StrawberryConfig(disable_field_suggestions=True)
+    ),
+}
+
+
+@pytest.mark.parametrize("feature", WHOLE)
+@pytest.mark.parametrize("mode", MODES)
+def test_what_neither_mode_does_is_refused(feature: str, mode: Mode) -> None:
+    """What Strawberry itself does around an execution, which is not called here."""
+    with pytest.raises(Unsupported, match=feature):
+        Engine(WHOLE[feature](), mode)
+
+
+def test_a_resolver_that_was_replaced_is_refused() -> None:
+    """It would not be called."""
+    schema = strawberry.Schema(Alone)
+    schema._schema.type_map["Alone"].fields["word"].resolve = lambda *_: "b"  # type: ignore[attr-defined]
+    with pytest.raises(Unsupported, match=r"Alone.word has had its resolver replaced"):
+        Engine(schema)
