@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
+from tortoise.exceptions import DBConnectionError
 
 from db.models import Organization
 from resolvers import authenticate
@@ -234,6 +235,23 @@ async def test_a_bug_without_a_handler_is_answered_by_its_route(app: FastAPI, me
         response = await http.request(method, path, headers=KEY, json={})
     assert response.status_code == 500
     assert "never" not in response.text
+
+
+@pytest.mark.parametrize(("method", "path"), BROKEN)
+async def test_an_unavailable_database_is_no_bug(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    """It is a 503 of the route, also with a handler of every exception."""
+
+    async def fail(*_: object) -> None:
+        raise DBConnectionError("gone")
+
+    monkeypatch.setattr(authenticate, "key", fail)
+    monkeypatch.setattr("resolvers.find.code_by_token", fail)
+    app.add_exception_handler(Exception, lambda request, error: PlainTextResponse("never"))
+    async with client(app) as http:
+        response = await http.request(method, path, headers=KEY, json={})
+    assert (response.status_code, response.text == "never") == (503, False)
 
 
 async def test_what_a_door_answers_by_itself_goes_to_no_handler(app: FastAPI) -> None:
