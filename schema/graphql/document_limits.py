@@ -5,7 +5,7 @@ is.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from graphql import (
     ASTValidationRule,
@@ -14,7 +14,10 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    GraphQLField,
+    GraphQLNamedType,
     GraphQLSchema,
+    InlineFragmentNode,
     IntValueNode,
     ListValueNode,
     OperationDefinitionNode,
@@ -57,6 +60,10 @@ INTROSPECTION_ROWS: Mapping[str, int] = {
 """The approximate length of the lists that introspection returns, by field."""
 
 NO_INTROSPECTION: tuple[type[ASTValidationRule], ...] = tuple(DisableIntrospection().validation_rules)
+
+
+Selecting: TypeAlias = OperationDefinitionNode | FieldNode | InlineFragmentNode | FragmentDefinitionNode
+"""A node with a selection set."""
 
 
 class DocumentSize(NamedTuple):
@@ -128,7 +135,7 @@ class _SizeCalculator:
                 total = total.plus(self._selection_set(node, self._schema.get_root_type(node.operation)))
         return total
 
-    def _selection_set(self, node: Any, parent: Any) -> DocumentSize:
+    def _selection_set(self, node: Selecting, parent: GraphQLNamedType | None) -> DocumentSize:
         """The size of a node's selection set, in an object of the type `parent`."""
         total = DocumentSize()
         for child in node.selection_set.selections if node.selection_set else ():
@@ -136,23 +143,26 @@ class _SizeCalculator:
                 total = total.plus(self._field(child, parent))
             elif isinstance(child, FragmentSpreadNode):
                 total = total.plus(self._spread(child.name.value))
-            else:
+            elif isinstance(child, InlineFragmentNode):
                 condition = child.type_condition
                 kind = self._schema.get_type(condition.name.value) if condition else parent
                 total = total.plus(self._selection_set(child, kind)).plus(DocumentSize(fields=1))
         return total
 
-    def _selects(self, node: Any, *names: str) -> bool:
+    def _selects(self, node: Selecting, *names: str) -> bool:
         """Whether one of these fields is selected directly below a node, in fragments too."""
-        pending, visited = [node], set()
+        pending: list[Selecting] = [node]
+        visited: set[str] = set()
         while pending:
             selections = pending.pop().selection_set
             for child in selections.selections if selections else ():
                 if isinstance(child, FieldNode):
                     if child.name.value in names:
                         return True
-                elif not isinstance(child, FragmentSpreadNode):
+                elif isinstance(child, InlineFragmentNode):
                     pending.append(child)
+                elif not isinstance(child, FragmentSpreadNode):
+                    continue  # there is no fourth kind
                 elif child.name.value not in visited and child.name.value in self._fragments:
                     visited.add(child.name.value)
                     pending.append(self._fragments[child.name.value])
@@ -167,9 +177,9 @@ class _SizeCalculator:
                 self._fragment_sizes[name] = self._selection_set(fragment, kind)
         return self._fragment_sizes[name].plus(DocumentSize(fields=1))
 
-    def _field(self, node: FieldNode, parent: Any) -> DocumentSize:
+    def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> DocumentSize:
         name = node.name.value
-        field: Any = self._schema.get_field(parent, name) if has_fields(parent) else None
+        field = self._schema.get_field(parent, name) if is_object_type(parent) or is_interface_type(parent) else None
         below = self._selection_set(node, get_named_type(field.type) if field else None)
         rows = _max_rows(node, parent, field)
         if field and "first" in field.args and not self._selects(node, "nodes", "edges"):
@@ -183,14 +193,9 @@ class _SizeCalculator:
         )
 
 
-def has_fields(kind: object) -> bool:
-    """Whether fields can be selected of a type by name."""
-    return is_object_type(kind) or is_interface_type(kind)
-
-
-def _max_rows(node: FieldNode, parent: Any, field: Any) -> int:
+def _max_rows(node: FieldNode, parent: GraphQLNamedType | None, field: GraphQLField | None) -> int:
     """The most rows of a field's list or page; a size that is a variable counts as the largest page."""
-    if field is None:
+    if field is None or parent is None:
         return 1
     if "first" in field.args:
         return _page_size(node)
@@ -204,9 +209,9 @@ def _max_rows(node: FieldNode, parent: Any, field: Any) -> int:
     return MAX_LIST_ROWS.get((parent.name, node.name.value), 1)
 
 
-def _origin(kind: Any) -> type:
+def _origin(kind: GraphQLNamedType) -> type:
     """The Python class of a type of the schema."""
-    definition = kind.extensions.get("strawberry-definition") if kind else None
+    definition = kind.extensions.get("strawberry-definition")
     origin: type = getattr(definition, "origin", object)
     return origin
 

@@ -1,7 +1,6 @@
 """Errors of a GraphQL response: a refusal as it is, a bug as a number under which the log knows more."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from graphql import FieldNode, GraphQLError, GraphQLFormattedError
 
@@ -57,5 +56,5 @@ def shorten(message: str) -> str:
     return message if len(message) <= MAX_MESSAGE_CHARACTERS else f"{message[:MAX_MESSAGE_CHARACTERS]}…"
 
 
-def _changed(error: GraphQLError, message: str, extensions: dict[str, Any] | None) -> GraphQLError:
+def _changed(error: GraphQLError, message: str, extensions: dict[str, object] | None) -> GraphQLError:
     return GraphQLError(message, nodes=error.nodes, source=error.source, path=error.path, extensions=extensions)

@@ -5,10 +5,10 @@ during the run, an error within the response of a committed claim could take tha
 """
 
 from functools import cache
-from typing import Any
 
 import strawberry
 from graphql import (
+    FieldDefinitionNode,
     FieldNode,
     GraphQLError,
     InterfaceTypeDefinitionNode,
@@ -40,7 +40,7 @@ def public_fields(sdl: str) -> frozenset[tuple[str, str]]:
     )
 
 
-def _is_marked(node: Any) -> bool:
+def _is_marked(node: ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode | FieldDefinitionNode) -> bool:
     return any(directive.name.value == "public" for directive in node.directives or ())
 
 
@@ -49,7 +49,7 @@ def only_public(sdl: str) -> type[ValidationRule]:
     allowed = public_fields(sdl)
 
     class OnlyPublic(ValidationRule):
-        def enter_field(self, node: FieldNode, *_: Any) -> None:
+        def enter_field(self, node: FieldNode, *_: object) -> None:
             parent = self.context.get_parent_type()
             name = node.name.value
             if parent is not None and name != "__typename" and (parent.name, name) not in allowed:

@@ -4,8 +4,6 @@ Strawberry has a rule of its own in their place, which remembers the variables o
 and so fails where a fragment uses one: it is not used here.
 """
 
-from typing import Any
-
 from graphql import (
     GraphQLError,
     GraphQLInputObjectType,
@@ -32,11 +30,11 @@ class OneOfVariables(ValidationRule):
     graphql-core's own rule does so only where the input itself is nullable.
     """
 
-    def leave_operation_definition(self, node: OperationDefinitionNode, *_: Any) -> None:
+    def leave_operation_definition(self, node: OperationDefinitionNode, *_: object) -> None:
         """Validate each usage of an operation's variables, in fragments too."""
         definitions = {variable.variable.name.value: variable for variable in node.variable_definitions or ()}
         for usage in self.context.get_recursive_variable_usages(node):
-            parent: Any = usage.parent_type
+            parent = usage.parent_type
             definition = definitions.get(usage.node.name.value)
             if not is_non_null_type(parent) or definition is None or isinstance(definition.type, NonNullTypeNode):
                 continue

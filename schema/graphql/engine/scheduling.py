@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from graphql import GraphQLError
@@ -22,7 +21,7 @@ MAX_LARGE_RESPONSES = 2
 MAX_WAKEUPS = 50
 """Waiting responses that go on in one pass of the event loop."""
 
-NO_WAIT: AbstractAsyncContextManager[Any] = nullcontext()
+NO_WAIT: AbstractAsyncContextManager[None] = nullcontext()
 
 
 class _LoopScheduler:
@@ -68,7 +67,7 @@ class ResponseScheduler:
         self._is_large = values > LARGE_RESPONSE_VALUES
         self._max_values, self._counted, self._made = max_values, 0, 0
 
-    def admit(self) -> AbstractAsyncContextManager[Any]:
+    def admit(self) -> AbstractAsyncContextManager[None]:
         """A context to make the response in; a large one waits there until there is room for it."""
         return self._of_loop().large if self._is_large else NO_WAIT
 
