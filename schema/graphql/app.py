@@ -4,10 +4,8 @@ The application is our own, over Strawberry's schema: for a small document, Stra
 bookkeeping that nothing here needs (docs/performance.md).
 """
 
-import asyncio
-import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache, partial
 
 import strawberry
@@ -42,6 +40,7 @@ from schema.graphql.engine import (
 )
 from schema.graphql.error_format import shortened, to_graphql_error
 from schema.graphql.http_request import BadGraphQLRequest, GraphQLRequest, PersistedQueryNotSupported
+from schema.graphql.json_encoding import JSON_ENCODER, encode_in_chunks
 from schema.graphql.nouns import NODES
 from schema.graphql.public import only_public
 from schema.graphql.query import Query
@@ -56,10 +55,6 @@ schema = strawberry.Schema(
     exception_handlers=HANDLERS,
 )
 mark_one_of_inputs(schema._schema)
-CHUNK_CHARACTERS = 50_000
-"""Characters of a response that are encoded before others are served."""
-MAX_CHUNKED_DEPTH = 3 * document_limits.MAX_DEPTH
-"""Objects and lists within each other that a document selects; what is deeper is in a metadata field."""
 MAX_COERCION_ERRORS = 5
 """Invalid values of variables that are reported: each is searched for, and printed at length."""
 MAX_CONCURRENT_FIELDS = 10
@@ -69,7 +64,6 @@ MAX_VALIDATION_ERRORS = 5
 MAX_CACHE_BYTES = {True: 10_000_000, False: 20_000_000}
 """Bytes of cached documents: those of public keys, and those of all others."""
 log = logging.getLogger("tessera")
-JSON_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 @cache
@@ -232,48 +226,6 @@ def _rejected_document(errors: Sequence[GraphQLError], is_public: bool, media_ty
     if media_type == http_request.GRAPHQL_RESPONSE:
         return _json_response({"errors": formatted}, 400, media_type)
     return _json_response({"data": None, "errors": formatted}, 200, media_type)
-
-
-async def encode_in_chunks(payload: dict[str, object]) -> bytes:
-    """A long response in JSON; between two chunks the event loop serves others."""
-    body = bytearray()
-    for chunk in _chunks(payload):
-        body += chunk.encode()
-        if len(chunk) > CHUNK_CHARACTERS:
-            await asyncio.sleep(0)
-    return bytes(body)
-
-
-def _chunks(value: object) -> Iterator[str]:
-    """A value in JSON, a row or more at a time."""
-    buffer = ""
-    for part in _json_parts(value):
-        buffer += part
-        if len(buffer) > CHUNK_CHARACTERS:
-            yield buffer
-            buffer = ""
-    yield buffer
-
-
-def _json_parts(value: object, depth: int = 0) -> Iterator[str]:
-    if depth > MAX_CHUNKED_DEPTH:
-        yield JSON_ENCODER.encode(value)
-    elif isinstance(value, dict) and any(isinstance(member, dict | list) for member in value.values()):
-        before = "{"
-        for name, member in value.items():
-            yield f"{before}{JSON_ENCODER.encode(name)}:"
-            yield from _json_parts(member, depth + 1)
-            before = ","
-        yield "}"
-    elif isinstance(value, list) and value:
-        before = "["
-        for member in value:
-            yield before
-            yield from _json_parts(member, depth + 1)
-            before = ","
-        yield "]"
-    else:
-        yield JSON_ENCODER.encode(value)
 
 
 def error_response(

@@ -10,7 +10,7 @@ from db.models import Organization
 from schema import limits
 from schema.context import Services
 from schema.graphql import app as graphql_app
-from schema.graphql import document_limits
+from schema.graphql import document_limits, json_encoding
 from schema.graphql.app import schema
 from schema.graphql.engine import DocumentLoader, documents, text_limits
 from schema.rate_limit import RateLimits
@@ -344,7 +344,7 @@ def test_a_text_is_looked_at_in_linear_steps() -> None:
 )
 async def test_a_long_answer_is_written_as_a_short_one(answer: dict[str, Any]) -> None:
     """In pieces, and to the letter."""
-    assert (await graphql_app.encode_in_chunks(answer)).decode() == graphql_app.JSON_ENCODER.encode(answer)
+    assert (await json_encoding.encode_in_chunks(answer)).decode() == json_encoding.JSON_ENCODER.encode(answer)
 
 
 @pytest.mark.case("A5")

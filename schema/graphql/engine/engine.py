@@ -11,7 +11,8 @@ from strawberry.execution.is_awaitable import optimized_is_awaitable
 
 from schema.graphql.engine import supported
 from schema.graphql.engine.documents import Document, DocumentLoader, InvalidDocument, Policy
-from schema.graphql.engine.execute import CoreExecutor, PlanExecutor
+from schema.graphql.engine.execute import PlanExecutor
+from schema.graphql.engine.graphql_core import CoreExecutor
 from schema.graphql.engine.plan import Planner
 from schema.graphql.engine.scheduling import ResponseScheduler
 

@@ -4,10 +4,8 @@ An operation has a plan if it selects the same fields in every run: none of its 
 not ask about the schema.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import FunctionType
-from typing import Any, Generic, TypeAlias, TypeVar
 
 import strawberry
 from graphql import (
@@ -15,24 +13,13 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     GraphQLAbstractType,
-    GraphQLBoolean,
-    GraphQLEnumType,
     GraphQLError,
     GraphQLField,
-    GraphQLID,
-    GraphQLLeafType,
-    GraphQLList,
     GraphQLObjectType,
-    GraphQLOutputType,
     GraphQLSchema,
-    GraphQLString,
     OperationDefinitionNode,
-    Undefined,
     VariableNode,
     is_abstract_type,
-    is_leaf_type,
-    is_list_type,
-    is_non_null_type,
     is_object_type,
 )
 from graphql.execution import default_field_resolver
@@ -44,144 +31,24 @@ from graphql.execution.collect_fields import (
     collect_subfields,
 )
 from graphql.execution.values import VariableValues, get_argument_values
-from graphql.pyutils import inspect
-from strawberry.execution.is_awaitable import optimized_is_awaitable
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.cast import TYPE_CAST_ATTRIBUTE
-from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.union import StrawberryUnion
 
 from schema.graphql.engine.field_resolvers import FieldResolver, FieldResolvers
+from schema.graphql.engine.output_types import (
+    AbstractOutput,
+    AnyOutput,
+    LeafOutput,
+    ListOutput,
+    ObjectOutput,
+    output_of,
+)
+from schema.graphql.engine.readers import Reader, attribute_reader, typename_reader
 from schema.graphql.engine.variables import CoercionError, Variables
 
 NO_VARIABLES = VariableValues({}, {})
-MAX_PLAIN_CLASSES = 1_000
-PLAIN_CLASSES: set[type] = {bool, int, float, str, bytes, bytearray, list, tuple, dict, set, frozenset}
-"""Classes of values that are no awaitables, no exceptions and not null; those of the schema's own values are added."""
-
-
-def is_plain(value: object) -> bool:
-    """Whether a value is no awaitable, no exception and not null. A class of such values is remembered."""
-    kind = type(value)
-    if kind in PLAIN_CLASSES:
-        return True
-    if value is None or value is Undefined or isinstance(value, Exception) or optimized_is_awaitable(value):
-        return False
-    may_differ = isinstance(kind.__getattribute__, FunctionType) or any("__getattr__" in vars(c) for c in kind.__mro__)
-    if not may_differ and len(PLAIN_CLASSES) < MAX_PLAIN_CLASSES:
-        PLAIN_CLASSES.add(kind)
-    return True
-
-
-class NotPlain(Exception):
-    """Raised for an attribute whose value has to be completed like that of any other field."""
-
-    def __init__(self, value: object) -> None:
-        super().__init__()
-        self.value = value
-
-
-Reader: TypeAlias = Callable[[object], object]
-"""Reads a field of a source as it is sent. Raises what is wrong with it; NotPlain for a value to be completed."""
-
-SENT_AS_THEY_ARE: Mapping[GraphQLLeafType, type] = {GraphQLString: str, GraphQLID: str, GraphQLBoolean: bool}
-"""Scalars, and the class of values that each of them sends as they are."""
-
-
-def attribute_reader(attribute: str, kind: GraphQLLeafType, is_optional: bool) -> Reader:
-    """The reader of a field that is an attribute of one scalar or enum."""
-    serialize = enum_serializer(kind) if isinstance(kind, GraphQLEnumType) else kind.coerce_output_value
-    sent_as_it_is = SENT_AS_THEY_ARE.get(kind, NotPlain)
-
-    def read(source: object) -> object:
-        value: object = getattr(source, attribute)
-        if type(value) is sent_as_it_is:
-            return value
-        if value is None and is_optional:
-            return None
-        if type(value) not in PLAIN_CLASSES and not is_plain(value):
-            raise NotPlain(value)
-        serialized: object = serialize(value)
-        if serialized is None or serialized is Undefined:
-            raise not_serialized(kind, value, serialized)
-        return serialized
-
-    return read
-
-
-def enum_serializer(kind: GraphQLEnumType) -> Callable[[Any], object]:
-    """The function that serializes an enum's values; its members' names are looked up once."""
-    definition: object = kind.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
-    members: list[object] = list(definition.wrapped_cls) if isinstance(definition, StrawberryEnumDefinition) else []
-    names = {id(member): kind.coerce_output_value(member) for member in members}
-
-    def serialize(value: object) -> object:
-        return names.get(id(value)) or kind.coerce_output_value(value)
-
-    return serialize
-
-
-def typename_reader(name: str) -> Reader:
-    """The reader of `__typename`, which is the same for every source."""
-    return lambda source: name
-
-
-def not_serialized(kind: GraphQLLeafType, value: object, serialized: object) -> TypeError:
-    """The error of a value that a scalar has serialized to nothing, as graphql-core words it."""
-    return TypeError(
-        f"Expected `{inspect(kind)}.coerce_output_value({inspect(value)})` to return non-nullable value,"
-        f" returned: {inspect(serialized)}"
-    )
-
-
-T = TypeVar("T", bound=GraphQLOutputType, covariant=True)
-
-
-@dataclass(slots=True)
-class Output(Generic[T]):
-    """A field's type: `type` as it is declared, `nullable` without its non-null wrapper."""
-
-    type: GraphQLOutputType
-    nullable: T
-    is_required: bool
-
-
-class LeafOutput(Output[GraphQLLeafType]):
-    """A scalar or an enum."""
-
-
-class ObjectOutput(Output[GraphQLObjectType]):
-    """An object type."""
-
-
-class AbstractOutput(Output[GraphQLAbstractType]):
-    """An interface or a union."""
-
-
-@dataclass(slots=True)
-class ListOutput(Output[GraphQLList[GraphQLOutputType]]):
-    """A list, with the type of its items."""
-
-    item: "AnyOutput"
-
-
-AnyOutput = LeafOutput | ListOutput | ObjectOutput | AbstractOutput
-
-
-def output_of(type: GraphQLOutputType) -> AnyOutput:
-    """A type of the schema taken apart."""
-    is_required = is_non_null_type(type)
-    nullable: GraphQLOutputType = type.of_type if is_non_null_type(type) else type
-    if is_list_type(nullable):
-        return ListOutput(type, nullable, is_required, output_of(nullable.of_type))
-    if is_leaf_type(nullable):
-        return LeafOutput(type, nullable, is_required)
-    if is_abstract_type(nullable):
-        return AbstractOutput(type, nullable, is_required)
-    if is_object_type(nullable):
-        return ObjectOutput(type, nullable, is_required)
-    raise TypeError(f"{type} is no type of a field")  # never: non-null is not nested
 
 
 @dataclass(slots=True, eq=False)

@@ -17,7 +17,7 @@ from graphql import FieldNode, ValidationRule
 from strawberry.extensions import AddValidationRules
 from strawberry.schema.config import StrawberryConfig
 
-from schema.graphql.engine import Engine, FailedRule, Policy, documents, plan
+from schema.graphql.engine import Engine, FailedRule, Policy, documents, plan, readers
 from schema.graphql.engine.execute import PlanExecutor
 from tests.schema.graphql.engine.generated_documents import DocumentMaker, Request
 from tests.schema.graphql.engine.odd_schema import SCALARS, TYPES, OddContext, OddQuery, Stone, schema
@@ -89,7 +89,7 @@ async def test_generated_documents_have_the_results_of_plain_strawberry(share: i
 
 
 MUTANTS: dict[str, tuple[object, str, object]] = {
-    "exceptions and awaitables are taken for values": (plan, "is_plain", lambda value: True),
+    "exceptions and awaitables are taken for values": (readers, "is_plain", lambda value: True),
     "an item's type is asked with the item's path": (PlanExecutor, "_field_info", PlanExecutor._info),
     "directives with variables are forgotten": (documents, "is_conditional", lambda parsed: False),
     "awaitables in lists are given twice": (PlanExecutor, "_awaited_item", lambda self, *rest: [rest, rest]),
@@ -104,7 +104,7 @@ async def test_a_fault_would_be_found(fault: str, monkeypatch: pytest.MonkeyPatc
     """By the documents that are generated here; and no fault is found where there is none."""
     place, member, replacement = MUTANTS[fault]
     monkeypatch.setattr(place, member, replacement)
-    monkeypatch.setattr(plan, "PLAIN_CLASSES", set(plan.PLAIN_CLASSES))
+    monkeypatch.setattr(readers, "PLAIN_CLASSES", set(readers.PLAIN_CLASSES))
     engines = {"plans": Engine(schema)}
     is_found = False
     with quiet():

@@ -13,7 +13,8 @@ from graphql import ExecutionResult
 from strawberry.schema.config import StrawberryConfig
 
 from schema.graphql.engine import Engine
-from schema.graphql.engine.execute import CoreExecutor, PlanExecutor
+from schema.graphql.engine.execute import PlanExecutor
+from schema.graphql.engine.graphql_core import CoreExecutor
 from schema.graphql.engine.scheduling import (
     CHUNK_VALUES,
     LONG_LIST_ROWS,
