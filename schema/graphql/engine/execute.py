@@ -28,11 +28,11 @@ from graphql.execution.values import VariableValues
 from graphql.pyutils import Path
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 
-from schema.graphql.engine.graphql_core import ScheduledExecutor, batches, gathered
+from schema.graphql.engine.graphql_core import ScheduledExecutor, batches
 from schema.graphql.engine.output_types import AbstractOutput, AnyOutput, LeafOutput, ListOutput
 from schema.graphql.engine.plan import FieldStep, Plan
 from schema.graphql.engine.readers import PLAIN_CLASSES, NotPlain, is_plain
-from schema.graphql.engine.scheduling import LONG_LIST_ROWS
+from schema.graphql.engine.scheduling import LONG_LIST_ROWS, gathered
 
 
 class ResolveInfo(NamedTuple):

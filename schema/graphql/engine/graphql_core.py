@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 from graphql import ExecutionResult, GraphQLList, GraphQLObjectType, GraphQLOutputType, GraphQLResolveInfo
 from graphql.execution import Executor as GraphQLCoreExecutor
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
-from graphql.pyutils import Path, gather_with_cancel
+from graphql.pyutils import Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from schema.graphql.engine.scheduling import LONG_LIST_ROWS, ResponseScheduler
+from schema.graphql.engine.scheduling import LONG_LIST_ROWS, ResponseScheduler, gathered
 
 NO_MORE = object()
 T = TypeVar("T")
@@ -146,13 +146,3 @@ def selected_width(details: FieldDetailsList) -> int:
     """The number of fields that are selected of an object, at least one."""
     selection_sets = [detail.node.selection_set for detail in details]
     return sum(len(selection_set.selections) for selection_set in selection_sets if selection_set) or 1
-
-
-async def gathered(results: Any, pending: Sequence[Any]) -> Any:
-    """The same results, once all pending ones are there."""
-    if len(pending) == 1:
-        results[pending[0]] = await results[pending[0]]
-        return results
-    for key, result in zip(pending, await gather_with_cancel(*(results[key] for key in pending)), strict=True):
-        results[key] = result
-    return results

@@ -2,10 +2,13 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from graphql import GraphQLError
+from graphql.pyutils import gather_with_cancel
 
 LONG_RESPONSE_VALUES = 2_000
 """Values from which a response is long."""
@@ -87,3 +90,13 @@ class ResponseScheduler:
             await shared.wait_for_pass()
         shared.made += values
         self._made += values
+
+
+async def gathered(results: Any, pending: Sequence[Any]) -> Any:
+    """The same results, once all pending ones are there."""
+    if len(pending) == 1:
+        results[pending[0]] = await results[pending[0]]
+        return results
+    for key, result in zip(pending, await gather_with_cancel(*(results[key] for key in pending)), strict=True):
+        results[key] = result
+    return results
