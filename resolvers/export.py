@@ -15,7 +15,6 @@ from db.enums import CodeStatus
 from db.models import Claim, Code, Customer, Location, Organization, Promotion
 from db.queries import claims as claim_rows
 from db.queries import codes as code_rows
-from db.queries import customers, locations, promotions
 from resolvers import find
 from resolvers.domain import params
 
@@ -51,7 +50,7 @@ async def codes(
 ) -> AsyncIterator[ExportedCode]:
     """Every code, or those of one promotion. Raises UnknownPromotion before the first."""
     rows = await _of(code_rows.all_of(organization.id), organization, ref)
-    return _codes(paging.every_page(rows, page_size or PAGE_SIZE), now)
+    return _codes(paging.every_page(rows, page_size or PAGE_SIZE), organization.id, now)
 
 
 async def claims(
@@ -59,7 +58,7 @@ async def claims(
 ) -> AsyncIterator[ExportedClaim]:
     """Every claim, released ones too, or those of one promotion. Raises UnknownPromotion before the first."""
     rows = await _of(claim_rows.all_of(organization.id), organization, ref)
-    return _claims(paging.every_page(rows, page_size or PAGE_SIZE))
+    return _claims(paging.every_page(rows, page_size or PAGE_SIZE), organization.id)
 
 
 async def _of(query: QuerySet[R], organization: Organization, ref: params.PromotionRef | None) -> QuerySet[R]:
@@ -68,10 +67,10 @@ async def _of(query: QuerySet[R], organization: Organization, ref: params.Promot
     return query.filter(promotion_id=(await find.promotion(organization.id, ref)).id)
 
 
-async def _codes(pages: AsyncIterator[list[Code]], now: datetime) -> AsyncIterator[ExportedCode]:
+async def _codes(pages: AsyncIterator[list[Code]], organization_id: int, now: datetime) -> AsyncIterator[ExportedCode]:
     async for page in pages:
-        parents = await promotions.by_ids(_ids(row.promotion_id for row in page))
-        persons = await customers.by_ids(_ids(row.reserved_for_id for row in page))
+        parents = await find.by_ids(Promotion, organization_id, _ids(row.promotion_id for row in page))
+        persons = await find.by_ids(Customer, organization_id, _ids(row.reserved_for_id for row in page))
         for row in page:
             promotion = parents.get(row.promotion_id)
             if promotion is None:  # deleted since the page was read, and the code with it
@@ -80,12 +79,12 @@ async def _codes(pages: AsyncIterator[list[Code]], now: datetime) -> AsyncIterat
             yield ExportedCode(row, promotion, statuses.of_code(row, promotion, now), person.email if person else None)
 
 
-async def _claims(pages: AsyncIterator[list[Claim]]) -> AsyncIterator[ExportedClaim]:
+async def _claims(pages: AsyncIterator[list[Claim]], organization_id: int) -> AsyncIterator[ExportedClaim]:
     async for page in pages:
-        parents = await promotions.by_ids(_ids(row.promotion_id for row in page))
-        claimed = await code_rows.by_ids(_ids(row.code_id for row in page))
-        persons = await customers.by_ids(_ids(row.customer_id for row in page))
-        sites = await locations.by_ids(_ids(row.location_id for row in page))
+        parents = await find.by_ids(Promotion, organization_id, _ids(row.promotion_id for row in page))
+        claimed = await find.by_ids(Code, organization_id, _ids(row.code_id for row in page))
+        persons = await find.by_ids(Customer, organization_id, _ids(row.customer_id for row in page))
+        sites = await find.by_ids(Location, organization_id, _ids(row.location_id for row in page))
         for row in page:
             promotion, code, person = (
                 parents.get(row.promotion_id),

@@ -61,6 +61,11 @@ async def _process_job(job_id: int, worker: str, clock: Clock) -> None:
     await _remove_codes(job_id, worker, clock)
 
 
+async def of_any_organization(job_id: int) -> Job | None:
+    """A job by its number, for the operator who goes on with it."""
+    return await rows.of_any_organization(job_id)
+
+
 async def release_leases(worker: str, now: datetime) -> None:
     """End this worker's leases, so that others can take up its jobs at once."""
     await rows.QUEUE.release(worker, now)

@@ -9,7 +9,7 @@ from tortoise.transactions import in_transaction
 
 from db import errors as db_errors
 from db.models import Code, Delivery, Organization
-from db.queries import codes, deliveries, suppressions
+from db.queries import codes, deliveries, rows, suppressions
 from resolvers import find, idempotency
 from resolvers.domain import letter_template, params, rules, validate
 from resolvers.domain.letter_template_check import MAX_MESSAGE_LENGTH
@@ -61,7 +61,7 @@ async def code(
     async with in_transaction():
         earlier = await idempotency.begin(organization.id, idempotency_key, args, now)
         if earlier is not None:
-            return await _replay(earlier)
+            return await _replay(organization.id, earlier)
         row = await find.locked_code(organization.id, text)
         _check(row, even_if_not_claimable, note, now)
         sent = await _write(row, people, note, resend, now)
@@ -130,13 +130,13 @@ def _answer(row: Code, sent: SendResult) -> list[object]:
     return [row.id, [row.id for row in sent.deliveries], sent.received, sent.suppressed]
 
 
-async def _replay(answer: object) -> SendResult:
+async def _replay(organization_id: int, answer: object) -> SendResult:
     match answer:
         case [int(code_id), part, int(received), int(suppressed)]:
             ids = idempotency.stored_ids(part)
         case _:
             raise IdempotencyMismatch("This idempotency key was used before for something else.")
-    if not await codes.by_ids([code_id]):
+    if await codes.by_id(organization_id, code_id) is None:
         raise IdempotencyMismatch("The code that this key was used for has been deleted.")
-    letters = list((await deliveries.by_ids(ids)).values())
+    letters = list((await rows.by_ids(Delivery, organization_id, ids)).values())
     return SendResult(letters, received, len(ids), received - len(ids) - suppressed, suppressed)

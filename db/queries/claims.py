@@ -24,10 +24,6 @@ async def by_id(organization_id: int, claim_id: int) -> Claim | None:
     return await Claim.get_or_none(organization_id=organization_id, id=claim_id)
 
 
-async def by_ids(ids: Iterable[int]) -> dict[int, Claim]:
-    return await Claim.in_bulk(ids, "id")
-
-
 async def with_code_and_customer(organization_id: int, claim_id: int) -> Claim:
     return await Claim.get(organization_id=organization_id, id=claim_id).select_related("code", "customer")
 

@@ -85,10 +85,6 @@ async def by_id(organization_id: int, code_id: int) -> Code | None:
     return await Code.get_or_none(organization_id=organization_id, id=code_id)
 
 
-async def by_ids(ids: Iterable[int]) -> dict[int, Code]:
-    return await Code.in_bulk(ids, "id")
-
-
 async def single_of_promotion(organization_id: int, promotion_id: int) -> Code | None:
     """A promotion's code, if it has exactly one; else None."""
     first_two = await Code.filter(organization_id=organization_id, promotion_id=promotion_id).limit(2)

@@ -49,10 +49,6 @@ def by_emails(
     )
 
 
-async def by_ids(ids: Iterable[int]) -> dict[int, Customer]:
-    return await Customer.in_bulk(ids, "id")
-
-
 class MentionedCustomer(NamedTuple):
     """A customer who is named by others, and may not have acted themselves: the address as entered, key and folded."""
 

@@ -72,10 +72,6 @@ async def add(drafts: Sequence[Delivery]) -> None:
         draft.id = ids[draft.recipient_key]
 
 
-async def by_ids(ids: Sequence[int]) -> dict[int, Delivery]:
-    return await Delivery.in_bulk(ids, "id")
-
-
 def all_of(organization_id: int) -> QuerySet[Delivery]:
     return Delivery.filter(organization_id=organization_id)
 

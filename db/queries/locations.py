@@ -30,10 +30,6 @@ async def by_numbers(organization_id: int, numbers: Iterable[int]) -> list[Locat
     return await Location.filter(organization_id=organization_id, number__in=list(numbers)).order_by("number")
 
 
-async def by_ids(ids: Iterable[int]) -> dict[int, Location]:
-    return await Location.in_bulk(ids, "id")
-
-
 async def of_organization(organization_id: int) -> list[Location]:
     return await Location.filter(organization_id=organization_id).order_by("number")
 
@@ -101,10 +97,10 @@ async def ids_of_promotions(promotion_ids: Collection[int]) -> dict[int, set[int
     return ids
 
 
-async def of_promotions(promotion_ids: Sequence[int]) -> dict[int, list[Location]]:
+async def of_promotions(organization_id: int, promotion_ids: Sequence[int]) -> dict[int, list[Location]]:
     """The linked locations of each of several promotions."""
-    links = PromotionLocation.filter(promotion_id__in=promotion_ids).select_related("location")
+    links = PromotionLocation.filter(organization_id=organization_id, promotion_id__in=promotion_ids)
     locations: dict[int, list[Location]] = defaultdict(list)
-    for link_row in await links.order_by("location__number"):
+    for link_row in await links.select_related("location").order_by("location__number"):
         locations[link_row.promotion_id].append(link_row.location)
     return locations

@@ -1,6 +1,5 @@
 """Organizations: the owners of codes."""
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from db import sql
@@ -78,10 +77,6 @@ async def delete(organization_id: int) -> None:
     await Customer.filter(organization_id=organization_id).delete()
     await RateLimit.filter(organization_id=organization_id).delete()
     await Organization.filter(id=organization_id).delete()
-
-
-async def by_ids(ids: Iterable[int]) -> dict[int, Organization]:
-    return await Organization.in_bulk(ids, "id")
 
 
 async def by_number(number: int) -> Organization | None:

@@ -1,6 +1,6 @@
 """Products that codes may be used for."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime
 
 from db import sql, statements
@@ -22,10 +22,6 @@ def by_each_number(numbers: Collection[tuple[int, int]]) -> statements.Statement
         columns=sql.columns(Product),
         read=lambda rows: {(row.organization_id, row.number): row for row in sql.models_from_rows(Product, rows)},
     )
-
-
-async def by_ids(ids: Iterable[int]) -> dict[int, Product]:
-    return await Product.in_bulk(ids, "id")
 
 
 async def of_organization(organization_id: int) -> list[Product]:

@@ -82,10 +82,6 @@ def decoy() -> Promotion:
     return promotion
 
 
-async def by_ids(ids: Iterable[int]) -> dict[int, Promotion]:
-    return await Promotion.in_bulk(ids, "id")
-
-
 async def lock(organization_id: int, *, id: int | None = None, reference: str | None = None) -> Promotion | None:
     """The promotion of this id, or else reference, with its row locked.
 

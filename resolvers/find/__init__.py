@@ -13,7 +13,7 @@ from resolvers.find.customers import (
     joined_customers,
     recipient_by_token,
 )
-from resolvers.find.nodes import PAGE_SIZE, by_ids, by_ids_in_order
+from resolvers.find.nodes import PAGE_SIZE, Row, by_ids, by_ids_in_order
 from resolvers.find.organizations import all_organizations, key_owner, keys, organization
 from resolvers.find.places import (
     location,
@@ -27,6 +27,7 @@ from resolvers.find.promotions import locked_promotion, promotion, promotion_by_
 
 __all__ = [
     "PAGE_SIZE",
+    "Row",
     "all_organizations",
     "by_ids",
     "by_ids_in_order",

@@ -44,9 +44,9 @@ async def locations_of_organization(organization_id: int) -> list[Location]:
     return await locations.of_organization(organization_id)
 
 
-async def locations_of_promotions(promotion_ids: Sequence[int]) -> dict[int, list[Location]]:
+async def locations_of_promotions(organization_id: int, promotion_ids: Sequence[int]) -> dict[int, list[Location]]:
     """The locations that each of the promotions is linked to, by its id."""
-    return await locations.of_promotions(promotion_ids)
+    return await locations.of_promotions(organization_id, promotion_ids)
 
 
 async def product(organization_id: int, number: int | None) -> Product | None:

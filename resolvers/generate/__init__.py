@@ -13,7 +13,7 @@ from datetime import datetime
 from tortoise.transactions import in_transaction
 
 from db import errors as db_errors
-from db.models import Customer, Organization, Promotion
+from db.models import Code, Customer, Organization, Promotion
 from db.queries import codes as rows
 from db.queries import organizations
 from resolvers import find, idempotency, random_codes
@@ -151,7 +151,7 @@ async def _in_own_transaction(
         ids = await _insert_numbers(organization, parent, amount, format, options, numbers, customer, now)
         ids = random_codes.shuffled(ids, MAX_CODES_RETURNED)
         await idempotency.finish(organization.id, idempotency_key, [amount, ids[:MAX_CODES_RETURNED]])
-    first = await rows.by_ids(ids[:MAX_CODES_RETURNED])
+    first = await find.by_ids(Code, organization.id, ids[:MAX_CODES_RETURNED])
     return GenerateResult([first[id] for id in ids[:MAX_CODES_RETURNED] if id in first], amount, format, ids=tuple(ids))
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from db import batching, statements
 from db import errors as db_errors
 from db.models import Code, Customer, Promotion
-from db.queries import codes as rows
-from db.queries import customers, idempotency_keys, organizations, promotions
+from db.queries import codes as code_rows
+from db.queries import customers, idempotency_keys, organizations, promotions, rows
 from db.queries.customers import ActingCustomer, KnownCustomer
 from db.queries.idempotency_keys import KeyAnswer
 from resolvers import activate, idempotency, random_codes
@@ -109,7 +109,7 @@ class _GenerateBatch:
             return
         stored = {(answer.organization_id, answer.value): answer for answer in await idempotency_keys.answers(again)}
         ids = {key: _code_ids(answer.answer) for key, answer in stored.items()}
-        codes = await rows.by_ids({id for some in ids.values() for id in some})
+        codes = await rows.by_each_id(Code, {(owner, id) for (owner, _), some in ids.items() for id in some})
         for key, indexes in again.items():
             for index in indexes:
                 self.answers[index] = _replayed(self.requests[index], stored.get(key), ids.get(key, ()), codes)
@@ -180,7 +180,7 @@ class _GenerateBatch:
             )
         ]
         _, written = await statements.run_together(
-            customers.ensure_all(self._acting(pending)), rows.add_all([code for _, code in drafts])
+            customers.ensure_all(self._acting(pending)), code_rows.add_all([code for _, code in drafts])
         )
         self._keep(drafts, written)
         if short := [index for index in pending if self._missing(index)]:
@@ -190,7 +190,7 @@ class _GenerateBatch:
         """Write the missing codes, of texts that are looked up first. Raises _TextsOfSomeTaken."""
         texts = {index: self.requests[index].format.texts(self._candidates(index)) for index in short}
         keys = {(self.requests[index].organization.id, key) for index in short for _, key in texts[index]}
-        taken = set(await rows.by_texts(keys, ("organization_id", "text_key")))
+        taken = set(await code_rows.by_texts(keys, ("organization_id", "text_key")))
         [new_codes] = await statements.new_ids((Code, sum(map(self._missing, short))))
         self.new_codes = iter(new_codes)
         drafts: list[tuple[int, Code]] = []
@@ -199,7 +199,7 @@ class _GenerateBatch:
             free = [text for text in texts[index] if (owner, text[1]) not in taken][: self._missing(index)]
             taken.update((owner, key) for _, key in free)
             drafts += [(index, self._draft(index, text)) for text in free]
-        self._keep(drafts, await rows.add_all([code for _, code in drafts]))
+        self._keep(drafts, await code_rows.add_all([code for _, code in drafts]))
         if crowded := {index for index in short if self._missing(index)}:
             raise _TextsOfSomeTaken(crowded)
 
@@ -213,7 +213,7 @@ class _GenerateBatch:
 
     def _draft(self, index: int, text: Text) -> Code:
         request, promotion = self.requests[index], self.promotions[index]
-        code = rows.draft(
+        code = code_rows.draft(
             {
                 "id": next(self.new_codes),
                 "organization_id": request.organization.id,

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from db.models import Code, Job, Organization
-from db.queries import codes as rows
-from db.queries import jobs
+from db.queries import jobs, rows
 from resolvers.domain.code_format import Format
 from resolvers.domain.refusals import IdempotencyMismatch
 from resolvers.idempotency import stored_ids
@@ -41,7 +40,7 @@ async def replay(organization: Organization, answer: object, format: Format) -> 
             ids = stored_ids(part)
         case _:
             raise IdempotencyMismatch("This idempotency key was used before for something else.")
-    codes = await rows.by_ids(ids)
+    codes = await rows.by_ids(Code, organization.id, ids)
     if len(codes) < len(ids):
         raise IdempotencyMismatch("Some of the codes that this key was used for have been deleted.")
     return GenerateResult([codes[id] for id in ids], amount, format, replayed=True)

@@ -137,11 +137,10 @@ async def _work_until_finished(job_id: int, worker: str, runtime: Runtime) -> No
 
 
 async def _job(job_id: int) -> Job:
-    from db.models import Job
-    from resolvers import find
+    from resolvers import jobs
     from resolvers.domain.refusals import InvalidInput
 
-    job: Job | None = (await find.by_ids(Job, [job_id])).get(job_id)
+    job = await jobs.of_any_organization(job_id)
     if job is None:
         raise InvalidInput(f"There is no job {job_id}.", "resume")
     return job

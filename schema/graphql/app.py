@@ -50,7 +50,7 @@ from schema.graphql.scalars import SCALARS
 schema = strawberry.Schema(
     query=Query,
     mutation=mutations.discover(),
-    types=[*(kind for _, kind in NODES.values()), *(shown.type for shown in TYPES.values())],
+    types=[*(kind for kind, _ in NODES.values()), *(shown.type for shown in TYPES.values())],
     config=StrawberryConfig(scalar_map=SCALARS),
     exception_handlers=HANDLERS,
 )

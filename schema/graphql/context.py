@@ -56,7 +56,7 @@ class Context:
         """Fetch the promotions of codes in one statement, before their fields fetch them one by one."""
         missing = {code.promotion_id for code in codes} - self._promotions.keys()
         if missing:
-            self._promotions |= await find.by_ids(Promotion, list(missing))
+            self._promotions |= await find.by_ids(Promotion, self.caller.organization.id, missing)
 
     def with_promotion(self, code: Code, make: Callable[[Promotion], T]) -> T:
         """The result of `make` for a code's promotion: at once where that is loaded, else an awaitable of it."""
@@ -66,26 +66,28 @@ class Context:
     async def _with_promotion(self, code: Code, make: Callable[[Promotion], T]) -> T:
         return make(await self.row(Promotion, code.promotion_id))
 
-    async def row(self, model: type[Any], row_id: int) -> Any:
+    async def row(self, model: type[find.Row], row_id: int) -> find.Row:
         """A row that exists, fetched with all others of its model that are requested at the same time.
 
         Raises LookupError where it is gone.
         """
-        row = await self._loader(model.__name__, lambda ids: find.by_ids(model, ids), None).load(row_id)
+        row = await self.row_or_none(model, row_id)
         if row is None:
             raise LookupError(f"{model.__name__} {row_id} is gone")
         return row
 
-    async def row_or_none(self, model: type[Any], row_id: int | None) -> Any:
-        """A row, or None where there is none or `row_id` is None."""
+    async def row_or_none(self, model: type[find.Row], row_id: int | None) -> find.Row | None:
+        """A row of the caller's organization, or None where there is none or `row_id` is None."""
         if row_id is None:
             return None
-        return await self._loader(model.__name__, lambda ids: find.by_ids(model, ids), None).load(row_id)
+        load = partial(find.by_ids, model, self.caller.organization.id)
+        return await self._loader(("row", model), load, None).load(row_id)
 
     async def locations_of(self, promotion_id: int) -> list[Location]:
         """The locations that a promotion is linked to."""
         none: list[Location] = []
-        return await self._loader("locations", find.locations_of_promotions, none).load(promotion_id)
+        load = partial(find.locations_of_promotions, self.caller.organization.id)
+        return await self._loader("locations", load, none).load(promotion_id)
 
     async def page_below(
         self, rows: listing.Listing[listing.Row], parent: listing.Parent, parent_id: int, request: listing.PageRequest

@@ -1,7 +1,7 @@
 """The nouns of the schema: object types with an id; `of` makes each of its database row."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
 
 import strawberry
 from strawberry.scalars import JSON
@@ -13,7 +13,7 @@ from resolvers.authenticate import Right
 from schema import pages
 from schema.graphql import ids
 from schema.graphql.connections import PAGE_SIZE, Connection, connect, connect_below
-from schema.graphql.context import Info
+from schema.graphql.context import Context, Info
 from schema.graphql.filters import ClaimFilter, CodeFilter, PromotionFilter, UsageInput
 from schema.graphql.public import Public
 from schema.graphql.scalars import BigInt
@@ -384,15 +384,23 @@ class Job(Node):
         )
 
 
-NODES: dict[str, tuple[type[Any], type[Any]]] = {
-    "Organization": (models.Organization, Organization),
-    "Location": (models.Location, Location),
-    "Product": (models.Product, Product),
-    "Promotion": (models.Promotion, Promotion),
-    "Code": (models.Code, Code),
-    "Customer": (models.Customer, Customer),
-    "Claim": (models.Claim, Claim),
-    "Delivery": (models.Delivery, Delivery),
-    "Job": (models.Job, Job),
+def _by_id(model: type[find.Row], of: Callable[[find.Row], Node]) -> Callable[[Context, int], Awaitable[Node | None]]:
+    async def load(context: Context, number: int) -> Node | None:
+        row = await context.row_or_none(model, number)
+        return None if row is None else of(row)
+
+    return load
+
+
+NODES: dict[str, tuple[type[Node], Callable[[Context, int], Awaitable[Node | None]]]] = {
+    "Organization": (Organization, _by_id(models.Organization, Organization.of)),
+    "Location": (Location, _by_id(models.Location, Location.of)),
+    "Product": (Product, _by_id(models.Product, Product.of)),
+    "Promotion": (Promotion, _by_id(models.Promotion, Promotion.of)),
+    "Code": (Code, _by_id(models.Code, Code.of)),
+    "Customer": (Customer, _by_id(models.Customer, Customer.of)),
+    "Claim": (Claim, _by_id(models.Claim, Claim.of)),
+    "Delivery": (Delivery, _by_id(models.Delivery, Delivery.of)),
+    "Job": (Job, _by_id(models.Job, Job.of)),
 }
-"""The types that an opaque id may be of: model and GraphQL type by the name of the type."""
+"""The types that an opaque id may be of: GraphQL type, and the object with a row's number, by the type's name."""

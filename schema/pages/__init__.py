@@ -104,7 +104,7 @@ async def _code(request: Request) -> Response:
         return _error_page(
             404, "Nothing here", "There is no code at this address. Is it complete, as it was given to you?"
         )
-    places = (await find.locations_of_promotions([promotion.id])).get(promotion.id, [])
+    places = (await find.locations_of_promotions(organization.id, [promotion.id])).get(promotion.id, [])
     status = statuses.of_code(code, promotion, services.clock())
     return _render(
         "code.html", 200, **_variables(organization, promotion, code, status, [place.name for place in places])

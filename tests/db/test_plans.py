@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 from tortoise.connection import get_connection
 
-from db.models import Organization
-from db.queries import claims, codes, customers
+from db.models import Claim, Organization
+from db.queries import claims, codes, customers, locations, rows
 
 LOOK_UPS: dict[str, tuple[str, Callable[[int], Awaitable[object]]]] = {
     "customers_with_claims": ("claim_page_of_customer", lambda owner: claims.customers_with_claims(owner, range(50))),
@@ -18,6 +18,11 @@ LOOK_UPS: dict[str, tuple[str, Callable[[int], Awaitable[object]]]] = {
     "delete_of_promotion": ("claim_page_of_promotion", lambda owner: claims.delete_of_promotion(owner, 1)),
     "single_of_promotion": ("code_page_of_promotion", lambda owner: codes.single_of_promotion(owner, 1)),
     "referred_by": ("customer_brought_by", lambda owner: customers.referred_by(owner, list(range(50)))),
+    "by_ids": ("claim USING INTEGER PRIMARY KEY", lambda owner: rows.by_ids(Claim, owner, range(50))),
+    "locations.of_promotions": (
+        "(organization_id=? AND promotion_id=?)",
+        lambda owner: locations.of_promotions(owner, list(range(50))),
+    ),
 }
 """The index that each look-up begins with."""
 

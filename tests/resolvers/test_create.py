@@ -141,7 +141,7 @@ async def test_locations_are_linked_by_number(organization: Organization) -> Non
     await create.location(other, 5, "Theirs", False, NOW)
     ours = await create.location(organization, None, "Ours", False, NOW)
     promotion = await created(organization, replace(NEW, location_numbers=(1, 1)))
-    linked = await find.locations_of_promotions([promotion.id])
+    linked = await find.locations_of_promotions(organization.id, [promotion.id])
     assert [place.id for place in linked[promotion.id]] == [ours.id]
     async with refused(UnknownLocation):
         await created(organization, replace(NEW, location_numbers=(1, 5)))

@@ -73,7 +73,7 @@ async def test_a_change_of_nothing_changes_nothing_but_the_version(organization:
     assert await changed(organization, PromotionChange()) == {}
     row = await find.promotion(organization.id, SPRING)
     assert (row.version, row.updated_at, row.created_at) == (2, LATER, NOW)
-    assert [place.number for place in (await find.locations_of_promotions([row.id]))[row.id]] == [1]
+    assert [place.number for place in (await find.locations_of_promotions(organization.id, [row.id]))[row.id]] == [1]
 
 
 @pytest.mark.parametrize(
@@ -117,11 +117,11 @@ async def test_linked_locations_are_exactly_those_given(organization: Organizati
     row = await spring(organization)
     await create.location(organization, 2, "Dam 2", False, NOW)
     await update.promotion(organization, SPRING, None, PromotionChange(location_numbers=(2,)), LATER)
-    assert [place.number for place in (await find.locations_of_promotions([row.id]))[row.id]] == [2]
+    assert [place.number for place in (await find.locations_of_promotions(organization.id, [row.id]))[row.id]] == [2]
     async with refused(UnknownLocation):
         await update.promotion(organization, SPRING, None, PromotionChange(location_numbers=(1, 9)), LATER)
     await update.promotion(organization, SPRING, None, PromotionChange(location_numbers=()), LATER)
-    assert (await find.locations_of_promotions([row.id])).get(row.id, []) == []
+    assert (await find.locations_of_promotions(organization.id, [row.id])).get(row.id, []) == []
 
 
 async def test_a_version_seen_before_is_a_conflict(organization: Organization) -> None:

@@ -84,7 +84,7 @@ async def find_code(request: Request) -> JsonResponse:
     """A code: at the docs' path [seed], and at the one that the SDK calls without escaping [doc]."""
     caller = await _caller(request)
     code = await find.code(caller.organization.id, request.path_params["code"])
-    return responses.success((await responses.codes([code]))[0])
+    return responses.success((await responses.codes(caller.organization.id, [code]))[0])
 
 
 @router.post(
@@ -130,7 +130,9 @@ async def generate_codes(request: Request) -> Response:
     amount, format = requests.number(body, "amount", requests.MAX_CODES), requests.code_format(body)
     options = requests.options(body)
     generated = await generate.codes(caller.organization, None, amount, format, options, False, None, caller.now)
-    pages = (await responses.codes(page) async for page in find.by_ids_in_order(Code, generated.ids))
+    owner = caller.organization.id
+    rows = find.by_ids_in_order(Code, owner, generated.ids)
+    pages = (await responses.codes(owner, page) async for page in rows)
     return await kit.complete_response(b'{"success":true,"data":', pages, b"}")
 
 
@@ -181,7 +183,7 @@ async def delete_code(request: Request) -> JsonResponse:
     """The deleted code [doc]; POST is the docs' method [seed], DELETE the SDK's [doc]."""
     caller = await _caller(request)
     text = requests.text(await kit.read_json_object(request), "code")
-    [deleted] = await responses.codes([await find.code(caller.organization.id, text)])
+    [deleted] = await responses.codes(caller.organization.id, [await find.code(caller.organization.id, text)])
     await delete.code(caller.organization, text, dry_run=False)
     return responses.success(deleted)
 
@@ -205,7 +207,8 @@ async def exchange_token(request: Request) -> JsonResponse:
         raise UnknownToken  # the lead was deleted meanwhile, and Lancero's responses always have one
     joined_by_this = exchanged.customer.joined_at == exchanged.created_at
     lead = await leads.load_lead(exchanged.customer, caller.organization, is_new=joined_by_this)
-    return responses.success({"lead": lead, "customer": lead, "code": (await responses.codes([exchanged.code]))[0]})
+    [code] = await responses.codes(caller.organization.id, [exchanged.code])
+    return responses.success({"lead": lead, "customer": lead, "code": code})
 
 
 # ------------------------------------------------------------------ leads

@@ -15,7 +15,7 @@ from schema.vendors.lancero.responses import iso
 async def load_lead(customer: Customer, organization: Organization, is_new: bool = False) -> JsonObject:
     """The JSON of one lead; `is_new` saves the search for leads that it has referred."""
     brought_by = customer.brought_by_id or 0
-    referrer = (await find.by_ids(Customer, [brought_by])).get(brought_by) if brought_by else None
+    referrer = (await find.by_ids(Customer, organization.id, [brought_by])).get(brought_by) if brought_by else None
     referred = [] if is_new else await find.customers_referred_by(organization.id, [customer.id])
     has_claimed = customer.id in await find.customers_with_claims(organization.id, [customer.id])
     return lead_object(customer, organization, referrer, referred, has_claimed)
@@ -31,7 +31,7 @@ async def _page(customers: list[Customer], organization: Organization) -> list[J
     ids = [customer.id for customer in customers]
     have_claimed = await find.customers_with_claims(organization.id, ids)
     referrers = await find.by_ids(
-        Customer, list({row.brought_by_id for row in customers if row.brought_by_id is not None})
+        Customer, organization.id, {row.brought_by_id for row in customers if row.brought_by_id is not None}
     )
     referred: dict[int, list[Customer]] = defaultdict(list)
     for customer in await find.customers_referred_by(organization.id, ids):
@@ -115,6 +115,5 @@ async def referrer(organization: Organization, code: str | None) -> Customer | N
     for step in reversed(range(4)):
         left, right = right ^ _round_function(organization, step, left), left
     customer_id = left * HALF_RANGE + right
-    customer: Customer | None = (await find.by_ids(Customer, [customer_id])).get(customer_id)
-    is_lead = customer is not None and customer.organization_id == organization.id and customer.joined_at is not None
-    return customer if is_lead else None
+    customer = (await find.by_ids(Customer, organization.id, [customer_id])).get(customer_id)
+    return customer if customer is not None and customer.joined_at is not None else None

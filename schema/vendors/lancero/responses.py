@@ -19,10 +19,10 @@ def iso(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-async def codes(rows: Sequence[Code]) -> list[JsonObject]:
-    """Codes as JSON [doc], with the addresses of the customers for whom they are reserved."""
+async def codes(organization_id: int, rows: Sequence[Code]) -> list[JsonObject]:
+    """An organization's codes as JSON [doc], with the addresses of the customers for whom they are reserved."""
     ids = list({row.reserved_for_id for row in rows if row.reserved_for_id is not None})
-    people = await find.by_ids(Customer, ids) if ids else {}
+    people = await find.by_ids(Customer, organization_id, ids) if ids else {}
     return [code_object(row, people.get(row.reserved_for_id or 0)) for row in rows]
 
 

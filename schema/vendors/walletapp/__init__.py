@@ -166,7 +166,8 @@ async def generate_codes(request: Request) -> Response:
     generated = await generate.codes(
         code_request.organization, code_request.ref, amount, Format(), options, False, None, code_request.now
     )
-    pages = (responses.code_texts(page) async for page in find.by_ids_in_order(Code, generated.ids))
+    rows = find.by_ids_in_order(Code, code_request.organization.id, generated.ids)
+    pages = (responses.code_texts(page) async for page in rows)
     head = b'{"success":true,"message":"Promotion codes created successfully","codes":'
     return await kit.complete_response(head, pages, b"}")
 
