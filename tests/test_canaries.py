@@ -78,7 +78,14 @@ CANARIES = [
     Canary(
         "_meta",
         "tortoise-orm",
-        ("db/statements.py", "db/queries/codes.py", "db/sql.py", "db/transfer/tables.py"),
+        (
+            "db/leases.py",
+            "db/statements.py",
+            "db/queries/codes.py",
+            "db/queries/rows.py",
+            "db/sql.py",
+            "db/transfer/tables.py",
+        ),
         lambda: (
             Code._meta.db_table == "code"
             and Code._meta.fields_map["promotion"].related_model.__name__ == "Promotion"

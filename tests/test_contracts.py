@@ -4,6 +4,7 @@ import ast
 import inspect
 import re
 import sys
+import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -259,6 +260,7 @@ def module_name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
+ENGINE = "schema.graphql.engine"
 HOUSE = {module_name(path): path for path in files("schema", "resolvers", "db")}
 
 
@@ -270,6 +272,55 @@ def imported(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             members = [f"{node.module}.{alias.name}" for alias in node.names]
             yield from (member if member in HOUSE else node.module for member in members)
+
+
+def test_the_engine_is_kept_from_every_other_module() -> None:
+    """The import contract of GraphQL's engine names all of the house but the engine and what it is in."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    [contract] = [one for one in settings["contracts"] if one.get("source_modules") == [ENGINE]]
+    kept_from = tuple(contract["forbidden_modules"])
+    others = [name for name in HOUSE if not f"{ENGINE}.".startswith(f"{name}.") and not name.startswith(f"{ENGINE}.")]
+    assert [name for name in others if not f"{name}.".startswith(tuple(f"{other}." for other in kept_from))] == []
+
+
+def annotations(body: list[ast.stmt], within: str = "") -> Iterator[tuple[str, ast.expr | None]]:
+    """The annotations that callers from elsewhere see: of public functions, methods and attributes of classes."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not re.match(r"_(?!_)", node.name):
+            given = node.args
+            every = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+            yield from ((f"{within}{node.name}", argument.annotation) for argument in every if argument)
+            yield f"{within}{node.name}", node.returns
+        elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from annotations(node.body, f"{within}{node.name}.")
+        elif isinstance(node, ast.AnnAssign) and not ast.unparse(node.target).startswith("_"):
+            yield f"{within}{ast.unparse(node.target)}", node.annotation
+
+
+OPEN_SIGNATURES = {
+    "VendorRoute.__init__": "it hands on FastAPI's own parameters",
+    "absent": "a default of pydantic's, which is of every type",
+}
+
+
+@every_file("resolvers", "db", "schema")
+def test_no_signature_between_rooms_says_any(path: Path) -> None:
+    """What other modules call is typed, in the engine but for what graphql-core itself leaves open."""
+    if "engine" in path.parts:
+        return
+    untyped = {
+        name
+        for name, annotation in annotations(tree(path).body)
+        if annotation is not None
+        and any(isinstance(node, ast.Name) and node.id == "Any" for node in ast.walk(annotation))
+    }
+    assert sorted(untyped - OPEN_SIGNATURES.keys()) == []
+
+
+def test_any_is_rare() -> None:
+    """The word stands fewer than 100 times in the house."""
+    texts = [path.read_text(encoding="utf-8") for path in [*HOUSE.values(), ROOT / "main.py"]]
+    assert sum(len(re.findall(r"\bAny\b", text)) for text in texts) < 100
 
 
 def test_no_import_goes_round_in_a_circle() -> None:
