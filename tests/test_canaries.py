@@ -82,6 +82,7 @@ CANARIES = [
             "db/leases.py",
             "db/statements.py",
             "db/queries/codes.py",
+            "db/queries/codes.py",
             "db/queries/rows.py",
             "db/sql.py",
             "db/transfer/tables.py",
