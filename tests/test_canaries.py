@@ -81,8 +81,6 @@ CANARIES = [
         (
             "db/leases.py",
             "db/statements.py",
-            "db/queries/codes.py",
-            "db/queries/codes.py",
             "db/queries/rows.py",
             "db/sql.py",
             "db/transfer/tables.py",
