@@ -7,7 +7,9 @@ from typing import Literal, TypeAlias, cast, get_args
 
 import strawberry
 from graphql import DocumentNode, ExecutionResult, GraphQLError, OperationDefinitionNode
+from strawberry.exceptions import MissingQueryError
 from strawberry.execution.is_awaitable import optimized_is_awaitable
+from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from schema.graphql.engine import supported
 from schema.graphql.engine.documents import Document, DocumentLoader, InvalidDocument, Policy
@@ -111,7 +113,12 @@ class Engine:
         root_value: object = None,
         operation_name: str | None = None,
     ) -> ExecutionResult:
-        """Load a document and run an operation of it, the first without a name, as Strawberry's own `execute` does."""
+        """Load a document and run an operation of it, the first without a name, as Strawberry's own `execute` does.
+
+        Raises MissingQueryError and CannotGetOperationTypeError, as that does.
+        """
+        if not query:
+            raise MissingQueryError
         try:
             document = await self._loader.load_async(query)
         except InvalidDocument as error:
@@ -119,7 +126,7 @@ class Engine:
         name = operation_name if operation_name is not None else next(iter(document.operations), None)
         operation = document.operation(name)
         if operation is None:
-            return ExecutionResult(None, [GraphQLError(f"Unknown operation named '{name}'.")])
+            raise CannotGetOperationTypeError(operation_name)
         result = await self.run(document, operation, variable_values or {}, context_value, root_value=root_value)
         return ExecutionResult(None, result) if isinstance(result, list) else result
 

@@ -1,7 +1,7 @@
 """Readers of fields that are attributes: each reads its attribute and serializes it, and makes no `info` for it."""
 
 from collections.abc import Callable, Mapping
-from types import FunctionType
+from types import FunctionType, GeneratorType
 from typing import Any, TypeAlias
 
 from graphql import GraphQLBoolean, GraphQLEnumType, GraphQLID, GraphQLLeafType, GraphQLString, Undefined
@@ -23,6 +23,7 @@ def is_plain(value: object) -> bool:
     if value is None or value is Undefined or isinstance(value, Exception) or optimized_is_awaitable(value):
         return False
     may_differ = isinstance(kind.__getattribute__, FunctionType) or any("__getattr__" in vars(c) for c in kind.__mro__)
+    may_differ = may_differ or kind is GeneratorType  # one that `types.coroutine` marks is awaitable
     if not may_differ and len(PLAIN_CLASSES) < MAX_PLAIN_CLASSES:
         PLAIN_CLASSES.add(kind)
     return True

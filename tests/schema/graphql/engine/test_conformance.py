@@ -9,13 +9,16 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from random import Random
+from types import coroutine
 from typing import Any
 
 import pytest
 import strawberry
 from graphql import FieldNode, ValidationRule
+from strawberry.exceptions import MissingQueryError
 from strawberry.extensions import AddValidationRules
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from schema.graphql.engine import Engine, FailedRule, Policy, documents, plan, readers
 from schema.graphql.engine.execute import PlanExecutor
@@ -141,6 +144,46 @@ async def test_a_rule_that_fails_is_an_invalid_document() -> None:
         loader.load("{ described }")
     assert [error.formatted for error in failed.value.errors] == [error.formatted for error in theirs.errors or ()]
     assert loader.load("{ counted }").operation(None) is not None
+
+
+@coroutine
+def coroutine_made_of_a_generator() -> Any:
+    return "word"
+    yield
+
+
+@strawberry.type
+class GeneratorsQuery:
+    @strawberry.field
+    def letters(self) -> list[str]:
+        letters: Any = (letter for letter in "ab")
+        return letters  # type: ignore[no-any-return]
+
+    @strawberry.field
+    def word(self) -> str:
+        word: Any = coroutine_made_of_a_generator()
+        return word  # type: ignore[no-any-return]
+
+
+async def test_a_coroutine_made_of_a_generator_is_awaited_after_a_plain_generator() -> None:
+    """Both are of one class, so that the class does not tell whether a value is awaitable."""
+    engine, plain = Engine(strawberry.Schema(GeneratorsQuery)), strawberry.Schema(GeneratorsQuery)
+    for text in ("{ letters }", "{ word }"):
+        theirs = await plain.execute(text)
+        ours = await engine.execute(text)
+        assert (ours.data, ours.errors) == (theirs.data, theirs.errors)
+    assert ours.data == {"word": "word"}
+
+
+@pytest.mark.parametrize("name", [None, *ENGINES])
+async def test_an_operation_or_text_that_is_missing_is_raised(name: str | None) -> None:
+    """As by plain Strawberry, which has no result for it."""
+    executes: Any = schema if name is None else ENGINES[name]
+    with pytest.raises(CannotGetOperationTypeError) as raised:
+        await executes.execute("query A { described }", operation_name="B")
+    assert raised.value.operation_name == "B"
+    with pytest.raises(MissingQueryError):
+        await executes.execute("")
 
 
 @pytest.mark.slow
