@@ -51,6 +51,8 @@ class RouteTable:
         """The application of an HTTP request's route, and what the route adds to the scope; None for FastAPI's."""
         if scope.get("root_path"):
             return None
+        if b"%2f" in (scope.get("raw_path") or b"").lower():
+            return self._match(scope)  # by segments: an escaped slash is no separator, as it is in `path`
         return self._by_path.get((scope["method"], scope["path"])) or self._match(scope)
 
     def _match(self, scope: Scope) -> tuple[ASGIApp, Scope] | None:

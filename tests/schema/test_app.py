@@ -106,7 +106,8 @@ async def test_fastapi_dispatches_as_the_table_does(services: Services, organiza
         "/leads/email/a+b%40c.d",
         "/codes%2Fx",
     ]
-    requests = [("GET", path) for path in paths] + [(method, path) for method, path, _ in HOT]
+    requests = [("GET", path) for path in paths] + [("POST", "/codes%2Fclaim"), ("GET", "/v1%2Fpromo")]
+    requests += [(method, path) for method, path, _ in HOT]
     requests += [
         (method, path) for path in ("/codes/claim", "/leads/delete", "/v1/promo") for method in ("OPTIONS", "BREW")
     ]
