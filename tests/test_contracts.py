@@ -236,12 +236,6 @@ def test_refusals_of_rest_alone_have_no_type() -> None:
     assert [kind.__name__ for kind in enums.REST_ALONE if SCHEMA.get_type(kind.__name__)] == []
 
 
-def test_the_tree_in_the_docstring_is_whole() -> None:
-    """The docstring of resolvers.domain.refusals draws every refusal."""
-    drawn = inspect.getdoc(refusals) or ""
-    assert [kind.__name__ for kind in refusals.REFUSALS if kind.__name__ not in drawn] == []
-
-
 # ------------------------------------------------------------------ the printed schema
 
 

@@ -1,33 +1,7 @@
 """Refusals: expected errors, raised inside a verb, so that its transaction is rolled back; each door translates them.
 
-    Refusal
-    ├── InvalidInput            an argument is invalid; `path` names the field
-    ├── TooManyAttempts         too many failed claims; try again later, or with a proof
-    ├── IdempotencyMismatch     this key or order reference was used for something else
-    ├── VersionConflict         somebody changed it meanwhile
-    ├── CodeTaken               the text is another code's
-    ├── ReferenceTaken          the reference is another promotion's
-    ├── CodeSpaceTooSmall       the format can't give that many new texts
-    ├── AlreadyActivated        activation happens once
-    ├── EmailTaken              a customer with this address exists
-    ├── UnknownPromotion, UnknownLocation, UnknownCustomer, UnknownToken
-    ├── NotClaimable            a public key's one answer for every rule
-    └── Rule                    why a code can't be claimed; a secret key learns which
-        ├── UnknownCode
-        ├── Disabled
-        ├── NotActivated
-        ├── NotStarted
-        ├── Ended
-        ├── ReservedForAnother
-        ├── WrongLocation
-        ├── WrongCurrency
-        ├── OrderTooSmall
-        ├── AlreadyClaimed
-        ├── CustomerLimitReached
-        ├── FullyClaimed
-        └── PromotionSpent
-
-The rules stand in the order in which they are evaluated; the first that objects is the answer of a claim.
+A `Rule` is a reason why a code can't be claimed. Rules stand in the order in which they are evaluated; the first that
+objects is the answer of a claim. In their place a public key gets `NotClaimable`.
 
 A class is all that a refusal takes. Its name gives the reason (`FULLY_CLAIMED`), its fields are the data that callers
 get, `sentence` is the message with these filled in. GraphQL's type, its enumeration of reasons and the table of
