@@ -321,7 +321,8 @@ def test_a_text_is_looked_at_in_linear_steps() -> None:
     for text in ('\\"""' * 25_000, '"""' + '\\"""' * 24_000, '"\\' * 49_000):
         assert 1 <= text_limits.count_tokens(text[: text_limits.MAX_CHARACTERS]) <= text_limits.MAX_TOKENS
     with pytest.raises(documents.GraphQLError, match="tokens"):
-        text_limits.count_tokens('"' * 90_000)
+        text_limits.count_tokens('"' * 90_000)  # 15,000 empty block strings
+    assert text_limits.count_tokens('"' * 600) == 100
 
 
 @pytest.mark.case("A5")

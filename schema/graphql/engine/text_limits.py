@@ -25,7 +25,7 @@ MAX_DEFINITIONS = 300
 
 # Strings and comments are matched once, even if they never end, so the whole is linear.
 _TOKEN = re.compile(
-    r'"""(?:[^"\\]++|\\"""|\\|"(?!""))*+(?:""")?'
+    r'"""(?:[^"\\]+|\\"""|\\|"(?!""))*(?:""")?'  # not possessive: Python 3.11.2 takes one with a lookahead wrongly
     r'|"(?:[^"\\\n\r]++|\\.)*+"?'
     r"|\#[^\n\r]*+"
     r"|[_A-Za-z][_0-9A-Za-z]*+"
