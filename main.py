@@ -43,6 +43,9 @@ MISSPELLING_SIMILARITY = 0.9
 GC_THRESHOLD = 10_000
 """New objects after which the garbage collector looks for cycles."""
 
+START_SECONDS = 30
+"""Seconds for which a worker that starts while the database is unavailable waits for it: its siblings wait, too."""
+
 MAX_STATEMENT_SECONDS = 600
 """Seconds that a statement of a job or of the sweep may take."""
 
@@ -127,7 +130,7 @@ def app() -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as life:
-            await life.enter_async_context(db.opened(configured.database_url))
+            await life.enter_async_context(db.opened(configured.database_url, patience_seconds=START_SECONDS))
             await run_unhurried(find.prepare())
             life.push_async_callback(services.refusal_counter.write)
             life.push_async_callback(services.rate_limits.budgets.close)

@@ -1,5 +1,6 @@
 """The database: its tables, queries and migrations; here it is opened and migrated. Its address is in address.py."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, suppress
 
@@ -9,9 +10,12 @@ from tortoise.connection import get_connection
 from tortoise.exceptions import OperationalError
 from tortoise.migrations.api.migrate import migrate as apply_migrations
 
-from db import address, store_version
+from db import address, errors, store_version
 from db.clients import pool, postgres, sqlite
 from db.queries import codes
+
+RETRY_SECONDS = 0.5
+"""Seconds between two attempts to connect to a database that is unavailable."""
 
 
 async def migrate(url: str, report: Callable[[str], None] = lambda name: None) -> None:
@@ -52,8 +56,10 @@ def _migrating(url: str) -> AbstractAsyncContextManager[object]:
 
 
 @asynccontextmanager
-async def opened(url: str, is_read_only: bool = False) -> AsyncIterator[None]:
+async def opened(url: str, is_read_only: bool = False, patience_seconds: float = 0) -> AsyncIterator[None]:
     """`async with` around the use of a database, by all tasks of this process.
+
+    One that is unavailable is tried again for `patience_seconds`; then its error is raised.
 
     It is connected before the block begins: Tortoise leaves a connection locked and without its pragmas when the
     first request, which would connect it, is cancelled meanwhile.
@@ -61,10 +67,23 @@ async def opened(url: str, is_read_only: bool = False) -> AsyncIterator[None]:
     await Tortoise.init(config=address.config(url, is_read_only), _enable_global_fallback=True)
     codes.reset_clashing()
     try:
-        await get_connection("default").execute_query("SELECT 1")
+        await _connect(patience_seconds)
         with suppress(OperationalError):  # of a store without the table yet; then it is read when it is needed
             await codes.clashing_texts()
         yield
     finally:
         await Tortoise.close_connections()
         EXECUTOR_CACHE.clear()  # else a database of the other kind, opened next, would get this one's statements
+
+
+async def _connect(patience_seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + patience_seconds
+    while True:
+        try:
+            await get_connection("default").execute_query("SELECT 1")
+            return
+        except Exception as error:
+            if not errors.is_unavailable(error) or loop.time() >= deadline:
+                raise
+        await asyncio.sleep(RETRY_SECONDS)

@@ -193,6 +193,31 @@ def test_a_database_that_is_killed_forgets_no_answer(tmp_path: Path) -> None:
 # ------------------------------------------------------------------ the database away
 
 
+def test_a_worker_that_starts_while_the_database_is_away_waits_for_it(tmp_path: Path) -> None:
+    """A worker that dies in an outage is replaced by one that waits, and the service goes on with both."""
+
+    def wait_for_starts(count: int) -> None:
+        deadline = time.monotonic() + 30
+        while (tmp_path / "served.log").read_text().count("Application startup complete.") < count:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+    with PostgresServer().running() as server:
+        installation = Installation(tmp_path, server.url)
+        key = prepared(installation)
+        with Service(installation).running() as service:
+            assert service.process
+            wait_for_starts(2)
+            killed, survivor = serving(service.process.pid)
+            server.stop()
+            kill(killed, signal.SIGKILL)
+            time.sleep(3)
+            server.start()
+            wait_for_starts(3)
+            assert survivor in serving(service.process.pid)
+            asyncio.run(Orders(key, [service.address]).place(["order-1", "order-2", "order-3"], lambda: None))
+
+
 DOORS = [
     ("POST", "/graphql", {"query": "{ organization { number } }"}, {"errors", "data"}),
     ("POST", "/codes/claim", {"code": "X", "lead": {"email": "a@example.com"}}, {"code", "error", "message", "time"}),
